@@ -1,0 +1,1 @@
+//! The wasmer backend

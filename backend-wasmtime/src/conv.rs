@@ -1,0 +1,118 @@
+//! Types, traps and panics of wasmtime in the words of core, and back.
+//!
+//! This file knows no store and no instance. Invariant: what wasmtime itself has to say goes into
+//! the source of an error, never into its message, so messages are the same on every engine.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use polyextism_core::{
+    Error, ErrorKind, Result, Trap,
+    engine::types::{Failed, NumType, Signature},
+};
+use wasmtime::{Engine, FuncType, Val, ValRaw, ValType};
+
+/// The type of a host function.
+pub(crate) fn func_type(engine: &Engine, signature: &Signature) -> FuncType {
+    let types = |types: &[NumType]| types.iter().map(val_type).collect::<Vec<_>>();
+    FuncType::new(engine, types(&signature.params), types(&signature.results))
+}
+
+fn val_type(ty: &NumType) -> ValType {
+    match ty {
+        NumType::I32 => ValType::I32,
+        NumType::I64 => ValType::I64,
+        NumType::F32 => ValType::F32,
+        NumType::F64 => ValType::F64,
+    }
+}
+
+/// The zero of a type, or `None` if it is not the type of a number.
+pub(crate) fn zero(ty: ValType) -> Option<Val> {
+    match ty {
+        ValType::I32 => Some(Val::I32(0)),
+        ValType::I64 => Some(Val::I64(0)),
+        ValType::F32 => Some(Val::F32(0)),
+        ValType::F64 => Some(Val::F64(0)),
+        ValType::V128 | ValType::Ref(_) => None,
+    }
+}
+
+/// A value in a slot, as wasmtime passes it.
+#[inline]
+pub(crate) fn to_raw(ty: NumType, slot: u64) -> ValRaw {
+    match ty {
+        NumType::I32 => ValRaw::u32(slot as u32),
+        NumType::I64 => ValRaw::u64(slot),
+        NumType::F32 => ValRaw::f32(slot as u32),
+        NumType::F64 => ValRaw::f64(slot),
+    }
+}
+
+/// The slot of a value that wasmtime passes as a value of this type.
+#[inline]
+pub(crate) fn to_slot(ty: NumType, raw: &ValRaw) -> u64 {
+    match ty {
+        NumType::I32 => raw.get_u32().into(),
+        NumType::I64 => raw.get_u64(),
+        NumType::F32 => raw.get_f32().into(),
+        NumType::F64 => raw.get_f64(),
+    }
+}
+
+/// Why guest code ended.
+#[cold]
+pub(crate) fn failure(source: wasmtime::Error) -> Error {
+    let error = match source.downcast_ref::<wasmtime::Trap>() {
+        Some(code) => Error::trap(trap(*code)),
+        None if source.is::<Failed>() => Error::new(ErrorKind::HostFunction, Failed.to_string()),
+        None => Error::new(ErrorKind::Engine, "the engine could not run the program"),
+    };
+    error.with_source(source)
+}
+
+/// Why a program could not be instantiated. No guest code runs there, but segments may trap.
+#[cold]
+pub(crate) fn refusal(source: wasmtime::Error) -> Error {
+    let error = match source.downcast_ref::<wasmtime::Trap>() {
+        Some(code) => Error::trap(trap(*code)),
+        None => Error::new(
+            ErrorKind::Engine,
+            "the engine could not instantiate the program",
+        ),
+    };
+    error.with_source(source)
+}
+
+fn trap(code: wasmtime::Trap) -> Trap {
+    match code {
+        wasmtime::Trap::BadSignature => Trap::BadSignature,
+        wasmtime::Trap::BadConversionToInteger => Trap::BadConversion,
+        wasmtime::Trap::IntegerDivisionByZero => Trap::DivideByZero,
+        wasmtime::Trap::IntegerOverflow => Trap::IntegerOverflow,
+        wasmtime::Trap::Interrupt => Trap::Interrupted,
+        wasmtime::Trap::MemoryOutOfBounds => Trap::MemoryOutOfBounds,
+        wasmtime::Trap::IndirectCallToNull => Trap::NullElement,
+        wasmtime::Trap::NullReference => Trap::NullReference,
+        wasmtime::Trap::OutOfFuel => Trap::OutOfFuel,
+        wasmtime::Trap::StackOverflow => Trap::StackOverflow,
+        wasmtime::Trap::TableOutOfBounds => Trap::TableOutOfBounds,
+        wasmtime::Trap::HeapMisaligned => Trap::UnalignedAtomic,
+        wasmtime::Trap::UnreachableCodeReached => Trap::Unreachable,
+        _ => Trap::Other,
+    }
+}
+
+/// Runs a step of wasmtime; a panic of it becomes an error.
+pub(crate) fn catch<T>(doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
+        let text = match panic.downcast::<String>() {
+            Ok(text) => *text,
+            Err(panic) => panic.downcast::<&str>().map_or_else(
+                |_| "a panic without a message".to_owned(),
+                |text| (*text).to_owned(),
+            ),
+        };
+        let message = format!("the engine panicked while {doing}");
+        Err(Error::new(ErrorKind::Engine, message).with_source(text))
+    })
+}

@@ -1,0 +1,271 @@
+//! A live program: a store, the instances of its modules, and the entries resolved so far.
+//!
+//! This file does not know what the entries mean. Invariants: names are looked up when a program
+//! is prepared and when an entry is resolved, never on a call; entering a function without
+//! parameters allocates nothing and takes no lock.
+
+use std::sync::Arc;
+
+use polyextism_core::{
+    Error, ErrorKind, Result,
+    engine::{
+        self, Fuel, Interrupt,
+        guest::Guest,
+        types::{
+            EntryId, HostFunc, Import, Interruption, Limits, MemoryId, Metering, ModuleId, Program,
+            Settings,
+        },
+    },
+    host::Host,
+};
+use wasmtime::{
+    Engine, Extern, Func, FuncType, Memory, Module, ModuleExport, Store, TypedFunc, Val,
+};
+
+use crate::{
+    conv, host,
+    limits::{MemoryLimit, Stop},
+};
+
+/// A program whose imports and memories are resolved to positions.
+pub struct Prepared {
+    modules: Vec<(Module, Vec<Source>)>,
+    memories: Vec<Export>,
+}
+
+/// Where an import comes from.
+enum Source {
+    Host {
+        ty: FuncType,
+        func: Arc<HostFunc>,
+        memory: Option<MemoryId>,
+    },
+    Export(Export),
+}
+
+/// An export of an earlier module.
+struct Export {
+    module: usize,
+    export: ModuleExport,
+}
+
+impl Prepared {
+    pub(crate) fn new(engine: &Engine, program: Program<Module>) -> Result<Self> {
+        let mut modules: Vec<(Module, Vec<Source>)> = Vec::with_capacity(program.modules.len());
+        for linked in program.modules {
+            let resolve = |import: Import| match import {
+                Import::Host { func, memory } => Ok(Source::Host {
+                    ty: conv::func_type(engine, func.signature()),
+                    func,
+                    memory,
+                }),
+                Import::Export { module, name } => {
+                    Export::resolve(&modules, module, &name).map(Source::Export)
+                }
+            };
+            let imports = linked.imports.into_iter().map(resolve);
+            let imports = imports.collect::<Result<_>>()?;
+            modules.push((linked.module, imports));
+        }
+        let memories = program.memories.iter();
+        let memories = memories
+            .map(|memory| Export::resolve(&modules, memory.module, &memory.name))
+            .collect::<Result<_>>()?;
+        Ok(Self { modules, memories })
+    }
+}
+
+impl Export {
+    fn resolve(modules: &[(Module, Vec<Source>)], id: ModuleId, name: &str) -> Result<Self> {
+        let module = id.0 as usize;
+        let found = modules.get(module);
+        match found.and_then(|(module, _)| module.get_export_index(name)) {
+            Some(export) => Ok(Self { module, export }),
+            None => Err(unresolved(name)),
+        }
+    }
+
+    fn get(&self, store: &mut Store<State>, instances: &[wasmtime::Instance]) -> Extern {
+        instances[self.module]
+            .get_module_export(store, &self.export)
+            .expect("`resolve` found the export in the module of this instance")
+    }
+}
+
+#[cold]
+fn unresolved(name: &str) -> Error {
+    let message = format!("the program refers to an export `{name}` that is not there");
+    Error::new(ErrorKind::Engine, message)
+}
+
+/// What the store owns.
+pub(crate) struct State {
+    pub(crate) host: Host,
+    pub(crate) memories: Vec<Memory>,
+    limit: MemoryLimit,
+}
+
+/// A live program on wasmtime.
+pub struct Instance {
+    pub(crate) store: Store<State>,
+    instances: Vec<wasmtime::Instance>,
+    entries: Vec<Entry>,
+    stop: Option<Arc<Stop>>,
+    metering: Metering,
+}
+
+/// An exported function that core may enter.
+struct Entry {
+    module: ModuleId,
+    export: Box<str>,
+    code: Code,
+}
+
+/// The function of an entry, ready to be called.
+enum Code {
+    /// No parameters, one `i32`.
+    Status(TypedFunc<(), i32>),
+    /// No parameters, no results.
+    Void(TypedFunc<(), ()>),
+    /// Any other numbers; both buffers are reused for every call.
+    Other {
+        func: Func,
+        zeros: Box<[Val]>,
+        results: Box<[Val]>,
+    },
+}
+
+impl Instance {
+    pub(crate) fn new(
+        engine: &Engine,
+        settings: &Settings,
+        program: &Prepared,
+        host: Host,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let state = State {
+            host,
+            memories: Vec::new(),
+            limit: MemoryLimit::default(),
+        };
+        let mut store = Store::new(engine, state);
+        let metering = settings.metering;
+        if metering == Metering::On {
+            store.set_fuel(u64::MAX).map_err(conv::refusal)?;
+        }
+        let interruptible = settings.interruption == Interruption::On;
+        let stop = interruptible.then(|| Stop::install(&mut store));
+        if limits.memory_pages.is_some() {
+            store.limiter(|state| &mut state.limit);
+        }
+
+        let mut instances = Vec::with_capacity(program.modules.len());
+        let mut externs = Vec::new();
+        for (module, imports) in &program.modules {
+            externs.clear();
+            externs.extend(imports.iter().map(|import| match import {
+                Source::Host { ty, func, memory } => {
+                    host::function(&mut store, ty, func, *memory).into()
+                }
+                Source::Export(export) => export.get(&mut store, &instances),
+            }));
+            let instance = wasmtime::Instance::new(&mut store, module, &externs);
+            instances.push(instance.map_err(conv::refusal)?);
+        }
+        if let Some(limit) = limits.memory_pages {
+            store.data_mut().limit.enforce(limit)?;
+        }
+        for export in &program.memories {
+            let memory = export.get(&mut store, &instances).into_memory();
+            let memory = memory.ok_or_else(|| unresolved(export.export.name()))?;
+            store.data_mut().memories.push(memory);
+        }
+        Ok(Self {
+            store,
+            instances,
+            entries: Vec::new(),
+            stop,
+            metering,
+        })
+    }
+
+    fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
+        let instance = self.instances.get(module.0 as usize)?;
+        let func = instance.get_func(&mut self.store, export)?;
+        if let Ok(func) = func.typed(&self.store) {
+            return Some(Code::Status(func));
+        }
+        if let Ok(func) = func.typed(&self.store) {
+            return Some(Code::Void(func));
+        }
+        let ty = func.ty(&self.store);
+        Some(Code::Other {
+            func,
+            zeros: ty.params().map(conv::zero).collect::<Option<_>>()?,
+            results: ty.results().map(conv::zero).collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl Guest for Instance {
+    #[inline]
+    fn split(&mut self, memory: MemoryId) -> (&mut [u8], &mut Host) {
+        let memory = self.store.data().memories[memory.0 as usize];
+        let (bytes, state) = memory.data_and_store_mut(&mut self.store);
+        (bytes, &mut state.host)
+    }
+
+    fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
+        let memory = self.store.data().memories[memory.0 as usize];
+        memory.grow(&mut self.store, pages).ok()
+    }
+}
+
+impl engine::Instance for Instance {
+    fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId> {
+        let mut known = self.entries.iter();
+        let position = match known.position(|e| e.module == module && *e.export == *export) {
+            Some(position) => position,
+            None => {
+                let code = self.resolve(module, export)?;
+                self.entries.push(Entry {
+                    module,
+                    export: export.into(),
+                    code,
+                });
+                self.entries.len() - 1
+            }
+        };
+        u32::try_from(position).ok().map(EntryId)
+    }
+
+    #[inline]
+    fn enter(&mut self, entry: EntryId) -> Result<i32> {
+        let store = &mut self.store;
+        let status = match &mut self.entries[entry.0 as usize].code {
+            Code::Status(func) => func.call(store, ()),
+            Code::Void(func) => func.call(store, ()).map(|()| 0),
+            Code::Other {
+                func,
+                zeros,
+                results,
+            } => func.call(store, zeros, results).map(|()| match **results {
+                [Val::I32(status)] => status,
+                _ => 0,
+            }),
+        };
+        status.map_err(conv::failure)
+    }
+
+    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
+        let stop = self.stop.as_ref()?;
+        Some(Arc::clone(stop) as Arc<dyn Interrupt>)
+    }
+
+    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
+        match self.metering {
+            Metering::On => Some(self),
+            Metering::Off => None,
+        }
+    }
+}

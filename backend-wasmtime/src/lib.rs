@@ -1,0 +1,216 @@
+//! The wasmtime backend: the engine traits of core on wasmtime.
+//!
+//! Compilers: `cranelift` (the default) and `winch`. What this crate deliberately does not know:
+//! what the programs are for, who wrote them, and what their host functions do.
+//!
+//! Invariants: one [`wasmtime::Engine`] for each [`Settings`] in the whole process, and only
+//! opening takes its lock; every WebAssembly feature and everything that changes results is set
+//! explicitly; a panic of wasmtime while it compiles or instantiates becomes an error.
+
+#![deny(unsafe_code)]
+
+mod conv;
+mod host;
+mod instance;
+mod limits;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use polyextism_core::{
+    Error, ErrorKind, Result,
+    engine::{
+        Engine,
+        erased::{Backend, Compiler, DynEngine},
+        types::{Capabilities, Interruption, Limits, Metering, Program, Proposal, Settings},
+    },
+    host::Host,
+};
+use wasmtime::{Config, Strategy};
+
+pub use crate::instance::{Instance, Prepared};
+
+/// The wasmtime backend, for the list of engines.
+pub const BACKEND: Backend = Backend {
+    name: "wasmtime",
+    version: "48.0.8",
+    compilers: &[
+        Compiler {
+            name: "cranelift",
+            capabilities: POWERS.proposals(&[Proposal::Simd, Proposal::TailCall]),
+        },
+        // Winch has no tail calls, and whether it has all of SIMD depends on the processor.
+        Compiler {
+            name: "winch",
+            capabilities: POWERS,
+        },
+    ],
+    open,
+};
+
+const POWERS: Capabilities = Capabilities::NONE
+    .fuel(true)
+    .interrupt(true)
+    .memory_limit(true);
+
+/// The stack that guests may use, in bytes. They run on the stack of the calling thread.
+const STACK: usize = 512 * 1024;
+
+/// The engines of this process. wasmtime shares one engine between programs and threads safely.
+static ENGINES: Mutex<Vec<(Settings, wasmtime::Engine)>> = Mutex::new(Vec::new());
+
+/// wasmtime, opened with some settings.
+pub struct Wasmtime {
+    engine: wasmtime::Engine,
+    settings: Settings,
+    variant: Variant,
+}
+
+/// What follows from the choice of a compiler.
+#[derive(Clone, Copy)]
+struct Variant {
+    name: &'static str,
+    strategy: Strategy,
+    capabilities: Capabilities,
+}
+
+impl Variant {
+    fn of(compiler: &str) -> Option<Self> {
+        let (name, strategy) = match compiler {
+            "cranelift" => ("wasmtime", Strategy::Cranelift),
+            "winch" => ("wasmtime:winch", Strategy::Winch),
+            _ => return None,
+        };
+        let declared = BACKEND.compilers.iter().find(|c| c.name == compiler)?;
+        Some(Self {
+            name,
+            strategy,
+            capabilities: declared.capabilities,
+        })
+    }
+}
+
+fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
+    Ok(Arc::new(Wasmtime::open(settings)?))
+}
+
+impl Wasmtime {
+    /// Opens wasmtime; engines of equal settings share their code memory and types.
+    ///
+    /// # Errors
+    /// `Unsupported` for a compiler that this backend does not have, `Engine` if wasmtime cannot
+    /// run on this machine.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let settings = *settings;
+        let Some(variant) = Variant::of(settings.compiler) else {
+            let what = format!("compiler `{}`", settings.compiler);
+            return Err(Error::unsupported(BACKEND.name, what));
+        };
+        let engine = match shared(&settings, None) {
+            Some(engine) => engine,
+            None => {
+                let config = config(&settings, variant);
+                let made = conv::catch("opening", || {
+                    wasmtime::Engine::new(&config).map_err(|source| {
+                        let message = format!("engine `{}` cannot be opened", variant.name);
+                        Error::new(ErrorKind::Engine, message).with_source(source)
+                    })
+                })?;
+                shared(&settings, Some(&made)).unwrap_or(made)
+            }
+        };
+        Ok(Self {
+            engine,
+            settings,
+            variant,
+        })
+    }
+}
+
+/// The shared engine of these settings; `made` becomes it if there is none yet. Engines are made
+/// outside of the lock, so that it is never held for long.
+fn shared(settings: &Settings, made: Option<&wasmtime::Engine>) -> Option<wasmtime::Engine> {
+    let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, engine)) = engines.iter().find(|(known, _)| known == settings) {
+        return Some(engine.clone());
+    }
+    engines.extend(made.map(|engine| (*settings, engine.clone())));
+    None
+}
+
+fn config(settings: &Settings, variant: Variant) -> Config {
+    let has = |proposal| variant.capabilities.proposals.contains(&proposal);
+    let mut config = Config::new();
+    config
+        .strategy(variant.strategy)
+        .cranelift_nan_canonicalization(true)
+        .epoch_interruption(settings.interruption == Interruption::On)
+        .consume_fuel(settings.metering == Metering::On)
+        .max_wasm_stack(STACK)
+        .wasm_bulk_memory(true)
+        .wasm_multi_memory(true)
+        .wasm_multi_value(true)
+        .wasm_reference_types(true)
+        .wasm_extended_const(true)
+        .wasm_simd(has(Proposal::Simd))
+        .wasm_tail_call(has(Proposal::TailCall))
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_exceptions(false)
+        .wasm_function_references(false)
+        .wasm_gc(false)
+        .wasm_stack_switching(false)
+        .shared_memory(false);
+    config
+}
+
+impl Engine for Wasmtime {
+    type Module = wasmtime::Module;
+    type Prepared = Prepared;
+    type Instance = Instance;
+
+    fn name(&self) -> &'static str {
+        self.variant.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.variant
+            .capabilities
+            .fuel(self.settings.metering == Metering::On)
+            .interrupt(self.settings.interruption == Interruption::On)
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<wasmtime::Module> {
+        conv::catch("compiling a module", || {
+            wasmtime::Module::from_binary(&self.engine, wasm).map_err(|source| {
+                let message = format!("engine `{}` refuses the module", self.variant.name);
+                Error::new(ErrorKind::InvalidModule, message).with_source(source)
+            })
+        })
+    }
+
+    fn prepare(&self, program: Program<wasmtime::Module>) -> Result<Prepared> {
+        conv::catch("preparing a program", || {
+            Prepared::new(&self.engine, program)
+        })
+    }
+
+    fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
+        conv::catch("instantiating a program", || {
+            Instance::new(&self.engine, &self.settings, program, host, limits)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BACKEND;
+
+    #[test]
+    fn the_version_is_the_locked_one() {
+        let lock = include_str!("../../Cargo.lock");
+        let entry = format!("name = \"wasmtime\"\nversion = \"{}\"\n", BACKEND.version);
+        assert!(lock.contains(&entry), "Cargo.lock has another wasmtime");
+    }
+}

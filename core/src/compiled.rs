@@ -1,0 +1,342 @@
+//! A plug-in that is compiled and linked, and can be instantiated any number of times.
+//!
+//! Here a manifest becomes a program: modules are read, named, linked and compiled; which exports
+//! can be called and how a fresh instance is initialised is decided once (ABI.md part 2). It knows
+//! engines only as trait objects.
+//!
+//! Invariants: every error of the input is found here, before the first instance; a compiled
+//! plug-in is immutable and shared by its instances on any thread.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    engine::{
+        erased::{AnyPrepared, DynEngine, DynInstance},
+        select::Choice,
+        types::{Interruption, Limits, Linked, Metering, ModuleId, Program},
+    },
+    env::{
+        http::Http,
+        vars::{DEFAULT_LIMIT, Vars},
+    },
+    error::{Error, ErrorKind, Result},
+    function::Function,
+    host::Host,
+    kernel,
+    link::{Offer, Plan, Unit, link},
+    manifest::{Manifest, wrong},
+    module::{Module, signature},
+    source,
+};
+
+impl Choice {
+    /// As [`Compiled::new`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile(&self, manifest: &Manifest, options: &Options) -> Result<Compiled> {
+        Compiled::new(self, manifest, options)
+    }
+}
+
+/// The name of the module whose exports can be called.
+const MAIN: &str = "main";
+/// The entry of a WASI command. Each call of it gets an instance of its own.
+const COMMAND: &str = "_start";
+
+/// What a plug-in is given beside its manifest.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Host functions. Only those that a module imports are bound.
+    pub functions: Vec<Function>,
+    /// Whether guests may import WASI preview 1.
+    pub wasi: bool,
+}
+
+/// A plug-in that is compiled and linked. Cloning shares it.
+#[derive(Clone)]
+pub struct Compiled(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<dyn DynEngine>,
+    program: AnyPrepared,
+    main: ModuleId,
+    entries: Vec<Entry>,
+    init: Vec<(ModuleId, Box<str>)>,
+    config: Arc<BTreeMap<String, String>>,
+    limits: Limits,
+    var_bytes: u64,
+    #[cfg(feature = "wasi")]
+    wasi: Option<crate::wasi::Settings>,
+}
+
+/// An export of the main module.
+struct Entry {
+    name: Box<str>,
+    /// Why it cannot be called, if so.
+    refusal: Option<Box<str>>,
+}
+
+impl Compiled {
+    /// Reads, links and compiles what `manifest` describes, for the engine `choice`.
+    ///
+    /// # Errors
+    /// `Manifest`, `InvalidModule`, `Link`, or `Unsupported`; never a failure of a guest.
+    pub fn new(choice: &Choice, manifest: &Manifest, options: &Options) -> Result<Self> {
+        if manifest.timeout_ms.is_some() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "manifest: timeout_ms: this build of polyextism has no timeouts",
+            ));
+        }
+        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off))?;
+        let units = read(engine.as_ref(), manifest)?;
+        let main = units.iter().position(|unit| &*unit.name == MAIN);
+        let main = main.expect("`read` names one module so");
+        let offer = Offer {
+            functions: &options.functions,
+            wasi: options.wasi,
+        };
+        let plan = link(&units, &offer)?;
+        let init = init(&units, &plan, main)?;
+        let program = compile(engine.as_ref(), &units, &plan)?;
+        let entries = entries(&units[main].module);
+        let main = module_id(&plan, main);
+        let max_pages = manifest.memory.max_pages.map(u64::from);
+        let compiled = Self(Arc::new(Inner {
+            program: engine.prepare(program)?,
+            engine,
+            main,
+            entries,
+            init,
+            config: Arc::new(manifest.config.clone()),
+            limits: Limits {
+                memory_pages: max_pages,
+            },
+            var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
+            #[cfg(feature = "wasi")]
+            wasi: options.wasi.then(|| wasi_settings(manifest)),
+        }));
+        Ok(compiled)
+    }
+
+    /// The name of the engine.
+    pub fn engine(&self) -> &'static str {
+        self.0.engine.name()
+    }
+
+    /// The position of an export of the main module that can be called.
+    ///
+    /// # Errors
+    /// `UnknownFunction` if there is none, or if it has parameters or several results.
+    pub(crate) fn entry(&self, name: &str) -> Result<usize> {
+        let position = self.0.entries.iter().position(|entry| &*entry.name == name);
+        match position.map(|position| (position, &self.0.entries[position].refusal)) {
+            Some((position, None)) => Ok(position),
+            Some((_, Some(refusal))) => Err(Error::new(
+                ErrorKind::UnknownFunction,
+                format!("function `{name}` cannot be called: {refusal}"),
+            )),
+            None => Err(Error::new(
+                ErrorKind::UnknownFunction,
+                format!("unknown function `{name}`: the plug-in exports no function of that name"),
+            )),
+        }
+    }
+
+    /// The name of the entry at a position that [`Compiled::entry`] returned.
+    pub(crate) fn entry_name(&self, position: usize) -> &str {
+        &self.0.entries[position].name
+    }
+
+    /// How many exports the main module has.
+    pub(crate) fn entry_count(&self) -> usize {
+        self.0.entries.len()
+    }
+
+    /// Whether each call of the entry needs an instance of its own.
+    pub(crate) fn is_command(&self, position: usize) -> bool {
+        self.entry_name(position) == COMMAND
+    }
+
+    pub(crate) fn main(&self) -> ModuleId {
+        self.0.main
+    }
+
+    /// What must be entered once, in order, before the first call of an instance.
+    pub(crate) fn init(&self) -> impl Iterator<Item = (ModuleId, &str)> {
+        self.0.init.iter().map(|(module, name)| (*module, &**name))
+    }
+
+    /// A fresh host state.
+    pub(crate) fn host(&self) -> Host {
+        let vars = Vars::with_limit(self.0.var_bytes);
+        Host::new(self.0.config.clone(), vars, Http::default())
+    }
+
+    /// An instance that owns `host`; WASI starts afresh.
+    pub(crate) fn instantiate(&self, host: Host) -> Result<Box<dyn DynInstance>> {
+        #[cfg(feature = "wasi")]
+        let host = match &self.0.wasi {
+            Some(settings) => host.with_wasi(crate::wasi::Wasi::new(settings)?),
+            None => host,
+        };
+        self.0
+            .engine
+            .instantiate(&self.0.program, host, &self.0.limits)
+    }
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled")
+            .field("engine", &self.engine())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the modules and names them: a single one is `main`; of several, the last, if no other is.
+fn read<'a>(engine: &dyn DynEngine, manifest: &'a Manifest) -> Result<Vec<Unit<'a>>> {
+    let capabilities = engine.capabilities();
+    let Some(last) = manifest.wasm.len().checked_sub(1) else {
+        return Err(wrong("wasm: no module is given, at least one is needed"));
+    };
+    let has_main = manifest
+        .wasm
+        .iter()
+        .any(|wasm| wasm.name.as_deref() == Some(MAIN));
+    let mut units: Vec<Unit<'a>> = Vec::new();
+    for (index, wasm) in manifest.wasm.iter().enumerate() {
+        let name = match &wasm.name {
+            _ if last == 0 || (!has_main && index == last) => MAIN,
+            Some(name) => name,
+            None => {
+                return Err(wrong(format_args!(
+                    "wasm[{index}].name: of several modules only the last may be without a name"
+                )));
+            }
+        };
+        if units.iter().any(|unit| &*unit.name == name) {
+            return Err(wrong(format_args!(
+                "wasm[{index}].name: there are two modules `{name}`"
+            )));
+        }
+        let bytes = source::read(wasm, index)?;
+        let module = Module::read(bytes, capabilities.proposals, engine.name(), name)?;
+        let name = name.into();
+        units.push(Unit { name, module });
+    }
+    Ok(units)
+}
+
+fn compile(
+    engine: &dyn DynEngine,
+    units: &[Unit<'_>],
+    plan: &Plan,
+) -> Result<Program<crate::engine::erased::AnyModule>> {
+    let kernel = Linked {
+        module: engine.compile(kernel::WASM)?,
+        imports: Vec::new(),
+    };
+    let mut modules = vec![kernel];
+    for (&unit, imports) in plan.order.iter().zip(&plan.imports) {
+        modules.push(Linked {
+            module: engine.compile(&units[unit].module.wasm)?,
+            imports: imports.clone(),
+        });
+    }
+    let memories = plan.memories.clone();
+    Ok(Program { modules, memories })
+}
+
+fn module_id(plan: &Plan, unit: usize) -> ModuleId {
+    let position = plan.order.iter().position(|&other| other == unit);
+    ModuleId(position.expect("every unit is in the order") as u32 + 1)
+}
+
+/// What can be called: no parameters and at most one result.
+fn entries(main: &Module<'_>) -> Vec<Entry> {
+    let refusal = |ty: &wasmparser::FuncType| {
+        if signature(ty).is_none() {
+            return Some("its type has values that are not numbers".into());
+        }
+        match (ty.params().len(), ty.results().len()) {
+            (0, 0 | 1) => None,
+            (0, results) => Some(format!("it has {results} results, at most 1 is allowed").into()),
+            (params, _) => Some(format!("it has {params} parameters, none are allowed").into()),
+        }
+    };
+    main.functions()
+        .map(|(name, ty)| Entry {
+            name: name.into(),
+            refusal: refusal(ty),
+        })
+        .collect()
+}
+
+/// What initialises a fresh instance: start functions in instantiation order, then reactors.
+fn init(units: &[Unit<'_>], plan: &Plan, main: usize) -> Result<Vec<(ModuleId, Box<str>)>> {
+    let mut steps = Vec::new();
+    for &unit in &plan.order {
+        if let Some(start) = units[unit].module.start {
+            steps.push((module_id(plan, unit), start.into()));
+        }
+    }
+    for &unit in &plan.order {
+        let names: &[&str] = match unit == main {
+            true => main_init(&units[unit])?,
+            false => &["_initialize"],
+        };
+        for &name in names {
+            if let Some(ty) = function_type(&units[unit].module, name) {
+                if !ty.results().is_empty() || (name != "hs_init" && !ty.params().is_empty()) {
+                    let unit = &units[unit].name;
+                    let ty = crate::module::TypeText(ty);
+                    return Err(Error::new(
+                        ErrorKind::Link,
+                        format!("module `{unit}` exports `{name}` as {ty}, expected (func)"),
+                    ));
+                }
+                steps.push((module_id(plan, unit), name.into()));
+            }
+        }
+    }
+    Ok(steps)
+}
+
+/// The functions that initialise the main module, of which those that exist are entered.
+fn main_init(main: &Unit<'_>) -> Result<&'static [&'static str]> {
+    let has = |name| function_type(&main.module, name).is_some();
+    if has(COMMAND) && has("_initialize") {
+        return Err(Error::new(
+            ErrorKind::Link,
+            format!(
+                "module `{}` exports both `_start` and `_initialize`: it cannot be a command and \
+                 a reactor",
+                main.name
+            ),
+        ));
+    }
+    Ok(match (has("hs_init"), has("__wasm_call_ctors")) {
+        (true, _) => &["_initialize", "hs_init"],
+        (false, true) => &["__wasm_call_ctors"],
+        (false, false) => &["_initialize"],
+    })
+}
+
+fn function_type<'a>(module: &'a Module<'_>, name: &str) -> Option<&'a wasmparser::FuncType> {
+    let (_, ty) = module.functions().find(|(export, _)| *export == name)?;
+    Some(ty)
+}
+
+#[cfg(feature = "wasi")]
+fn wasi_settings(manifest: &Manifest) -> crate::wasi::Settings {
+    use crate::wasi::{Output, Settings};
+    Settings {
+        allowed_paths: manifest.allowed_paths.clone().unwrap_or_default(),
+        output: match std::env::var_os("EXTISM_ENABLE_WASI_OUTPUT") {
+            Some(_) => Output::Inherit,
+            None => Output::Discard,
+        },
+    }
+}

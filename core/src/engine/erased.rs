@@ -1,0 +1,143 @@
+//! The engine traits as trait objects: the only file that knows about `dyn`.
+//!
+//! Nothing above is generic over engines. The erased operation is coarse: [`DynInstance::exchange`]
+//! is one whole plug-in call, and because it is a blanket implementation its body is compiled once
+//! for each backend, with everything inside it static.
+
+use std::{any::Any, sync::Arc};
+
+use super::{
+    Engine, Instance,
+    types::{Capabilities, EntryId, Limits, Linked, Program, Settings},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    host::Host,
+    kernel,
+};
+
+/// A compiled module of some engine.
+pub type AnyModule = Arc<dyn Any + Send + Sync>;
+
+/// A prepared program of some engine.
+pub type AnyPrepared = Arc<dyn Any + Send + Sync>;
+
+/// [`Engine`] without its types.
+pub trait DynEngine: Send + Sync {
+    /// See [`Engine::name`].
+    fn name(&self) -> &'static str;
+    /// See [`Engine::capabilities`].
+    fn capabilities(&self) -> Capabilities;
+    /// See [`Engine::compile`].
+    ///
+    /// # Errors
+    /// As there.
+    fn compile(&self, wasm: &[u8]) -> Result<AnyModule>;
+    /// See [`Engine::prepare`].
+    ///
+    /// # Errors
+    /// As there; `Argument` if a module belongs to another engine.
+    fn prepare(&self, program: Program<AnyModule>) -> Result<AnyPrepared>;
+    /// See [`Engine::instantiate`].
+    ///
+    /// # Errors
+    /// As there; `Argument` if the program belongs to another engine.
+    fn instantiate(
+        &self,
+        program: &AnyPrepared,
+        host: Host,
+        limits: &Limits,
+    ) -> Result<Box<dyn DynInstance>>;
+}
+
+impl<E: Engine> DynEngine for E {
+    fn name(&self) -> &'static str {
+        Engine::name(self)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Engine::capabilities(self)
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
+        Ok(Arc::new(Engine::compile(self, wasm)?))
+    }
+
+    fn prepare(&self, program: Program<AnyModule>) -> Result<AnyPrepared> {
+        let own = |linked: Linked<AnyModule>| match linked.module.downcast_ref::<E::Module>() {
+            Some(module) => Ok(Linked {
+                module: module.clone(),
+                imports: linked.imports,
+            }),
+            None => Err(foreign(Engine::name(self), "module")),
+        };
+        let modules = program
+            .modules
+            .into_iter()
+            .map(own)
+            .collect::<Result<_>>()?;
+        let memories = program.memories;
+        Ok(Arc::new(Engine::prepare(
+            self,
+            Program { modules, memories },
+        )?))
+    }
+
+    fn instantiate(
+        &self,
+        program: &AnyPrepared,
+        host: Host,
+        limits: &Limits,
+    ) -> Result<Box<dyn DynInstance>> {
+        match program.downcast_ref::<E::Prepared>() {
+            Some(program) => Ok(Box::new(Engine::instantiate(self, program, host, limits)?)),
+            None => Err(foreign(Engine::name(self), "program")),
+        }
+    }
+}
+
+#[cold]
+fn foreign(engine: &str, what: &str) -> Error {
+    let message = format!("engine `{engine}` was given a {what} of another engine");
+    Error::new(ErrorKind::Argument, message)
+}
+
+/// [`Instance`] with the one operation of the hot path.
+pub trait DynInstance: Instance {
+    /// One plug-in call: hands `input` over, enters `entry`, lends the output.
+    ///
+    /// # Errors
+    /// What the guest or a host function ended with; `MemoryLimit` if the input does not fit.
+    fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]>;
+}
+
+impl<I: Instance> DynInstance for I {
+    #[inline]
+    fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]> {
+        kernel::begin(self, input)?;
+        let status = self.enter(entry);
+        kernel::finish(self, status)
+    }
+}
+
+/// A backend, as the list of engines sees it. Each backend crate exports one.
+#[derive(Clone, Copy)]
+pub struct Backend {
+    /// The name by which users choose it.
+    pub name: &'static str,
+    /// The version of the engine that is built in.
+    pub version: &'static str,
+    /// Its compilers, the default first. Never empty.
+    pub compilers: &'static [Compiler],
+    /// Opens it.
+    pub open: fn(&Settings) -> Result<Arc<dyn DynEngine>>,
+}
+
+/// A compiler of a backend.
+#[derive(Clone, Copy, Debug)]
+pub struct Compiler {
+    /// The name by which users choose it, after a colon.
+    pub name: &'static str,
+    /// What the engine can do with it.
+    pub capabilities: Capabilities,
+}

@@ -1,0 +1,102 @@
+//! What host code may touch of a live program.
+//!
+//! Invariant: [`Guest::split`] is the only borrow of guest memory and host state. It takes
+//! `&mut self`, so no slice survives a `grow` or a re-entry into the guest.
+
+use super::types::MemoryId;
+use crate::{error::Result, host::Host, kernel, span::Span};
+
+/// The memories and the host state of a live program.
+///
+/// A backend implements it twice: for its instance (between calls) and for its call frame (inside
+/// a host function).
+pub trait Guest {
+    /// A linear memory of the program and the host state, borrowed together.
+    ///
+    /// # Panics
+    /// If the program has no such memory; core only uses ids that it put into the program.
+    fn split(&mut self, memory: MemoryId) -> (&mut [u8], &mut Host);
+
+    /// Grows that memory by `pages` of 64 KiB and returns its former size in pages, or `None` if
+    /// the limit or the declared maximum forbids it.
+    fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64>;
+}
+
+/// The view that a host function has of the plug-in that calls it.
+pub struct Caller<'a> {
+    guest: &'a mut dyn Guest,
+    memory: Option<MemoryId>,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(guest: &'a mut dyn Guest, memory: Option<MemoryId>) -> Self {
+        Self { guest, memory }
+    }
+
+    /// The state of the plug-in on the host's side.
+    pub fn host(&mut self) -> &mut Host {
+        self.guest.host()
+    }
+
+    /// The exported memory of the calling module (empty if it has none) and the host state.
+    pub fn memory(&mut self) -> (&mut [u8], &mut Host) {
+        match self.memory {
+            Some(memory) => self.guest.split(memory),
+            None => (&mut [], self.guest.host()),
+        }
+    }
+
+    /// The bytes of the block at `offset` of the kernel memory. The null handle and anything that
+    /// is not the start of a live block read as empty.
+    pub fn read(&mut self, offset: u64) -> &[u8] {
+        self.read_mut(offset)
+    }
+
+    /// As [`Caller::read`], to write to.
+    pub fn read_mut(&mut self, offset: u64) -> &mut [u8] {
+        let span = self.span(offset);
+        let (memory, _) = self.guest.split(kernel::MEMORY);
+        &mut memory[span.range()]
+    }
+
+    /// The length in bytes of the block at `offset`, 0 if there is none.
+    pub fn length(&mut self, offset: u64) -> u64 {
+        kernel::length(self.guest.split(kernel::MEMORY).0, offset)
+    }
+
+    /// Allocates a block of zeros; the null handle for a size of 0.
+    ///
+    /// # Errors
+    /// `MemoryLimit` if the kernel memory cannot grow enough.
+    pub fn alloc(&mut self, size: u64) -> Result<u64> {
+        kernel::alloc(self.guest, size)
+    }
+
+    /// Allocates a block that holds `bytes`; the null handle if there are none.
+    ///
+    /// # Errors
+    /// As [`Caller::alloc`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<u64> {
+        let offset = self.alloc(bytes.len() as u64)?;
+        self.read_mut(offset).copy_from_slice(bytes);
+        Ok(offset)
+    }
+
+    /// Frees the block at `offset`. Anything that is not the start of a live block is left alone.
+    pub fn free(&mut self, offset: u64) {
+        kernel::free(self.guest, offset);
+    }
+
+    /// Copies the block at `offset` out and frees it: what a builtin does with its arguments.
+    pub(crate) fn take(&mut self, offset: u64) -> Vec<u8> {
+        let bytes = self.read(offset).to_vec();
+        self.free(offset);
+        bytes
+    }
+
+    fn span(&mut self, offset: u64) -> Span {
+        let (memory, _) = self.guest.split(kernel::MEMORY);
+        let length = kernel::length(memory, offset);
+        Span::new(offset, length, memory.len()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,106 @@
+//! The narrow waist: what an engine must be able to do, and nothing about how.
+//!
+//! A backend implements [`Engine`] and [`Instance`] (and [`Guest`] twice) with static types;
+//! [`erased`] turns that into the trait objects that the rest of core uses. The waist speaks of
+//! modules, memories, entries and slots. It knows nothing of Extism, of WASI or of manifests.
+//!
+//! Invariants: no guest code runs before [`Instance::enter`] (core has removed start sections);
+//! every link error was found before [`Engine::prepare`]; an engine does what was asked or returns
+//! `Unsupported`.
+
+pub mod erased;
+pub mod guest;
+pub mod select;
+pub mod types;
+
+use std::sync::Arc;
+
+use self::{
+    guest::Guest,
+    types::{Capabilities, EntryId, Limits, ModuleId, Program},
+};
+use crate::{error::Result, host::Host};
+
+/// A WebAssembly engine, opened with [`types::Settings`].
+///
+/// Core opens one for each compiled plug-in; a backend may share what is safe to share.
+pub trait Engine: Send + Sync + 'static {
+    /// Compiled code.
+    type Module: Clone + Send + Sync + 'static;
+    /// A program that is ready to be instantiated any number of times.
+    type Prepared: Send + Sync + 'static;
+    /// A live program.
+    type Instance: Instance;
+
+    /// The name for messages: the backend, and the compiler where it is not the backend's default.
+    fn name(&self) -> &'static str;
+
+    /// What this engine can do, with the settings it was opened with.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Compiles a module that core has read and validated.
+    ///
+    /// # Errors
+    /// `InvalidModule` if the engine refuses it all the same, `Engine` if the engine fails.
+    fn compile(&self, wasm: &[u8]) -> Result<Self::Module>;
+
+    /// Does what can be done once for all instances of a program.
+    ///
+    /// # Errors
+    /// `Engine` if the engine refuses what core has linked.
+    fn prepare(&self, program: Program<Self::Module>) -> Result<Self::Prepared>;
+
+    /// Makes an instance that owns `host`. Memories are initialised, no guest function has run.
+    ///
+    /// # Errors
+    /// `Trap` if an active segment does not fit, `MemoryLimit` if the initial memories exceed
+    /// `limits`, `Unsupported` if the engine cannot keep a limit, `Engine` if it fails otherwise.
+    fn instantiate(
+        &self,
+        program: &Self::Prepared,
+        host: Host,
+        limits: &Limits,
+    ) -> Result<Self::Instance>;
+}
+
+/// A live program: instances of its modules, and the host state that it owns.
+pub trait Instance: Guest + Send + 'static {
+    /// Resolves an exported function once; the id stays valid as long as the instance.
+    /// `None` if there is no such function, or if a parameter or result is not a number.
+    fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId>;
+
+    /// Runs the function: parameters are zeros; the status is its result if that is one `i32`,
+    /// else 0. Does not allocate unless it fails.
+    ///
+    /// # Errors
+    /// `Trap`, or `OutOfFuel`. When a host function failed, any error: core replaces it by the
+    /// failure that waits in the host state.
+    fn enter(&mut self, entry: EntryId) -> Result<i32>;
+
+    /// A handle that stops this instance, and only this one, from another thread. `None` without
+    /// the capability, or if the engine was not opened for it.
+    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
+        None
+    }
+
+    /// The fuel meter. `None` without the capability, or if the engine was not opened for it.
+    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
+        None
+    }
+}
+
+/// Stops a running program from another thread.
+pub trait Interrupt: Send + Sync {
+    /// Makes the running `enter`, or the next one, end with [`crate::Trap::Interrupted`].
+    fn interrupt(&self);
+    /// Takes an interrupt back that has not stopped anything.
+    fn clear(&self);
+}
+
+/// The fuel of one instance, in units of its engine.
+pub trait Fuel {
+    /// Sets what is left.
+    fn set(&mut self, units: u64);
+    /// What is left.
+    fn left(&self) -> u64;
+}

@@ -1,0 +1,129 @@
+//! Chooses an engine by what a user wrote: `name`, `name:compiler`, or nothing.
+//!
+//! It works on a list of backends that it is given and names none itself. There is no fallback: a
+//! name that is not in the list is an error that says what is.
+
+use std::sync::Arc;
+
+use super::{
+    erased::{Backend, Compiler, DynEngine},
+    types::{Interruption, Metering, Settings},
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The environment variable that is asked when the user chose nothing.
+pub const VARIABLE: &str = "EXTISM_ENGINE";
+
+/// A backend and one of its compilers.
+#[derive(Clone, Copy)]
+pub struct Choice {
+    backend: &'static Backend,
+    compiler: &'static Compiler,
+}
+
+impl Choice {
+    /// Understands `spec`, or the environment variable [`VARIABLE`] if there is none, or takes the
+    /// first of `backends`.
+    ///
+    /// # Errors
+    /// `UnknownEngine`, with what is built in.
+    pub fn parse(backends: &'static [Backend], spec: Option<&str>) -> Result<Self> {
+        let variable = match spec {
+            None => std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()),
+            Some(_) => None,
+        };
+        let Some(spec) = spec.or(variable.as_deref()) else {
+            let backend = backends.first().ok_or_else(|| unknown(backends, "", ""))?;
+            return Ok(Self::first(backend));
+        };
+        let from = match variable.is_some() {
+            true => format!(" (from the environment variable {VARIABLE})"),
+            false => String::new(),
+        };
+        let (name, compiler) = match spec.split_once(':') {
+            Some((name, compiler)) => (name, Some(compiler)),
+            None => (spec, None),
+        };
+        let Some(backend) = backends.iter().find(|backend| backend.name == name) else {
+            return Err(unknown(backends, spec, &from));
+        };
+        match compiler {
+            None => Ok(Self::first(backend)),
+            Some(compiler) => backend
+                .compilers
+                .iter()
+                .find(|known| known.name == compiler)
+                .map(|compiler| Self { backend, compiler })
+                .ok_or_else(|| unknown(backends, spec, &from)),
+        }
+    }
+
+    fn first(backend: &'static Backend) -> Self {
+        let compiler = &backend.compilers[0];
+        Self { backend, compiler }
+    }
+
+    /// Every backend of a list with every one of its compilers.
+    pub fn all(backends: &'static [Backend]) -> impl Iterator<Item = Self> {
+        backends.iter().flat_map(|backend| {
+            let choice = move |compiler| Self { backend, compiler };
+            backend.compilers.iter().map(choice)
+        })
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &'static Backend {
+        self.backend
+    }
+
+    /// The compiler.
+    pub fn compiler(&self) -> &'static Compiler {
+        self.compiler
+    }
+
+    /// The spelling that [`Choice::parse`] understands, shortest form.
+    pub fn name(&self) -> String {
+        match self.compiler.name == self.backend.compilers[0].name {
+            true => self.backend.name.to_owned(),
+            false => format!("{}:{}", self.backend.name, self.compiler.name),
+        }
+    }
+
+    /// Settings for this choice.
+    pub fn settings(&self, interruption: Interruption, metering: Metering) -> Settings {
+        Settings {
+            compiler: self.compiler.name,
+            interruption,
+            metering,
+        }
+    }
+
+    /// Opens the engine.
+    ///
+    /// # Errors
+    /// `Unsupported` if it cannot do what the settings ask.
+    pub fn open(&self, settings: &Settings) -> Result<Arc<dyn DynEngine>> {
+        (self.backend.open)(settings)
+    }
+}
+
+impl std::fmt::Debug for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Choice({})", self.name())
+    }
+}
+
+#[cold]
+fn unknown(backends: &'static [Backend], spec: &str, from: &str) -> Error {
+    let known: Vec<_> = Choice::all(backends)
+        .map(|choice| format!("`{}`", choice.name()))
+        .collect();
+    let known = match known.is_empty() {
+        true => "no engine is built in".to_owned(),
+        false => format!("built in are {}", known.join(", ")),
+    };
+    Error::new(
+        ErrorKind::UnknownEngine,
+        format!("unknown engine `{spec}`{from}: {known}"),
+    )
+}

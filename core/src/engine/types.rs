@@ -1,0 +1,330 @@
+//! The plain values that cross the waist between core and the engines.
+
+use std::{fmt, sync::Arc};
+
+use super::guest::{Caller, Guest};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    host::Host,
+};
+
+/// A module of a program, by its position in instantiation order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ModuleId(pub u32);
+
+/// A linear memory that the host may touch, by its position in [`Program::memories`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryId(pub u32);
+
+/// An exported function of an instance, resolved once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EntryId(pub u32);
+
+/// The types of values that cross between guest and host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NumType {
+    /// 32-bit integer; the low half of its slot.
+    I32,
+    /// 64-bit integer; its slot.
+    I64,
+    /// 32-bit float; its bits are the low half of its slot.
+    F32,
+    /// 64-bit float; its bits are its slot.
+    F64,
+}
+
+impl NumType {
+    /// The name of the type in the WebAssembly text format.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
+}
+
+/// The type of a host function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Signature {
+    /// Parameter types, in order.
+    pub params: Box<[NumType]>,
+    /// Result types, in order.
+    pub results: Box<[NumType]>,
+}
+
+impl Signature {
+    /// A signature from slices.
+    pub fn new(params: &[NumType], results: &[NumType]) -> Self {
+        Self {
+            params: params.into(),
+            results: results.into(),
+        }
+    }
+
+    /// How many slots a call needs: parameters and results share them.
+    pub fn slots(&self) -> usize {
+        self.params.len().max(self.results.len())
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(func")?;
+        for (word, types) in [("param", &self.params), ("result", &self.results)] {
+            if !types.is_empty() {
+                write!(f, " ({word}")?;
+                for ty in types {
+                    write!(f, " {}", ty.name())?;
+                }
+                f.write_str(")")?;
+            }
+        }
+        f.write_str(")")
+    }
+}
+
+/// The body of a host function: parameters come in the first slots, results go out in the same.
+pub type HostBody = dyn Fn(Caller<'_>, &mut [u64]) -> Result<()> + Send + Sync;
+
+/// A host function as engines see it.
+pub struct HostFunc {
+    name: Box<str>,
+    signature: Signature,
+    body: Box<HostBody>,
+}
+
+/// A host function failed. What happened waits in the [`Host`]; an engine only has to stop the
+/// guest with a trap of its own.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a host function failed")]
+pub struct Failed;
+
+impl HostFunc {
+    /// A host function. `name` is used in messages only.
+    pub fn new(name: impl Into<Box<str>>, signature: Signature, body: Box<HostBody>) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            signature,
+            body,
+        })
+    }
+
+    /// The type of the function.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Calls the function on behalf of a guest whose memory is `memory`.
+    ///
+    /// `slots` holds [`Signature::slots`] values. A panic of the body is caught here: it becomes an
+    /// error of the call and never crosses an engine.
+    ///
+    /// # Errors
+    /// [`Failed`], after the failure was stored in the host state.
+    #[inline]
+    pub fn call(
+        &self,
+        guest: &mut dyn Guest,
+        memory: Option<MemoryId>,
+        slots: &mut [u64],
+    ) -> Result<(), Failed> {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            (self.body)(Caller::new(guest, memory), slots)
+        }));
+        let error = match outcome {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(panic) => self.panicked(panic.as_ref()),
+        };
+        guest.host().fail(error);
+        Err(Failed)
+    }
+
+    #[cold]
+    fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> Error {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        let name = &self.name;
+        Error::new(
+            ErrorKind::HostFunction,
+            format!("host function `{name}` panicked: {text}"),
+        )
+    }
+}
+
+impl fmt::Debug for HostFunc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostFunc({} {})", self.name, self.signature)
+    }
+}
+
+/// One resolved and type-checked import.
+#[derive(Clone, Debug)]
+pub enum Import {
+    /// A host function, bound to the memory of the module that imports it.
+    Host {
+        /// The function.
+        func: Arc<HostFunc>,
+        /// The memory of the importing module, if it exports one.
+        memory: Option<MemoryId>,
+    },
+    /// An export, of any kind, of a module that is instantiated earlier.
+    Export {
+        /// The exporting module.
+        module: ModuleId,
+        /// The name of the export.
+        name: Arc<str>,
+    },
+}
+
+/// A module with its imports resolved, in the order in which the module declares them.
+#[derive(Clone, Debug)]
+pub struct Linked<M> {
+    /// The compiled module.
+    pub module: M,
+    /// One entry for each import of the module.
+    pub imports: Vec<Import>,
+}
+
+/// Where to find a memory that the host may touch.
+#[derive(Clone, Debug)]
+pub struct MemoryExport {
+    /// The module that exports it.
+    pub module: ModuleId,
+    /// The name of the export.
+    pub name: Arc<str>,
+}
+
+/// Modules that run together, in instantiation order, and the memories that the host may touch.
+///
+/// No module has a start section, every import is resolved and type-checked, every import refers
+/// to an earlier module, and every signature of a host function is one that engines can express.
+#[derive(Clone, Debug)]
+pub struct Program<M> {
+    /// The modules.
+    pub modules: Vec<Linked<M>>,
+    /// The memories; a [`MemoryId`] is a position in this list.
+    pub memories: Vec<MemoryExport>,
+}
+
+/// What is decided when an engine is opened, because it changes the code that is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// One of the backend's compilers, by name.
+    pub compiler: &'static str,
+    /// Whether a running guest can be stopped from another thread.
+    pub interruption: Interruption,
+    /// Whether fuel is counted.
+    pub metering: Metering,
+}
+
+/// Whether compiled code looks for interrupts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Interruption {
+    /// It does not; nothing stops a guest but itself.
+    #[default]
+    Off,
+    /// It does.
+    On,
+}
+
+/// Whether compiled code counts fuel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Metering {
+    /// It does not.
+    #[default]
+    Off,
+    /// It does.
+    On,
+}
+
+/// Bounds on one instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most pages (of 64 KiB) that all memories of the instance may have together.
+    pub memory_pages: Option<u64>,
+}
+
+/// A WebAssembly proposal beyond the set that every engine offers.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Proposal {
+    /// Fixed-width SIMD.
+    Simd,
+    /// Tail calls.
+    TailCall,
+}
+
+impl Proposal {
+    /// The name of the proposal, for messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Simd => "SIMD",
+            Self::TailCall => "tail calls",
+        }
+    }
+}
+
+/// What an engine can do beyond running code. What it cannot do it refuses with
+/// [`ErrorKind::Unsupported`]; it never ignores a request.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Fuel can be counted.
+    pub fuel: bool,
+    /// A running guest can be stopped from another thread.
+    pub interrupt: bool,
+    /// [`Limits::memory_pages`] is kept.
+    pub memory_limit: bool,
+    /// Proposals that guests may use.
+    pub proposals: &'static [Proposal],
+}
+
+impl Capabilities {
+    /// An engine that only runs code.
+    pub const NONE: Self = Self {
+        fuel: false,
+        interrupt: false,
+        memory_limit: false,
+        proposals: &[],
+    };
+
+    /// With or without fuel.
+    #[must_use]
+    pub const fn fuel(self, fuel: bool) -> Self {
+        Self { fuel, ..self }
+    }
+
+    /// With or without interruption.
+    #[must_use]
+    pub const fn interrupt(self, interrupt: bool) -> Self {
+        Self { interrupt, ..self }
+    }
+
+    /// With or without a memory limit.
+    #[must_use]
+    pub const fn memory_limit(self, memory_limit: bool) -> Self {
+        Self {
+            memory_limit,
+            ..self
+        }
+    }
+
+    /// With these proposals.
+    #[must_use]
+    pub const fn proposals(self, proposals: &'static [Proposal]) -> Self {
+        Self { proposals, ..self }
+    }
+}
+
+impl dyn Guest + '_ {
+    /// The host state alone.
+    pub fn host(&mut self) -> &mut Host {
+        self.split(crate::kernel::MEMORY).1
+    }
+}

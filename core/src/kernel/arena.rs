@@ -1,0 +1,239 @@
+//! The host's half of the kernel memory: the same layout and the same decisions as `kernel.wat`,
+//! in Rust, over a byte slice.
+//!
+//! It knows nothing of engines: where the memory is too small it says how much is missing.
+//! Invariants: the root is written by the kernel and the host only, so its fields are trusted to
+//! lie inside the memory; nothing that is read from a block header is used before it was checked.
+
+use crate::span::Span;
+
+/// The bytes of the root; no guest-supplied address below is ever served.
+pub(super) const ROOT: u64 = 64;
+/// The bytes of a block header, and the alignment of blocks.
+const HEADER: u64 = 16;
+/// The most bytes the memory can have: 65535 pages, so that addresses fit in 32 bits.
+const MAX_BYTES: u64 = 0xffff_0000;
+/// The bytes of the free lists: one head for each power of two from 2^4.
+const HEADS_BYTES: u64 = 128;
+
+const POSITION: usize = 0;
+const DIRTY: usize = 8;
+const HEADS: usize = 16;
+const GENERATION: usize = 20;
+const ERROR: usize = 24;
+const INPUT_OFFSET: usize = 32;
+const INPUT_LENGTH: usize = 40;
+const OUTPUT_OFFSET: usize = 48;
+const OUTPUT_LENGTH: usize = 56;
+
+/// Why a block could not be allocated.
+pub(super) enum Full {
+    /// The memory needs this many bytes.
+    Needs(u64),
+    /// No memory of this kind can be that large.
+    Never,
+}
+
+/// The kernel memory.
+pub(super) struct Arena<'a>(pub(super) &'a mut [u8]);
+
+impl Arena<'_> {
+    /// Frees everything and makes `input` the input of a new call.
+    #[inline]
+    pub(super) fn begin(&mut self, input: &[u8]) -> Result<(), Full> {
+        let length = input.len() as u64;
+        let (offset, end) = match length {
+            0 => (0, ROOT),
+            _ => (ROOT + HEADER, ROOT + HEADER + aligned(length)),
+        };
+        if end > self.size() {
+            return Err(if end > MAX_BYTES {
+                Full::Never
+            } else {
+                Full::Needs(end)
+            });
+        }
+        let generation = self.word32(GENERATION).wrapping_add(1);
+        let dirty = self.word(DIRTY).max(end);
+        let root = &mut self.0[..ROOT as usize];
+        root.fill(0);
+        root[POSITION..][..8].copy_from_slice(&end.to_le_bytes());
+        root[DIRTY..][..8].copy_from_slice(&dirty.to_le_bytes());
+        root[GENERATION..][..4].copy_from_slice(&generation.to_le_bytes());
+        if length > 0 {
+            self.set(INPUT_OFFSET, offset);
+            self.set(INPUT_LENGTH, length);
+            self.put_header(offset, length, end - offset);
+            self.0[offset as usize..][..input.len()].copy_from_slice(input);
+        }
+        Ok(())
+    }
+
+    /// As the kernel's `reset`: frees everything and clears the memory.
+    pub(super) fn reset(&mut self) {
+        let generation = self.word32(GENERATION).wrapping_add(1);
+        self.0.fill(0);
+        self.set(POSITION, ROOT);
+        self.set(DIRTY, ROOT);
+        self.set32(GENERATION, generation);
+    }
+
+    /// As the kernel's `alloc`. `length` is not 0.
+    pub(super) fn alloc(&mut self, length: u64) -> Result<u64, Full> {
+        if length > MAX_BYTES {
+            return Err(Full::Never);
+        }
+        let capacity = aligned(length);
+        let reused = match self.word32(HEADS) {
+            0 => None,
+            heads => self.pop(heads, capacity),
+        };
+        let (offset, capacity) = match reused {
+            Some(block) => block,
+            None => {
+                let offset = self.word(POSITION) + HEADER;
+                let end = offset + capacity;
+                if end > MAX_BYTES {
+                    return Err(Full::Never);
+                }
+                if end > self.size() {
+                    return Err(Full::Needs(end));
+                }
+                self.set(POSITION, end);
+                (offset, capacity)
+            }
+        };
+        let end = offset + aligned(length);
+        let dirty = self.word(DIRTY);
+        if dirty > offset {
+            self.0[offset as usize..end.min(dirty) as usize].fill(0);
+        }
+        self.set(DIRTY, dirty.max(end));
+        self.put_header(offset, length, capacity);
+        Ok(offset)
+    }
+
+    /// As the kernel's `free`, but never grows the memory: a block that cannot be put on a list
+    /// is only forgotten.
+    pub(super) fn free(&mut self, offset: u64) {
+        if offset == self.word(INPUT_OFFSET) {
+            self.set(INPUT_LENGTH, 0);
+        }
+        if !self.tagged(offset, self.tag(offset)) {
+            return;
+        }
+        self.set((offset - HEADER) as usize, !self.tag(offset));
+        let capacity = u64::from(self.word32((offset - 4) as usize));
+        let end = offset + capacity;
+        let position = self.word(POSITION);
+        if end == position {
+            self.set(POSITION, offset - HEADER);
+            return;
+        }
+        if end > position || capacity < HEADER {
+            return;
+        }
+        if self.word32(HEADS) == 0 {
+            let Ok(heads) = self.alloc(HEADS_BYTES) else {
+                return;
+            };
+            self.set((heads - HEADER) as usize, 0);
+            self.set32(HEADS, heads as u32);
+        }
+        let class = 59 - capacity.leading_zeros() as usize;
+        let slot = self.word32(HEADS) as usize + class * 4;
+        self.set32(offset as usize, self.word32(slot));
+        self.set32(slot, offset as u32);
+    }
+
+    /// As the kernel's `length`.
+    pub(super) fn length(&self, offset: u64) -> u64 {
+        match self.tagged(offset, self.tag(offset)) {
+            true => u64::from(self.word32((offset - 8) as usize)),
+            false => 0,
+        }
+    }
+
+    /// The address of the error text, 0 if none is set.
+    #[inline]
+    pub(super) fn error(&self) -> u64 {
+        self.word(ERROR)
+    }
+
+    /// Where the output lies. `output_set` keeps it inside the memory, so `None` never happens;
+    /// the check costs nothing beside the call.
+    #[inline]
+    pub(super) fn output(&self) -> Option<Span> {
+        Span::new(
+            self.word(OUTPUT_OFFSET),
+            self.word(OUTPUT_LENGTH),
+            self.0.len(),
+        )
+    }
+
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn pop(&mut self, heads: u32, capacity: u64) -> Option<(u64, u64)> {
+        let class = 60 - (capacity - 1).leading_zeros() as usize;
+        let slot = heads as usize + class * 4;
+        let offset = u64::from(self.word32(slot));
+        if offset == 0 {
+            return None;
+        }
+        if self.tagged(offset, !self.tag(offset)) {
+            let has = u64::from(self.word32((offset - 4) as usize));
+            if has >= capacity && offset + has <= self.word(POSITION) {
+                self.set32(slot, self.word32(offset as usize));
+                return Some((offset, has));
+            }
+        }
+        self.set32(slot, 0);
+        None
+    }
+
+    fn tag(&self, offset: u64) -> u64 {
+        (offset ^ u64::from(self.word32(GENERATION)) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn tagged(&self, offset: u64, tag: u64) -> bool {
+        offset.is_multiple_of(HEADER)
+            && offset >= ROOT + HEADER
+            && offset <= self.size()
+            && self.word((offset - HEADER) as usize) == tag
+    }
+
+    fn put_header(&mut self, offset: u64, length: u64, capacity: u64) {
+        let at = (offset - HEADER) as usize;
+        self.set(at, self.tag(offset));
+        self.set32(at + 8, length as u32);
+        self.set32(at + 12, capacity as u32);
+    }
+
+    #[inline]
+    fn word(&self, at: usize) -> u64 {
+        let bytes = self.0[at..][..8].try_into();
+        u64::from_le_bytes(bytes.expect("the slice has 8 bytes"))
+    }
+
+    #[inline]
+    fn word32(&self, at: usize) -> u32 {
+        let bytes = self.0[at..][..4].try_into();
+        u32::from_le_bytes(bytes.expect("the slice has 4 bytes"))
+    }
+
+    #[inline]
+    fn set(&mut self, at: usize, value: u64) {
+        self.0[at..][..8].copy_from_slice(&value.to_le_bytes());
+    }
+
+    #[inline]
+    fn set32(&mut self, at: usize, value: u32) {
+        self.0[at..][..4].copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn aligned(length: u64) -> u64 {
+    length.next_multiple_of(HEADER)
+}

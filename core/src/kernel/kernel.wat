@@ -1,0 +1,236 @@
+;; The guest's half of the kernel: a memory of its own, and the functions by which a guest reaches it.
+;; The host's half is arena.rs; both work on the same layout and a test compares them.
+;;
+;; The first 64 bytes are the root, out of reach of every guest-supplied address:
+;;    0 i64 position       the first free address
+;;    8 i64 dirty          no byte at or above it was ever handed out
+;;   16 i32 heads          address of the free lists, 0 until something is freed out of order
+;;   20 i32 generation     counts resets; a block of an earlier generation is dead
+;;   24 i64 error          address of the error text, 0 if none
+;;   32 i64 input_offset   40 i64 input_length
+;;   48 i64 output_offset  56 i64 output_length
+;; Blocks follow. A block is a header of 16 bytes and data, both aligned to 16:
+;;    0 i64 tag            made of address and generation while the block is live, its complement
+;;                         once it is freed: so `length` needs no walk
+;;    8 i32 length         12 i32 capacity
+;; A guest can overwrite headers by stores; it harms only itself, because whatever is read from
+;; a header is checked before it is used as an address.
+(module
+  (memory (export "memory") 1 65535)
+  ;; position = dirty = 64
+  (data (i32.const 0) "\40\00\00\00\00\00\00\00\40")
+
+  (func $size (result i64)
+    (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)))
+
+  ;; Whether `length` bytes from `p` lie between the root and the end of the memory.
+  (func $inside (param $p i64) (param $length i64) (result i32)
+    (if (result i32)
+      (i32.and (i64.ge_u (local.get $p) (i64.const 64)) (i64.lt_u (local.get $p) (call $size)))
+      (then (i64.le_u (local.get $length) (i64.sub (call $size) (local.get $p))))
+      (else (i32.const 0))))
+
+  (func $tag (param $p i64) (result i64)
+    (i64.mul
+      (i64.xor (local.get $p) (i64.shl (i64.load32_u (i32.const 20)) (i64.const 32)))
+      (i64.const 0x9e3779b97f4a7c15)))
+
+  ;; Whether the header before `p` can be read and carries `tag`.
+  (func $tagged (param $p i64) (param $tag i64) (result i32)
+    (if (result i32)
+      (i32.and
+        (i64.eqz (i64.and (local.get $p) (i64.const 15)))
+        (i32.and
+          (i64.ge_u (local.get $p) (i64.const 80))
+          (i64.le_u (local.get $p) (call $size))))
+      (then
+        (i64.eq
+          (i64.load (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 16))))
+          (local.get $tag)))
+      (else (i32.const 0))))
+
+  (func $live (param $p i64) (result i32)
+    (call $tagged (local.get $p) (call $tag (local.get $p))))
+
+  ;; Takes a freed block of at least `capacity` bytes from its list; 0 if there is none.
+  (func $pop (param $capacity i64) (result i64)
+    (local $slot i32) (local $p i64) (local $has i64)
+    (local.set $slot
+      (i32.add
+        (i32.load (i32.const 16))
+        (i32.mul
+          ;; ceil(log2(capacity)) - 4: every block in that list is large enough
+          (i32.wrap_i64 (i64.sub (i64.const 60) (i64.clz (i64.sub (local.get $capacity) (i64.const 1)))))
+          (i32.const 4))))
+    (local.set $p (i64.load32_u (local.get $slot)))
+    (if (i64.eqz (local.get $p)) (then (return (i64.const 0))))
+    (if (call $tagged (local.get $p) (i64.xor (call $tag (local.get $p)) (i64.const -1)))
+      (then
+        (local.set $has (i64.load32_u (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 4)))))
+        (if
+          (i32.and
+            (i64.ge_u (local.get $has) (local.get $capacity))
+            (i64.le_u (i64.add (local.get $p) (local.get $has)) (i64.load (i32.const 0))))
+          (then
+            (i32.store (local.get $slot) (i32.load (i32.wrap_i64 (local.get $p))))
+            (return (local.get $p))))))
+    ;; The guest has overwritten the list: forget it.
+    (i32.store (local.get $slot) (i32.const 0))
+    (i64.const 0))
+
+  (func $alloc (export "alloc") (param $length i64) (result i64)
+    (local $capacity i64) (local $p i64) (local $end i64) (local $dirty i64)
+    (if (i64.eqz (local.get $length)) (then (return (i64.const 0))))
+    (if (i64.gt_u (local.get $length) (i64.const 0xffff0000)) (then (return (i64.const 0))))
+    (local.set $capacity
+      (i64.and (i64.add (local.get $length) (i64.const 15)) (i64.const -16)))
+    (if (i32.load (i32.const 16))
+      (then (local.set $p (call $pop (local.get $capacity)))))
+    (if (i64.eqz (local.get $p))
+      (then
+        (local.set $p (i64.add (i64.load (i32.const 0)) (i64.const 16)))
+        (local.set $end (i64.add (local.get $p) (local.get $capacity)))
+        (if (i64.gt_u (local.get $end) (call $size))
+          (then
+            (if (i64.gt_u (local.get $end) (i64.const 0xffff0000)) (then (return (i64.const 0))))
+            (if
+              (i32.eq
+                (memory.grow
+                  (i32.wrap_i64
+                    (i64.shr_u
+                      (i64.add (i64.sub (local.get $end) (call $size)) (i64.const 65535))
+                      (i64.const 16))))
+                (i32.const -1))
+              (then (return (i64.const 0))))))
+        (i64.store (i32.const 0) (local.get $end))
+        (i32.store (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 4)))
+          (i32.wrap_i64 (local.get $capacity))))
+      (else (local.set $end (i64.add (local.get $p) (local.get $capacity)))))
+    ;; A block is zeros: clear what was handed out before.
+    (local.set $dirty (i64.load (i32.const 8)))
+    (if (i64.gt_u (local.get $dirty) (local.get $p))
+      (then
+        (memory.fill
+          (i32.wrap_i64 (local.get $p))
+          (i32.const 0)
+          (i32.wrap_i64
+            (i64.sub
+              (select (local.get $end) (local.get $dirty)
+                (i64.lt_u (local.get $end) (local.get $dirty)))
+              (local.get $p))))))
+    (if (i64.lt_u (local.get $dirty) (local.get $end))
+      (then (i64.store (i32.const 8) (local.get $end))))
+    (i64.store (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 16))) (call $tag (local.get $p)))
+    (i32.store (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 8)))
+      (i32.wrap_i64 (local.get $length)))
+    (local.get $p))
+
+  (func $free (export "free") (param $p i64)
+    (local $capacity i64) (local $end i64) (local $heads i64) (local $slot i32)
+    (if (i64.eq (local.get $p) (i64.load (i32.const 32)))
+      (then (i64.store (i32.const 40) (i64.const 0))))
+    (if (i32.eqz (call $live (local.get $p))) (then (return)))
+    (i64.store
+      (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 16)))
+      (i64.xor (call $tag (local.get $p)) (i64.const -1)))
+    (local.set $capacity (i64.load32_u (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 4)))))
+    (local.set $end (i64.add (local.get $p) (local.get $capacity)))
+    ;; The last block: give its space back.
+    (if (i64.eq (local.get $end) (i64.load (i32.const 0)))
+      (then
+        (i64.store (i32.const 0) (i64.sub (local.get $p) (i64.const 16)))
+        (return)))
+    ;; A header that the guest has overwritten: forget the block.
+    (if
+      (i32.or
+        (i64.gt_u (local.get $end) (i64.load (i32.const 0)))
+        (i64.lt_u (local.get $capacity) (i64.const 16)))
+      (then (return)))
+    (if (i32.eqz (i32.load (i32.const 16)))
+      (then
+        (local.set $heads (call $alloc (i64.const 128)))
+        (if (i64.eqz (local.get $heads)) (then (return)))
+        ;; No block of the guest's.
+        (i64.store (i32.wrap_i64 (i64.sub (local.get $heads) (i64.const 16))) (i64.const 0))
+        (i32.store (i32.const 16) (i32.wrap_i64 (local.get $heads)))))
+    (local.set $slot
+      (i32.add
+        (i32.load (i32.const 16))
+        (i32.mul
+          ;; floor(log2(capacity)) - 4
+          (i32.wrap_i64 (i64.sub (i64.const 59) (i64.clz (local.get $capacity))))
+          (i32.const 4))))
+    (i32.store (i32.wrap_i64 (local.get $p)) (i32.load (local.get $slot)))
+    (i32.store (local.get $slot) (i32.wrap_i64 (local.get $p))))
+
+  (func $length (export "length") (export "length_unsafe") (param $p i64) (result i64)
+    (if (result i64) (call $live (local.get $p))
+      (then (i64.load32_u (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 8)))))
+      (else (i64.const 0))))
+
+  (func $load_u8 (export "load_u8") (param $p i64) (result i32)
+    (if (result i32) (call $inside (local.get $p) (i64.const 1))
+      (then (i32.load8_u (i32.wrap_i64 (local.get $p))))
+      (else (i32.const 0))))
+
+  (func $load_u64 (export "load_u64") (param $p i64) (result i64)
+    (if (result i64) (call $inside (local.get $p) (i64.const 8))
+      (then (i64.load align=1 (i32.wrap_i64 (local.get $p))))
+      (else (i64.const 0))))
+
+  (func $store_u8 (export "store_u8") (param $p i64) (param $value i32)
+    (if (call $inside (local.get $p) (i64.const 1))
+      (then (i32.store8 (i32.wrap_i64 (local.get $p)) (local.get $value)))))
+
+  (func $store_u64 (export "store_u64") (param $p i64) (param $value i64)
+    (if (call $inside (local.get $p) (i64.const 8))
+      (then (i64.store align=1 (i32.wrap_i64 (local.get $p)) (local.get $value)))))
+
+  (func (export "input_offset") (result i64) (i64.load (i32.const 32)))
+  (func (export "input_length") (result i64) (i64.load (i32.const 40)))
+
+  ;; `input_set` and the host keep the input inside the memory, which never shrinks.
+  (func (export "input_load_u8") (param $at i64) (result i32)
+    (if (result i32) (i64.lt_u (local.get $at) (i64.load (i32.const 40)))
+      (then (i32.load8_u (i32.wrap_i64 (i64.add (i64.load (i32.const 32)) (local.get $at)))))
+      (else (i32.const 0))))
+
+  (func (export "input_load_u64") (param $at i64) (result i64)
+    (if (result i64)
+      (i32.and
+        (i64.ge_u (i64.load (i32.const 40)) (i64.const 8))
+        (i64.le_u (local.get $at) (i64.sub (i64.load (i32.const 40)) (i64.const 8))))
+      (then (i64.load align=1 (i32.wrap_i64 (i64.add (i64.load (i32.const 32)) (local.get $at)))))
+      (else (i64.const 0))))
+
+  (func (export "input_set") (param $p i64) (param $length i64)
+    (if (call $inside (local.get $p) (local.get $length))
+      (then
+        (i64.store (i32.const 32) (local.get $p))
+        (i64.store (i32.const 40) (local.get $length)))))
+
+  (func (export "output_set") (param $p i64) (param $length i64)
+    (if (call $inside (local.get $p) (local.get $length))
+      (then
+        (i64.store (i32.const 48) (local.get $p))
+        (i64.store (i32.const 56) (local.get $length)))))
+
+  (func (export "output_offset") (result i64) (i64.load (i32.const 48)))
+  (func (export "output_length") (result i64) (i64.load (i32.const 56)))
+
+  (func (export "error_set") (param $p i64)
+    (if (i32.or (i64.eqz (local.get $p)) (call $inside (local.get $p) (i64.const 0)))
+      (then (i64.store (i32.const 24) (local.get $p)))))
+
+  (func (export "error_get") (result i64) (i64.load (i32.const 24)))
+
+  (func (export "reset")
+    (memory.fill (i32.const 64) (i32.const 0)
+      (i32.wrap_i64 (i64.sub (call $size) (i64.const 64))))
+    (i64.store (i32.const 0) (i64.const 64))
+    (i64.store (i32.const 8) (i64.const 64))
+    (i32.store (i32.const 20) (i32.add (i32.load (i32.const 20)) (i32.const 1)))
+    (i32.store (i32.const 16) (i32.const 0))
+    (memory.fill (i32.const 24) (i32.const 0) (i32.const 40)))
+
+  (func (export "memory_bytes") (result i64) (i64.sub (call $size) (i64.const 64))))

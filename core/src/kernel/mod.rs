@@ -1,0 +1,182 @@
+//! The kernel: the memory through which guests and host exchange bytes.
+//!
+//! `kernel.wat` is the guests' half, a module of its own, so that a guest's loads and stores stay
+//! inside the engine. [`arena`] is the host's half. A call begins and ends here by plain reads and
+//! writes of that memory: the host never calls into the kernel.
+//!
+//! It knows the engine only as [`Guest`]. Invariants: a guest cannot make the host read or write
+//! outside of the kernel memory; offsets of one call are dead in the next.
+
+mod arena;
+
+use self::arena::{Arena, Full};
+use crate::{
+    engine::{
+        guest::Guest,
+        types::{MemoryId, NumType},
+    },
+    error::{Error, ErrorKind, Result},
+};
+
+/// The kernel memory; it is the first of every program.
+pub const MEMORY: MemoryId = MemoryId(0);
+
+/// The guests' half, assembled from `kernel.wat`; a test compares them.
+pub(crate) const WASM: &[u8] = include_bytes!("kernel.wasm");
+
+/// The bytes of a page of WebAssembly memory.
+pub(crate) const PAGE: u64 = 65536;
+
+use NumType::{I32, I64};
+
+/// The name, parameters and results of a kernel function, as ABI.md 1.3 lists them.
+pub type Row = (&'static str, &'static [NumType], &'static [NumType]);
+
+/// The functions that guests may import. Each is offered under its name in `extism:host/env` and
+/// with the prefix `extism_` in `env`.
+pub const FUNCTIONS: &[Row] = &[
+    ("alloc", &[I64], &[I64]),
+    ("error_get", &[], &[I64]),
+    ("error_set", &[I64], &[]),
+    ("free", &[I64], &[]),
+    ("input_length", &[], &[I64]),
+    ("input_load_u64", &[I64], &[I64]),
+    ("input_load_u8", &[I64], &[I32]),
+    ("input_offset", &[], &[I64]),
+    ("input_set", &[I64, I64], &[]),
+    ("length", &[I64], &[I64]),
+    ("length_unsafe", &[I64], &[I64]),
+    ("load_u64", &[I64], &[I64]),
+    ("load_u8", &[I64], &[I32]),
+    ("memory_bytes", &[], &[I64]),
+    ("output_length", &[], &[I64]),
+    ("output_offset", &[], &[I64]),
+    ("output_set", &[I64, I64], &[]),
+    ("reset", &[], &[]),
+    ("store_u64", &[I64, I64], &[]),
+    ("store_u8", &[I64, I32], &[]),
+];
+
+/// Starts a call: frees what the last call left and hands `input` over.
+///
+/// # Errors
+/// `MemoryLimit` if the memory cannot grow enough.
+#[inline]
+pub(crate) fn begin<G: Guest + ?Sized>(guest: &mut G, input: &[u8]) -> Result<()> {
+    match Arena(guest.split(MEMORY).0).begin(input) {
+        Ok(()) => Ok(()),
+        Err(full) => {
+            grow(guest, full, input.len() as u64)?;
+            Arena(guest.split(MEMORY).0)
+                .begin(input)
+                .map_err(|_| no_memory(input.len() as u64))
+        }
+    }
+}
+
+/// Ends a call: lends the output, or says what went wrong.
+///
+/// A failed host function comes first, then an error text of the guest, then a trap or exit code,
+/// then the return code (ABI.md part 2).
+#[inline]
+pub(crate) fn finish<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<&[u8]> {
+    let quiet = matches!(status, Ok(0)) && Arena(guest.split(MEMORY).0).error() == 0;
+    if !quiet {
+        outcome(guest, status)?;
+    }
+    let memory = guest.split(MEMORY).0;
+    let span = Arena(memory).output().unwrap_or_default();
+    Ok(&memory[span.range()])
+}
+
+#[cold]
+fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> {
+    let (memory, host) = guest.split(MEMORY);
+    let status = match (status, host.take_failure()) {
+        (Ok(code), _) => Ok(code),
+        (Err(_), Some(failure)) => match failure.kind() {
+            ErrorKind::Exit(0) => Ok(0),
+            ErrorKind::Exit(_) => Err(failure),
+            _ => return Err(failure),
+        },
+        (Err(trap), None) => Err(trap),
+    };
+    match Arena(memory).error() {
+        0 => {}
+        offset => {
+            let length = Arena(memory).length(offset);
+            let span = crate::span::Span::new(offset, length, memory.len()).unwrap_or_default();
+            let error = Error::guest(&memory[span.range()]);
+            return Err(match status {
+                Ok(code) => error.with_code(code),
+                Err(cause) => error
+                    .with_code(cause.code().unwrap_or(0))
+                    .with_source(cause),
+            });
+        }
+    }
+    match status? {
+        0 => Ok(()),
+        code => Err(Error::new(
+            ErrorKind::ReturnCode(code),
+            format!("the guest function returned the error code {code}"),
+        )),
+    }
+}
+
+/// Allocates a block of zeros; 0 for a length of 0.
+///
+/// # Errors
+/// `MemoryLimit` if the memory cannot grow enough.
+pub(crate) fn alloc(guest: &mut dyn Guest, length: u64) -> Result<u64> {
+    if length == 0 {
+        return Ok(0);
+    }
+    match Arena(guest.split(MEMORY).0).alloc(length) {
+        Ok(offset) => Ok(offset),
+        Err(full) => {
+            grow(guest, full, length)?;
+            Arena(guest.split(MEMORY).0)
+                .alloc(length)
+                .map_err(|_| no_memory(length))
+        }
+    }
+}
+
+/// Frees the block at `offset`; anything else is left alone.
+pub(crate) fn free(guest: &mut dyn Guest, offset: u64) {
+    Arena(guest.split(MEMORY).0).free(offset);
+}
+
+/// The length of the block at `offset`, 0 if there is none.
+pub(crate) fn length(memory: &mut [u8], offset: u64) -> u64 {
+    Arena(memory).length(offset)
+}
+
+/// Frees everything and clears the memory.
+pub(crate) fn reset<G: Guest + ?Sized>(guest: &mut G) {
+    Arena(guest.split(MEMORY).0).reset();
+}
+
+#[cold]
+fn grow<G: Guest + ?Sized>(guest: &mut G, full: Full, length: u64) -> Result<()> {
+    let Full::Needs(bytes) = full else {
+        return Err(no_memory(length));
+    };
+    let missing = bytes - guest.split(MEMORY).0.len() as u64;
+    match guest.grow(MEMORY, missing.div_ceil(PAGE)) {
+        Some(_) => Ok(()),
+        None => Err(no_memory(length)),
+    }
+}
+
+#[cold]
+fn no_memory(length: u64) -> Error {
+    Error::new(
+        ErrorKind::MemoryLimit,
+        format!("{length} bytes do not fit into the kernel memory of the plug-in"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Everything of polyextism that is not an engine: a host for Extism WebAssembly plug-ins.
+//!
+//! # How a call travels
+//! [`Plugin::call`] finds the entry of the function, then makes one virtual call,
+//! [`engine::erased::DynInstance::exchange`], whose body is compiled for each engine: it writes the
+//! kernel's header and the input straight into the kernel memory, enters the guest, reads the
+//! header and lends the output. Nothing on the way looks up a string twice, builds a type,
+//! allocates, reads a clock, takes a global lock or wakes a thread.
+//!
+//! # Where things are
+//! [`engine`] is the narrow waist that backends implement. `module` reads binaries, `link` resolves
+//! imports, [`kernel`] and `env` serve guests, `wasi` serves programs of language tool chains,
+//! [`Compiled`] and [`Plugin`] are what users hold. Users of Rust depend on the package
+//! `polyextism`, which re-exports this crate and knows the engines that are built in.
+
+mod compiled;
+pub mod engine;
+mod env;
+pub mod error;
+mod function;
+pub mod host;
+pub mod kernel;
+mod link;
+pub mod manifest;
+mod module;
+mod plugin;
+mod source;
+mod span;
+#[cfg(feature = "wasi")]
+mod wasi;
+
+pub use crate::{
+    compiled::{Compiled, Options},
+    engine::guest::Caller,
+    env::vars::{Vars, VarsError},
+    error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
+    function::{Function, Number, Numbers},
+    host::Host,
+    manifest::Manifest,
+    plugin::{FunctionHandle, Plugin},
+};
+
+/// The names of the functions that the host itself serves in `extism:host/env`.
+pub fn builtins() -> impl Iterator<Item = &'static str> {
+    env::names()
+}

@@ -1,0 +1,205 @@
+//! A live plug-in: one instance of a [`Compiled`], and the calls into it.
+//!
+//! [`Plugin::call`] is the path that every call takes: name to entry (a comparison with the last
+//! one, then a short search), initialisation of a fresh instance, one exchange. It knows engines
+//! only as trait objects.
+//!
+//! Invariants: guest code that initialises runs once for each instance and under the same rules as
+//! a call; if it fails, the next call starts with a new instance; nothing allocates on the path of
+//! a call that succeeds.
+
+use uuid::Uuid;
+
+use crate::{
+    compiled::Compiled,
+    engine::{erased::DynInstance, guest::Guest, types::EntryId},
+    error::{Error, ErrorKind, Result},
+    host::Host,
+    kernel,
+};
+
+/// A live plug-in.
+pub struct Plugin {
+    compiled: Compiled,
+    instance: Box<dyn DynInstance>,
+    condition: Condition,
+    /// The entries of this instance, by their position in the compiled plug-in.
+    entries: Box<[Option<EntryId>]>,
+    id: Uuid,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    /// No guest code has run.
+    Fresh,
+    /// Initialised.
+    Ready,
+    /// To be replaced before the next call.
+    Stale,
+}
+
+/// An exported function, looked up once. It fits every plug-in of the same [`Compiled`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionHandle(usize);
+
+impl Plugin {
+    /// A live plug-in. No guest code runs before the first call or [`Plugin::initialize`].
+    ///
+    /// # Errors
+    /// `Trap` if a data segment does not fit, `MemoryLimit` if the memories are too large from the
+    /// start, `Manifest` if an allowed path cannot be opened, `Engine`.
+    pub fn new(compiled: &Compiled) -> Result<Self> {
+        let host = compiled.host();
+        let id = host.id();
+        Ok(Self {
+            compiled: compiled.clone(),
+            instance: compiled.instantiate(host)?,
+            condition: Condition::Fresh,
+            entries: vec![None; compiled.entry_count()].into(),
+            id,
+        })
+    }
+
+    /// The id of the plug-in, in log lines and errors.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The name of the engine.
+    pub fn engine(&self) -> &'static str {
+        self.compiled.engine()
+    }
+
+    /// Whether the plug-in exports a function of that name that can be called.
+    pub fn function_exists(&self, name: &str) -> bool {
+        self.compiled.entry(name).is_ok()
+    }
+
+    /// Looks a function up, for [`Plugin::call_function`].
+    ///
+    /// # Errors
+    /// `UnknownFunction` if there is none, or if it has parameters or several results.
+    pub fn function(&self, name: &str) -> Result<FunctionHandle> {
+        self.compiled.entry(name).map(FunctionHandle)
+    }
+
+    /// Calls an exported function with `input` and lends its output, which stays until the next
+    /// call.
+    ///
+    /// # Errors
+    /// `UnknownFunction`, or whatever the guest or a host function ended with. The plug-in can be
+    /// called again.
+    pub fn call(&mut self, name: &str, input: &[u8]) -> Result<&[u8]> {
+        let function = self.function(name)?;
+        self.call_function(function, input)
+    }
+
+    /// As [`Plugin::call`], without the look-up.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// If the handle comes from another compiled plug-in that has more functions.
+    #[inline]
+    pub fn call_function(&mut self, function: FunctionHandle, input: &[u8]) -> Result<&[u8]> {
+        if self.condition != Condition::Ready {
+            self.make_ready(function)?;
+        }
+        let entry = match self.entries[function.0] {
+            Some(entry) => entry,
+            None => self.resolve(function)?,
+        };
+        if self.compiled.is_command(function.0) {
+            self.condition = Condition::Stale;
+        }
+        self.instance.exchange(entry, input)
+    }
+
+    /// Runs the guest's initialisation now instead of at the first call.
+    ///
+    /// # Errors
+    /// Whatever the guest ended with; the next call tries again with a new instance.
+    pub fn initialize(&mut self) -> Result<()> {
+        if self.condition == Condition::Stale {
+            self.replace()?;
+        }
+        if self.condition == Condition::Fresh {
+            self.run_init()?;
+        }
+        Ok(())
+    }
+
+    /// Frees and clears the kernel memory. The guest's own memory stays.
+    pub fn reset(&mut self) {
+        kernel::reset(&mut *self.instance);
+    }
+
+    /// The state of the plug-in on the host's side.
+    pub fn host(&mut self) -> &mut Host {
+        let guest: &mut dyn Guest = &mut *self.instance;
+        guest.host()
+    }
+
+    #[cold]
+    fn make_ready(&mut self, function: FunctionHandle) -> Result<()> {
+        if self.condition == Condition::Stale {
+            self.replace()?;
+        }
+        // A command initialises itself.
+        match self.compiled.is_command(function.0) {
+            true => Ok(()),
+            false => self.run_init(),
+        }
+    }
+
+    fn run_init(&mut self) -> Result<()> {
+        // Until it has succeeded, this instance is not one to keep.
+        self.condition = Condition::Stale;
+        let compiled = self.compiled.clone();
+        for (module, name) in compiled.init() {
+            let instance = &mut *self.instance;
+            let entry = instance.entry(module, name).ok_or_else(|| missing(name))?;
+            kernel::begin(instance, &[])?;
+            let status = instance.enter(entry);
+            kernel::finish(instance, status)?;
+        }
+        self.condition = Condition::Ready;
+        Ok(())
+    }
+
+    /// A new instance with the same host state: variables and configuration stay.
+    fn replace(&mut self) -> Result<()> {
+        let host = std::mem::take(self.host());
+        self.instance = self.compiled.instantiate(host)?;
+        self.entries.fill(None);
+        self.condition = Condition::Fresh;
+        Ok(())
+    }
+
+    #[cold]
+    fn resolve(&mut self, function: FunctionHandle) -> Result<EntryId> {
+        let name = self.compiled.entry_name(function.0);
+        let entry = self.instance.entry(self.compiled.main(), name);
+        let entry = entry.ok_or_else(|| missing(name))?;
+        self.entries[function.0] = Some(entry);
+        Ok(entry)
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("engine", &self.engine())
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cold]
+fn missing(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Engine,
+        format!("the engine does not find the export `{name}` that core has read"),
+    )
+}

@@ -1,0 +1,52 @@
+//! The one bounds check: an offset and a length that a guest supplied, made safe to index with.
+
+use std::ops::Range;
+
+/// A range of bytes that lies inside a memory of the size it was checked against.
+///
+/// Memories never shrink, so a span stays valid as long as its memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    /// `length` bytes from `offset`, or `None` if they do not lie inside `size` bytes.
+    #[inline]
+    pub fn new(offset: u64, length: u64, size: usize) -> Option<Self> {
+        let end = offset.checked_add(length)?;
+        (end <= size as u64).then_some(Self {
+            start: offset as usize,
+            end: end as usize,
+        })
+    }
+
+    /// The range to index with.
+    #[inline]
+    pub fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Span;
+
+    #[test]
+    fn edges() {
+        for (offset, length, size, expect) in [
+            (0, 0, 0, Some(0..0)),
+            (0, 1, 0, None),
+            (4, 0, 4, Some(4..4)),
+            (5, 0, 4, None),
+            (0, 4, 4, Some(0..4)),
+            (1, 4, 4, None),
+            (u64::MAX, 1, 4, None),
+            (1, u64::MAX, 4, None),
+        ] {
+            let span = Span::new(offset, length, size);
+            assert_eq!(span.map(Span::range), expect, "{offset}+{length} in {size}");
+        }
+    }
+}

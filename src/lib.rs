@@ -1,0 +1,48 @@
+//! A host for Extism WebAssembly plug-ins on the engine of your choice.
+//!
+//! ```no_run
+//! use polyextism::{Manifest, Options, Plugin, engine};
+//!
+//! # fn main() -> polyextism::Result<()> {
+//! let manifest = Manifest::of(std::fs::read("count_vowels.wasm").expect("a file"));
+//! let compiled = engine("wasmer")?.compile(&manifest, &Options::default())?;
+//! let mut plugin = Plugin::new(&compiled)?;
+//! let output = plugin.call("count_vowels", b"Hello, World!")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate is [`polyextism_core`] and the one list of engines that are built in.
+
+pub use polyextism_core::{engine::select::Choice, *};
+
+use polyextism_core::engine::erased::Backend;
+
+/// The engines that are built in, in the order of preference.
+pub const BACKENDS: &[Backend] = &[
+    #[cfg(feature = "wasmtime")]
+    polyextism_wasmtime::BACKEND,
+    #[cfg(feature = "wasmer")]
+    polyextism_wasmer::BACKEND,
+];
+
+/// Chooses an engine by `name` or `name:compiler`.
+///
+/// # Errors
+/// `UnknownEngine`, with what is built in.
+pub fn engine(spec: &str) -> Result<Choice> {
+    Choice::parse(BACKENDS, Some(spec))
+}
+
+/// The engine that the environment variable `EXTISM_ENGINE` names, else the first built in.
+///
+/// # Errors
+/// `UnknownEngine`, with what is built in.
+pub fn default_engine() -> Result<Choice> {
+    Choice::parse(BACKENDS, None)
+}
+
+/// Every engine that is built in, with every one of its compilers.
+pub fn engines() -> impl Iterator<Item = Choice> {
+    Choice::all(BACKENDS)
+}
