@@ -1,1 +1,165 @@
-//! The wasmer backend
+//! The wasmer backend: the engine traits of core on wasmer.
+//!
+//! Compilers: `cranelift` (the default) and `singlepass`. What this crate deliberately does not
+//! know: what the programs are for, who wrote them, and what their host functions do.
+//!
+//! Invariants: every opening makes a wasmer engine of its own, because a crafted module can panic
+//! wasmer's registry of signatures and leave it poisoned; every WebAssembly feature and everything
+//! that changes results is set explicitly; a panic of wasmer while it compiles or instantiates
+//! becomes an error.
+
+#![deny(unsafe_code)]
+
+mod conv;
+mod host;
+mod instance;
+mod limits;
+
+use std::sync::Arc;
+
+use polyextism_core::{
+    Error, Result,
+    engine::{
+        Engine,
+        erased::{Backend, Compiler, DynEngine},
+        types::{Capabilities, Interruption, Limits, Metering, Program, Proposal, Settings},
+    },
+    host::Host,
+};
+use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass};
+
+pub use crate::instance::{Instance, Prepared};
+
+/// The wasmer backend, for the list of engines.
+pub const BACKEND: Backend = Backend {
+    name: "wasmer",
+    version: "7.3.0",
+    compilers: &[
+        Compiler {
+            name: "cranelift",
+            capabilities: POWERS.proposals(&[Proposal::Simd]),
+        },
+        Compiler {
+            name: "singlepass",
+            capabilities: POWERS,
+        },
+    ],
+    open,
+};
+
+const POWERS: Capabilities = Capabilities::NONE.memory_limit(true);
+
+/// wasmer, opened with some settings.
+pub struct Wasmer {
+    engine: wasmer::Engine,
+    name: &'static str,
+    capabilities: Capabilities,
+}
+
+fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
+    Ok(Arc::new(Wasmer::open(settings)?))
+}
+
+impl Wasmer {
+    /// Opens wasmer: a new engine that shares nothing with any other.
+    ///
+    /// # Errors
+    /// `Unsupported` for interruption, for metering, and for a compiler that this backend does not
+    /// have.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let (name, compiler): (_, Box<dyn CompilerConfig>) = match settings.compiler {
+            "cranelift" => ("wasmer", cranelift()),
+            "singlepass" => ("wasmer:singlepass", singlepass()),
+            other => {
+                let what = format!("compiler `{other}`");
+                return Err(Error::unsupported(BACKEND.name, what));
+            }
+        };
+        if settings.interruption == Interruption::On {
+            return Err(Error::unsupported(name, "interruption"));
+        }
+        if settings.metering == Metering::On {
+            return Err(Error::unsupported(name, "fuel"));
+        }
+        let declared = BACKEND.compilers.iter();
+        let declared = declared.clone().find(|c| c.name == settings.compiler);
+        let capabilities = declared.map_or(POWERS, |compiler| compiler.capabilities);
+        let engine = conv::catch("opening", || {
+            let features = Some(features(capabilities.proposals));
+            Ok(EngineBuilder::new(compiler).set_features(features).engine())
+        })?;
+        Ok(Self {
+            engine: engine.into(),
+            name,
+            capabilities,
+        })
+    }
+}
+
+fn cranelift() -> Box<dyn CompilerConfig> {
+    let mut config = Cranelift::new();
+    config.canonicalize_nans(true);
+    Box::new(config)
+}
+
+fn singlepass() -> Box<dyn CompilerConfig> {
+    let mut config = Singlepass::new();
+    config.canonicalize_nans(true);
+    Box::new(config)
+}
+
+fn features(proposals: &[Proposal]) -> Features {
+    let mut features = Features::none();
+    features
+        .bulk_memory(true)
+        .reference_types(true)
+        .multi_value(true)
+        .multi_memory(true)
+        .extended_const(true)
+        .simd(proposals.contains(&Proposal::Simd))
+        .tail_call(proposals.contains(&Proposal::TailCall));
+    features
+}
+
+impl Engine for Wasmer {
+    type Module = wasmer::Module;
+    type Prepared = Prepared;
+    type Instance = Instance;
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<wasmer::Module> {
+        conv::catch("compiling a module", || {
+            wasmer::Module::from_binary(&self.engine, wasm)
+                .map_err(|source| conv::rejection(self.name, source))
+        })
+    }
+
+    fn prepare(&self, program: Program<wasmer::Module>) -> Result<Prepared> {
+        conv::catch("preparing a program", || Prepared::new(program))
+    }
+
+    fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
+        conv::catch("instantiating a program", || {
+            Instance::new(&self.engine, program, host, limits)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BACKEND;
+
+    #[test]
+    fn the_version_is_the_locked_one() {
+        let lock = include_str!("../../Cargo.lock");
+        let entry = format!("name = \"wasmer\"\nversion = \"{}\"\n", BACKEND.version);
+        assert!(lock.contains(&entry), "Cargo.lock has another wasmer");
+    }
+}

@@ -12,14 +12,14 @@ use polyextism_core::{
         self, Fuel, Interrupt,
         guest::Guest,
         types::{
-            EntryId, HostFunc, Import, Interruption, Limits, MemoryId, Metering, ModuleId, Program,
+            EntryId, HostFunc, Import, Interruption, Limits, MemoryExport, MemoryId, Metering, ModuleId, Program,
             Settings,
         },
     },
     host::Host,
 };
 use wasmtime::{
-    Engine, Extern, Func, FuncType, Memory, Module, ModuleExport, Store, TypedFunc, Val,
+    Engine, Extern, ExternType, Func, FuncType, Memory, Module, ModuleExport, Store, TypedFunc, Val,
 };
 
 use crate::{
@@ -68,9 +68,8 @@ impl Prepared {
             modules.push((linked.module, imports));
         }
         let memories = program.memories.iter();
-        let memories = memories
-            .map(|memory| Export::resolve(&modules, memory.module, &memory.name))
-            .collect::<Result<_>>()?;
+        let memories = memories.map(|memory| Export::memory(&modules, memory));
+        let memories = memories.collect::<Result<_>>()?;
         Ok(Self { modules, memories })
     }
 }
@@ -82,6 +81,14 @@ impl Export {
         match found.and_then(|(module, _)| module.get_export_index(name)) {
             Some(export) => Ok(Self { module, export }),
             None => Err(unresolved(name)),
+        }
+    }
+
+    fn memory(modules: &[(Module, Vec<Source>)], memory: &MemoryExport) -> Result<Self> {
+        let export = Self::resolve(modules, memory.module, &memory.name)?;
+        match modules[export.module].0.get_export(&memory.name) {
+            Some(ExternType::Memory(_)) => Ok(export),
+            _ => Err(unresolved(&memory.name)),
         }
     }
 
@@ -177,7 +184,7 @@ impl Instance {
         }
         for export in &program.memories {
             let memory = export.get(&mut store, &instances).into_memory();
-            let memory = memory.ok_or_else(|| unresolved(export.export.name()))?;
+            let memory = memory.expect("`prepare` found a memory under this name");
             store.data_mut().memories.push(memory);
         }
         Ok(Self {

@@ -6,7 +6,7 @@ use std::ops::Range;
 ///
 /// Memories never shrink, so a span stays valid as long as its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     start: usize,
     end: usize,
 }
@@ -14,7 +14,7 @@ pub struct Span {
 impl Span {
     /// `length` bytes from `offset`, or `None` if they do not lie inside `size` bytes.
     #[inline]
-    pub fn new(offset: u64, length: u64, size: usize) -> Option<Self> {
+    pub(crate) fn new(offset: u64, length: u64, size: usize) -> Option<Self> {
         let end = offset.checked_add(length)?;
         (end <= size as u64).then_some(Self {
             start: offset as usize,
@@ -24,7 +24,7 @@ impl Span {
 
     /// The range to index with.
     #[inline]
-    pub fn range(self) -> Range<usize> {
+    pub(crate) fn range(self) -> Range<usize> {
         self.start..self.end
     }
 }

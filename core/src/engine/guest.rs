@@ -87,13 +87,6 @@ impl<'a> Caller<'a> {
         kernel::free(self.guest, offset);
     }
 
-    /// Copies the block at `offset` out and frees it: what a builtin does with its arguments.
-    pub(crate) fn take(&mut self, offset: u64) -> Vec<u8> {
-        let bytes = self.read(offset).to_vec();
-        self.free(offset);
-        bytes
-    }
-
     fn span(&mut self, offset: u64) -> Span {
         let (memory, _) = self.guest.split(kernel::MEMORY);
         let length = kernel::length(memory, offset);

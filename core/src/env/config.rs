@@ -8,6 +8,6 @@ pub(super) fn get(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     let key = super::text(caller, "config_get", "key", slots[0])?;
     let config = caller.host().config.clone();
     let value = config.get(&key).map_or("", String::as_str);
-    slots[0] = caller.write(value.as_bytes())?;
+    slots[0] = super::answer(caller, value.as_bytes(), slots[0])?;
     Ok(())
 }

@@ -18,6 +18,8 @@ pub(crate) struct Http {
 pub(super) fn request(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     super::argument(caller, "http_request", "body", slots[1])?;
     super::argument(caller, "http_request", "request", slots[0])?;
+    caller.free(slots[1]);
+    caller.free(slots[0]);
     caller.host().http.status = 0;
     Err(Error::new(
         ErrorKind::Unsupported,

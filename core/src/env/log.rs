@@ -50,6 +50,7 @@ fn log(caller: &mut Caller<'_>, function: &str, level: Level, offset: u64) -> Re
         return Ok(());
     }
     let mut line = super::argument(caller, function, "line", offset)?;
+    caller.free(offset);
     line.truncate(LINE_LIMIT);
     let line = String::from_utf8_lossy(&line);
     let plugin = caller.host().id();

@@ -2,7 +2,7 @@
 //! the others.
 //!
 //! One table: name, parameters, results, body. Each body gets handles of blocks of the kernel
-//! memory; [`argument`] reads and frees them in one place. The bodies know no engine and no module.
+//! memory; [`argument`] reads them in one place. The bodies know no engine and no module.
 
 pub(crate) mod config;
 pub(crate) mod http;
@@ -61,8 +61,9 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.0)
 }
 
-/// Reads the block of an argument and frees it, as the language kits expect. The null handle is
-/// empty; any other offset must be the start of a live block.
+/// Copies the block of an argument. The null handle is empty; any other offset must be the start
+/// of a live block. The caller frees it when its result is allocated, so that the result never
+/// takes the place of the argument: older language kits free arguments once more.
 fn argument(caller: &mut Caller<'_>, function: &str, what: &str, offset: u64) -> Result<Vec<u8>> {
     if offset != 0 && caller.length(offset) == 0 {
         return Err(failed(
@@ -70,13 +71,20 @@ fn argument(caller: &mut Caller<'_>, function: &str, what: &str, offset: u64) ->
             format_args!("the {what} is not a block of the kernel memory: {offset}"),
         ));
     }
-    Ok(caller.take(offset))
+    Ok(caller.read(offset).to_vec())
 }
 
 /// As [`argument`], for text.
 fn text(caller: &mut Caller<'_>, function: &str, what: &str, offset: u64) -> Result<String> {
     String::from_utf8(argument(caller, function, what, offset)?)
         .map_err(|error| failed(function, format_args!("the {what} is not UTF-8: {error}")))
+}
+
+/// Allocates `result`, then frees the block of `argument`.
+fn answer(caller: &mut Caller<'_>, result: &[u8], argument: u64) -> Result<u64> {
+    let offset = caller.write(result)?;
+    caller.free(argument);
+    Ok(offset)
 }
 
 #[cold]

@@ -107,7 +107,7 @@ fn cost(key: &str, value: &[u8]) -> u64 {
 pub(super) fn get(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     let key = super::text(caller, "var_get", "key", slots[0])?;
     let value = caller.host().vars.get(&key).unwrap_or_default().to_vec();
-    slots[0] = caller.write(&value)?;
+    slots[0] = super::answer(caller, &value, slots[0])?;
     Ok(())
 }
 
@@ -115,6 +115,8 @@ pub(super) fn get(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
 pub(super) fn set(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     let value = super::argument(caller, "var_set", "value", slots[1])?;
     let key = super::text(caller, "var_set", "key", slots[0])?;
+    caller.free(slots[1]);
+    caller.free(slots[0]);
     let vars = &mut caller.host().vars;
     if vars.limit == 0 {
         return Err(super::failed("var_set", VarsError::Disabled));

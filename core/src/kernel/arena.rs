@@ -13,8 +13,8 @@ pub(super) const ROOT: u64 = 64;
 const HEADER: u64 = 16;
 /// The most bytes the memory can have: 65535 pages, so that addresses fit in 32 bits.
 const MAX_BYTES: u64 = 0xffff_0000;
-/// The bytes of the free lists: one head for each power of two from 2^4.
-const HEADS_BYTES: u64 = 128;
+/// The bytes of the free lists: a head for each size class.
+const HEADS_BYTES: u64 = 432;
 
 const POSITION: usize = 0;
 const DIRTY: usize = 8;
@@ -63,7 +63,9 @@ impl Arena<'_> {
         if length > 0 {
             self.set(INPUT_OFFSET, offset);
             self.set(INPUT_LENGTH, length);
-            self.put_header(offset, length, end - offset);
+            self.set((offset - HEADER) as usize, self.tag(offset));
+            self.set32((offset - 8) as usize, length as u32);
+            self.set32((offset - 4) as usize, (end - offset) as u32);
             self.0[offset as usize..][..input.len()].copy_from_slice(input);
         }
         Ok(())
@@ -83,33 +85,16 @@ impl Arena<'_> {
         if length > MAX_BYTES {
             return Err(Full::Never);
         }
-        let capacity = aligned(length);
-        let reused = match self.word32(HEADS) {
-            0 => None,
-            heads => self.pop(heads, capacity),
-        };
-        let (offset, capacity) = match reused {
-            Some(block) => block,
-            None => {
-                let offset = self.word(POSITION) + HEADER;
-                let end = offset + capacity;
-                if end > MAX_BYTES {
-                    return Err(Full::Never);
-                }
-                if end > self.size() {
-                    return Err(Full::Needs(end));
-                }
-                self.set(POSITION, end);
-                (offset, capacity)
-            }
-        };
-        let end = offset + aligned(length);
+        let capacity = length.next_multiple_of(step(length));
+        let offset = self.place(capacity)?;
+        let end = offset + capacity;
         let dirty = self.word(DIRTY);
         if dirty > offset {
             self.0[offset as usize..end.min(dirty) as usize].fill(0);
         }
         self.set(DIRTY, dirty.max(end));
-        self.put_header(offset, length, capacity);
+        self.set((offset - HEADER) as usize, self.tag(offset));
+        self.set32((offset - 8) as usize, length as u32);
         Ok(offset)
     }
 
@@ -124,13 +109,7 @@ impl Arena<'_> {
         }
         self.set((offset - HEADER) as usize, !self.tag(offset));
         let capacity = u64::from(self.word32((offset - 4) as usize));
-        let end = offset + capacity;
-        let position = self.word(POSITION);
-        if end == position {
-            self.set(POSITION, offset - HEADER);
-            return;
-        }
-        if end > position || capacity < HEADER {
+        if offset + capacity > self.word(POSITION) || capacity < HEADER {
             return;
         }
         if self.word32(HEADS) == 0 {
@@ -140,8 +119,7 @@ impl Arena<'_> {
             self.set((heads - HEADER) as usize, 0);
             self.set32(HEADS, heads as u32);
         }
-        let class = 59 - capacity.leading_zeros() as usize;
-        let slot = self.word32(HEADS) as usize + class * 4;
+        let slot = self.slot(capacity);
         self.set32(offset as usize, self.word32(slot));
         self.set32(slot, offset as u32);
     }
@@ -175,9 +153,29 @@ impl Arena<'_> {
         self.0.len() as u64
     }
 
-    fn pop(&mut self, heads: u32, capacity: u64) -> Option<(u64, u64)> {
-        let class = 60 - (capacity - 1).leading_zeros() as usize;
-        let slot = heads as usize + class * 4;
+    /// As the kernel's `place`: freed blocks are used again only when the memory would have to grow.
+    fn place(&mut self, capacity: u64) -> Result<u64, Full> {
+        let offset = self.word(POSITION) + HEADER;
+        let end = offset + capacity;
+        if end > self.size() {
+            if self.word32(HEADS) != 0
+                && let Some(freed) = self.pop(capacity)
+            {
+                return Ok(freed);
+            }
+            return Err(if end > MAX_BYTES {
+                Full::Never
+            } else {
+                Full::Needs(end)
+            });
+        }
+        self.set(POSITION, end);
+        self.set32((offset - 4) as usize, capacity as u32);
+        Ok(offset)
+    }
+
+    fn pop(&mut self, capacity: u64) -> Option<u64> {
+        let slot = self.slot(capacity);
         let offset = u64::from(self.word32(slot));
         if offset == 0 {
             return None;
@@ -186,11 +184,23 @@ impl Arena<'_> {
             let has = u64::from(self.word32((offset - 4) as usize));
             if has >= capacity && offset + has <= self.word(POSITION) {
                 self.set32(slot, self.word32(offset as usize));
-                return Some((offset, has));
+                return Some(offset);
             }
         }
         self.set32(slot, 0);
         None
+    }
+
+    /// The address of the head of the list of the largest size class that is not above `capacity`.
+    fn slot(&self, capacity: u64) -> usize {
+        let class = match capacity {
+            ..=64 => capacity / 16 - 1,
+            _ => {
+                let power = 57 - u64::from((capacity - 1).leading_zeros());
+                power * 4 - 1 + capacity / step(capacity)
+            }
+        };
+        self.word32(HEADS) as usize + class as usize * 4
     }
 
     fn tag(&self, offset: u64) -> u64 {
@@ -202,13 +212,6 @@ impl Arena<'_> {
             && offset >= ROOT + HEADER
             && offset <= self.size()
             && self.word((offset - HEADER) as usize) == tag
-    }
-
-    fn put_header(&mut self, offset: u64, length: u64, capacity: u64) {
-        let at = (offset - HEADER) as usize;
-        self.set(at, self.tag(offset));
-        self.set32(at + 8, length as u32);
-        self.set32(at + 12, capacity as u32);
     }
 
     #[inline]
@@ -231,6 +234,14 @@ impl Arena<'_> {
     #[inline]
     fn set32(&mut self, at: usize, value: u32) {
         self.0[at..][..4].copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// The distance between size classes around `length`: four for each power of two, 16 at least.
+fn step(length: u64) -> u64 {
+    match length {
+        ..=64 => HEADER,
+        _ => 1 << (61 - (length - 1).leading_zeros()),
     }
 }
 

@@ -4,7 +4,7 @@
 ;; The first 64 bytes are the root, out of reach of every guest-supplied address:
 ;;    0 i64 position       the first free address
 ;;    8 i64 dirty          no byte at or above it was ever handed out
-;;   16 i32 heads          address of the free lists, 0 until something is freed out of order
+;;   16 i32 heads          address of the free lists, 0 until something is freed
 ;;   20 i32 generation     counts resets; a block of an earlier generation is dead
 ;;   24 i64 error          address of the error text, 0 if none
 ;;   32 i64 input_offset   40 i64 input_length
@@ -52,16 +52,39 @@
   (func $live (param $p i64) (result i32)
     (call $tagged (local.get $p) (call $tag (local.get $p))))
 
-  ;; Takes a freed block of at least `capacity` bytes from its list; 0 if there is none.
+  ;; The distance between size classes around `length`: four for each power of two, 16 at least.
+  (func $step (param $length i64) (result i64)
+    (if (result i64) (i64.le_u (local.get $length) (i64.const 64))
+      (then (i64.const 16))
+      (else
+        (i64.shl
+          (i64.const 1)
+          (i64.sub (i64.const 61) (i64.clz (i64.sub (local.get $length) (i64.const 1))))))))
+
+  ;; The address of the head of the list of the largest size class that is not above `capacity`.
+  (func $slot (param $capacity i64) (result i32)
+    (i32.add
+      (i32.load (i32.const 16))
+      (i32.shl
+        (i32.wrap_i64
+          (if (result i64) (i64.le_u (local.get $capacity) (i64.const 64))
+            (then (i64.sub (i64.shr_u (local.get $capacity) (i64.const 4)) (i64.const 1)))
+            (else
+              (i64.add
+                (i64.sub
+                  (i64.shl
+                    (i64.sub
+                      (i64.const 57)
+                      (i64.clz (i64.sub (local.get $capacity) (i64.const 1))))
+                    (i64.const 2))
+                  (i64.const 1))
+                (i64.div_u (local.get $capacity) (call $step (local.get $capacity)))))))
+        (i32.const 2))))
+
+  ;; Takes a freed block of the size class `capacity` from its list; 0 if there is none.
   (func $pop (param $capacity i64) (result i64)
     (local $slot i32) (local $p i64) (local $has i64)
-    (local.set $slot
-      (i32.add
-        (i32.load (i32.const 16))
-        (i32.mul
-          ;; ceil(log2(capacity)) - 4: every block in that list is large enough
-          (i32.wrap_i64 (i64.sub (i64.const 60) (i64.clz (i64.sub (local.get $capacity) (i64.const 1)))))
-          (i32.const 4))))
+    (local.set $slot (call $slot (local.get $capacity)))
     (local.set $p (i64.load32_u (local.get $slot)))
     (if (i64.eqz (local.get $p)) (then (return (i64.const 0))))
     (if (call $tagged (local.get $p) (i64.xor (call $tag (local.get $p)) (i64.const -1)))
@@ -78,35 +101,47 @@
     (i32.store (local.get $slot) (i32.const 0))
     (i64.const 0))
 
+  ;; Space for `capacity` bytes and a header before them; 0 if there is none. Freed blocks are used
+  ;; again only when the memory would have to grow: language kits free handles that a builtin has
+  ;; freed already, and must not hit a block that was just handed out.
+  (func $place (param $capacity i64) (result i64)
+    (local $p i64) (local $end i64) (local $freed i64)
+    (local.set $p (i64.add (i64.load (i32.const 0)) (i64.const 16)))
+    (local.set $end (i64.add (local.get $p) (local.get $capacity)))
+    (if (i64.gt_u (local.get $end) (call $size))
+      (then
+        (if (i32.load (i32.const 16))
+          (then
+            (local.set $freed (call $pop (local.get $capacity)))
+            (if (i64.ne (local.get $freed) (i64.const 0)) (then (return (local.get $freed))))))
+        (if (i64.gt_u (local.get $end) (i64.const 0xffff0000)) (then (return (i64.const 0))))
+        (if
+          (i32.eq
+            (memory.grow
+              (i32.wrap_i64
+                (i64.shr_u
+                  (i64.add (i64.sub (local.get $end) (call $size)) (i64.const 65535))
+                  (i64.const 16))))
+            (i32.const -1))
+          (then (return (i64.const 0))))))
+    (i64.store (i32.const 0) (local.get $end))
+    (i32.store (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 4)))
+      (i32.wrap_i64 (local.get $capacity)))
+    (local.get $p))
+
   (func $alloc (export "alloc") (param $length i64) (result i64)
     (local $capacity i64) (local $p i64) (local $end i64) (local $dirty i64)
     (if (i64.eqz (local.get $length)) (then (return (i64.const 0))))
     (if (i64.gt_u (local.get $length) (i64.const 0xffff0000)) (then (return (i64.const 0))))
+    (local.set $capacity (call $step (local.get $length)))
     (local.set $capacity
-      (i64.and (i64.add (local.get $length) (i64.const 15)) (i64.const -16)))
-    (if (i32.load (i32.const 16))
-      (then (local.set $p (call $pop (local.get $capacity)))))
-    (if (i64.eqz (local.get $p))
-      (then
-        (local.set $p (i64.add (i64.load (i32.const 0)) (i64.const 16)))
-        (local.set $end (i64.add (local.get $p) (local.get $capacity)))
-        (if (i64.gt_u (local.get $end) (call $size))
-          (then
-            (if (i64.gt_u (local.get $end) (i64.const 0xffff0000)) (then (return (i64.const 0))))
-            (if
-              (i32.eq
-                (memory.grow
-                  (i32.wrap_i64
-                    (i64.shr_u
-                      (i64.add (i64.sub (local.get $end) (call $size)) (i64.const 65535))
-                      (i64.const 16))))
-                (i32.const -1))
-              (then (return (i64.const 0))))))
-        (i64.store (i32.const 0) (local.get $end))
-        (i32.store (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 4)))
-          (i32.wrap_i64 (local.get $capacity))))
-      (else (local.set $end (i64.add (local.get $p) (local.get $capacity)))))
+      (i64.and
+        (i64.sub (i64.add (local.get $length) (local.get $capacity)) (i64.const 1))
+        (i64.sub (i64.const 0) (local.get $capacity))))
+    (local.set $p (call $place (local.get $capacity)))
+    (if (i64.eqz (local.get $p)) (then (return (i64.const 0))))
     ;; A block is zeros: clear what was handed out before.
+    (local.set $end (i64.add (local.get $p) (local.get $capacity)))
     (local.set $dirty (i64.load (i32.const 8)))
     (if (i64.gt_u (local.get $dirty) (local.get $p))
       (then
@@ -126,7 +161,7 @@
     (local.get $p))
 
   (func $free (export "free") (param $p i64)
-    (local $capacity i64) (local $end i64) (local $heads i64) (local $slot i32)
+    (local $capacity i64) (local $heads i64) (local $slot i32)
     (if (i64.eq (local.get $p) (i64.load (i32.const 32)))
       (then (i64.store (i32.const 40) (i64.const 0))))
     (if (i32.eqz (call $live (local.get $p))) (then (return)))
@@ -134,32 +169,20 @@
       (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 16)))
       (i64.xor (call $tag (local.get $p)) (i64.const -1)))
     (local.set $capacity (i64.load32_u (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 4)))))
-    (local.set $end (i64.add (local.get $p) (local.get $capacity)))
-    ;; The last block: give its space back.
-    (if (i64.eq (local.get $end) (i64.load (i32.const 0)))
-      (then
-        (i64.store (i32.const 0) (i64.sub (local.get $p) (i64.const 16)))
-        (return)))
     ;; A header that the guest has overwritten: forget the block.
     (if
       (i32.or
-        (i64.gt_u (local.get $end) (i64.load (i32.const 0)))
+        (i64.gt_u (i64.add (local.get $p) (local.get $capacity)) (i64.load (i32.const 0)))
         (i64.lt_u (local.get $capacity) (i64.const 16)))
       (then (return)))
     (if (i32.eqz (i32.load (i32.const 16)))
       (then
-        (local.set $heads (call $alloc (i64.const 128)))
+        (local.set $heads (call $alloc (i64.const 432)))
         (if (i64.eqz (local.get $heads)) (then (return)))
         ;; No block of the guest's.
         (i64.store (i32.wrap_i64 (i64.sub (local.get $heads) (i64.const 16))) (i64.const 0))
         (i32.store (i32.const 16) (i32.wrap_i64 (local.get $heads)))))
-    (local.set $slot
-      (i32.add
-        (i32.load (i32.const 16))
-        (i32.mul
-          ;; floor(log2(capacity)) - 4
-          (i32.wrap_i64 (i64.sub (i64.const 59) (i64.clz (local.get $capacity))))
-          (i32.const 4))))
+    (local.set $slot (call $slot (local.get $capacity)))
     (i32.store (i32.wrap_i64 (local.get $p)) (i32.load (local.get $slot)))
     (i32.store (local.get $slot) (i32.wrap_i64 (local.get $p))))
 

@@ -1,0 +1,83 @@
+# The verbs of the project; README.md and CONTRIBUTING.md say when to use which.
+# Needs: Rust (cargo), Python 3.10 or newer with venv, a C compiler. Nothing else is assumed.
+
+PYTHON ?= python3
+CARGO  ?= cargo
+VENV   := .venv
+BIN    := $(VENV)/bin
+# The native module is always built optimised: its timings are part of what it is for.
+NATIVE := $(VENV)/.native
+SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
+	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
+
+.PHONY: help demo test fmt clippy rust alone python bench conformance wheel docs deny clean tools
+
+help:
+	@echo "make demo         build the native module and run a real plug-in on every engine"
+	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, Python"
+	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
+	@echo "make bench        the benchmarks (criterion, then Python)"
+	@echo "make wheel        a wheel in dist/"
+	@echo "make docs         the Rust documentation in target/doc"
+	@echo "make deny         licences, bans and sources of the dependencies (needs cargo-deny)"
+
+tools:
+	@sh .ci/tools $(CARGO) $(PYTHON)
+
+demo: $(NATIVE)
+	$(BIN)/python examples/quickstart.py
+
+test: fmt clippy rust alone python
+
+fmt: tools
+	$(CARGO) fmt --all --check
+
+clippy: tools
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# The Python module is linked by maturin only, with Python's own symbols.
+rust: tools
+	$(CARGO) test --workspace --exclude polyextism-python --locked
+
+alone: tools
+	$(CARGO) build --locked --no-default-features --features wasmtime
+	$(CARGO) test --locked -p polyextism-tests --no-default-features --features wasmtime
+	$(CARGO) build --locked --no-default-features --features wasmer
+	$(CARGO) test --locked -p polyextism-tests --no-default-features --features wasmer
+
+python: $(NATIVE)
+	cd python && ../$(BIN)/python -m mypy --strict python/extism
+	cd python && ../$(BIN)/python -m mypy.stubtest extism
+	cd python && ../$(BIN)/python -m pytest
+
+conformance: tools
+	$(CARGO) test --locked -p polyextism-tests --test conformance -- $(ARGS)
+
+bench: $(NATIVE)
+	$(CARGO) bench --locked -p polyextism-benches
+	$(BIN)/python benches/python/bench_call.py
+
+wheel: $(BIN)/maturin
+	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist
+
+docs: tools
+	$(CARGO) doc --workspace --no-deps --locked
+
+deny:
+	@command -v cargo-deny >/dev/null || { \
+		echo "make deny: cargo-deny is missing; install it with: cargo install --locked cargo-deny"; exit 1; }
+	$(CARGO) deny check bans licenses sources
+
+$(BIN)/maturin: python/requirements-dev.txt
+	@$(MAKE) --no-print-directory tools
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	@touch $@
+
+$(NATIVE): $(BIN)/maturin $(SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --manifest-path python/Cargo.toml
+	@touch $@
+
+clean:
+	$(CARGO) clean
+	rm -rf $(VENV) dist

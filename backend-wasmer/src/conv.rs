@@ -1,0 +1,193 @@
+//! Types, traps and panics of wasmer in the words of core, and back.
+//!
+//! This file knows no store and no instance. Invariant: what wasmer itself has to say goes into
+//! the source of an error, never into its message, so messages are the same on every engine.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use polyextism_core::{
+    Error, ErrorKind, Result, Trap,
+    engine::types::{Failed, NumType, Signature},
+};
+use wasmer::{
+    CompileError, FunctionType, InstantiationError, LinkError, RuntimeError, Type, Value,
+    sys::vm::TrapCode,
+};
+
+/// The type of a host function.
+pub(crate) fn func_type(signature: &Signature) -> FunctionType {
+    let types = |types: &[NumType]| types.iter().map(val_type).collect::<Vec<_>>();
+    FunctionType::new(types(&signature.params), types(&signature.results))
+}
+
+fn val_type(ty: &NumType) -> Type {
+    match ty {
+        NumType::I32 => Type::I32,
+        NumType::I64 => Type::I64,
+        NumType::F32 => Type::F32,
+        NumType::F64 => Type::F64,
+    }
+}
+
+/// The zero of a type, or `None` if it is not the type of a number.
+pub(crate) fn zero(ty: &Type) -> Option<Value> {
+    match ty {
+        Type::I32 => Some(Value::I32(0)),
+        Type::I64 => Some(Value::I64(0)),
+        Type::F32 => Some(Value::F32(0.0)),
+        Type::F64 => Some(Value::F64(0.0)),
+        Type::V128 | Type::ExternRef | Type::FuncRef | Type::ExceptionRef => None,
+    }
+}
+
+/// A value in a slot.
+pub(crate) fn to_value(ty: NumType, slot: u64) -> Value {
+    match ty {
+        NumType::I32 => Value::I32(i32::from_slot(slot)),
+        NumType::I64 => Value::I64(i64::from_slot(slot)),
+        NumType::F32 => Value::F32(f32::from_slot(slot)),
+        NumType::F64 => Value::F64(f64::from_slot(slot)),
+    }
+}
+
+/// The slot of a value, or `None` if it is not a number.
+pub(crate) fn to_slot(value: &Value) -> Option<u64> {
+    match value {
+        Value::I32(value) => Some(value.to_slot()),
+        Value::I64(value) => Some(value.to_slot()),
+        Value::F32(value) => Some(value.to_slot()),
+        Value::F64(value) => Some(value.to_slot()),
+        _ => None,
+    }
+}
+
+/// A number that crosses between guest and host, and its slot.
+pub(crate) trait Slot: Copy {
+    /// Its type.
+    const TYPE: NumType;
+    /// Reads the slot.
+    fn from_slot(slot: u64) -> Self;
+    /// Its slot; unused bits are zero.
+    fn to_slot(self) -> u64;
+}
+
+impl Slot for i32 {
+    const TYPE: NumType = NumType::I32;
+    fn from_slot(slot: u64) -> Self {
+        slot as i32
+    }
+    fn to_slot(self) -> u64 {
+        self.cast_unsigned().into()
+    }
+}
+
+impl Slot for i64 {
+    const TYPE: NumType = NumType::I64;
+    fn from_slot(slot: u64) -> Self {
+        slot.cast_signed()
+    }
+    fn to_slot(self) -> u64 {
+        self.cast_unsigned()
+    }
+}
+
+impl Slot for f32 {
+    const TYPE: NumType = NumType::F32;
+    fn from_slot(slot: u64) -> Self {
+        Self::from_bits(slot as u32)
+    }
+    fn to_slot(self) -> u64 {
+        self.to_bits().into()
+    }
+}
+
+impl Slot for f64 {
+    const TYPE: NumType = NumType::F64;
+    fn from_slot(slot: u64) -> Self {
+        Self::from_bits(slot)
+    }
+    fn to_slot(self) -> u64 {
+        self.to_bits()
+    }
+}
+
+/// Why a module was not compiled.
+#[cold]
+pub(crate) fn rejection(engine: &str, source: CompileError) -> Error {
+    let (kind, message) = match source {
+        CompileError::Codegen(_) | CompileError::Resource(_) | CompileError::Aborted(_) => (
+            ErrorKind::Engine,
+            format!("engine `{engine}` cannot compile the module"),
+        ),
+        _ => (
+            ErrorKind::InvalidModule,
+            format!("engine `{engine}` refuses the module"),
+        ),
+    };
+    Error::new(kind, message).with_source(source)
+}
+
+/// Why guest code ended.
+#[cold]
+pub(crate) fn failure(source: RuntimeError) -> Error {
+    let error = match source.clone().to_trap() {
+        Some(code) => Error::trap(trap(code)),
+        None if source.is::<Failed>() => Error::new(ErrorKind::HostFunction, Failed.to_string()),
+        None => Error::new(ErrorKind::Engine, "the engine could not run the program"),
+    };
+    error.with_source(source)
+}
+
+/// Why a program could not be instantiated. No guest code runs there, but segments may trap.
+#[cold]
+pub(crate) fn refusal(source: InstantiationError) -> Error {
+    let trapped = match &source {
+        InstantiationError::Start(error) | InstantiationError::Link(LinkError::Trap(error)) => {
+            error.clone().to_trap()
+        }
+        _ => None,
+    };
+    let error = match trapped {
+        Some(code) => Error::trap(trap(code)),
+        None => Error::new(
+            ErrorKind::Engine,
+            "the engine could not instantiate the program",
+        ),
+    };
+    error.with_source(source)
+}
+
+fn trap(code: TrapCode) -> Trap {
+    match code {
+        TrapCode::BadSignature => Trap::BadSignature,
+        TrapCode::BadConversionToInteger => Trap::BadConversion,
+        TrapCode::IntegerDivisionByZero => Trap::DivideByZero,
+        TrapCode::IntegerOverflow => Trap::IntegerOverflow,
+        TrapCode::HostInterrupt => Trap::Interrupted,
+        TrapCode::HeapAccessOutOfBounds => Trap::MemoryOutOfBounds,
+        TrapCode::IndirectCallToNull => Trap::NullElement,
+        TrapCode::StackOverflow => Trap::StackOverflow,
+        TrapCode::TableAccessOutOfBounds => Trap::TableOutOfBounds,
+        TrapCode::HeapMisaligned | TrapCode::UnalignedAtomic => Trap::UnalignedAtomic,
+        TrapCode::UnreachableCodeReached => Trap::Unreachable,
+        TrapCode::UncaughtException
+        | TrapCode::UninitializedExnRef
+        | TrapCode::YieldOutsideAsyncContext
+        | TrapCode::ReadonlyTableModified => Trap::Other,
+    }
+}
+
+/// Runs a step of wasmer; a panic of it becomes an error.
+pub(crate) fn catch<T>(doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
+        let text = match panic.downcast::<String>() {
+            Ok(text) => *text,
+            Err(panic) => panic.downcast::<&str>().map_or_else(
+                |_| "a panic without a message".to_owned(),
+                |text| (*text).to_owned(),
+            ),
+        };
+        let message = format!("the engine panicked while {doing}");
+        Err(Error::new(ErrorKind::Engine, message).with_source(text))
+    })
+}

@@ -1,0 +1,248 @@
+//! One host function of core as one function of wasmer, and the call frame as a [`Guest`].
+//!
+//! This file does not know what a host function does. wasmer's functions for any signature
+//! allocate on every call, its typed functions do not: [`SHAPES`] lists the signatures that get a
+//! typed one. Invariant: a call of a listed shape does not allocate; both paths behave the same.
+
+use std::sync::Arc;
+
+use polyextism_core::{
+    engine::{
+        guest::Guest,
+        types::{Failed, HostFunc, MemoryId, NumType, Signature},
+    },
+    host::Host,
+};
+use wasmer::{
+    FromToNativeWasmType, Function, FunctionEnv, FunctionEnvMut, FunctionType, RuntimeError, Store,
+    Value, WasmTypeList,
+};
+
+use crate::{
+    conv::{self, Slot},
+    instance::{self, State},
+};
+
+/// A host function, bound to the memory of the module that imports it, and the way to make it a
+/// function of wasmer.
+pub(crate) struct Bound {
+    func: Arc<HostFunc>,
+    memory: Option<MemoryId>,
+    make: Make,
+}
+
+enum Make {
+    Typed(Typed),
+    Dynamic(FunctionType),
+}
+
+type Typed = fn(&mut Store, &FunctionEnv<State>, Body) -> Function;
+
+impl Bound {
+    /// Chooses the way once for all instances.
+    pub(crate) fn new(func: Arc<HostFunc>, memory: Option<MemoryId>) -> Self {
+        let signature = func.signature();
+        let make = match SHAPES.iter().find(|shape| shape.fits(signature)) {
+            Some(shape) => Make::Typed(shape.make),
+            None => Make::Dynamic(conv::func_type(signature)),
+        };
+        Self { func, memory, make }
+    }
+
+    /// The function in `store`.
+    pub(crate) fn function(&self, store: &mut Store, env: &FunctionEnv<State>) -> Function {
+        let body = Body {
+            func: Arc::clone(&self.func),
+            memory: self.memory,
+        };
+        match &self.make {
+            Make::Typed(make) => make(store, env, body),
+            Make::Dynamic(ty) => {
+                Function::new_with_env(store, env, ty, move |store, params| {
+                    body.dynamic(store, params)
+                })
+            }
+        }
+    }
+}
+
+/// What a function of wasmer runs.
+struct Body {
+    func: Arc<HostFunc>,
+    memory: Option<MemoryId>,
+}
+
+impl Body {
+    fn dynamic(
+        &self,
+        store: FunctionEnvMut<'_, State>,
+        params: &[Value],
+    ) -> Result<Vec<Value>, RuntimeError> {
+        let signature = self.func.signature();
+        let mut slots = vec![0; signature.slots()];
+        for (slot, param) in slots.iter_mut().zip(params) {
+            *slot = conv::to_slot(param).expect("the type of the function has only numbers");
+        }
+        match self.call(store, &mut slots) {
+            Ok(()) => {
+                let results = signature.results.iter().zip(slots);
+                Ok(results.map(|(ty, slot)| conv::to_value(*ty, slot)).collect())
+            }
+            Err(failed) => Err(RuntimeError::user(Box::new(failed))),
+        }
+    }
+
+    #[inline]
+    fn typed<const N: usize, R: Returned>(
+        &self,
+        store: FunctionEnvMut<'_, State>,
+        mut slots: [u64; N],
+    ) -> Result<R, Failed> {
+        let used = self.func.signature().slots();
+        self.call(store, &mut slots[..used])?;
+        Ok(R::from_slots(&slots))
+    }
+
+    #[inline]
+    fn call(&self, store: FunctionEnvMut<'_, State>, slots: &mut [u64]) -> Result<(), Failed> {
+        self.func.call(&mut Frame(store), self.memory, slots)
+    }
+}
+
+/// The program, seen from inside a host function.
+struct Frame<'a>(FunctionEnvMut<'a, State>);
+
+impl Guest for Frame<'_> {
+    fn split(&mut self, memory: MemoryId) -> (&mut [u8], &mut Host) {
+        instance::split(&self.0.as_ref(), &mut self.0, memory)
+    }
+
+    fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
+        instance::grow(&self.0.as_ref(), &mut self.0, memory, pages)
+    }
+}
+
+/// A signature that gets a typed function.
+struct Shape {
+    params: &'static [NumType],
+    results: &'static [NumType],
+    make: Typed,
+}
+
+impl Shape {
+    fn fits(&self, signature: &Signature) -> bool {
+        *self.params == *signature.params && *self.results == *signature.results
+    }
+}
+
+/// The signatures that programs use most. Adding one is adding a line.
+const SHAPES: &[Shape] = &[
+    none::<()>(),
+    none::<i32>(),
+    none::<i64>(),
+    one::<i32, ()>(),
+    one::<i32, i32>(),
+    one::<i64, ()>(),
+    one::<i64, i32>(),
+    one::<i64, i64>(),
+    one::<f32, f32>(),
+    one::<f64, f64>(),
+    two::<i32, i32, ()>(),
+    two::<i32, i32, i32>(),
+    two::<i64, i64, ()>(),
+    two::<i64, i64, i64>(),
+    two::<f64, f64, f64>(),
+    three::<i32, i32, i32, ()>(),
+    three::<i32, i32, i32, i32>(),
+    three::<i32, i64, i32, i32>(),
+    three::<i64, i64, i64, ()>(),
+    three::<i64, i64, i64, i64>(),
+    four::<i32, i32, i32, i32, i32>(),
+    four::<i32, i64, i32, i32, i32>(),
+    four::<i64, i64, i64, i64, i64>(),
+];
+
+/// A parameter of a typed function.
+trait Param: Slot + FromToNativeWasmType + 'static {}
+impl<T: Slot + FromToNativeWasmType + 'static> Param for T {}
+
+/// The results of a typed function.
+trait Returned: WasmTypeList + 'static {
+    const TYPES: &'static [NumType];
+    fn from_slots(slots: &[u64]) -> Self;
+}
+
+impl Returned for () {
+    const TYPES: &'static [NumType] = &[];
+    fn from_slots(_: &[u64]) -> Self {}
+}
+
+impl<T: Slot + WasmTypeList + 'static> Returned for T {
+    const TYPES: &'static [NumType] = &[T::TYPE];
+    fn from_slots(slots: &[u64]) -> Self {
+        T::from_slot(slots[0])
+    }
+}
+
+const fn none<R: Returned>() -> Shape {
+    Shape {
+        params: &[],
+        results: R::TYPES,
+        make: |store, env, body| {
+            let run = move |cx: FunctionEnvMut<'_, State>| body.typed::<1, R>(cx, [0]);
+            Function::new_typed_with_env(store, env, run)
+        },
+    }
+}
+
+const fn one<A: Param, R: Returned>() -> Shape {
+    Shape {
+        params: const { &[A::TYPE] },
+        results: R::TYPES,
+        make: |store, env, body| {
+            let run = move |cx: FunctionEnvMut<'_, State>, a: A| {
+                body.typed::<1, R>(cx, [a.to_slot()])
+            };
+            Function::new_typed_with_env(store, env, run)
+        },
+    }
+}
+
+const fn two<A: Param, B: Param, R: Returned>() -> Shape {
+    Shape {
+        params: const { &[A::TYPE, B::TYPE] },
+        results: R::TYPES,
+        make: |store, env, body| {
+            let run = move |cx: FunctionEnvMut<'_, State>, a: A, b: B| {
+                body.typed::<2, R>(cx, [a.to_slot(), b.to_slot()])
+            };
+            Function::new_typed_with_env(store, env, run)
+        },
+    }
+}
+
+const fn three<A: Param, B: Param, C: Param, R: Returned>() -> Shape {
+    Shape {
+        params: const { &[A::TYPE, B::TYPE, C::TYPE] },
+        results: R::TYPES,
+        make: |store, env, body| {
+            let run = move |cx: FunctionEnvMut<'_, State>, a: A, b: B, c: C| {
+                body.typed::<3, R>(cx, [a.to_slot(), b.to_slot(), c.to_slot()])
+            };
+            Function::new_typed_with_env(store, env, run)
+        },
+    }
+}
+
+const fn four<A: Param, B: Param, C: Param, D: Param, R: Returned>() -> Shape {
+    Shape {
+        params: const { &[A::TYPE, B::TYPE, C::TYPE, D::TYPE] },
+        results: R::TYPES,
+        make: |store, env, body| {
+            let run = move |cx: FunctionEnvMut<'_, State>, a: A, b: B, c: C, d: D| {
+                body.typed::<4, R>(cx, [a.to_slot(), b.to_slot(), c.to_slot(), d.to_slot()])
+            };
+            Function::new_typed_with_env(store, env, run)
+        },
+    }
+}

@@ -1,0 +1,237 @@
+//! A live program: a store, the instances of its modules, and the entries resolved so far.
+//!
+//! This file does not know what the entries mean. It holds the only unsafe code of the crate: the
+//! slice of a memory, and the claim that an instance may move between threads. Invariants: names
+//! are looked up when a program is instantiated and when an entry is resolved, never on a call;
+//! entering a function without parameters allocates nothing and takes no lock.
+
+use std::slice;
+
+use polyextism_core::{
+    Error, ErrorKind, Result,
+    engine::{
+        self,
+        guest::Guest,
+        types::{EntryId, Import, Limits, MemoryExport, MemoryId, ModuleId, Program},
+    },
+    host::Host,
+};
+use wasmer::{
+    AsStoreMut, Engine, Extern, Function, FunctionEnv, Memory, Module, Store,
+    TypedFunction, Value,
+};
+
+use crate::{conv, host::Bound, limits};
+
+/// A program whose host functions are ready to be put into a store.
+pub struct Prepared {
+    modules: Vec<(Module, Vec<Source>)>,
+    memories: Vec<MemoryExport>,
+}
+
+/// Where an import comes from.
+enum Source {
+    Host(Bound),
+    Export(ModuleId, String),
+}
+
+impl Prepared {
+    pub(crate) fn new(program: Program<Module>) -> Result<Self> {
+        let source = |import| match import {
+            Import::Host { func, memory } => Source::Host(Bound::new(func, memory)),
+            Import::Export { module, name } => Source::Export(module, name.as_ref().to_owned()),
+        };
+        let modules = program.modules.into_iter().map(|linked| {
+            let imports = linked.imports.into_iter().map(source);
+            (linked.module, imports.collect())
+        });
+        Ok(Self {
+            modules: modules.collect(),
+            memories: program.memories,
+        })
+    }
+}
+
+/// What the store owns, and what host functions see of it.
+pub(crate) struct State {
+    host: Host,
+    memories: Vec<Memory>,
+}
+
+/// A live program on wasmer.
+pub struct Instance {
+    store: Store,
+    env: FunctionEnv<State>,
+    instances: Vec<wasmer::Instance>,
+    entries: Vec<Entry>,
+}
+
+/// An exported function that core may enter.
+struct Entry {
+    module: ModuleId,
+    export: Box<str>,
+    code: Code,
+}
+
+/// The function of an entry, ready to be called.
+enum Code {
+    /// No parameters, one `i32`.
+    Status(TypedFunction<(), i32>),
+    /// No parameters, no results.
+    Void(TypedFunction<(), ()>),
+    /// Any other numbers.
+    Other { func: Function, zeros: Box<[Value]> },
+}
+
+#[allow(unsafe_code, reason = "see SAFETY")]
+// SAFETY: `Store` is not `Send` because it holds raw pointers: to its own objects, which are boxed
+// and move with it, and to the handlers of calls that are running, of which there are none while
+// an instance is owned (`enter` borrows it for the whole call). wasmer installs a store in
+// thread-local memory when a call begins and removes it when the call ends. Functions, memories and
+// instances are indices into the store, and `Host` and the bodies of host functions are `Send`.
+// `FunctionEnv` is a handle; its state is `Send`, which `FunctionEnv::new` demands.
+unsafe impl Send for Instance {}
+
+impl Instance {
+    pub(crate) fn new(
+        engine: &Engine,
+        program: &Prepared,
+        host: Host,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let mut store = Store::new(engine.clone());
+        let memories = Vec::with_capacity(program.memories.len());
+        let env = FunctionEnv::new(&mut store, State { host, memories });
+
+        let mut instances = Vec::with_capacity(program.modules.len());
+        for (module, imports) in &program.modules {
+            let resolve = |import: &Source| match import {
+                Source::Host(bound) => Ok(bound.function(&mut store, &env).into()),
+                Source::Export(module, name) => find(&instances, *module, name).cloned(),
+            };
+            let externs = imports.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+            let instance = wasmer::Instance::new_by_index(&mut store, module, &externs);
+            instances.push(instance.map_err(conv::refusal)?);
+        }
+        if let Some(limit) = limits.memory_pages {
+            limits::enforce(&mut store, limit)?;
+        }
+        for memory in &program.memories {
+            let Extern::Memory(found) = find(&instances, memory.module, &memory.name)? else {
+                return Err(unresolved(&memory.name));
+            };
+            env.as_mut(&mut store).memories.push(found.clone());
+        }
+        Ok(Self {
+            store,
+            env,
+            instances,
+            entries: Vec::new(),
+        })
+    }
+
+    fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
+        let instance = self.instances.get(module.0 as usize)?;
+        let func = instance.exports.get_function(export).ok()?;
+        if let Ok(func) = func.typed(&self.store) {
+            return Some(Code::Status(func));
+        }
+        if let Ok(func) = func.typed(&self.store) {
+            return Some(Code::Void(func));
+        }
+        let ty = func.ty(&self.store);
+        ty.results().iter().try_for_each(|ty| conv::zero(ty).map(drop))?;
+        Some(Code::Other {
+            func: func.clone(),
+            zeros: ty.params().iter().map(conv::zero).collect::<Option<_>>()?,
+        })
+    }
+}
+
+fn find<'a>(instances: &'a [wasmer::Instance], id: ModuleId, name: &str) -> Result<&'a Extern> {
+    let instance = instances.get(id.0 as usize);
+    let found = instance.and_then(|instance| instance.exports.get_extern(name));
+    found.ok_or_else(|| unresolved(name))
+}
+
+#[cold]
+fn unresolved(name: &str) -> Error {
+    let message = format!("the program refers to an export `{name}` that is not there");
+    Error::new(ErrorKind::Engine, message)
+}
+
+/// A memory of the program in `store` and the host state, borrowed together.
+#[inline]
+pub(crate) fn split<'a>(
+    env: &FunctionEnv<State>,
+    store: &'a mut impl AsStoreMut,
+    memory: MemoryId,
+) -> (&'a mut [u8], &'a mut Host) {
+    let memory = env.as_ref(store).memories[memory.0 as usize].view(store);
+    let (base, size) = (memory.data_ptr(), memory.data_size() as usize);
+    let state = env.as_mut(store);
+    #[allow(unsafe_code, reason = "see SAFETY")]
+    // SAFETY: wasmer keeps `size` bytes from `base` readable and writable until the memory grows
+    // or its store is dropped. Both need the store, which the result borrows exclusively, as does
+    // guest code. No other thread can write, because shared memories are not enabled. The state is
+    // boxed host memory, apart from linear memory. `base` is never null, not even for no pages.
+    let bytes = unsafe { slice::from_raw_parts_mut(base, size) };
+    (bytes, &mut state.host)
+}
+
+/// Grows a memory of the program in `store`.
+pub(crate) fn grow(
+    env: &FunctionEnv<State>,
+    store: &mut impl AsStoreMut,
+    memory: MemoryId,
+    pages: u64,
+) -> Option<u64> {
+    let memory = env.as_ref(store).memories[memory.0 as usize].clone();
+    let pages = u32::try_from(pages).ok()?;
+    let former = memory.grow(store, pages).ok()?;
+    Some(former.0.into())
+}
+
+impl Guest for Instance {
+    #[inline]
+    fn split(&mut self, memory: MemoryId) -> (&mut [u8], &mut Host) {
+        split(&self.env, &mut self.store, memory)
+    }
+
+    fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
+        grow(&self.env, &mut self.store, memory, pages)
+    }
+}
+
+impl engine::Instance for Instance {
+    fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId> {
+        let mut known = self.entries.iter();
+        let position = match known.position(|e| e.module == module && *e.export == *export) {
+            Some(position) => position,
+            None => {
+                let code = self.resolve(module, export)?;
+                self.entries.push(Entry {
+                    module,
+                    export: export.into(),
+                    code,
+                });
+                self.entries.len() - 1
+            }
+        };
+        u32::try_from(position).ok().map(EntryId)
+    }
+
+    #[inline]
+    fn enter(&mut self, entry: EntryId) -> Result<i32> {
+        let store = &mut self.store;
+        let status = match &self.entries[entry.0 as usize].code {
+            Code::Status(func) => func.call(store),
+            Code::Void(func) => func.call(store).map(|()| 0),
+            Code::Other { func, zeros } => func.call(store, zeros).map(|results| match *results {
+                [Value::I32(status)] => status,
+                _ => 0,
+            }),
+        };
+        status.map_err(conv::failure)
+    }
+}

@@ -1,0 +1,16 @@
+//! The cases that every backend passes, on wasmer.
+
+#[path = "../../tests/waist/cases.rs"]
+mod cases;
+
+use polyextism_wasmer::BACKEND;
+
+#[test]
+fn cranelift() {
+    cases::run(&BACKEND, "cranelift");
+}
+
+#[test]
+fn singlepass() {
+    cases::run(&BACKEND, "singlepass");
+}

@@ -1,0 +1,89 @@
+"""A real plug-in on every engine that is built in.
+
+The plug-in was built with the official AssemblyScript PDK (sources in tests/guests/assemblyscript).
+It counts the vowels of a text: the licence of this project. Run by `make demo`.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import extism
+
+ROOT = Path(__file__).resolve().parent.parent
+PLUGIN = ROOT / "tests/guests/assemblyscript/as_pdk.wasm"
+FAILING = ROOT / "tests/guests/c/c_zig_freestanding.wasm"
+TEXT = (ROOT / "LICENSE").read_text(encoding="ascii")
+CALLS = 200
+
+
+@extism.host_fn(signature=([extism.ValType.I64], [extism.ValType.I64]))
+def hello_world(plugin, params, results):
+    """What the plug-in imports as `hello_world`: text in, text out."""
+    plugin.return_string(results[0], plugin.input_string(params[0]).upper())
+
+
+def microseconds(start: float, calls: int = 1) -> str:
+    return f"{(time.perf_counter() - start) / calls * 1e6:,.1f}"
+
+
+def run(engine: str) -> list[str]:
+    """Runs the plug-in on one engine and returns a row of the table."""
+    start = time.perf_counter()
+    with extism.Plugin(PLUGIN, config={"vowels": "aeiouyAEIOUY"}, engine=engine) as plugin:
+        ready = f"{(time.perf_counter() - start) * 1e3:,.1f}"
+        start = time.perf_counter()
+        first = json.loads(plugin.call("count_vowels", TEXT))
+        first_call = microseconds(start)
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            last = json.loads(plugin.call("count_vowels", TEXT))
+        later_calls = microseconds(start, CALLS)
+        # The plug-in adds up its counts in a variable that lives as long as the plug-in does.
+        assert last["total"] == first["count"] * (CALLS + 1)
+        greeting = plugin.call("call_host", "hello from the guest").decode()
+        start = time.perf_counter()
+        for _ in range(CALLS):
+            assert plugin.call("echo", "ping") == b"ping"
+        echo = microseconds(start, CALLS)
+    return [engine, str(first["count"]), greeting, ready, first_call, later_calls, echo]
+
+
+def table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(head, *rows)]
+    for row in [head, ["-" * width for width in widths], *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def show_error(what: str, action) -> None:
+    try:
+        action()
+    except extism.Error as error:
+        print(f"{what}\n  {type(error).__name__}: {error}")
+    else:
+        raise AssertionError(f"{what}: no error")
+
+
+def main() -> None:
+    engines = [
+        f"{engine.name}:{compiler}"
+        for engine in extism.engines()
+        for compiler in engine.compilers
+    ]
+    print(f"polyextism {extism.extism_version()} with the engines {', '.join(engines)}\n")
+    print(f"count_vowels on {len(TEXT):,} characters, and two shorter calls:\n")
+    head = ["engine", "vowels", "host function", "ready ms", "first us", "later us", "echo us"]
+    table(head, [run(engine) for engine in engines])
+
+    print("\nOne error of each family, the same on every engine:\n")
+    with extism.Plugin(FAILING) as plugin:
+        show_error("The guest fails, with a text of its own:", lambda: plugin.call("fail"))
+        show_error("It traps:", lambda: plugin.call("trap"))
+        show_error("The input is wrong:", lambda: plugin.call("fial"))
+    show_error("The same for a plug-in:", lambda: extism.Plugin("(module) (module)"))
+    show_error("The engine cannot:", lambda: extism.Plugin(
+        "(module (memory 1 1 shared))", engine=engines[0]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+//! What every backend must do, as a list of cases over the erased engine traits.
+//!
+//! Each backend includes this file and runs the list on each of its compilers. It knows no engine:
+//! where powers differ, a case reads the declared capabilities and checks both ways, that what is
+//! declared works and that the rest is refused.
+
+mod code;
+mod limits;
+mod support;
+mod values;
+
+use polyextism_core::engine::{
+    erased::Backend,
+    types::{Interruption, Metering},
+};
+
+use self::support::Bench;
+
+/// The name of a case and its body, which panics if the engine is wrong.
+type Case = (&'static str, fn(&Bench));
+
+/// Runs every case on one compiler of a backend.
+///
+/// # Panics
+/// If a case fails; the message names all that did.
+pub fn run(backend: &Backend, compiler: &'static str) {
+    let bench = Bench::new(backend, compiler);
+    let cases = [code::CASES, values::CASES, limits::CASES, HONESTY];
+    let mut failed = Vec::new();
+    for (name, body) in cases.into_iter().flatten() {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(&bench)));
+        if outcome.is_err() {
+            failed.push(*name);
+        }
+    }
+    let engine = bench.engine().name();
+    assert!(failed.is_empty(), "{engine} fails {failed:?}");
+}
+
+const HONESTY: &[Case] = &[
+    ("an unknown compiler is refused", |bench| {
+        let refused = bench.open_compiler("abacus", Interruption::Off, Metering::Off);
+        let error = refused.err().expect("there is no such compiler");
+        assert!(error.to_string().ends_with("has no compiler `abacus`"), "{error}");
+    }),
+    ("an engine has its name", |bench| {
+        let name = bench.engine().name();
+        let default = bench.backend.compilers[0].name == bench.compiler.name;
+        let suffixed = format!("{}:{}", bench.backend.name, bench.compiler.name);
+        assert!(if default { name == bench.backend.name } else { name == suffixed });
+    }),
+    ("an opened engine has the powers that it was opened with", |bench| {
+        let plain = bench.engine().capabilities();
+        assert!(!plain.fuel && !plain.interrupt);
+        assert_eq!(plain.memory_limit, bench.compiler.capabilities.memory_limit);
+        assert_eq!(plain.proposals, bench.compiler.capabilities.proposals);
+        for (interruption, metering) in [
+            (Interruption::On, Metering::Off),
+            (Interruption::Off, Metering::On),
+            (Interruption::On, Metering::On),
+        ] {
+            let can = bench.compiler.capabilities;
+            let able = (can.interrupt || interruption == Interruption::Off)
+                && (can.fuel || metering == Metering::Off);
+            match bench.open(interruption, metering) {
+                Ok(engine) => {
+                    assert!(able);
+                    let opened = engine.capabilities();
+                    assert_eq!(opened.interrupt, interruption == Interruption::On);
+                    assert_eq!(opened.fuel, metering == Metering::On);
+                }
+                Err(error) => {
+                    assert!(!able, "{error}");
+                    assert_eq!(error.kind(), polyextism_core::ErrorKind::Unsupported);
+                }
+            }
+        }
+    }),
+];

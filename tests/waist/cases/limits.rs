@@ -1,0 +1,253 @@
+//! The memory limit, fuel and interruption.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use polyextism_core::{
+    ErrorKind, Host, Trap,
+    engine::{
+        Interrupt,
+        types::{Interruption, Limits, MemoryId, Metering},
+    },
+};
+
+use super::{
+    Case,
+    support::{MEMORY, assert_trap, assert_trapped, enter, export, host, prepare, start},
+};
+
+pub const CASES: &[Case] = &[
+    ("memory grows up to the limit and not further", |bench| {
+        let mut instance = bench.limited(GROWS, 4).expect("one page is within the limit");
+        for (name, former) in [("one", 1), ("none", 2), ("three", -1), ("two", 2), ("one", -1)] {
+            assert_eq!(enter(&mut *instance, name).ok(), Some(former), "{name}");
+        }
+        assert_eq!(instance.grow(MEMORY, 1), None);
+        assert_eq!(instance.grow(MEMORY, 0), Some(4));
+        assert_eq!(enter(&mut *instance, "none").ok(), Some(4));
+        assert_eq!(instance.split(MEMORY).0.len(), 4 * 65536);
+    }),
+    ("the host grows memory up to the limit and not further", |bench| {
+        let mut instance = bench.limited(GROWS, 4).expect("one page is within the limit");
+        for (pages, former) in [(1, Some(1)), (3, None), (2, Some(2)), (1, None)] {
+            assert_eq!(instance.grow(MEMORY, pages), former, "{pages}");
+        }
+        assert_eq!(enter(&mut *instance, "one").ok(), Some(-1));
+    }),
+    ("a refused growth costs nothing", |bench| {
+        let mut instance = bench.limited(GROWS, 4).expect("one page is within the limit");
+        for _ in 0..3 {
+            assert_eq!(enter(&mut *instance, "huge").ok(), Some(-1));
+            assert_eq!(instance.grow(MEMORY, u64::MAX), None);
+            assert_eq!(instance.grow(MEMORY, 65536), None);
+        }
+        assert_eq!(enter(&mut *instance, "one").ok(), Some(1));
+        assert_eq!(enter(&mut *instance, "huge").ok(), Some(-1));
+        assert_eq!(enter(&mut *instance, "two").ok(), Some(2));
+        assert_eq!(enter(&mut *instance, "huge").ok(), Some(-1));
+        assert_eq!(enter(&mut *instance, "one").ok(), Some(-1));
+    }),
+    ("a declared maximum is reached exactly, with and without a limit", |bench| {
+        for limit in [None, Some(3), Some(100)] {
+            let wat = GROWS.replace("1 100", "1 3");
+            let mut instance = start(&*bench.engine(), &wat, vec![], limit).expect("it starts");
+            for (name, former) in [("three", -1), ("two", 1), ("one", -1), ("none", 3)] {
+                assert_eq!(enter(&mut *instance, name).ok(), Some(former), "{name} {limit:?}");
+            }
+        }
+    }),
+    ("the limit bounds the sum of all memories", |bench| {
+        let first = r#"(module (memory (export "memory") 2) (memory $hidden 1)
+            (func (export "hidden") (result i32) (memory.grow $hidden (i32.const 1))))"#;
+        let second = r#"(module (import "a" "m" (memory $shared 1)) (memory (export "own") 3)
+            (func (export "shared") (result i32) (memory.grow $shared (i32.const 1)))
+            (func (export "own grow") (result i32) (memory.grow 1 (i32.const 1))))"#;
+        let engine = bench.engine();
+        let modules = [(first, vec![]), (second, vec![export(0, "memory")])];
+        let program = prepare(&*engine, &modules, &[(0, "memory"), (1, "own")]);
+        let program = program.expect("the program is linked");
+        let open = |pages| {
+            let limits = Limits {
+                memory_pages: Some(pages),
+            };
+            engine.instantiate(&program, Host::default(), &limits)
+        };
+        let error = open(5).err().expect("six pages are needed");
+        assert_eq!(error.kind(), ErrorKind::MemoryLimit);
+        assert_eq!(
+            error.to_string(),
+            "the memories of the program need 6 pages at the start, the limit is 5"
+        );
+        let mut instance = open(10).expect("six pages are within the limit");
+        let mut call = |module, name| {
+            let entry = instance.entry(polyextism_core::engine::types::ModuleId(module), name);
+            instance.enter(entry.expect("it is exported")).expect("growing does not trap")
+        };
+        assert_eq!(call(0, "hidden"), 1);
+        assert_eq!(call(1, "shared"), 2);
+        assert_eq!(call(1, "own grow"), 3);
+        assert_eq!(instance.grow(MemoryId(1), 2), None);
+        assert_eq!(instance.grow(MemoryId(1), 1), Some(4));
+        assert_eq!(instance.grow(MEMORY, 1), None);
+        assert!(open(6).is_ok());
+    }),
+    ("each instance has a limit of its own", |bench| {
+        let engine = bench.engine();
+        let program = prepare(&*engine, &[(GROWS, vec![])], &[(0, "memory")]);
+        let program = program.expect("the program is linked");
+        let open = |memory_pages| {
+            let instance = engine.instantiate(&program, Host::default(), &Limits { memory_pages });
+            instance.expect("one page is within the limit")
+        };
+        let (mut small, mut free, mut large) = (open(Some(1)), open(None), open(Some(3)));
+        assert_eq!(small.grow(MEMORY, 1), None);
+        assert_eq!(free.grow(MEMORY, 90), Some(1));
+        assert_eq!(large.grow(MEMORY, 2), Some(1));
+        assert_eq!(large.grow(MEMORY, 1), None);
+    }),
+    ("a host function grows memory within the limit", |bench| {
+        let body = |mut caller: polyextism_core::Caller<'_>, slots: &mut [u64]| {
+            slots[0] = caller.memory().0.len() as u64 / 65536;
+            Ok(())
+        };
+        let wat = r#"(module (import "h" "size" (func $size (result i32)))
+            (memory (export "memory") 1)
+            (func (export "sizes") (result i32)
+                (drop (memory.grow (i32.const 2)))
+                (drop (memory.grow (i32.const 2)))
+                (i32.add (call $size) (i32.mul (memory.size) (i32.const 10)))))"#;
+        let imports = vec![host(&[], &[polyextism_core::engine::types::NumType::I32], body)];
+        let mut instance = start(&*bench.engine(), wat, imports, Some(4)).expect("it starts");
+        assert_eq!(enter(&mut *instance, "sizes").ok(), Some(33));
+    }),
+    ("fuel is counted where it is declared", |bench| {
+        if !bench.compiler.capabilities.fuel {
+            return;
+        }
+        let engine = bench.open(Interruption::Off, Metering::On).expect("fuel is declared");
+        let mut instance = start(&*engine, SPINS, vec![], None).expect("it starts");
+        assert_eq!(enter(&mut *instance, "work").ok(), Some(1000), "fuel is plenty at first");
+        let mut left = |set: Option<u64>| {
+            let fuel = instance.fuel().expect("the engine was opened for fuel");
+            set.into_iter().for_each(|units| fuel.set(units));
+            fuel.left()
+        };
+        assert!(left(None) < u64::MAX);
+        assert_eq!(left(Some(100_000)), 100_000);
+        assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
+        let left = instance.fuel().expect("the engine was opened for fuel").left();
+        assert!((50_000..100_000).contains(&left), "{left}");
+        instance.fuel().expect("the engine was opened for fuel").set(5_000);
+        let error = enter(&mut *instance, "spin").expect_err("the fuel ends");
+        assert_eq!(error.kind(), ErrorKind::OutOfFuel);
+        assert_eq!(error.to_string(), "the guest ran out of fuel");
+        instance.fuel().expect("the engine was opened for fuel").set(u64::MAX);
+        assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
+    }),
+    ("an engine opened without extras has neither meter nor interrupts", |bench| {
+        let mut instance = bench.instance(SPINS, vec![]);
+        assert!(instance.fuel().is_none());
+        assert!(instance.interrupter().is_none());
+    }),
+    ("another thread stops an instance, and only this one", |bench| {
+        if !bench.compiler.capabilities.interrupt {
+            return;
+        }
+        let engine = bench.open(Interruption::On, Metering::Off).expect("it is declared");
+        let open = || start(&*engine, SPINS, vec![], None).expect("it starts");
+        let (mut stopped, mut neighbour) = (open(), open());
+        let stop = stopped.interrupter().expect("the engine was opened for it");
+        let over = Arc::new(AtomicBool::new(false));
+        let neighbour = thread::spawn({
+            let over = Arc::clone(&over);
+            move || {
+                let mut rounds = 0;
+                while !over.load(Ordering::SeqCst) || rounds == 0 {
+                    assert_eq!(enter(&mut *neighbour, "work").ok(), Some(1000));
+                    rounds += 1;
+                }
+            }
+        });
+        for round in 0..20 {
+            let late = interrupted_after(&*stop, Duration::from_millis(5), || {
+                assert_trap(enter(&mut *stopped, "spin"), Trap::Interrupted);
+            });
+            assert!(late < Duration::from_secs(2), "round {round}: {late:?} late");
+            assert_trap(enter(&mut *stopped, "work"), Trap::Interrupted);
+            stop.clear();
+            assert_eq!(enter(&mut *stopped, "work").ok(), Some(1000));
+        }
+        over.store(true, Ordering::SeqCst);
+        neighbour.join().expect("the neighbour is not disturbed");
+    }),
+    ("an interrupt waits for the next call unless it is taken back", |bench| {
+        if !bench.compiler.capabilities.interrupt {
+            return;
+        }
+        let engine = bench.open(Interruption::On, Metering::Off).expect("it is declared");
+        let mut instance = start(&*engine, SPINS, vec![], None).expect("it starts");
+        let stop = instance.interrupter().expect("the engine was opened for it");
+        for _ in 0..3 {
+            stop.interrupt();
+            assert_trap(enter(&mut *instance, "spin"), Trap::Interrupted);
+            stop.clear();
+            stop.interrupt();
+            stop.clear();
+            assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
+        }
+    }),
+    ("an interrupt during a host function stops the guest afterwards", |bench| {
+        if !bench.compiler.capabilities.interrupt {
+            return;
+        }
+        let engine = bench.open(Interruption::On, Metering::Off).expect("it is declared");
+        let wat = r#"(module (import "h" "wait" (func $wait)) (memory (export "memory") 1)
+            (func (export "run") (loop $l (call $wait) (br $l))))"#;
+        let wait = |_: polyextism_core::Caller<'_>, _: &mut [u64]| {
+            thread::sleep(Duration::from_millis(1));
+            Ok(())
+        };
+        let imports = vec![host(&[], &[], wait)];
+        let mut instance = start(&*engine, wat, imports, None).expect("it starts");
+        let stop = instance.interrupter().expect("the engine was opened for it");
+        interrupted_after(&*stop, Duration::from_millis(10), || {
+            let error = enter(&mut *instance, "run").expect_err("the guest never ends itself");
+            assert_trapped(&error, Trap::Interrupted);
+        });
+    }),
+];
+
+/// Runs `call` and interrupts it from another thread; how late it ended.
+fn interrupted_after(stop: &dyn Interrupt, delay: Duration, call: impl FnOnce()) -> Duration {
+    thread::scope(|scope| {
+        let sent = scope.spawn(|| {
+            thread::sleep(delay);
+            stop.interrupt();
+            Instant::now()
+        });
+        call();
+        let ended = Instant::now();
+        ended.saturating_duration_since(sent.join().expect("the thread only sleeps"))
+    })
+}
+
+const GROWS: &str = r#"(module (memory (export "memory") 1 100)
+    (func (export "none") (result i32) (memory.grow (i32.const 0)))
+    (func (export "one") (result i32) (memory.grow (i32.const 1)))
+    (func (export "two") (result i32) (memory.grow (i32.const 2)))
+    (func (export "three") (result i32) (memory.grow (i32.const 3)))
+    (func (export "huge") (result i32) (memory.grow (i32.const -1))))"#;
+
+const SPINS: &str = r#"(module (memory (export "memory") 1)
+    (func (export "spin") (loop $l (br $l)))
+    (func (export "work") (result i32) (local $n i32)
+        (loop $l
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (br_if $l (i32.lt_u (local.get $n) (i32.const 1000))))
+        (local.get $n)))"#;
