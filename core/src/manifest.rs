@@ -285,7 +285,7 @@ mod base64_text {
         };
         let data = BASE64_STANDARD.decode(text);
         data.map(Some)
-            .map_err(|error| de::Error::custom(format_args!("`data` is not base64: {error}")))
+            .map_err(|error| de::Error::custom(format_args!("not base64: {error}")))
     }
 }
 
@@ -293,7 +293,7 @@ impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let digits = text.as_bytes();
-        let wrong = || D::Error::custom("`hash` is not a SHA-256: 64 hexadecimal digits");
+        let wrong = || D::Error::custom("not a SHA-256, which has 64 hexadecimal digits");
         if digits.len() != 64 {
             return Err(wrong());
         }

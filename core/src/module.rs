@@ -171,7 +171,7 @@ impl<'a> Module<'a> {
     }
 }
 
-/// Which proposal is missing, if adding one makes the module valid; else what is wrong with it.
+/// Which proposals are missing, if the module is valid with all of them; else what is wrong with it.
 #[cold]
 fn refuse(
     wasm: &[u8],
@@ -180,22 +180,25 @@ fn refuse(
     name: &str,
     error: &wasmparser::BinaryReaderError,
 ) -> Error {
-    let valid_with = |more| {
-        let features = features | more | WasmFeatures::FUNCTION_REFERENCES & more;
-        Validator::new_with_features(features)
-            .validate_all(wasm)
-            .is_ok()
+    let valid = |features| {
+        let types = Validator::new_with_features(features).validate_all(wasm);
+        types.is_ok()
     };
-    let missing = NAMED_FEATURES
-        .iter()
-        .find(|(feature, _)| !features.contains(*feature) && valid_with(*feature));
-    match missing {
-        Some((_, what)) => Error::new(
-            ErrorKind::Unsupported,
-            format!("engine `{engine}` has no {what}, which module `{name}` needs"),
-        ),
-        None => invalid(name, error),
+    let named = NAMED_FEATURES.iter().map(|(feature, _)| *feature);
+    let all = named.fold(features, |features, more| features | more);
+    if !valid(all) {
+        return invalid(name, error);
     }
+    let missing: Vec<_> = NAMED_FEATURES
+        .iter()
+        .filter(|(feature, _)| !features.contains(*feature) && !valid(all - *feature))
+        .map(|(_, what)| *what)
+        .collect();
+    let missing = missing.join(" and no ");
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("engine `{engine}` has no {missing}, which module `{name}` needs"),
+    )
 }
 
 #[cold]
@@ -318,3 +321,6 @@ fn limits_end(f: &mut fmt::Formatter<'_>, maximum: Option<u64>) -> fmt::Result {
         None => f.write_str(")"),
     }
 }
+
+#[cfg(test)]
+mod tests;

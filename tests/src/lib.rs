@@ -1,1 +1,41 @@
-//! Conformance of the engines
+//! What the tests of polyextism share: the engines, the forms of cases, and how a case is run.
+//!
+//! A case is data under `cases/`; it has one expectation, which holds for every engine. Nothing
+//! here knows an engine: the list is [`polyextism::engines`].
+
+#![deny(unsafe_code)]
+
+pub mod case;
+pub mod files;
+pub mod kernel;
+pub mod offers;
+pub mod outcome;
+pub mod quote;
+pub mod random;
+pub mod run;
+pub mod script;
+
+use polyextism::{Choice, Function, Manifest, Options, Plugin, Result};
+
+/// Every engine that is built in, with every one of its compilers.
+///
+/// # Panics
+/// If there is none: a test that runs on no engine proves nothing.
+pub fn engines() -> Vec<Choice> {
+    let engines: Vec<_> = polyextism::engines().collect();
+    assert!(!engines.is_empty(), "no engine is built in");
+    engines
+}
+
+/// A live plug-in of one module (binary or text) with host functions, without WASI.
+///
+/// # Errors
+/// Whatever compiling, linking or instantiating ends with.
+pub fn plugin(choice: &Choice, wasm: &str, functions: &[Function]) -> Result<Plugin> {
+    let options = Options {
+        functions: functions.to_vec(),
+        ..Options::default()
+    };
+    let manifest = Manifest::of(wasm.as_bytes());
+    Plugin::new(&choice.compile(&manifest, &options)?)
+}

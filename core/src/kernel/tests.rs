@@ -20,7 +20,7 @@ fn kernel_is_assembled() {
 
 #[test]
 fn table_is_what_the_kernel_exports() {
-    let module = Module::read(WASM.into(), &[], "test").expect("the kernel is valid");
+    let module = Module::read(WASM.into(), &[], "test", "kernel").expect("the kernel is valid");
     let mut exported: Vec<_> = module
         .functions()
         .map(|(name, ty)| format!("{name} {ty}"))

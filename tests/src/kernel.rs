@@ -1,0 +1,186 @@
+//! The guest that runs scripts against the kernel, and how to talk to it.
+//!
+//! Its operations are every kernel function, plus three by which a host function does the same
+//! from the host's side. It does not know what scripts mean or expect.
+
+use std::fmt::Write as _;
+
+use polyextism::{
+    Caller, Choice, Function, Manifest, Options, Plugin, Result,
+    engine::types::{NumType, Signature},
+    kernel::{FUNCTIONS, Row},
+};
+
+use crate::outcome::Outcome;
+
+use NumType::I64;
+
+/// The names under which a guest imports the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// `extism:host/env`, names without prefix.
+    Current,
+    /// `env`, names with the prefix `extism_`.
+    Legacy,
+}
+
+impl Names {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Current, Self::Legacy];
+
+    /// The namespace.
+    pub fn namespace(self) -> &'static str {
+        match self {
+            Self::Current => "extism:host/env",
+            Self::Legacy => "env",
+        }
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Current => "",
+            Self::Legacy => "extism_",
+        }
+    }
+}
+
+/// Operations that a host function of the harness performs.
+const HOST_FUNCTIONS: &[Row] = &[
+    ("host_alloc", &[I64], &[I64]),
+    ("host_free", &[I64], &[]),
+    ("host_length", &[I64], &[I64]),
+];
+
+/// Every operation that a script may use; its position is its code.
+pub fn operations() -> impl Iterator<Item = &'static Row> {
+    FUNCTIONS.iter().chain(HOST_FUNCTIONS)
+}
+
+/// One operation of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// A position in [`operations`].
+    pub operation: u8,
+    /// The operands; those that the operation does not have are ignored.
+    pub operands: [Operand; 2],
+}
+
+/// The result of an earlier record, if any, plus a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Operand {
+    /// The position of the earlier record.
+    pub register: Option<u16>,
+    /// What is added.
+    pub addend: i64,
+}
+
+impl Record {
+    /// An operation by name.
+    ///
+    /// # Panics
+    /// If there is no operation of that name.
+    pub fn new(name: &str, operands: [Operand; 2]) -> Self {
+        let operation = operations().position(|row| row.0 == name);
+        let operation = operation.unwrap_or_else(|| panic!("no operation `{name}`"));
+        Self {
+            operation: operation as u8,
+            operands,
+        }
+    }
+
+    fn encode(&self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        bytes[0] = self.operation;
+        for (position, operand) in self.operands.iter().enumerate() {
+            let register = operand.register.unwrap_or(u16::MAX);
+            bytes[2 + position * 2..][..2].copy_from_slice(&register.to_le_bytes());
+            bytes[8 + position * 8..][..8].copy_from_slice(&operand.addend.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+/// The guest on one engine.
+pub struct Kernel(Plugin);
+
+impl Kernel {
+    /// A live guest.
+    ///
+    /// # Errors
+    /// Whatever compiling or instantiating ends with.
+    pub fn new(choice: &Choice, names: Names) -> Result<Self> {
+        let alloc = |caller: &mut Caller<'_>, (size,): (u64,)| Ok(caller.alloc(size).unwrap_or(0));
+        let free = |caller: &mut Caller<'_>, (offset,): (u64,)| {
+            caller.free(offset);
+            Ok(())
+        };
+        let length = |caller: &mut Caller<'_>, (offset,): (u64,)| Ok(caller.length(offset));
+        let options = Options {
+            functions: vec![
+                Function::typed("host_alloc", alloc),
+                Function::typed("host_free", free),
+                Function::typed("host_length", length),
+            ],
+            ..Options::default()
+        };
+        let manifest = Manifest::of(guest(names).into_bytes());
+        Ok(Self(Plugin::new(&choice.compile(&manifest, &options)?)?))
+    }
+
+    /// Runs a script with an input: how that call ended, and what each operation returned.
+    ///
+    /// # Errors
+    /// If the script cannot be handed over or its results cannot be taken.
+    pub fn run(&mut self, script: &[Record], input: &[u8]) -> Result<(Outcome, Vec<i64>)> {
+        let bytes: Vec<u8> = script.iter().flat_map(Record::encode).collect();
+        self.0.call("load", &bytes)?;
+        let outcome = Outcome::of(self.0.call("run", input));
+        let results = self.0.call("results", b"")?;
+        let results = results.as_chunks().0.iter();
+        Ok((
+            outcome,
+            results.map(|bytes| i64::from_le_bytes(*bytes)).collect(),
+        ))
+    }
+}
+
+/// The text of the guest.
+pub fn guest(names: Names) -> String {
+    let text = include_str!("kernel_guest.wat");
+    let mut imports = String::new();
+    let mut wrappers = String::new();
+    let mut elements = String::from("(table funcref (elem");
+    for &(name, params, results) in operations() {
+        let (namespace, prefix) = match FUNCTIONS.iter().any(|row| row.0 == name) {
+            true => (names.namespace(), names.prefix()),
+            false => ("extism:host/user", ""),
+        };
+        let signature = Signature::new(params, results).to_string();
+        let signature = signature.strip_prefix("(func").expect("it is a function");
+        _ = writeln!(
+            imports,
+            "(import \"{namespace}\" \"{prefix}{name}\" (func ${name}{signature})"
+        );
+        _ = writeln!(wrappers, "{}", wrapper(name, params, results));
+        _ = write!(elements, " $do_{name}");
+    }
+    let wrappers = format!("{wrappers}{elements}))");
+    text.replace(";;% imports", &imports)
+        .replace(";;% operations", &wrappers)
+}
+
+/// The function over two `i64` that calls `name`.
+fn wrapper(name: &str, params: &[NumType], results: &[NumType]) -> String {
+    let argument = |(position, ty): (usize, &NumType)| match ty {
+        I64 => format!(" (local.get {position})"),
+        _ => format!(" (i32.wrap_i64 (local.get {position}))"),
+    };
+    let arguments: String = params.iter().enumerate().map(argument).collect();
+    let call = format!("(call ${name}{arguments})");
+    let body = match results {
+        [] => format!("{call} (i64.const 0)"),
+        [I64] => call,
+        _ => format!("(i64.extend_i32_u {call})"),
+    };
+    format!("(func $do_{name} (type $operation) {body})")
+}
