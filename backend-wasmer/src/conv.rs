@@ -74,7 +74,7 @@ pub(crate) trait Slot: Copy {
 impl Slot for i32 {
     const TYPE: NumType = NumType::I32;
     fn from_slot(slot: u64) -> Self {
-        slot as i32
+        (slot as u32).cast_signed()
     }
     fn to_slot(self) -> u64 {
         self.cast_unsigned().into()

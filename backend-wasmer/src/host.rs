@@ -57,11 +57,9 @@ impl Bound {
         };
         match &self.make {
             Make::Typed(make) => make(store, env, body),
-            Make::Dynamic(ty) => {
-                Function::new_with_env(store, env, ty, move |store, params| {
-                    body.dynamic(store, params)
-                })
-            }
+            Make::Dynamic(ty) => Function::new_with_env(store, env, ty, move |store, params| {
+                body.dynamic(store, params)
+            }),
         }
     }
 }
@@ -86,7 +84,9 @@ impl Body {
         match self.call(store, &mut slots) {
             Ok(()) => {
                 let results = signature.results.iter().zip(slots);
-                Ok(results.map(|(ty, slot)| conv::to_value(*ty, slot)).collect())
+                Ok(results
+                    .map(|(ty, slot)| conv::to_value(*ty, slot))
+                    .collect())
             }
             Err(failed) => Err(RuntimeError::user(Box::new(failed))),
         }
@@ -135,7 +135,8 @@ impl Shape {
     }
 }
 
-/// The signatures that programs use most. Adding one is adding a line.
+/// The signatures that programs use most; any other takes the dynamic path. Adding one is adding a
+/// line.
 const SHAPES: &[Shape] = &[
     none::<()>(),
     none::<i32>(),
@@ -145,13 +146,10 @@ const SHAPES: &[Shape] = &[
     one::<i64, ()>(),
     one::<i64, i32>(),
     one::<i64, i64>(),
-    one::<f32, f32>(),
-    one::<f64, f64>(),
     two::<i32, i32, ()>(),
     two::<i32, i32, i32>(),
     two::<i64, i64, ()>(),
     two::<i64, i64, i64>(),
-    two::<f64, f64, f64>(),
     three::<i32, i32, i32, ()>(),
     three::<i32, i32, i32, i32>(),
     three::<i32, i64, i32, i32>(),
@@ -162,9 +160,11 @@ const SHAPES: &[Shape] = &[
     four::<i64, i64, i64, i64, i64>(),
 ];
 
-/// A parameter of a typed function.
+/// A parameter of a typed function. Only integers: code of wasmer's singlepass compiler takes the
+/// float that a typed function returns from the wrong register. Its dynamic path is right.
 trait Param: Slot + FromToNativeWasmType + 'static {}
-impl<T: Slot + FromToNativeWasmType + 'static> Param for T {}
+impl Param for i32 {}
+impl Param for i64 {}
 
 /// The results of a typed function.
 trait Returned: WasmTypeList + 'static {
@@ -177,7 +177,7 @@ impl Returned for () {
     fn from_slots(_: &[u64]) -> Self {}
 }
 
-impl<T: Slot + WasmTypeList + 'static> Returned for T {
+impl<T: Param + WasmTypeList> Returned for T {
     const TYPES: &'static [NumType] = &[T::TYPE];
     fn from_slots(slots: &[u64]) -> Self {
         T::from_slot(slots[0])
@@ -200,9 +200,8 @@ const fn one<A: Param, R: Returned>() -> Shape {
         params: const { &[A::TYPE] },
         results: R::TYPES,
         make: |store, env, body| {
-            let run = move |cx: FunctionEnvMut<'_, State>, a: A| {
-                body.typed::<1, R>(cx, [a.to_slot()])
-            };
+            let run =
+                move |cx: FunctionEnvMut<'_, State>, a: A| body.typed::<1, R>(cx, [a.to_slot()]);
             Function::new_typed_with_env(store, env, run)
         },
     }

@@ -3,7 +3,7 @@
 //! This file does not know what the entries mean. It holds the only unsafe code of the crate: the
 //! slice of a memory, and the claim that an instance may move between threads. Invariants: names
 //! are looked up when a program is instantiated and when an entry is resolved, never on a call;
-//! entering a function without parameters allocates nothing and takes no lock.
+//! entering a function of type `() -> i32` or `() -> ()` allocates nothing and takes no lock.
 
 use std::slice;
 
@@ -17,8 +17,7 @@ use polyextism_core::{
     host::Host,
 };
 use wasmer::{
-    AsStoreMut, Engine, Extern, Function, FunctionEnv, Memory, Module, Store,
-    TypedFunction, Value,
+    AsStoreMut, Engine, Extern, Function, FunctionEnv, Memory, Module, Store, TypedFunction, Value,
 };
 
 use crate::{conv, host::Bound, limits};
@@ -84,12 +83,12 @@ enum Code {
 }
 
 #[allow(unsafe_code, reason = "see SAFETY")]
-// SAFETY: `Store` is not `Send` because it holds raw pointers: to its own objects, which are boxed
-// and move with it, and to the handlers of calls that are running, of which there are none while
-// an instance is owned (`enter` borrows it for the whole call). wasmer installs a store in
-// thread-local memory when a call begins and removes it when the call ends. Functions, memories and
-// instances are indices into the store, and `Host` and the bodies of host functions are `Send`.
-// `FunctionEnv` is a handle; its state is `Send`, which `FunctionEnv::new` demands.
+// SAFETY: `Store` is not `Send` because it holds pointers to its own instances, tables, globals and
+// functions, which it owns boxed, so they stay valid wherever it moves; a callback and a trap
+// handler, neither of which is ever set here; and the bodies of host functions as `dyn Any`, which
+// had to be `Send` to get there. wasmer remembers a store in a thread-local only while a call runs,
+// and a call borrows the instance until it ends. Everything else in an instance is an index into
+// the store or is `Send` by itself; the state behind `env` had to be `Send` as well.
 unsafe impl Send for Instance {}
 
 impl Instance {
@@ -140,7 +139,9 @@ impl Instance {
             return Some(Code::Void(func));
         }
         let ty = func.ty(&self.store);
-        ty.results().iter().try_for_each(|ty| conv::zero(ty).map(drop))?;
+        ty.results()
+            .iter()
+            .try_for_each(|ty| conv::zero(ty).map(drop))?;
         Some(Code::Other {
             func: func.clone(),
             zeros: ty.params().iter().map(conv::zero).collect::<Option<_>>()?,

@@ -26,7 +26,10 @@ use polyextism_core::{
     },
     host::Host,
 };
-use wasmer::sys::{CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass};
+use wasmer::sys::{
+    CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass,
+    wasmparser::{Parser, Payload, TypeRef},
+};
 
 pub use crate::instance::{Instance, Prepared};
 
@@ -49,6 +52,9 @@ pub const BACKEND: Backend = Backend {
 
 const POWERS: Capabilities = Capabilities::NONE.memory_limit(true);
 
+/// The name of the engine with the compiler that is not the default.
+const SINGLEPASS: &str = "wasmer:singlepass";
+
 /// wasmer, opened with some settings.
 pub struct Wasmer {
     engine: wasmer::Engine,
@@ -69,7 +75,7 @@ impl Wasmer {
     pub fn open(settings: &Settings) -> Result<Self> {
         let (name, compiler): (_, Box<dyn CompilerConfig>) = match settings.compiler {
             "cranelift" => ("wasmer", cranelift()),
-            "singlepass" => ("wasmer:singlepass", singlepass()),
+            "singlepass" => (SINGLEPASS, singlepass()),
             other => {
                 let what = format!("compiler `{other}`");
                 return Err(Error::unsupported(BACKEND.name, what));
@@ -81,8 +87,8 @@ impl Wasmer {
         if settings.metering == Metering::On {
             return Err(Error::unsupported(name, "fuel"));
         }
-        let declared = BACKEND.compilers.iter();
-        let declared = declared.clone().find(|c| c.name == settings.compiler);
+        let mut compilers = BACKEND.compilers.iter();
+        let declared = compilers.find(|compiler| compiler.name == settings.compiler);
         let capabilities = declared.map_or(POWERS, |compiler| compiler.capabilities);
         let engine = conv::catch("opening", || {
             let features = Some(features(capabilities.proposals));
@@ -102,6 +108,9 @@ fn cranelift() -> Box<dyn CompilerConfig> {
     Box::new(config)
 }
 
+/// Its canonicalisation is incomplete: it comes late, at the next use of a NaN, so `f32.neg` and
+/// `f32.abs` straight after arithmetic lose it and `f64.neg` loses the sign; and it leaves out what
+/// conversions between `f32` and `f64` make of other NaNs.
 fn singlepass() -> Box<dyn CompilerConfig> {
     let mut config = Singlepass::new();
     config.canonicalize_nans(true);
@@ -121,6 +130,32 @@ fn features(proposals: &[Proposal]) -> Features {
     features
 }
 
+/// Whether a module imports a function with several results. Singlepass panics on it.
+fn imports_many_results(wasm: &[u8]) -> bool {
+    let mut many = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload {
+            Ok(Payload::TypeSection(types)) => {
+                let types = types.into_iter_err_on_gc_types().flatten();
+                many.extend(types.map(|ty| ty.results().len() > 1));
+            }
+            Ok(Payload::ImportSection(imports)) => {
+                return imports
+                    .into_imports()
+                    .flatten()
+                    .any(|import| match import.ty {
+                        TypeRef::Func(ty) => many.get(ty as usize).is_some_and(|many| *many),
+                        _ => false,
+                    });
+            }
+            // Sections are ordered; what is not well-formed is left to the compiler to refuse.
+            Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    false
+}
+
 impl Engine for Wasmer {
     type Module = wasmer::Module;
     type Prepared = Prepared;
@@ -136,6 +171,10 @@ impl Engine for Wasmer {
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmer::Module> {
         conv::catch("compiling a module", || {
+            if self.name == SINGLEPASS && imports_many_results(wasm) {
+                let what = "imports of functions with more than one result";
+                return Err(Error::unsupported(self.name, what));
+            }
             wasmer::Module::from_binary(&self.engine, wasm)
                 .map_err(|source| conv::rejection(self.name, source))
         })

@@ -1,8 +1,8 @@
 //! A live program: a store, the instances of its modules, and the entries resolved so far.
 //!
 //! This file does not know what the entries mean. Invariants: names are looked up when a program
-//! is prepared and when an entry is resolved, never on a call; entering a function without
-//! parameters allocates nothing and takes no lock.
+//! is prepared and when an entry is resolved, never on a call; entering a function allocates nothing
+//! and takes no lock.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use polyextism_core::{
         self, Fuel, Interrupt,
         guest::Guest,
         types::{
-            EntryId, HostFunc, Import, Interruption, Limits, MemoryExport, MemoryId, Metering, ModuleId, Program,
-            Settings,
+            EntryId, HostFunc, Import, Interruption, Limits, MemoryExport, MemoryId, Metering,
+            ModuleId, Program, Settings,
         },
     },
     host::Host,

@@ -20,7 +20,11 @@ fn call(criterion: &mut Criterion) {
             bencher.iter(|| plugin.call(black_box("noop"), b"").map(<[u8]>::len));
         });
         let echo = plugin.function("echo").expect("the guest has it");
-        for (case, length) in [("echo-64", 64), ("echo-64k", 64 << 10), ("echo-1m", 1 << 20)] {
+        for (case, length) in [
+            ("echo-64", 64),
+            ("echo-64k", 64 << 10),
+            ("echo-1m", 1 << 20),
+        ] {
             let input = vec![7; length];
             group.throughput(Throughput::Bytes(length as u64));
             group.bench_function(BenchmarkId::new(case, &name), |bencher| {
@@ -48,12 +52,15 @@ fn instantiate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("instantiate");
     for engine in polyextism::engines() {
         let compiled = compile(&engine).expect("the guest compiles");
-        group.bench_function(BenchmarkId::new("small-first-call", engine.name()), |bencher| {
-            bencher.iter(|| {
-                let mut plugin = Plugin::new(&compiled)?;
-                plugin.call("noop", b"").map(<[u8]>::len)
-            });
-        });
+        group.bench_function(
+            BenchmarkId::new("small-first-call", engine.name()),
+            |bencher| {
+                bencher.iter(|| {
+                    let mut plugin = Plugin::new(&compiled)?;
+                    plugin.call("noop", b"").map(<[u8]>::len)
+                });
+            },
+        );
     }
     group.finish();
 }

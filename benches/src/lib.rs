@@ -13,7 +13,9 @@ pub const GUEST: &str = include_str!("guest.wat");
 /// If the engine refuses it.
 pub fn compile(engine: &Choice) -> Result<Compiled> {
     let options = Options {
-        functions: vec![Function::typed("increment", |_, (n,): (i64,)| Ok(n.wrapping_add(1)))],
+        functions: vec![Function::typed("increment", |_, (n,): (i64,)| {
+            Ok(n.wrapping_add(1))
+        })],
         ..Options::default()
     };
     engine.compile(&Manifest::of(GUEST.as_bytes()), &options)

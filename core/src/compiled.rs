@@ -62,6 +62,7 @@ struct Inner {
     program: AnyPrepared,
     main: ModuleId,
     entries: Vec<Entry>,
+    command: Option<usize>,
     init: Vec<(ModuleId, Box<str>)>,
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
@@ -101,6 +102,7 @@ impl Compiled {
         let init = init(&units, &plan, main)?;
         let program = compile(engine.as_ref(), &units, &plan)?;
         let entries = entries(&units[main].module);
+        let command = entries.iter().position(|entry| &*entry.name == COMMAND);
         let main = module_id(&plan, main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let compiled = Self(Arc::new(Inner {
@@ -108,6 +110,7 @@ impl Compiled {
             engine,
             main,
             entries,
+            command,
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
@@ -156,7 +159,7 @@ impl Compiled {
 
     /// Whether each call of the entry needs an instance of its own.
     pub(crate) fn is_command(&self, position: usize) -> bool {
-        self.entry_name(position) == COMMAND
+        self.0.command == Some(position)
     }
 
     pub(crate) fn main(&self) -> ModuleId {

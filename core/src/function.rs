@@ -186,14 +186,19 @@ macro_rules! tuple {
         impl<$($name: Number),*> Numbers for ($($name,)*) {
             const TYPES: &'static [NumType] = &[$($name::TYPE),*];
             #[inline]
-            fn load(_slots: &[u64]) -> Self { ($($name::from_slot(_slots[$index]),)*) }
+            fn load(slots: &[u64]) -> Self { ($($name::from_slot(slots[$index]),)*) }
             #[inline]
-            fn store(self, _slots: &mut [u64]) { $(_slots[$index] = self.$index.into_slot();)* }
+            fn store(self, slots: &mut [u64]) { $(slots[$index] = self.$index.into_slot();)* }
         }
     };
 }
 
-tuple!();
+impl Numbers for () {
+    const TYPES: &'static [NumType] = &[];
+    fn load(_: &[u64]) -> Self {}
+    fn store(self, _: &mut [u64]) {}
+}
+
 tuple!(A 0);
 tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use base64::prelude::BASE64_STANDARD;
-use serde::{Deserialize, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -121,19 +121,33 @@ impl Manifest {
     /// `Manifest`, with the path of the field.
     pub fn from_json(text: &str) -> Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let manifest: Self =
-            serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-                let path = error.path().to_string();
-                let what = match path.as_str() {
-                    "." => String::new(),
-                    path => format!("{path}: "),
-                };
-                wrong(format!("{what}{}", error.inner()))
-            })?;
+        let manifest = Self::read(&mut deserializer)?;
         deserializer
             .end()
             .map_err(|error| wrong(error.to_string()))?;
         Ok(manifest)
+    }
+
+    /// Understands a manifest that is a JSON value already, as bindings to other languages have it.
+    ///
+    /// # Errors
+    /// `Manifest`, with the path of the field.
+    pub fn from_value(value: serde_json::Value) -> Result<Self> {
+        Self::read(value)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self>
+    where
+        D::Error: std::fmt::Display,
+    {
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let what = match path.as_str() {
+                "." => String::new(),
+                path => format!("{path}: "),
+            };
+            wrong(format!("{what}{}", error.inner()))
+        })
     }
 }
 
@@ -290,7 +304,7 @@ mod base64_text {
 }
 
 impl<'de> Deserialize<'de> for Hash {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let digits = text.as_bytes();
         let wrong = || D::Error::custom("not a SHA-256, which has 64 hexadecimal digits");

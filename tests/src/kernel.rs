@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use polyextism::{
-    Caller, Choice, Function, Manifest, Options, Plugin, Result,
+    Caller, Choice, Compiled, Function, Manifest, Options, Plugin, Result,
     engine::types::{NumType, Signature},
     kernel::{FUNCTIONS, Row},
 };
@@ -100,14 +100,14 @@ impl Record {
     }
 }
 
-/// The guest on one engine.
-pub struct Kernel(Plugin);
+/// The guest, compiled for one engine.
+pub struct Kernel(Compiled);
 
 impl Kernel {
-    /// A live guest.
+    /// Compiles the guest.
     ///
     /// # Errors
-    /// Whatever compiling or instantiating ends with.
+    /// Whatever compiling or linking ends with.
     pub fn new(choice: &Choice, names: Names) -> Result<Self> {
         let alloc = |caller: &mut Caller<'_>, (size,): (u64,)| Ok(caller.alloc(size).unwrap_or(0));
         let free = |caller: &mut Caller<'_>, (offset,): (u64,)| {
@@ -124,23 +124,21 @@ impl Kernel {
             ..Options::default()
         };
         let manifest = Manifest::of(guest(names).into_bytes());
-        Ok(Self(Plugin::new(&choice.compile(&manifest, &options)?)?))
+        choice.compile(&manifest, &options).map(Self)
     }
 
-    /// Runs a script with an input: how that call ended, and what each operation returned.
+    /// Runs a script in a fresh instance: how that call ended, and what each operation returned.
     ///
     /// # Errors
     /// If the script cannot be handed over or its results cannot be taken.
-    pub fn run(&mut self, script: &[Record], input: &[u8]) -> Result<(Outcome, Vec<i64>)> {
+    pub fn run(&self, script: &[Record], input: &[u8]) -> Result<(Outcome, Vec<i64>)> {
+        let mut plugin = Plugin::new(&self.0)?;
         let bytes: Vec<u8> = script.iter().flat_map(Record::encode).collect();
-        self.0.call("load", &bytes)?;
-        let outcome = Outcome::of(self.0.call("run", input));
-        let results = self.0.call("results", b"")?;
-        let results = results.as_chunks().0.iter();
-        Ok((
-            outcome,
-            results.map(|bytes| i64::from_le_bytes(*bytes)).collect(),
-        ))
+        plugin.call("load", &bytes)?;
+        let outcome = Outcome::of(plugin.call("run", input));
+        let (results, _) = plugin.call("results", b"")?.as_chunks();
+        let results = results.iter().map(|bytes| i64::from_le_bytes(*bytes));
+        Ok((outcome, results.collect()))
     }
 }
 

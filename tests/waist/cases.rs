@@ -5,6 +5,7 @@
 //! declared works and that the rest is refused.
 
 mod code;
+mod features;
 mod limits;
 mod support;
 mod values;
@@ -23,9 +24,15 @@ type Case = (&'static str, fn(&Bench));
 ///
 /// # Panics
 /// If a case fails; the message names all that did.
-pub fn run(backend: &Backend, compiler: &'static str) {
+pub(crate) fn run(backend: &Backend, compiler: &'static str) {
     let bench = Bench::new(backend, compiler);
-    let cases = [code::CASES, values::CASES, limits::CASES, HONESTY];
+    let cases = [
+        code::CASES,
+        features::CASES,
+        values::CASES,
+        limits::CASES,
+        HONESTY,
+    ];
     let mut failed = Vec::new();
     for (name, body) in cases.into_iter().flatten() {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(&bench)));
@@ -41,39 +48,49 @@ const HONESTY: &[Case] = &[
     ("an unknown compiler is refused", |bench| {
         let refused = bench.open_compiler("abacus", Interruption::Off, Metering::Off);
         let error = refused.err().expect("there is no such compiler");
-        assert!(error.to_string().ends_with("has no compiler `abacus`"), "{error}");
+        assert!(
+            error.to_string().ends_with("has no compiler `abacus`"),
+            "{error}"
+        );
     }),
     ("an engine has its name", |bench| {
         let name = bench.engine().name();
         let default = bench.backend.compilers[0].name == bench.compiler.name;
         let suffixed = format!("{}:{}", bench.backend.name, bench.compiler.name);
-        assert!(if default { name == bench.backend.name } else { name == suffixed });
+        assert!(if default {
+            name == bench.backend.name
+        } else {
+            name == suffixed
+        });
     }),
-    ("an opened engine has the powers that it was opened with", |bench| {
-        let plain = bench.engine().capabilities();
-        assert!(!plain.fuel && !plain.interrupt);
-        assert_eq!(plain.memory_limit, bench.compiler.capabilities.memory_limit);
-        assert_eq!(plain.proposals, bench.compiler.capabilities.proposals);
-        for (interruption, metering) in [
-            (Interruption::On, Metering::Off),
-            (Interruption::Off, Metering::On),
-            (Interruption::On, Metering::On),
-        ] {
-            let can = bench.compiler.capabilities;
-            let able = (can.interrupt || interruption == Interruption::Off)
-                && (can.fuel || metering == Metering::Off);
-            match bench.open(interruption, metering) {
-                Ok(engine) => {
-                    assert!(able);
-                    let opened = engine.capabilities();
-                    assert_eq!(opened.interrupt, interruption == Interruption::On);
-                    assert_eq!(opened.fuel, metering == Metering::On);
-                }
-                Err(error) => {
-                    assert!(!able, "{error}");
-                    assert_eq!(error.kind(), polyextism_core::ErrorKind::Unsupported);
+    (
+        "an opened engine has the powers that it was opened with",
+        |bench| {
+            let plain = bench.engine().capabilities();
+            assert!(!plain.fuel && !plain.interrupt);
+            assert_eq!(plain.memory_limit, bench.compiler.capabilities.memory_limit);
+            assert_eq!(plain.proposals, bench.compiler.capabilities.proposals);
+            for (interruption, metering) in [
+                (Interruption::On, Metering::Off),
+                (Interruption::Off, Metering::On),
+                (Interruption::On, Metering::On),
+            ] {
+                let can = bench.compiler.capabilities;
+                let able = (can.interrupt || interruption == Interruption::Off)
+                    && (can.fuel || metering == Metering::Off);
+                match bench.open(interruption, metering) {
+                    Ok(engine) => {
+                        assert!(able);
+                        let opened = engine.capabilities();
+                        assert_eq!(opened.interrupt, interruption == Interruption::On);
+                        assert_eq!(opened.fuel, metering == Metering::On);
+                    }
+                    Err(error) => {
+                        assert!(!able, "{error}");
+                        assert_eq!(error.kind(), polyextism_core::ErrorKind::Unsupported);
+                    }
                 }
             }
-        }
-    }),
+        },
+    ),
 ];

@@ -1,10 +1,10 @@
-//! Entries, traps, several modules, and the features that engines must or must not have.
+//! Entries, traps, and programs of several modules.
 
 use std::thread;
 
 use polyextism_core::{
     ErrorKind, Host, Trap,
-    engine::types::{Limits, ModuleId, NumType::I32, Proposal},
+    engine::types::{Limits, ModuleId, NumType::I32},
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     support::{MAIN, MEMORY, assert_trap, assert_trapped, enter, export, host, prepare, start},
 };
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("entries give their status", |bench| {
         let many = "i32 i64 f32 f64 ".repeat(5);
         let zeros = "(i32.const 3) (i64.const 0) (f32.const 0) (f64.const 0) ".repeat(5);
@@ -31,7 +31,7 @@ pub const CASES: &[Case] = &[
                         (i32.eqz (i32.reinterpret_f32 (local.get 2)))
                         (i64.eqz (i64.reinterpret_f64 (local.get 3))))))
             (func (export "many") (param {many}) (result {many}) {zeros})
-            (func (export "opaque") (param externref))
+            (func (export "opaque") (param funcref))
             (func (export "gives") (result funcref) (ref.null func)))"#
         );
         let mut instance = bench.instance(&wat, vec![]);
@@ -57,45 +57,54 @@ pub const CASES: &[Case] = &[
         let [first, again] = [(); 2].map(|()| instance.entry(MAIN, "seven"));
         assert_eq!(first, again);
     }),
-    ("every trap has its name, and the instance survives it", |bench| {
-        let mut wat = String::from(
-            r#"(module (memory (export "memory") 1) (table $t 3 funcref) (elem (i32.const 1) $long)
+    (
+        "every trap has its name, and the instance survives it",
+        |bench| {
+            let mut wat = String::from(
+                r#"(module (memory (export "memory") 1) (table $t 3 funcref) (elem (i32.const 1) $long)
             (type $status (func (result i32)))
             (data $passive "abc")
             (func (export "seven") (result i32) (i32.const 7))
             (func $long (result i64) (i64.const 0))
             (func $deep (result i32) (i32.add (call $deep) (i32.const 1)))"#,
-        );
-        for (name, body, _) in TRAPS {
-            wat.push_str(&format!("(func (export {name:?}) (result i32) {body})"));
-        }
-        wat.push(')');
-        let mut instance = bench.instance(&wat, vec![]);
-        for (name, _, trap) in TRAPS.iter().chain(TRAPS) {
-            println!("trap: {name}");
-            assert_trap(enter(&mut *instance, name), *trap);
-            assert_eq!(enter(&mut *instance, "seven").ok(), Some(7), "after {name}");
-        }
-    }),
+            );
+            for (name, body, _) in TRAPS {
+                wat.push_str(&format!("(func (export {name:?}) (result i32) {body})"));
+            }
+            wat.push(')');
+            let mut instance = bench.instance(&wat, vec![]);
+            for (name, _, trap) in TRAPS.iter().chain(TRAPS) {
+                let error = enter(&mut *instance, name).expect_err(name);
+                assert_eq!(error.kind(), ErrorKind::Trap(*trap), "{name}: {error:?}");
+                assert_trapped(&error, *trap);
+                assert_eq!(enter(&mut *instance, "seven").ok(), Some(7), "after {name}");
+            }
+        },
+    ),
     ("a segment that does not fit is a trap", |bench| {
         for (wat, trap) in [
             (r#"(data (i32.const 65535) "ab")"#, Trap::MemoryOutOfBounds),
             (r#"(data (i32.const -1) "a")"#, Trap::MemoryOutOfBounds),
-            ("(table 1 funcref) (func $f) (elem (i32.const 1) $f)", Trap::TableOutOfBounds),
+            (
+                "(table 1 funcref) (func $f) (elem (i32.const 1) $f)",
+                Trap::TableOutOfBounds,
+            ),
         ] {
             let wat = format!(r#"(module (memory (export "memory") 1) {wat})"#);
             let refused = start(&*bench.engine(), &wat, vec![], None);
             assert_trapped(&refused.err().expect("the segment does not fit"), trap);
         }
     }),
-    ("a module imports every kind of export of earlier ones", |bench| {
-        let first = r#"(module
+    (
+        "a module imports every kind of export of earlier ones",
+        |bench| {
+            let first = r#"(module
             (memory (export "memory") 1) (data (i32.const 8) "\2a")
             (table (export "t") 2 funcref) (elem (i32.const 1) $three)
             (global (export "g") (mut i32) (i32.const 5))
             (func $three (result i32) (i32.const 3))
             (func (export "f") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2))))"#;
-        let second = r#"(module
+            let second = r#"(module
             (import "a" "f" (func $f (param i32) (result i32)))
             (import "a" "m" (memory 1))
             (import "a" "t" (table 2 funcref))
@@ -111,48 +120,57 @@ pub const CASES: &[Case] = &[
                     (i32.add
                         (call_indirect (result i32) (i32.const 1))
                         (i32.add (call $host) (call $host2))))))"#;
-        let engine = bench.engine();
-        let gives = |n: u64| {
-            host(&[], &[I32], move |_, slots| {
-                slots[0] = n;
-                Ok(())
-            })
-        };
-        let imports = vec![
-            export(0, "f"),
-            export(0, "memory"),
-            export(0, "t"),
-            export(0, "g"),
-            export(0, "f"),
-            gives(1000),
-            gives(20000),
-        ];
-        let modules = [(first, vec![]), (second, imports)];
-        let program = prepare(&*engine, &modules, &[(0, "memory"), (1, "m")]);
-        let program = program.expect("the program is linked");
-        let mut counts = [0, 1].map(|_| {
-            let host = Host::default();
-            let instance = engine.instantiate(&program, host, &Limits::default());
-            let mut instance = instance.expect("the program starts");
-            let sum = instance.entry(ModuleId(1), "sum").expect("it is exported");
-            assert_eq!(instance.enter(sum).ok(), Some(84 + 12 + 3 + 21000));
-            instance.split(MEMORY).0[8] = 1;
-            assert_eq!(instance.split(polyextism_core::engine::types::MemoryId(1)).0[8], 1);
-            instance.enter(sum).expect("it runs again")
-        });
-        counts.sort_unstable();
-        assert_eq!(counts, [2 + 14 + 3 + 21000; 2], "instances share nothing");
-    }),
-    ("an export that is not there is an error of the engine", |bench| {
-        let engine = bench.engine();
-        let module = r#"(module (memory (export "memory") 1))"#;
-        let refused = prepare(&*engine, &[(module, vec![])], &[(0, "nothing")]);
-        let refused = refused.and_then(|program| {
-            engine.instantiate(&program, Host::default(), &Limits::default())
-        });
-        let error = refused.err().expect("there is no such export");
-        assert_eq!(error.kind(), ErrorKind::Engine);
-    }),
+            let engine = bench.engine();
+            let gives = |n: u64| {
+                host(&[], &[I32], move |_, slots| {
+                    slots[0] = n;
+                    Ok(())
+                })
+            };
+            let imports = vec![
+                export(0, "f"),
+                export(0, "memory"),
+                export(0, "t"),
+                export(0, "g"),
+                export(0, "f"),
+                gives(1000),
+                gives(20000),
+            ];
+            let modules = [(first, vec![]), (second, imports)];
+            let program = prepare(&*engine, &modules, &[(0, "memory"), (1, "m")]);
+            let program = program.expect("the program is linked");
+            let mut counts = [0, 1].map(|_| {
+                let host = Host::default();
+                let instance = engine.instantiate(&program, host, &Limits::default());
+                let mut instance = instance.expect("the program starts");
+                let sum = instance.entry(ModuleId(1), "sum").expect("it is exported");
+                assert_eq!(instance.enter(sum).ok(), Some(84 + 12 + 3 + 21000));
+                instance.split(MEMORY).0[8] = 1;
+                assert_eq!(
+                    instance
+                        .split(polyextism_core::engine::types::MemoryId(1))
+                        .0[8],
+                    1
+                );
+                instance.enter(sum).expect("it runs again")
+            });
+            counts.sort_unstable();
+            assert_eq!(counts, [2 + 14 + 3 + 21000; 2], "instances share nothing");
+        },
+    ),
+    (
+        "an export that is not there is an error of the engine",
+        |bench| {
+            let engine = bench.engine();
+            let module = r#"(module (memory (export "memory") 1))"#;
+            let refused = prepare(&*engine, &[(module, vec![])], &[(0, "nothing")]);
+            let refused = refused.and_then(|program| {
+                engine.instantiate(&program, Host::default(), &Limits::default())
+            });
+            let error = refused.err().expect("there is no such export");
+            assert_eq!(error.kind(), ErrorKind::Engine);
+        },
+    ),
     ("an instance moves between threads", |bench| {
         let wat = r#"(module (memory (export "memory") 1)
             (global $n (mut i32) (i32.const 0))
@@ -171,38 +189,25 @@ pub const CASES: &[Case] = &[
             .expect("the thread succeeds");
         }
     }),
-    ("what every engine has is compiled", |bench| {
-        let engine = bench.engine();
-        for (name, wat) in COMMON {
-            let wasm = wat::parse_str(wat).expect("the test is valid text");
-            let compiled = engine.compile(&wasm);
-            assert!(compiled.is_ok(), "{name}: {:?}", compiled.err());
-        }
-    }),
-    ("proposals are compiled where they are declared, and refused elsewhere", |bench| {
-        let engine = bench.engine();
-        let declared = engine.capabilities().proposals;
-        for (name, proposal, wat) in PROPOSALS {
-            let wasm = wat::parse_str(wat).expect("the test is valid text");
-            let expected = proposal.is_some_and(|proposal| declared.contains(&proposal));
-            let compiled = engine.compile(&wasm);
-            assert_eq!(compiled.is_ok(), expected, "{name}: {:?}", compiled.err());
-        }
-    }),
-    ("bytes that are no module are refused", |bench| {
-        let engine = bench.engine();
-        for bytes in [&b""[..], b"\0asm", b"(module)", b"\0asm\x01\0\0\0\x01"] {
-            let error = engine.compile(bytes).err().expect("this is no module");
-            assert_eq!(error.kind(), ErrorKind::InvalidModule, "{error:?}");
-        }
-    }),
 ];
 
 const TRAPS: &[(&str, &str, Trap)] = &[
     ("unreachable", "(unreachable)", Trap::Unreachable),
-    ("div", "(i32.div_s (i32.const 1) (i32.const 0))", Trap::DivideByZero),
-    ("div u", "(i32.div_u (i32.const 1) (i32.const 0))", Trap::DivideByZero),
-    ("rem", "(i32.rem_u (i32.const 1) (i32.const 0))", Trap::DivideByZero),
+    (
+        "div",
+        "(i32.div_s (i32.const 1) (i32.const 0))",
+        Trap::DivideByZero,
+    ),
+    (
+        "div u",
+        "(i32.div_u (i32.const 1) (i32.const 0))",
+        Trap::DivideByZero,
+    ),
+    (
+        "rem",
+        "(i32.rem_u (i32.const 1) (i32.const 0))",
+        Trap::DivideByZero,
+    ),
     (
         "div 64",
         "(i32.wrap_i64 (i64.div_s (i64.const 1) (i64.const 0)))",
@@ -218,15 +223,31 @@ const TRAPS: &[(&str, &str, Trap)] = &[
         "(i32.wrap_i64 (i64.div_s (i64.const 0x8000000000000000) (i64.const -1)))",
         Trap::IntegerOverflow,
     ),
-    ("nan", "(i32.trunc_f32_s (f32.const nan))", Trap::BadConversion),
-    ("nan u", "(i32.trunc_f64_u (f64.const nan))", Trap::BadConversion),
-    ("large", "(i32.trunc_f32_s (f32.const 1e30))", Trap::IntegerOverflow),
+    (
+        "nan",
+        "(i32.trunc_f32_s (f32.const nan))",
+        Trap::BadConversion,
+    ),
+    (
+        "nan u",
+        "(i32.trunc_f64_u (f64.const nan))",
+        Trap::BadConversion,
+    ),
+    (
+        "large",
+        "(i32.trunc_f32_s (f32.const 1e30))",
+        Trap::IntegerOverflow,
+    ),
     (
         "large 64",
         "(i32.wrap_i64 (i64.trunc_f64_u (f64.const -1)))",
         Trap::IntegerOverflow,
     ),
-    ("load", "(i32.load (i32.const 65533))", Trap::MemoryOutOfBounds),
+    (
+        "load",
+        "(i32.load (i32.const 65533))",
+        Trap::MemoryOutOfBounds,
+    ),
     (
         "load far",
         "(i32.load offset=0xffffffff (i32.const -1))",
@@ -252,7 +273,11 @@ const TRAPS: &[(&str, &str, Trap)] = &[
         "(memory.init $passive (i32.const 0) (i32.const 2) (i32.const 2)) (i32.const 0)",
         Trap::MemoryOutOfBounds,
     ),
-    ("table get", "(ref.is_null (table.get $t (i32.const 3)))", Trap::TableOutOfBounds),
+    (
+        "table get",
+        "(ref.is_null (table.get $t (i32.const 3)))",
+        Trap::TableOutOfBounds,
+    ),
     (
         "table set",
         "(table.set $t (i32.const -1) (ref.null func)) (i32.const 0)",
@@ -268,71 +293,15 @@ const TRAPS: &[(&str, &str, Trap)] = &[
         "(call_indirect (type $status) (i32.const 3))",
         Trap::TableOutOfBounds,
     ),
-    ("indirect null", "(call_indirect (type $status) (i32.const 0))", Trap::NullElement),
-    ("indirect other", "(call_indirect (type $status) (i32.const 1))", Trap::BadSignature),
+    (
+        "indirect null",
+        "(call_indirect (type $status) (i32.const 0))",
+        Trap::NullElement,
+    ),
+    (
+        "indirect other",
+        "(call_indirect (type $status) (i32.const 1))",
+        Trap::BadSignature,
+    ),
     ("deep", "(call $deep)", Trap::StackOverflow),
-];
-
-const COMMON: &[(&str, &str)] = &[
-    ("sign extension", "(module (func (param i32) (result i32) (i32.extend8_s (local.get 0))))"),
-    (
-        "saturating conversions",
-        "(module (func (param f32) (result i32) (i32.trunc_sat_f32_s (local.get 0))))",
-    ),
-    ("multi-value", "(module (func (result i32 i32) (i32.const 1) (i32.const 2)))"),
-    (
-        "bulk memory",
-        "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1))))",
-    ),
-    (
-        "reference types",
-        "(module (table 1 externref) (func (param externref)
-            (table.set 0 (i32.const 0) (local.get 0))))",
-    ),
-    (
-        "extended const",
-        "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))",
-    ),
-    (
-        "multi-memory",
-        "(module (memory 1) (memory $b 1) (func (result i32) (i32.load $b (i32.const 0))))",
-    ),
-    ("mutable globals", r#"(module (global (export "g") (mut i32) (i32.const 1)))"#),
-];
-
-const PROPOSALS: &[(&str, Option<Proposal>, &str)] = &[
-    (
-        "SIMD",
-        Some(Proposal::Simd),
-        "(module (func (result i32)
-            (i32x4.extract_lane 1 (i32x4.add (v128.const i32x4 1 2 3 4) (v128.const i32x4 1 2 3 4)))))",
-    ),
-    ("tail calls", Some(Proposal::TailCall), "(module (func $f (return_call $f)))"),
-    ("threads", None, "(module (memory 1 1 shared))"),
-    (
-        "atomics",
-        None,
-        "(module (memory 1) (func (result i32) (i32.atomic.load (i32.const 0))))",
-    ),
-    ("memory64", None, "(module (memory i64 1))"),
-    ("exceptions", None, "(module (tag))"),
-    ("garbage collection", None, "(module (type (struct (field i32))))"),
-    (
-        "function references",
-        None,
-        "(module (type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0))))",
-    ),
-    (
-        "relaxed SIMD",
-        None,
-        "(module (func (param v128 v128) (result v128)
-            (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))",
-    ),
-    ("custom page sizes", None, "(module (memory 1 (pagesize 1)))"),
-    (
-        "wide arithmetic",
-        None,
-        "(module (func (param i64 i64) (result i64 i64)
-            (i64.mul_wide_u (local.get 0) (local.get 1))))",
-    ),
 ];

@@ -22,10 +22,18 @@ use super::{
     support::{MEMORY, assert_trap, assert_trapped, enter, export, host, prepare, start},
 };
 
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     ("memory grows up to the limit and not further", |bench| {
-        let mut instance = bench.limited(GROWS, 4).expect("one page is within the limit");
-        for (name, former) in [("one", 1), ("none", 2), ("three", -1), ("two", 2), ("one", -1)] {
+        let mut instance = bench
+            .limited(GROWS, 4)
+            .expect("one page is within the limit");
+        for (name, former) in [
+            ("one", 1),
+            ("none", 2),
+            ("three", -1),
+            ("two", 2),
+            ("one", -1),
+        ] {
             assert_eq!(enter(&mut *instance, name).ok(), Some(former), "{name}");
         }
         assert_eq!(instance.grow(MEMORY, 1), None);
@@ -33,15 +41,22 @@ pub const CASES: &[Case] = &[
         assert_eq!(enter(&mut *instance, "none").ok(), Some(4));
         assert_eq!(instance.split(MEMORY).0.len(), 4 * 65536);
     }),
-    ("the host grows memory up to the limit and not further", |bench| {
-        let mut instance = bench.limited(GROWS, 4).expect("one page is within the limit");
-        for (pages, former) in [(1, Some(1)), (3, None), (2, Some(2)), (1, None)] {
-            assert_eq!(instance.grow(MEMORY, pages), former, "{pages}");
-        }
-        assert_eq!(enter(&mut *instance, "one").ok(), Some(-1));
-    }),
+    (
+        "the host grows memory up to the limit and not further",
+        |bench| {
+            let mut instance = bench
+                .limited(GROWS, 4)
+                .expect("one page is within the limit");
+            for (pages, former) in [(1, Some(1)), (3, None), (2, Some(2)), (1, None)] {
+                assert_eq!(instance.grow(MEMORY, pages), former, "{pages}");
+            }
+            assert_eq!(enter(&mut *instance, "one").ok(), Some(-1));
+        },
+    ),
     ("a refused growth costs nothing", |bench| {
-        let mut instance = bench.limited(GROWS, 4).expect("one page is within the limit");
+        let mut instance = bench
+            .limited(GROWS, 4)
+            .expect("one page is within the limit");
         for _ in 0..3 {
             assert_eq!(enter(&mut *instance, "huge").ok(), Some(-1));
             assert_eq!(instance.grow(MEMORY, u64::MAX), None);
@@ -53,15 +68,22 @@ pub const CASES: &[Case] = &[
         assert_eq!(enter(&mut *instance, "huge").ok(), Some(-1));
         assert_eq!(enter(&mut *instance, "one").ok(), Some(-1));
     }),
-    ("a declared maximum is reached exactly, with and without a limit", |bench| {
-        for limit in [None, Some(3), Some(100)] {
-            let wat = GROWS.replace("1 100", "1 3");
-            let mut instance = start(&*bench.engine(), &wat, vec![], limit).expect("it starts");
-            for (name, former) in [("three", -1), ("two", 1), ("one", -1), ("none", 3)] {
-                assert_eq!(enter(&mut *instance, name).ok(), Some(former), "{name} {limit:?}");
+    (
+        "a declared maximum is reached exactly, with and without a limit",
+        |bench| {
+            for limit in [None, Some(3), Some(100)] {
+                let wat = GROWS.replace("1 100", "1 3");
+                let mut instance = start(&*bench.engine(), &wat, vec![], limit).expect("it starts");
+                for (name, former) in [("three", -1), ("two", 1), ("one", -1), ("none", 3)] {
+                    assert_eq!(
+                        enter(&mut *instance, name).ok(),
+                        Some(former),
+                        "{name} {limit:?}"
+                    );
+                }
             }
-        }
-    }),
+        },
+    ),
     ("the limit bounds the sum of all memories", |bench| {
         let first = r#"(module (memory (export "memory") 2) (memory $hidden 1)
             (func (export "hidden") (result i32) (memory.grow $hidden (i32.const 1))))"#;
@@ -87,7 +109,9 @@ pub const CASES: &[Case] = &[
         let mut instance = open(10).expect("six pages are within the limit");
         let mut call = |module, name| {
             let entry = instance.entry(polyextism_core::engine::types::ModuleId(module), name);
-            instance.enter(entry.expect("it is exported")).expect("growing does not trap")
+            instance
+                .enter(entry.expect("it is exported"))
+                .expect("growing does not trap")
         };
         assert_eq!(call(0, "hidden"), 1);
         assert_eq!(call(1, "shared"), 2);
@@ -122,7 +146,11 @@ pub const CASES: &[Case] = &[
                 (drop (memory.grow (i32.const 2)))
                 (drop (memory.grow (i32.const 2)))
                 (i32.add (call $size) (i32.mul (memory.size) (i32.const 10)))))"#;
-        let imports = vec![host(&[], &[polyextism_core::engine::types::NumType::I32], body)];
+        let imports = vec![host(
+            &[],
+            &[polyextism_core::engine::types::NumType::I32],
+            body,
+        )];
         let mut instance = start(&*bench.engine(), wat, imports, Some(4)).expect("it starts");
         assert_eq!(enter(&mut *instance, "sizes").ok(), Some(33));
     }),
@@ -130,9 +158,15 @@ pub const CASES: &[Case] = &[
         if !bench.compiler.capabilities.fuel {
             return;
         }
-        let engine = bench.open(Interruption::Off, Metering::On).expect("fuel is declared");
+        let engine = bench
+            .open(Interruption::Off, Metering::On)
+            .expect("fuel is declared");
         let mut instance = start(&*engine, SPINS, vec![], None).expect("it starts");
-        assert_eq!(enter(&mut *instance, "work").ok(), Some(1000), "fuel is plenty at first");
+        assert_eq!(
+            enter(&mut *instance, "work").ok(),
+            Some(1000),
+            "fuel is plenty at first"
+        );
         let mut left = |set: Option<u64>| {
             let fuel = instance.fuel().expect("the engine was opened for fuel");
             set.into_iter().for_each(|units| fuel.set(units));
@@ -141,86 +175,120 @@ pub const CASES: &[Case] = &[
         assert!(left(None) < u64::MAX);
         assert_eq!(left(Some(100_000)), 100_000);
         assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
-        let left = instance.fuel().expect("the engine was opened for fuel").left();
+        let left = instance
+            .fuel()
+            .expect("the engine was opened for fuel")
+            .left();
         assert!((50_000..100_000).contains(&left), "{left}");
-        instance.fuel().expect("the engine was opened for fuel").set(5_000);
+        instance
+            .fuel()
+            .expect("the engine was opened for fuel")
+            .set(5_000);
         let error = enter(&mut *instance, "spin").expect_err("the fuel ends");
         assert_eq!(error.kind(), ErrorKind::OutOfFuel);
         assert_eq!(error.to_string(), "the guest ran out of fuel");
-        instance.fuel().expect("the engine was opened for fuel").set(u64::MAX);
+        instance
+            .fuel()
+            .expect("the engine was opened for fuel")
+            .set(u64::MAX);
         assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
     }),
-    ("an engine opened without extras has neither meter nor interrupts", |bench| {
-        let mut instance = bench.instance(SPINS, vec![]);
-        assert!(instance.fuel().is_none());
-        assert!(instance.interrupter().is_none());
-    }),
-    ("another thread stops an instance, and only this one", |bench| {
-        if !bench.compiler.capabilities.interrupt {
-            return;
-        }
-        let engine = bench.open(Interruption::On, Metering::Off).expect("it is declared");
-        let open = || start(&*engine, SPINS, vec![], None).expect("it starts");
-        let (mut stopped, mut neighbour) = (open(), open());
-        let stop = stopped.interrupter().expect("the engine was opened for it");
-        let over = Arc::new(AtomicBool::new(false));
-        let neighbour = thread::spawn({
-            let over = Arc::clone(&over);
-            move || {
-                let mut rounds = 0;
-                while !over.load(Ordering::SeqCst) || rounds == 0 {
-                    assert_eq!(enter(&mut *neighbour, "work").ok(), Some(1000));
-                    rounds += 1;
-                }
+    (
+        "an engine opened without extras has neither meter nor interrupts",
+        |bench| {
+            let mut instance = bench.instance(SPINS, vec![]);
+            assert!(instance.fuel().is_none());
+            assert!(instance.interrupter().is_none());
+        },
+    ),
+    (
+        "another thread stops an instance, and only this one",
+        |bench| {
+            if !bench.compiler.capabilities.interrupt {
+                return;
             }
-        });
-        for round in 0..20 {
-            let late = interrupted_after(&*stop, Duration::from_millis(5), || {
-                assert_trap(enter(&mut *stopped, "spin"), Trap::Interrupted);
+            let engine = bench
+                .open(Interruption::On, Metering::Off)
+                .expect("it is declared");
+            let open = || start(&*engine, SPINS, vec![], None).expect("it starts");
+            let (mut stopped, mut neighbour) = (open(), open());
+            let stop = stopped.interrupter().expect("the engine was opened for it");
+            let over = Arc::new(AtomicBool::new(false));
+            let neighbour = thread::spawn({
+                let over = Arc::clone(&over);
+                move || {
+                    let mut rounds = 0;
+                    while !over.load(Ordering::SeqCst) || rounds == 0 {
+                        assert_eq!(enter(&mut *neighbour, "work").ok(), Some(1000));
+                        rounds += 1;
+                    }
+                }
             });
-            assert!(late < Duration::from_secs(2), "round {round}: {late:?} late");
-            assert_trap(enter(&mut *stopped, "work"), Trap::Interrupted);
-            stop.clear();
-            assert_eq!(enter(&mut *stopped, "work").ok(), Some(1000));
-        }
-        over.store(true, Ordering::SeqCst);
-        neighbour.join().expect("the neighbour is not disturbed");
-    }),
-    ("an interrupt waits for the next call unless it is taken back", |bench| {
-        if !bench.compiler.capabilities.interrupt {
-            return;
-        }
-        let engine = bench.open(Interruption::On, Metering::Off).expect("it is declared");
-        let mut instance = start(&*engine, SPINS, vec![], None).expect("it starts");
-        let stop = instance.interrupter().expect("the engine was opened for it");
-        for _ in 0..3 {
-            stop.interrupt();
-            assert_trap(enter(&mut *instance, "spin"), Trap::Interrupted);
-            stop.clear();
-            stop.interrupt();
-            stop.clear();
-            assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
-        }
-    }),
-    ("an interrupt during a host function stops the guest afterwards", |bench| {
-        if !bench.compiler.capabilities.interrupt {
-            return;
-        }
-        let engine = bench.open(Interruption::On, Metering::Off).expect("it is declared");
-        let wat = r#"(module (import "h" "wait" (func $wait)) (memory (export "memory") 1)
+            for round in 0..20 {
+                let late = interrupted_after(&*stop, Duration::from_millis(5), || {
+                    assert_trap(enter(&mut *stopped, "spin"), Trap::Interrupted);
+                });
+                assert!(
+                    late < Duration::from_secs(2),
+                    "round {round}: {late:?} late"
+                );
+                assert_trap(enter(&mut *stopped, "work"), Trap::Interrupted);
+                stop.clear();
+                assert_eq!(enter(&mut *stopped, "work").ok(), Some(1000));
+            }
+            over.store(true, Ordering::SeqCst);
+            neighbour.join().expect("the neighbour is not disturbed");
+        },
+    ),
+    (
+        "an interrupt waits for the next call unless it is taken back",
+        |bench| {
+            if !bench.compiler.capabilities.interrupt {
+                return;
+            }
+            let engine = bench
+                .open(Interruption::On, Metering::Off)
+                .expect("it is declared");
+            let mut instance = start(&*engine, SPINS, vec![], None).expect("it starts");
+            let stop = instance
+                .interrupter()
+                .expect("the engine was opened for it");
+            for _ in 0..3 {
+                stop.interrupt();
+                assert_trap(enter(&mut *instance, "spin"), Trap::Interrupted);
+                stop.clear();
+                stop.interrupt();
+                stop.clear();
+                assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
+            }
+        },
+    ),
+    (
+        "an interrupt during a host function stops the guest afterwards",
+        |bench| {
+            if !bench.compiler.capabilities.interrupt {
+                return;
+            }
+            let engine = bench
+                .open(Interruption::On, Metering::Off)
+                .expect("it is declared");
+            let wat = r#"(module (import "h" "wait" (func $wait)) (memory (export "memory") 1)
             (func (export "run") (loop $l (call $wait) (br $l))))"#;
-        let wait = |_: polyextism_core::Caller<'_>, _: &mut [u64]| {
-            thread::sleep(Duration::from_millis(1));
-            Ok(())
-        };
-        let imports = vec![host(&[], &[], wait)];
-        let mut instance = start(&*engine, wat, imports, None).expect("it starts");
-        let stop = instance.interrupter().expect("the engine was opened for it");
-        interrupted_after(&*stop, Duration::from_millis(10), || {
-            let error = enter(&mut *instance, "run").expect_err("the guest never ends itself");
-            assert_trapped(&error, Trap::Interrupted);
-        });
-    }),
+            let wait = |_: polyextism_core::Caller<'_>, _: &mut [u64]| {
+                thread::sleep(Duration::from_millis(1));
+                Ok(())
+            };
+            let imports = vec![host(&[], &[], wait)];
+            let mut instance = start(&*engine, wat, imports, None).expect("it starts");
+            let stop = instance
+                .interrupter()
+                .expect("the engine was opened for it");
+            interrupted_after(&*stop, Duration::from_millis(10), || {
+                let error = enter(&mut *instance, "run").expect_err("the guest never ends itself");
+                assert_trapped(&error, Trap::Interrupted);
+            });
+        },
+    ),
 ];
 
 /// Runs `call` and interrupts it from another thread; how late it ended.

@@ -15,18 +15,18 @@ use polyextism_core::{
 };
 
 /// The only memory of most programs here.
-pub const MEMORY: MemoryId = MemoryId(0);
+pub(crate) const MEMORY: MemoryId = MemoryId(0);
 /// The only module of most programs here.
-pub const MAIN: ModuleId = ModuleId(0);
+pub(crate) const MAIN: ModuleId = ModuleId(0);
 
 /// One compiler of one backend.
-pub struct Bench {
-    pub backend: Backend,
-    pub compiler: Compiler,
+pub(crate) struct Bench {
+    pub(crate) backend: Backend,
+    pub(crate) compiler: Compiler,
 }
 
 impl Bench {
-    pub fn new(backend: &Backend, compiler: &str) -> Self {
+    pub(crate) fn new(backend: &Backend, compiler: &str) -> Self {
         let known = backend.compilers.iter().find(|c| c.name == compiler);
         Self {
             backend: *backend,
@@ -34,12 +34,12 @@ impl Bench {
         }
     }
 
-    pub fn engine(&self) -> Arc<dyn DynEngine> {
+    pub(crate) fn engine(&self) -> Arc<dyn DynEngine> {
         self.open(Interruption::Off, Metering::Off)
             .expect("an engine opens without extras")
     }
 
-    pub fn open(
+    pub(crate) fn open(
         &self,
         interruption: Interruption,
         metering: Metering,
@@ -47,7 +47,7 @@ impl Bench {
         self.open_compiler(self.compiler.name, interruption, metering)
     }
 
-    pub fn open_compiler(
+    pub(crate) fn open_compiler(
         &self,
         compiler: &'static str,
         interruption: Interruption,
@@ -61,18 +61,18 @@ impl Bench {
     }
 
     /// An instance of one module, which exports `memory`, without limits.
-    pub fn instance(&self, wat: &str, imports: Vec<Import>) -> Box<dyn DynInstance> {
+    pub(crate) fn instance(&self, wat: &str, imports: Vec<Import>) -> Box<dyn DynInstance> {
         start(&*self.engine(), wat, imports, None).expect("the program starts")
     }
 
     /// As [`Bench::instance`], with at most so many pages.
-    pub fn limited(&self, wat: &str, pages: u64) -> Result<Box<dyn DynInstance>> {
+    pub(crate) fn limited(&self, wat: &str, pages: u64) -> Result<Box<dyn DynInstance>> {
         start(&*self.engine(), wat, Vec::new(), Some(pages))
     }
 }
 
 /// An instance of one module, which exports `memory`.
-pub fn start(
+pub(crate) fn start(
     engine: &dyn DynEngine,
     wat: &str,
     imports: Vec<Import>,
@@ -83,7 +83,7 @@ pub fn start(
 }
 
 /// A program of several modules, and the memories that the host may touch.
-pub fn prepare(
+pub(crate) fn prepare(
     engine: &dyn DynEngine,
     modules: &[(&str, Vec<Import>)],
     memories: &[(u32, &str)],
@@ -106,7 +106,7 @@ pub fn prepare(
 }
 
 /// An import of a host function, bound to the only memory.
-pub fn host(
+pub(crate) fn host(
     params: &[NumType],
     results: &[NumType],
     body: impl Fn(Caller<'_>, &mut [u64]) -> Result<()> + Send + Sync + 'static,
@@ -118,7 +118,7 @@ pub fn host(
 }
 
 /// An import from an earlier module.
-pub fn export(module: u32, name: &str) -> Import {
+pub(crate) fn export(module: u32, name: &str) -> Import {
     Import::Export {
         module: ModuleId(module),
         name: name.into(),
@@ -126,19 +126,19 @@ pub fn export(module: u32, name: &str) -> Import {
 }
 
 /// Enters a function of the main module that must exist.
-pub fn enter(instance: &mut dyn DynInstance, export: &str) -> Result<i32> {
+pub(crate) fn enter(instance: &mut dyn DynInstance, export: &str) -> Result<i32> {
     let entry = instance.entry(MAIN, export);
     instance.enter(entry.expect("the test exports the function"))
 }
 
 /// Checks that a call ended with this trap, said so in core's words, and kept the engine's.
-pub fn assert_trap(outcome: Result<i32>, trap: Trap) {
+pub(crate) fn assert_trap(outcome: Result<i32>, trap: Trap) {
     let error = outcome.expect_err("the guest traps");
     assert_trapped(&error, trap);
 }
 
 /// As [`assert_trap`], for the error.
-pub fn assert_trapped(error: &Error, trap: Trap) {
+pub(crate) fn assert_trapped(error: &Error, trap: Trap) {
     assert_eq!(error.kind(), ErrorKind::Trap(trap), "{error:?}");
     assert_eq!(error.to_string(), format!("the guest trapped: {trap}"));
     assert!(std::error::Error::source(error).is_some());

@@ -33,6 +33,14 @@ impl<'a> Caller<'a> {
         Self { guest, memory }
     }
 
+    /// The same view for a shorter time, to hand on without giving this one away.
+    pub fn reborrow(&mut self) -> Caller<'_> {
+        Caller {
+            guest: &mut *self.guest,
+            memory: self.memory,
+        }
+    }
+
     /// The state of the plug-in on the host's side.
     pub fn host(&mut self) -> &mut Host {
         self.guest.host()

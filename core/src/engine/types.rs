@@ -203,7 +203,8 @@ pub struct MemoryExport {
 /// Modules that run together, in instantiation order, and the memories that the host may touch.
 ///
 /// No module has a start section, every import is resolved and type-checked, every import refers
-/// to an earlier module, and every signature of a host function is one that engines can express.
+/// to an earlier module, every signature of a host function is one that engines can express, and
+/// there is at least one memory.
 #[derive(Clone, Debug)]
 pub struct Program<M> {
     /// The modules.

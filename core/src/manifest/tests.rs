@@ -49,10 +49,7 @@ fn mistakes_are_named() {
             r#"{"wasm": [{"data": {"ptr": 4096, "len": 4}}]}"#,
             "wasm[0].data: invalid type: map, expected a string",
         ),
-        (
-            r#"{"wasm": [{"data": "%"}]}"#,
-            "wasm[0].data: not base64",
-        ),
+        (r#"{"wasm": [{"data": "%"}]}"#, "wasm[0].data: not base64"),
         (
             r#"{"wasm": [{"path": "a", "hash": "ab"}]}"#,
             "wasm[0].hash: not a SHA-256, which has 64 hexadecimal digits",

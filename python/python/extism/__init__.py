@@ -1,0 +1,71 @@
+"""Runs Extism WebAssembly plug-ins on the engine of your choice.
+
+>>> import extism
+>>> with extism.Plugin("count_vowels.wasm", engine="wasmer") as plugin:
+...     plugin.call("count_vowels", "Hello, World!")
+
+`Plugin` is what most programs need; `host_fn` makes Python functions that plug-ins can call;
+`engines` lists the engines that are built in; every failure is an `Error`, of its own subclass.
+"""
+
+from ._errors import (
+    ArgumentError,
+    CancelledError,
+    ClosedError,
+    EngineError,
+    Error,
+    ExitError,
+    GuestError,
+    HostFunctionError,
+    InvalidModuleError,
+    LinkError,
+    ManifestError,
+    MemoryLimitError,
+    OutOfFuelError,
+    ReentrantError,
+    ReturnCodeError,
+    TrapError,
+    UnknownEngineError,
+    UnknownFunctionError,
+    UnsupportedError,
+)
+
+# Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
+from ._errors import TimeoutError as TimeoutError
+from ._native import CurrentPlugin, Engine, Function, Plugin, engines, extism_version
+from .host_fn import host_fn
+from .types import Memory, Val, ValType
+
+__version__ = extism_version()
+
+__all__ = [
+    "ArgumentError",
+    "CancelledError",
+    "ClosedError",
+    "CurrentPlugin",
+    "Engine",
+    "EngineError",
+    "Error",
+    "ExitError",
+    "Function",
+    "GuestError",
+    "HostFunctionError",
+    "InvalidModuleError",
+    "LinkError",
+    "ManifestError",
+    "Memory",
+    "MemoryLimitError",
+    "OutOfFuelError",
+    "Plugin",
+    "ReentrantError",
+    "ReturnCodeError",
+    "TrapError",
+    "UnknownEngineError",
+    "UnknownFunctionError",
+    "UnsupportedError",
+    "Val",
+    "ValType",
+    "engines",
+    "extism_version",
+    "host_fn",
+]

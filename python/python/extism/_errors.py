@@ -1,0 +1,160 @@
+"""The exceptions: `Error`, and one subclass for each kind of failure.
+
+Three families: the guest failed while it ran, what the host was given is wrong, the engine cannot.
+Which failure has which kind is decided in Rust; `CLASSES` is how it finds the class.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import ClassVar, Final
+from uuid import UUID
+
+
+class Error(Exception):
+    """Something about a plug-in failed; its text says what. The base of all errors.
+
+    Where Python code failed, in a host function, that exception is the `__cause__`.
+    """
+
+    kind: ClassVar[str] = "error"
+    """The kind of the failure; each subclass has its own."""
+
+    code: int | None = None
+    """The return code or exit code of the guest, if it gave one that is not 0."""
+
+    trap: str | None = None
+    """The name of the trap, such as `"unreachable"`."""
+
+    plugin_id: UUID | None = None
+    """The id of the plug-in, if the failure happened in a call."""
+
+    function: str | None = None
+    """The function that was called, if the failure happened in a call."""
+
+
+# The guest failed.
+
+
+class CancelledError(Error):
+    """The call was cancelled."""
+
+    kind = "cancelled"
+
+
+class ExitError(Error):
+    """The guest ended itself with an exit code other than 0, which is `code`."""
+
+    kind = "exit"
+
+
+class GuestError(Error):
+    """The guest set an error text, which is the text of the exception."""
+
+    kind = "guest"
+
+
+class HostFunctionError(Error):
+    """A host function failed. What it raised is the `__cause__`."""
+
+    kind = "host-function"
+
+
+class MemoryLimitError(Error):
+    """The memory limit of the plug-in does not allow what was asked."""
+
+    kind = "memory-limit"
+
+
+class OutOfFuelError(Error):
+    """The fuel of the call is used up."""
+
+    kind = "out-of-fuel"
+
+
+class ReturnCodeError(Error):
+    """The function returned a code other than 0, which is `code`, and set no error text."""
+
+    kind = "return-code"
+
+
+class TimeoutError(Error, builtins.TimeoutError):
+    """The deadline of the call has passed."""
+
+    kind = "timeout"
+
+
+class TrapError(Error):
+    """The guest trapped; `trap` says how."""
+
+    kind = "trap"
+
+
+# What the host was given is wrong.
+
+
+class ArgumentError(Error, TypeError):
+    """An argument has no valid meaning."""
+
+    kind = "argument"
+
+
+class ClosedError(Error):
+    """A plug-in was used after it was closed, or a `CurrentPlugin` outside of its call."""
+
+    kind = "closed"
+
+
+class InvalidModuleError(Error):
+    """The bytes are not a WebAssembly module that can be run."""
+
+    kind = "invalid-module"
+
+
+class LinkError(Error):
+    """An import cannot be resolved, or modules do not fit together."""
+
+    kind = "link"
+
+
+class ManifestError(Error):
+    """The manifest is wrong, or a source that it names cannot be read."""
+
+    kind = "manifest"
+
+
+class ReentrantError(Error):
+    """A plug-in was called by a host function that it called itself."""
+
+    kind = "reentrant"
+
+
+class UnknownEngineError(Error):
+    """No engine of that name is built in."""
+
+    kind = "unknown-engine"
+
+
+class UnknownFunctionError(Error):
+    """The plug-in has no such function that can be called."""
+
+    kind = "unknown-function"
+
+
+# The engine cannot.
+
+
+class EngineError(Error):
+    """The engine itself failed."""
+
+    kind = "engine"
+
+
+class UnsupportedError(Error):
+    """The engine, or this build, has no such power."""
+
+    kind = "unsupported"
+
+
+CLASSES: Final[dict[str, type[Error]]] = {cls.kind: cls for cls in Error.__subclasses__()}
+"""The class of each kind."""

@@ -1,0 +1,163 @@
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeAlias, TypeVar, final, overload
+from uuid import UUID
+
+from typing_extensions import Buffer, Self, disjoint_base
+
+from .types import ValType
+
+__all__ = [
+    "CurrentPlugin",
+    "Engine",
+    "Function",
+    "Memory",
+    "Plugin",
+    "Val",
+    "engines",
+    "extism_version",
+]
+
+_T = TypeVar("_T")
+_Manifest: TypeAlias = Mapping[str, Any]
+
+@disjoint_base
+class Plugin:
+    def __new__(
+        cls,
+        plugin: str | Buffer | os.PathLike[str] | _Manifest,
+        wasi: bool = False,
+        config: Mapping[str, str] | None = None,
+        functions: Iterable[Function] | None = None,
+        *,
+        engine: str | Engine | None = None,
+    ) -> Self: ...
+    @overload
+    def call(
+        self, function_name: str, data: str | Buffer = b"", *, host_context: Any = None
+    ) -> bytes: ...
+    @overload
+    def call(
+        self,
+        function_name: str,
+        data: str | Buffer,
+        parse: None,
+        host_context: Any = None,
+    ) -> memoryview: ...
+    @overload
+    def call(
+        self,
+        function_name: str,
+        data: str | Buffer = b"",
+        *,
+        parse: None,
+        host_context: Any = None,
+    ) -> memoryview: ...
+    @overload
+    def call(
+        self,
+        function_name: str,
+        data: str | Buffer,
+        parse: Callable[[bytes], _T],
+        host_context: Any = None,
+    ) -> _T: ...
+    @overload
+    def call(
+        self,
+        function_name: str,
+        data: str | Buffer = b"",
+        *,
+        parse: Callable[[bytes], _T],
+        host_context: Any = None,
+    ) -> _T: ...
+    def function_exists(self, name: str) -> bool: ...
+    def close(self) -> None: ...
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def engine(self) -> str: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+@final
+class Function:
+    @overload
+    def __new__(
+        cls,
+        name: str,
+        args: Sequence[ValType],
+        returns: Sequence[ValType],
+        f: Callable[..., Any],
+        /,
+        *user_data: Any,
+    ) -> Self: ...
+    @overload
+    def __new__(
+        cls,
+        namespace: str | None,
+        name: str,
+        args: Sequence[ValType],
+        returns: Sequence[ValType],
+        f: Callable[..., Any],
+        /,
+        *user_data: Any,
+    ) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def namespace(self) -> str | None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+@final
+class CurrentPlugin:
+    def alloc(self, size: int) -> Memory: ...
+    def free(self, mem: Memory) -> None: ...
+    def memory_at_offset(self, offs: int | Val) -> Memory: ...
+    def return_bytes(self, output: Val, b: str | Buffer) -> None: ...
+    def return_string(self, output: Val, s: str) -> None: ...
+    def input_bytes(self, input: Val) -> bytes: ...
+    def input_buffer(self, input: Val) -> memoryview: ...
+    def input_string(self, input: Val) -> str: ...
+    def host_context(self) -> Any: ...
+
+@final
+class Val:
+    t: ValType
+    value: Any
+    def __new__(cls, t: ValType, v: Any) -> Self: ...
+    def __eq__(self, value: object, /) -> bool: ...
+
+@final
+class Memory:
+    def __new__(cls, offs: int, length: int) -> Self: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+
+@final
+class Engine:
+    def __new__(cls, name: str, compiler: str | None = None) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def compiler(self) -> str: ...
+    @property
+    def compilers(self) -> tuple[str, ...]: ...
+    @property
+    def capabilities(self) -> frozenset[str]: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+def engines() -> list[Engine]: ...
+def extism_version() -> str: ...

@@ -1,0 +1,304 @@
+//! Arguments of Python calls as values of core: inputs, parsers, manifests and configurations.
+//!
+//! It checks forms only. What a manifest may contain is core's to say; a dictionary goes there as
+//! a JSON value, so mistakes have the same text in every form of manifest.
+
+use std::{fmt, path::PathBuf};
+
+use polyextism::{Error, ErrorKind, Manifest, manifest::Source};
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{
+        PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyMemoryView, PyString, PyTuple,
+    },
+};
+use serde_json::{Map, Value};
+
+use crate::error;
+
+/// Bytes that outlive the release of the GIL: borrowed from an immutable object, or copied.
+pub(crate) enum Input<'a, 'py> {
+    Borrowed(&'a [u8]),
+    Copied(Bound<'py, PyBytes>),
+}
+
+impl Input<'_, '_> {
+    pub(crate) const EMPTY: Self = Self::Borrowed(&[]);
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Copied(bytes) => bytes.as_bytes(),
+        }
+    }
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Input<'a, 'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = object.extract::<&[u8]>() {
+            return Ok(Self::Borrowed(bytes));
+        }
+        if object.is_instance_of::<PyString>() {
+            return Ok(Self::Borrowed(object.extract::<&str>()?.as_bytes()));
+        }
+        match buffer(&object)? {
+            Some(bytes) => Ok(Self::Copied(bytes)),
+            None => {
+                let found = type_name(&object);
+                let message = format!(
+                    "expected a str, bytes or another buffer, found a value of type {found}"
+                );
+                Err(error::argument(object.py(), message))
+            }
+        }
+    }
+}
+
+/// A copy of what a buffer holds, or `None` if the object is none. The buffer protocol itself is
+/// not part of the stable ABI of all supported versions; a memoryview is.
+fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    let Ok(view) = PyMemoryView::from(object) else {
+        return Ok(None);
+    };
+    let bytes = view.call_method0(intern!(object.py(), "tobytes"))?;
+    Ok(Some(bytes.cast_into::<PyBytes>()?))
+}
+
+/// What becomes of the output of a call.
+pub(crate) enum Parse<'py> {
+    /// It is returned as `bytes`.
+    Bytes,
+    /// It is returned as a buffer.
+    Buffer,
+    /// It is given to a function, whose result is returned.
+    With(Bound<'py, PyAny>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Parse<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_none() {
+            return Ok(Self::Buffer);
+        }
+        if object.is(object.py().get_type::<PyBytes>()) {
+            return Ok(Self::Bytes);
+        }
+        if object.is_callable() {
+            return Ok(Self::With(object.to_owned()));
+        }
+        let found = type_name(&object);
+        let message = format!("parse is a callable or None, found a value of type {found}");
+        Err(error::argument(object.py(), message))
+    }
+}
+
+/// Understands what `Plugin(plugin=…)` was given.
+pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
+    let py = plugin.py();
+    if let Ok(text) = plugin.cast::<PyString>() {
+        return self::text(py, text.to_str()?);
+    }
+    if plugin.cast::<PyDict>().is_ok() {
+        return dictionary(plugin);
+    }
+    if let Some(path) = path(plugin)? {
+        return file(py, path);
+    }
+    if let Ok(bytes) = plugin.cast::<PyBytes>() {
+        return Manifest::parse(bytes.as_bytes()).map_err(|failure| error::raise(py, failure));
+    }
+    match buffer(plugin)? {
+        Some(bytes) => {
+            Manifest::parse(bytes.as_bytes()).map_err(|failure| error::raise(py, failure))
+        }
+        None => {
+            let found = type_name(plugin);
+            let message = format!(
+                "a plug-in is a path, text, bytes or a manifest as a dict, found a value of type \
+                 {found}"
+            );
+            Err(error::argument(py, message))
+        }
+    }
+}
+
+fn text(py: Python<'_>, text: &str) -> PyResult<Manifest> {
+    let path = PathBuf::from(text);
+    if path.is_file() {
+        return file(py, path);
+    }
+    // Nobody means such a text as a manifest: most likely a path is misspelt.
+    if !text.trim_start().starts_with(['{', '(', ';', '\0'])
+        && !text.contains('\n')
+        && !text.is_empty()
+    {
+        let shown: String = text.chars().take(200).collect();
+        return Err(wrong(
+            py,
+            format!("`{shown}` is not a file, nor the text of a module or a manifest"),
+        ));
+    }
+    Manifest::parse(text.as_bytes()).map_err(|failure| error::raise(py, failure))
+}
+
+fn path(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    match object.hasattr(intern!(object.py(), "__fspath__"))? {
+        true => object.extract().map(Some),
+        false => Ok(None),
+    }
+}
+
+fn file(py: Python<'_>, path: PathBuf) -> PyResult<Manifest> {
+    let read = || match std::fs::read(&path) {
+        Ok(bytes) => Manifest::parse(&bytes),
+        Err(error) => {
+            let message = format!("manifest: cannot read `{}`: {error}", path.display());
+            Err(Error::new(ErrorKind::Manifest, message).with_source(error))
+        }
+    };
+    py.detach(read).map_err(|failure| error::raise(py, failure))
+}
+
+fn dictionary(manifest: &Bound<'_, PyAny>) -> PyResult<Manifest> {
+    let py = manifest.py();
+    let mut data = Vec::new();
+    let value = value(manifest, Place::Root, &mut data)?;
+    let mut manifest = Manifest::from_value(value).map_err(|failure| error::raise(py, failure))?;
+    for (index, bytes) in data {
+        manifest.wasm[index].source = Source::Data(bytes);
+    }
+    Ok(manifest)
+}
+
+/// Adds the entries of `config` to those of the manifest.
+pub(crate) fn merge_config(manifest: &mut Manifest, config: &Bound<'_, PyAny>) -> PyResult<()> {
+    let value = value(config, Place::Key(&Place::Root, "config"), &mut Vec::new())?;
+    let value = Value::Object(Map::from_iter([("config".to_owned(), value)]));
+    let parsed = Manifest::from_value(value);
+    let parsed = parsed.map_err(|failure| error::raise(config.py(), failure))?;
+    manifest.config.extend(parsed.config);
+    Ok(())
+}
+
+/// Where in a manifest a value is, in the spelling of core's messages.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Root,
+    Key(&'a Self, &'a str),
+    Index(&'a Self, usize),
+}
+
+impl Place<'_> {
+    fn depth(&self) -> usize {
+        match self {
+            Self::Root => 0,
+            Self::Key(outer, _) | Self::Index(outer, _) => outer.depth() + 1,
+        }
+    }
+
+    /// The position of the module whose bytes are here, if they are.
+    fn module_data(&self) -> Option<usize> {
+        match self {
+            Self::Key(Self::Index(Self::Key(Self::Root, "wasm"), index), "data") => Some(*index),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("."),
+            Self::Key(Self::Root, key) => f.write_str(key),
+            Self::Key(outer, key) => write!(f, "{outer}.{key}"),
+            Self::Index(outer, index) => write!(f, "{outer}[{index}]"),
+        }
+    }
+}
+
+/// No manifest is nested deeper; a value that contains itself is.
+const DEEPEST: usize = 16;
+
+/// A Python value as a JSON value. The bytes of modules go to `data`, with the positions of the
+/// modules, and an empty text stands for them.
+fn value(
+    object: &Bound<'_, PyAny>,
+    place: Place<'_>,
+    data: &mut Vec<(usize, Vec<u8>)>,
+) -> PyResult<Value> {
+    let py = object.py();
+    if place.depth() > DEEPEST {
+        return Err(wrong(py, format!("{place}: nested too deep")));
+    }
+    if object.is_none() {
+        return Ok(Value::Null);
+    }
+    if let Ok(flag) = object.cast::<PyBool>() {
+        return Ok(Value::Bool(flag.is_true()));
+    }
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Value::String(text.to_str()?.to_owned()));
+    }
+    if object.cast::<PyInt>().is_ok() {
+        let number = object.extract::<u64>().map(Value::from);
+        let number = number.or_else(|_| object.extract::<i64>().map(Value::from));
+        return number.map_err(|_| wrong(py, format!("{place}: the integer is too large")));
+    }
+    if object.cast::<PyFloat>().is_ok() {
+        return Ok(Value::from(object.extract::<f64>()?));
+    }
+    if let Ok(mapping) = object.cast::<PyMapping>() {
+        let mut map = Map::new();
+        for item in mapping.items()? {
+            let (key, item): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+            let Ok(key) = key.cast::<PyString>() else {
+                let found = type_name(&key);
+                return Err(wrong(
+                    py,
+                    format!("{place}: a key is of type {found}, expected str"),
+                ));
+            };
+            let key = key.to_str()?;
+            map.insert(key.to_owned(), value(&item, Place::Key(&place, key), data)?);
+        }
+        return Ok(Value::Object(map));
+    }
+    if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+        let mut list = Vec::new();
+        for (index, item) in object.try_iter()?.enumerate() {
+            list.push(value(&item?, Place::Index(&place, index), data)?);
+        }
+        return Ok(Value::Array(list));
+    }
+    if let Some(path) = path(object)? {
+        return Ok(Value::String(path.to_string_lossy().into_owned()));
+    }
+    if let Some(index) = place.module_data()
+        && let Some(bytes) = buffer(object)?
+    {
+        data.push((index, bytes.as_bytes().to_vec()));
+        return Ok(Value::String(String::new()));
+    }
+    let found = type_name(object);
+    Err(wrong(
+        py,
+        format!("{place}: a value of type {found} has no place in a manifest"),
+    ))
+}
+
+/// The name of the type of a value, for messages.
+pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
+    let name = object.get_type().name();
+    name.map_or_else(|_| "?".into(), |name| name.to_string())
+}
+
+fn wrong(py: Python<'_>, why: String) -> PyErr {
+    error::raise(
+        py,
+        Error::new(ErrorKind::Manifest, format!("manifest: {why}")),
+    )
+}

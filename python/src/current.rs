@@ -1,0 +1,204 @@
+//! `CurrentPlugin`: the plug-in that is calling, as a host function in Python sees it.
+//!
+//! It owns nothing but the token of its host call. Invariant: after that call, on another thread,
+//! or inside a further call, every method raises an error and touches nothing.
+
+use polyextism::{Caller, Error, ErrorKind, Result};
+use pyo3::{
+    exceptions::PyUnicodeDecodeError,
+    prelude::*,
+    types::{PyBytes, PyMemoryView, PyString},
+};
+
+use crate::{
+    convert::Input,
+    error,
+    scope::{self, Token},
+    value::{self, Memory, Val},
+};
+
+/// The plug-in that is calling a host function.
+///
+/// Host functions with an explicit signature get one as their first argument. It is valid during
+/// that call only, on the thread of the call.
+///
+/// Raises:
+///     extism.ClosedError: From every method, when used at another time or on another thread.
+#[pyclass(module = "extism", frozen)]
+pub(crate) struct CurrentPlugin {
+    pub(crate) token: Token,
+}
+
+impl CurrentPlugin {
+    fn with<R>(&self, py: Python<'_>, body: impl FnOnce(Caller<'_>) -> R) -> PyResult<R> {
+        scope::with(self.token, body).ok_or_else(|| expired(py))
+    }
+
+    fn try_with<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(Caller<'_>) -> Result<R>,
+    ) -> PyResult<R> {
+        self.with(py, body)?
+            .map_err(|failure| error::raise(py, failure))
+    }
+
+    /// The bytes of the block that `input` is the handle of.
+    fn read<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyBytes>> {
+        let py = input.py();
+        let offset = offset(input.try_borrow()?.value.bind(py))?;
+        self.with(py, |mut caller| PyBytes::new(py, caller.read(offset)))
+    }
+
+    /// Writes a block and makes `output` its handle.
+    fn write(&self, output: &Bound<'_, Val>, bytes: &[u8]) -> PyResult<()> {
+        let py = output.py();
+        let offset = self.try_with(py, |mut caller| caller.write(bytes))?;
+        output.try_borrow_mut()?.value = offset.into_pyobject(py)?.into_any().unbind();
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl CurrentPlugin {
+    /// Allocates a block of plug-in memory, filled with zeros.
+    ///
+    /// Args:
+    ///     size: The number of bytes.
+    ///
+    /// Returns:
+    ///     The block; of size 0, the null handle.
+    ///
+    /// Raises:
+    ///     extism.MemoryLimitError: If the memory cannot grow enough.
+    fn alloc(&self, py: Python<'_>, size: u64) -> PyResult<Memory> {
+        let offset = self.try_with(py, |mut caller| caller.alloc(size))?;
+        Ok(Memory {
+            offset,
+            length: size,
+        })
+    }
+
+    /// Frees a block of plug-in memory. What is not a live block is left alone.
+    ///
+    /// Args:
+    ///     mem: The block.
+    fn free(&self, py: Python<'_>, mem: &Bound<'_, Memory>) -> PyResult<()> {
+        self.with(py, |mut caller| caller.free(mem.get().offset))
+    }
+
+    /// Finds the block that starts at an offset.
+    ///
+    /// Args:
+    ///     offs: The offset, an `int` or a `Val`.
+    ///
+    /// Returns:
+    ///     The block; its length is 0 if none starts there.
+    fn memory_at_offset(&self, offs: &Bound<'_, PyAny>) -> PyResult<Memory> {
+        let py = offs.py();
+        let offset = match offs.cast::<Val>() {
+            Ok(val) => offset(val.try_borrow()?.value.bind(py))?,
+            Err(_) => offset(offs)?,
+        };
+        let length = self.with(py, |mut caller| caller.length(offset))?;
+        Ok(Memory { offset, length })
+    }
+
+    /// Returns bytes from a host function: writes them to a new block.
+    ///
+    /// Args:
+    ///     output: The result, which becomes the handle of the block.
+    ///     b: The bytes, or any buffer.
+    ///
+    /// Raises:
+    ///     extism.MemoryLimitError: If the memory cannot grow enough.
+    fn return_bytes(&self, output: &Bound<'_, Val>, b: Input<'_, '_>) -> PyResult<()> {
+        self.write(output, b.bytes())
+    }
+
+    /// Returns text from a host function: writes it to a new block, as UTF-8.
+    ///
+    /// Args:
+    ///     output: The result, which becomes the handle of the block.
+    ///     s: The text.
+    ///
+    /// Raises:
+    ///     extism.MemoryLimitError: If the memory cannot grow enough.
+    fn return_string(&self, output: &Bound<'_, Val>, s: &str) -> PyResult<()> {
+        self.write(output, s.as_bytes())
+    }
+
+    /// Reads the block that a parameter is the handle of.
+    ///
+    /// Args:
+    ///     input: The parameter.
+    ///
+    /// Returns:
+    ///     Its bytes; none if the handle is null or not a live block.
+    fn input_bytes<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyBytes>> {
+        self.read(input)
+    }
+
+    /// Reads the block that a parameter is the handle of, as a buffer.
+    ///
+    /// Args:
+    ///     input: The parameter.
+    ///
+    /// Returns:
+    ///     A buffer over a copy, which stays valid.
+    fn input_buffer<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyMemoryView>> {
+        PyMemoryView::from(self.read(input)?.as_any())
+    }
+
+    /// Reads the block that a parameter is the handle of, as UTF-8 text.
+    ///
+    /// Args:
+    ///     input: The parameter.
+    ///
+    /// Returns:
+    ///     Its text.
+    ///
+    /// Raises:
+    ///     UnicodeDecodeError: If it is not UTF-8.
+    fn input_string<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyString>> {
+        let py = input.py();
+        let bytes = self.read(input)?;
+        match str::from_utf8(bytes.as_bytes()) {
+            Ok(text) => Ok(PyString::new(py, text)),
+            Err(error) => {
+                let bytes = bytes.as_bytes();
+                Err(PyUnicodeDecodeError::new_err_from_utf8(py, bytes, error))
+            }
+        }
+    }
+
+    /// What the caller gave to `Plugin.call(..., host_context=...)`.
+    ///
+    /// Returns:
+    ///     That object, or `None`.
+    fn host_context(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.with(py, |mut caller| {
+            let context = caller.host().context::<Py<PyAny>>();
+            context.map(|context| context.clone_ref(py))
+        })
+    }
+}
+
+fn offset(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    value::handle(value).ok_or_else(|| {
+        let found = value
+            .repr()
+            .map_or_else(|_| "?".into(), |text| text.to_string());
+        error::argument(
+            value.py(),
+            format!("{found} is not an offset of plug-in memory"),
+        )
+    })
+}
+
+#[cold]
+fn expired(py: Python<'_>) -> PyErr {
+    let message = "a CurrentPlugin is valid only on the thread of its own host function call, \
+                   while that call runs and makes no further one";
+    error::raise(py, Error::new(ErrorKind::Closed, message))
+}

@@ -1,0 +1,139 @@
+//! The engines that are built in, and what `engine=` means.
+//!
+//! The list is the root package's; there is no name of an engine here.
+
+use polyextism::engine::select::Choice;
+use pyo3::{
+    prelude::*,
+    types::{PyFrozenSet, PyString},
+};
+
+use crate::error;
+
+/// An engine that is built in, and one of its compilers.
+///
+/// Args:
+///     name: The engine, also with a compiler after a colon.
+///     compiler: The compiler; the engine's first if not given.
+///
+/// Raises:
+///     extism.UnknownEngineError: If it is not built in; the text lists what is.
+#[pyclass(module = "extism", frozen)]
+pub(crate) struct Engine(Choice);
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (name, compiler = None))]
+    fn new(py: Python<'_>, name: &str, compiler: Option<&str>) -> PyResult<Self> {
+        let choice = match compiler {
+            Some(compiler) => polyextism::engine(&format!("{name}:{compiler}")),
+            None => polyextism::engine(name),
+        };
+        choice
+            .map(Self)
+            .map_err(|failure| error::raise(py, failure))
+    }
+
+    /// The name of the engine, without a compiler.
+    #[getter]
+    fn name(&self) -> &'static str {
+        self.0.backend().name
+    }
+
+    /// The version of the engine.
+    #[getter]
+    fn version(&self) -> &'static str {
+        self.0.backend().version
+    }
+
+    /// The compiler.
+    #[getter]
+    fn compiler(&self) -> &'static str {
+        self.0.compiler().name
+    }
+
+    /// All compilers of the engine, the default first.
+    #[getter]
+    fn compilers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyTuple>> {
+        let compilers = self.0.backend().compilers;
+        pyo3::types::PyTuple::new(py, compilers.iter().map(|compiler| compiler.name))
+    }
+
+    /// What the engine can do with this compiler, beyond running code.
+    #[getter]
+    fn capabilities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
+        let has = self.0.compiler().capabilities;
+        let flags = [
+            ("fuel", has.fuel),
+            ("interrupt", has.interrupt),
+            ("memory-limit", has.memory_limit),
+        ];
+        let flags = flags
+            .iter()
+            .filter(|(_, has)| *has)
+            .map(|(name, _)| (*name).to_owned());
+        let proposals = has.proposals.iter();
+        let proposals = proposals.map(|proposal| proposal.name().to_lowercase().replace(' ', "-"));
+        PyFrozenSet::new(py, flags.chain(proposals))
+    }
+
+    fn __str__(&self) -> String {
+        self.0.name()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Engine('{}')", self.0.name())
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        let same = |other: &Bound<'_, Self>| other.get().0.name() == self.0.name();
+        other.cast::<Self>().is_ok_and(same)
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        PyString::new(py, &self.0.name()).hash()
+    }
+}
+
+/// Lists the engines that are built in, in the order of preference.
+///
+/// Returns:
+///     Each engine, with its default compiler.
+#[pyfunction]
+pub(crate) fn engines() -> Vec<Engine> {
+    polyextism::BACKENDS
+        .iter()
+        .filter_map(|backend| polyextism::engine(backend.name).ok())
+        .map(Engine)
+        .collect()
+}
+
+/// Tells the version of the runtime.
+///
+/// Returns:
+///     The version of polyextism.
+#[pyfunction]
+pub(crate) fn extism_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// Understands `engine=`: nothing, a name, or an [`Engine`].
+pub(crate) fn choose(py: Python<'_>, engine: Option<&Bound<'_, PyAny>>) -> PyResult<Choice> {
+    let choice = match engine {
+        None => polyextism::default_engine(),
+        Some(engine) => match (engine.cast::<PyString>(), engine.cast::<Engine>()) {
+            (Ok(name), _) => polyextism::engine(name.to_str()?),
+            (_, Ok(engine)) => Ok(engine.get().0),
+            _ => {
+                let found = engine.get_type().name()?;
+                let message = format!(
+                    "engine= is the name of an engine or an extism.Engine, found a value of type \
+                     {found}"
+                );
+                return Err(error::argument(py, message));
+            }
+        },
+    };
+    choice.map_err(|failure| error::raise(py, failure))
+}

@@ -1,0 +1,167 @@
+//! Values that cross between guests and explicit host functions, and blocks of plug-in memory.
+//!
+//! The enumeration `ValType` is Python's (`extism.types`); here are its numbers, and the checks of
+//! type and range on the way from Python to the guest.
+
+use polyextism::engine::types::NumType;
+use pyo3::{prelude::*, sync::PyOnceLock, types::PyType};
+
+use crate::error;
+
+/// A WebAssembly value and its type, as explicit host functions get and give them.
+///
+/// Args:
+///     t: The type, a `ValType`.
+///     v: The value, an `int` or a `float`.
+#[pyclass(module = "extism", get_all, set_all)]
+pub(crate) struct Val {
+    /// The type, a `ValType`.
+    pub(crate) t: Py<PyAny>,
+    /// The value, an `int` or a `float`.
+    pub(crate) value: Py<PyAny>,
+}
+
+#[pymethods]
+impl Val {
+    #[new]
+    fn new(t: Py<PyAny>, v: Py<PyAny>) -> Self {
+        Self { t, value: v }
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let (t, value) = (self.t.bind(py).str()?, self.value.bind(py).repr()?);
+        Ok(format!("Val({t}, {value})"))
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = other.py();
+        match other.cast::<Self>() {
+            Ok(other) => {
+                let other = other.try_borrow()?;
+                Ok(self.t.bind(py).eq(&other.t)? && self.value.bind(py).eq(&other.value)?)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+/// A block of plug-in memory: where it starts and how long it is.
+///
+/// Args:
+///     offs: The offset, which is the handle by which guests know the block.
+///     length: Its length in bytes.
+#[pyclass(module = "extism", frozen, get_all)]
+pub(crate) struct Memory {
+    /// The offset, which is the handle by which guests know the block.
+    pub(crate) offset: u64,
+    /// Its length in bytes.
+    pub(crate) length: u64,
+}
+
+#[pymethods]
+impl Memory {
+    #[new]
+    fn new(offs: u64, length: u64) -> Self {
+        Self {
+            offset: offs,
+            length,
+        }
+    }
+
+    fn __len__(&self) -> usize {
+        self.length as usize
+    }
+
+    /// A block that is empty is still a block.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Memory({}, {})", self.offset, self.length)
+    }
+}
+
+/// The type of a value of a host function, as it was declared.
+///
+/// # Errors
+/// `ArgumentError` if `ty` is no `ValType`, or one whose values cannot cross; `what` names it.
+pub(crate) fn num_type(ty: &Bound<'_, PyAny>, what: impl Fn() -> String) -> PyResult<NumType> {
+    let allowed = "host functions take and return I32, I64, F32 and F64 only";
+    match ty.extract::<u8>() {
+        Ok(0) => Ok(NumType::I32),
+        Ok(1) => Ok(NumType::I64),
+        Ok(2) => Ok(NumType::F32),
+        Ok(3) => Ok(NumType::F64),
+        _ => {
+            let found = ty.str()?;
+            let message = format!("{} has the type {found}; {allowed}", what());
+            Err(error::argument(ty.py(), message))
+        }
+    }
+}
+
+/// The `ValType` of a number type.
+pub(crate) fn val_type(py: Python<'_>, ty: NumType) -> PyResult<&Py<PyAny>> {
+    static MEMBERS: PyOnceLock<[Py<PyAny>; 4]> = PyOnceLock::new();
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let members = MEMBERS.get_or_try_init(py, || {
+        let class = CLASS.import(py, "extism.types", "ValType")?;
+        let member = |number: u8| PyResult::Ok(class.call1((number,))?.unbind());
+        PyResult::Ok([member(0)?, member(1)?, member(2)?, member(3)?])
+    })?;
+    Ok(&members[match ty {
+        NumType::I32 => 0,
+        NumType::I64 => 1,
+        NumType::F32 => 2,
+        NumType::F64 => 3,
+    }])
+}
+
+/// The Python number in a slot. Integers are signed.
+pub(crate) fn load(py: Python<'_>, ty: NumType, slot: u64) -> PyResult<Py<PyAny>> {
+    Ok(match ty {
+        NumType::I32 => (slot as i32).into_pyobject(py)?.into_any().unbind(),
+        NumType::I64 => (slot as i64).into_pyobject(py)?.into_any().unbind(),
+        NumType::F32 => f64::from(f32::from_bits(slot as u32))
+            .into_pyobject(py)?
+            .into_any()
+            .unbind(),
+        NumType::F64 => f64::from_bits(slot).into_pyobject(py)?.into_any().unbind(),
+    })
+}
+
+/// The slot for a Python number, or `None` if it is not one that the type can hold.
+pub(crate) fn store(ty: NumType, value: &Bound<'_, PyAny>) -> Option<u64> {
+    match ty {
+        NumType::I32 => {
+            let value: i64 = value.extract().ok()?;
+            let fits = (i64::from(i32::MIN)..=i64::from(u32::MAX)).contains(&value);
+            fits.then_some(u64::from(value as u32))
+        }
+        NumType::I64 => handle(value),
+        NumType::F32 => {
+            let value: f64 = value.extract().ok()?;
+            let narrow = value as f32;
+            let fits = narrow.is_finite() || !value.is_finite();
+            fits.then_some(u64::from(narrow.to_bits()))
+        }
+        NumType::F64 => Some(value.extract::<f64>().ok()?.to_bits()),
+    }
+}
+
+/// A 64-bit integer, signed or unsigned.
+pub(crate) fn handle(value: &Bound<'_, PyAny>) -> Option<u64> {
+    let signed = value.extract::<i64>().map(|value| value as u64);
+    signed.or_else(|_| value.extract::<u64>()).ok()
+}
+
+/// What [`store`] takes, in words.
+pub(crate) fn allowed(ty: NumType) -> &'static str {
+    match ty {
+        NumType::I32 => "integers from -2147483648 to 4294967295",
+        NumType::I64 => "integers from -9223372036854775808 to 18446744073709551615",
+        NumType::F32 => "numbers that are not too large for a 32-bit float",
+        NumType::F64 => "numbers",
+    }
+}

@@ -1,0 +1,34 @@
+;; `config_get`: frees the key; 0 if there is no such key or if its value is empty.
+;;! config key = "value"
+;;! config empty = ""
+;;! config "" = "of the empty key"
+;;! config größe = "ja"
+;;! call get "key"
+;;! call get "empty"
+;;! call get "absent"
+;;! call get
+;;! call get "größe"
+;;! call frees_key "key"
+;;! call bad_handle
+;;! call interior "key"
+;;! call get "\xff"
+;;! call get "key"
+(module
+  (import "extism:host/env" "config_get" (func $config_get (param i64) (result i64)))
+  (import "extism:host/env" "input_offset" (func $input_offset (result i64)))
+  (import "extism:host/env" "input_length" (func $input_length (result i64)))
+  (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+  ;;% include print
+  (func (export "get") (result i32)
+    (local $value i64)
+    (local.set $value (call $config_get (call $input_offset)))
+    (call $output_set (local.get $value) (call $length (local.get $value)))
+    (i32.eqz (i32.wrap_i64 (local.get $value))))
+  (func (export "frees_key")
+    (drop (call $config_get (call $input_offset)))
+    (call $begin)
+    (call $print (call $length (call $input_offset)))
+    (call $print (call $input_length))
+    (call $done))
+  (func (export "bad_handle") (drop (call $config_get (i64.const 1000))))
+  (func (export "interior") (drop (call $config_get (i64.add (call $input_offset) (i64.const 1))))))

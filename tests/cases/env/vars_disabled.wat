@@ -1,0 +1,12 @@
+;; A limit of 0: nothing can be set or removed, looking is allowed.
+;;! max-var-bytes 0
+;;! call get
+;;! call set
+;;! call delete
+(module
+  (import "extism:host/env" "var_get" (func $var_get (param i64) (result i64)))
+  (import "extism:host/env" "var_set" (func $var_set (param i64 i64)))
+  ;;% include print
+  (func (export "get") (call $answer (call $var_get (call $alloc (i64.const 1)))))
+  (func (export "set") (call $var_set (call $alloc (i64.const 1)) (call $alloc (i64.const 1))))
+  (func (export "delete") (call $var_set (call $alloc (i64.const 1)) (i64.const 0))))

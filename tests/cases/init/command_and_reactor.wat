@@ -1,0 +1,5 @@
+;; A module cannot be both.
+;;! load
+(module
+  (func (export "_start"))
+  (func (export "_initialize")))

@@ -1,0 +1,12 @@
+;; `_initialize` runs once for each instance, at the first call or on request.
+;;! call get
+;;! call get
+;;! new
+;;! init
+;;! init
+;;! call get
+(module
+  ;;% include print
+  (global $runs (mut i64) (i64.const 0))
+  (func (export "_initialize") (global.set $runs (i64.add (global.get $runs) (i64.const 1))))
+  (func (export "get") (call $answer (global.get $runs))))

@@ -1,0 +1,5 @@
+;;! call polyextism:start
+;;! exists polyextism:start
+(module
+  (func $start)
+  (start $start))

@@ -1,0 +1,7 @@
+;; The output of a failed call is not the output of the next.
+;;! call fail
+;;! call silent
+(module
+  ;;% include print
+  (func (export "fail") (result i32) (call $answer (i64.const 1)) (i32.const 3))
+  (func (export "silent")))
