@@ -114,16 +114,13 @@ impl Slot for f64 {
 /// Why a module was not compiled.
 #[cold]
 pub(crate) fn rejection(engine: &str, source: CompileError) -> Error {
-    let (kind, message) = match source {
-        CompileError::Codegen(_) | CompileError::Resource(_) | CompileError::Aborted(_) => (
-            ErrorKind::Engine,
-            format!("engine `{engine}` cannot compile the module"),
-        ),
-        _ => (
-            ErrorKind::InvalidModule,
-            format!("engine `{engine}` refuses the module"),
-        ),
+    let kind = match source {
+        CompileError::Codegen(_) | CompileError::Resource(_) | CompileError::Aborted(_) => {
+            ErrorKind::Engine
+        }
+        _ => ErrorKind::Unsupported,
     };
+    let message = format!("engine `{engine}` cannot compile the module");
     Error::new(kind, message).with_source(source)
 }
 

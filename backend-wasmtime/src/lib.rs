@@ -184,8 +184,8 @@ impl Engine for Wasmtime {
     fn compile(&self, wasm: &[u8]) -> Result<wasmtime::Module> {
         conv::catch("compiling a module", || {
             wasmtime::Module::from_binary(&self.engine, wasm).map_err(|source| {
-                let message = format!("engine `{}` refuses the module", self.variant.name);
-                Error::new(ErrorKind::InvalidModule, message).with_source(source)
+                let message = format!("engine `{}` cannot compile the module", self.variant.name);
+                Error::new(ErrorKind::Unsupported, message).with_source(source)
             })
         })
     }

@@ -115,9 +115,12 @@ impl Case {
             case.line(line)
                 .map_err(|why| format!("line {}: {why}", number + 1))?;
         }
-        let unnamed = &case.setting.modules[0];
-        if case.setting.modules.len() > 1 && unnamed.text.trim().is_empty() {
-            case.setting.modules.remove(0);
+        if case.setting.modules.len() > 1 {
+            let before = case.setting.modules.remove(0);
+            let is_text = |line: &str| !line.trim().is_empty() && !line.starts_with(";;");
+            if before.text.lines().any(is_text) {
+                return Err("text before the first module".to_owned());
+            }
         }
         match case.steps.is_empty() {
             true => Err("the case does nothing".to_owned()),

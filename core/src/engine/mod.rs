@@ -41,7 +41,7 @@ pub trait Engine: Send + Sync + 'static {
     /// Compiles a module that core has read and validated.
     ///
     /// # Errors
-    /// `InvalidModule` if the engine refuses it all the same, `Engine` if the engine fails.
+    /// `Unsupported` if the engine refuses it all the same, `Engine` if the engine fails.
     fn compile(&self, wasm: &[u8]) -> Result<Self::Module>;
 
     /// Does what can be done once for all instances of a program.

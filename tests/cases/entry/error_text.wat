@@ -1,12 +1,20 @@
 ;; An error text of the guest makes the call fail, whatever the function returns.
 ;;! call zero
+;;! = error guest "boom"
 ;;! call nothing
+;;! = error guest "boom"
 ;;! call nine
+;;! = error guest(code 9) "boom"
 ;;! call trap
+;;! = error guest "boom"
 ;;! call cleared
+;;! = ok "1 "
 ;;! call no_block
+;;! = error guest "the guest set an error without a text"
 ;;! call empty
+;;! = error guest(code 4) "the guest set an error without a text"
 ;;! call fine
+;;! = ok "2 "
 (module
   (import "extism:host/env" "error_set" (func $error_set (param i64)))
   ;;% include print

@@ -1,19 +1,34 @@
 ;; Only functions without parameters and with at most one result can be called.
 ;;! call nope
+;;! = error unknown-function "unknown function `nope`: the plug-in exports no function of that name"
 ;;! call
+;;! = error unknown-function "unknown function ``: the plug-in exports no function of that name"
 ;;! call one_param
+;;! = error unknown-function "function `one_param` cannot be called: it has 1 parameters, none are allowed"
 ;;! call two_params
+;;! = error unknown-function "function `two_params` cannot be called: it has 2 parameters, none are allowed"
 ;;! call two_results
+;;! = error unknown-function "function `two_results` cannot be called: it has 2 results, at most 1 is allowed"
 ;;! call reference
+;;! = error unknown-function "function `reference` cannot be called: its type has values that are not numbers"
 ;;! call memory
+;;! = error unknown-function "unknown function `memory`: the plug-in exports no function of that name"
 ;;! call global
+;;! = error unknown-function "unknown function `global`: the plug-in exports no function of that name"
 ;;! call table
+;;! = error unknown-function "unknown function `table`: the plug-in exports no function of that name"
 ;;! call fine
+;;! = ok ""
 ;;! exists nope
+;;! = ok "false"
 ;;! exists one_param
+;;! = ok "false"
 ;;! exists two_results
+;;! = ok "false"
 ;;! exists memory
+;;! = ok "false"
 ;;! exists fine
+;;! = ok "true"
 (module
   (memory (export "memory") 1)
   (global (export "global") i32 (i32.const 1))

@@ -1,13 +1,22 @@
 ;; No result or a result that is no i32 means success; an i32 is the return code.
 ;;! call nothing
+;;! = ok "1 "
 ;;! call zero
+;;! = ok "2 "
 ;;! call seven
+;;! = error return-code(7) "the guest function returned the error code 7"
 ;;! call minus
+;;! = error return-code(-5) "the guest function returned the error code -5"
 ;;! call smallest
+;;! = error return-code(-2147483648) "the guest function returned the error code -2147483648"
 ;;! call wide
+;;! = ok "5 "
 ;;! call single
+;;! = ok "6 "
 ;;! call double
+;;! = ok "7 "
 ;;! call nothing
+;;! = ok "1 "
 (module
   ;;% include print
   (func (export "nothing") (call $answer (i64.const 1)))

@@ -4,15 +4,25 @@
 ;;! config "" = "of the empty key"
 ;;! config größe = "ja"
 ;;! call get "key"
+;;! = ok "value"
 ;;! call get "empty"
+;;! = error return-code(1) "the guest function returned the error code 1"
 ;;! call get "absent"
+;;! = error return-code(1) "the guest function returned the error code 1"
 ;;! call get
+;;! = ok "of the empty key"
 ;;! call get "größe"
+;;! = ok "ja"
 ;;! call frees_key "key"
+;;! = ok "0 0 "
 ;;! call bad_handle
+;;! = error host-function "`config_get`: the key is not a block of the kernel memory: 1000"
 ;;! call interior "key"
+;;! = error host-function "`config_get`: the key is not a block of the kernel memory: 81"
 ;;! call get "\xff"
+;;! = error host-function "`config_get`: the key is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0"
 ;;! call get "key"
+;;! = ok "value"
 (module
   (import "extism:host/env" "config_get" (func $config_get (param i64) (result i64)))
   (import "extism:host/env" "input_offset" (func $input_offset (result i64)))

@@ -1,8 +1,12 @@
 ;; This build has no HTTP client: importing is fine, calling is refused.
 ;;! call state
+;;! = ok "0 0 "
 ;;! call get "{\"url\": \"http://example.com\"}"
+;;! = error unsupported "`http_request`: this build of polyextism has no HTTP client"
 ;;! call bad
+;;! = error host-function "`http_request`: the request is not a block of the kernel memory: 1000"
 ;;! call state
+;;! = ok "0 0 "
 (module
   (import "extism:host/env" "http_request" (func $request (param i64 i64) (result i64)))
   (import "extism:host/env" "http_status_code" (func $status (result i32)))

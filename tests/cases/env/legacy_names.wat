@@ -1,7 +1,9 @@
 ;; The builtins answer under the older names too.
 ;;! config k = "v"
 ;;! call run "k"
+;;! = ok "v"
 ;;! call get "k"
+;;! = ok "2 "
 (module
   (import "env" "extism_config_get" (func $config_get (param i64) (result i64)))
   (import "env" "extism_var_get" (func $var_get (param i64) (result i64)))

@@ -1,8 +1,12 @@
 ;; Logging never fails a call while nobody listens, not even with a bad handle; it frees the line.
 ;;! call all "a line"
+;;! = ok "0 "
 ;;! call all
+;;! = ok "0 "
 ;;! call bad
+;;! = ok ""
 ;;! call level
+;;! = ok "2147483647 "
 (module
   (import "extism:host/env" "log_trace" (func $trace (param i64)))
   (import "extism:host/env" "log_debug" (func $debug (param i64)))

@@ -1,13 +1,19 @@
 ;; The limit counts 48 bytes, key and value of each variable; an overwrite counts the new value only.
 ;;! max-var-bytes 200
 ;;! call set "\x33"
+;;! = ok ""
 ;;! call set "\x97"
+;;! = ok ""
 ;;! call set "\x98"
+;;! = error host-function "`var_set`: the variable store is full: 201 bytes are needed, the limit is 200"
 ;;! call set "\x97"
+;;! = ok ""
 ;;! call set "\x01"
+;;! = ok ""
 ;;! set-var b = "0123456789" * 10
 ;;! set-var b = "0123456789" * 5
 ;;! call delete
+;;! = ok ""
 ;;! set-var b = "0123456789" * 15
 (module
   (import "extism:host/env" "var_set" (func $var_set (param i64 i64)))

@@ -1,24 +1,42 @@
 ;; `var_get` and `var_set`: both free what they are given; values stay between calls.
 ;;! call get "k"
+;;! = error return-code(1) "the guest function returned the error code 1"
 ;;! call set "k=one"
+;;! = ok ""
 ;;! call get "k"
+;;! = ok "one"
 ;;! var k
+;;! = ok "one"
 ;;! call set "k=two"
+;;! = ok ""
 ;;! call get "k"
+;;! = ok "two"
 ;;! set-var k = "from outside"
 ;;! call get "k"
+;;! = ok "from outside"
 ;;! call delete "k"
+;;! = ok ""
 ;;! call get "k"
+;;! = error return-code(1) "the guest function returned the error code 1"
 ;;! var k
+;;! = nothing
 ;;! call delete "k"
+;;! = ok ""
 ;;! call set "=of the empty key"
+;;! = ok ""
 ;;! call get
+;;! = ok "of the empty key"
 ;;! call frees "a=b"
+;;! = ok "0 0 "
 ;;! call bad_key
+;;! = error host-function "`var_set`: the key is not a block of the kernel memory: 1000"
 ;;! call bad_value
+;;! = error host-function "`var_set`: the value is not a block of the kernel memory: 1000"
 ;;! call set "\xff=x"
+;;! = error host-function "`var_set`: the key is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0"
 ;;! new
 ;;! call get "a"
+;;! = error return-code(1) "the guest function returned the error code 1"
 (module
   (import "extism:host/env" "var_get" (func $var_get (param i64) (result i64)))
   (import "extism:host/env" "var_set" (func $var_set (param i64 i64)))

@@ -1,13 +1,21 @@
 ;; `_start` has an instance of its own for each call; variables stay.
 ;;! function count
 ;;! call run
+;;! = ok "10 1 1 "
 ;;! call run
+;;! = ok "11 2 2 "
 ;;! call _start
+;;! = ok "12 3 3 "
 ;;! call run
+;;! = ok "10 1 4 "
 ;;! call _start
+;;! = ok "11 2 5 "
 ;;! call _start
+;;! = ok "10 1 6 "
 ;;! call run
+;;! = ok "10 1 7 "
 ;;! call run
+;;! = ok "11 2 8 "
 (module
   (import "extism:host/user" "count" (func $count (result i64)))
   ;;% include print

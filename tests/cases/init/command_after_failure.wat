@@ -1,8 +1,12 @@
 ;; A command that fails leaves a fresh instance to the next call.
 ;;! call _start
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call get
+;;! = ok "10 "
 ;;! call _start
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call get
+;;! = ok "10 "
 (module
   ;;% include print
   (global $runs (mut i64) (i64.const 0))

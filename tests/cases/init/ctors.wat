@@ -1,7 +1,9 @@
 ;; `__wasm_call_ctors` runs once, and may use the host.
 ;;! function one
 ;;! call get
+;;! = ok "1 "
 ;;! call get
+;;! = ok "1 "
 (module
   (import "extism:host/user" "one" (func $one (result i64)))
   ;;% include print

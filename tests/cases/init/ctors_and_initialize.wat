@@ -1,5 +1,6 @@
 ;; With both, only `__wasm_call_ctors` runs: a reactor's `_initialize` calls it itself.
 ;;! call get
+;;! = ok "100 "
 (module
   ;;% include print
   (global $runs (mut i64) (i64.const 0))

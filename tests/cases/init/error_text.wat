@@ -2,8 +2,11 @@
 ;;! function fail
 ;;! load
 ;;! call get
+;;! = error host-function "the harness refuses"
 ;;! init
+;;! = error host-function "the harness refuses"
 ;;! call get
+;;! = error host-function "the harness refuses"
 (module
   (import "extism:host/user" "fail" (func $fail))
   ;;% include print

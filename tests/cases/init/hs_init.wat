@@ -1,6 +1,8 @@
 ;; Haskell: `_initialize`, then `hs_init(0, 0)`.
 ;;! call get
+;;! = ok "12 "
 ;;! call get
+;;! = ok "12 "
 (module
   ;;% include print
   (global $runs (mut i64) (i64.const 0))

@@ -1,5 +1,6 @@
 ;; Initialisation has no input, and its output is not the output of the call.
 ;;! call get "hello"
+;;! = ok ""
 (module
   (import "extism:host/env" "input_length" (func $input_length (result i64)))
   ;;% include print

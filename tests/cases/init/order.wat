@@ -1,5 +1,6 @@
 ;; Start section first, then `_initialize`, then the function.
 ;;! call get
+;;! = ok "123 "
 (module
   ;;% include print
   (global $runs (mut i64) (i64.const 0))

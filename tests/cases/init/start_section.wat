@@ -2,9 +2,12 @@
 ;;! config k = "v"
 ;;! function one
 ;;! call get
+;;! = ok "1 "
 ;;! call get
+;;! = ok "1 "
 ;;! new
 ;;! call get
+;;! = ok "1 "
 (module
   (import "extism:host/user" "one" (func $one (result i64)))
   (import "extism:host/env" "var_set" (func $var_set (param i64 i64)))

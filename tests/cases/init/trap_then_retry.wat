@@ -1,8 +1,12 @@
 ;; If initialisation fails, the next call tries again with a new instance; variables stay.
 ;;! call get
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call get
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call get
+;;! = ok "1 "
 ;;! call get
+;;! = ok "1 "
 ;;! function count
 (module
   (import "extism:host/user" "count" (func $count (result i64)))

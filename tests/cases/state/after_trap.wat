@@ -1,10 +1,16 @@
 ;; After a trap the same instance is used on: what was done before the trap stays.
 ;;! call get
+;;! = ok "0 "
 ;;! call trap
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call get
+;;! = ok "1 "
 ;;! call trap
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call trap
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call get "input"
+;;! = ok "3 "
 (module
   ;;% include print
   (global $n (mut i64) (i64.const 0))

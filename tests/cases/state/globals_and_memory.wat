@@ -1,10 +1,14 @@
 ;; Globals, memory and tables stay between calls; the kernel memory does not.
 ;;! call next
+;;! = ok "1 2 2 1 0 "
 ;;! call next
+;;! = ok "2 4 3 0 0 "
 ;;! reset
 ;;! call next
+;;! = ok "3 6 4 0 0 "
 ;;! new
 ;;! call next
+;;! = ok "1 2 2 1 0 "
 (module
   (import "extism:host/env" "length" (func $length (param i64) (result i64)))
   ;;% include print

@@ -1,0 +1,8 @@
+;; Without a `main` the last module is the main one, under whatever name.
+;;! call f
+;;! module first
+(module (func (export "f") unreachable))
+;;! module -
+(module
+  ;;% include print
+  (func (export "f") (call $answer (i64.const 2))))

@@ -1,0 +1,5 @@
+;;! load
+;;! module -
+(module)
+;;! module -
+(module)

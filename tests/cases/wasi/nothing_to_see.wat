@@ -1,0 +1,36 @@
+;; No arguments, no environment, an empty input; clocks and randomness are real.
+;;! wasi
+;;! call f
+;;! = ok "0 0 0 0 0 0 0 5 0 8 0 1 0 1 0 "
+(module
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $env (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_prestat_get" (func $prestat (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+  ;;% include print
+  (memory (export "memory") 1)
+  (data (i32.const 64) "\00\01\00\00\05\00\00\00")
+  (data (i32.const 256) "text\n")
+  (func $errno (param i32) (call $print (i64.extend_i32_u (local.get 0))))
+  (func (export "f")
+    (call $begin)
+    (call $errno (call $args (i32.const 0) (i32.const 4)))
+    (call $print (i64.load (i32.const 0)))
+    (call $errno (call $env (i32.const 8) (i32.const 12)))
+    (call $print (i64.load (i32.const 8)))
+    (call $errno (call $read (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 16)))
+    (call $errno (i32.load (i32.const 16)))
+    (call $errno (call $write (i32.const 1) (i32.const 64) (i32.const 1) (i32.const 20)))
+    (call $errno (i32.load (i32.const 20)))
+    (call $errno (call $write (i32.const 2) (i32.const 64) (i32.const 1) (i32.const 24)))
+    (call $errno (call $prestat (i32.const 3) (i32.const 28)))
+    (call $errno (call $clock (i32.const 0) (i64.const 1) (i32.const 32)))
+    (call $errno (i64.gt_u (i64.load (i32.const 32)) (i64.const 1600000000000000000)))
+    (call $errno (call $random (i32.const 40) (i32.const 16)))
+    (call $errno (i64.ne (i64.load (i32.const 40)) (i64.load (i32.const 48))))
+    (call $errno (call $yield))
+    (call $done)))

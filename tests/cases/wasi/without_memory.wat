@@ -1,0 +1,18 @@
+;; A module that exports no memory: calls that need none work, others have errno 21 (fault).
+;;! wasi
+;;! call yield
+;;! = ok "0 "
+;;! call random
+;;! = error host-function "WASI `random_get`: Pointer out of bounds: Region { start: 0, len: 4 }"
+;;! call exit
+;;! = error exit(6) "the guest exited with the code 6"
+(module
+  (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  ;;% include print
+  (memory 1)
+  (func (export "yield") (call $answer (i64.extend_i32_u (call $yield))))
+  (func (export "random")
+    (call $answer (i64.extend_i32_u (call $random (i32.const 0) (i32.const 4)))))
+  (func (export "exit") (call $exit (i32.const 6))))
