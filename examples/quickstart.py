@@ -55,18 +55,36 @@ def table(head: list[str], rows: list[list[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def show_error(what: str, action) -> None:
-    try:
-        action()
-    except extism.Error as error:
-        print(f"{what}\n  {type(error).__name__}: {error}")
-    else:
-        raise AssertionError(f"{what}: no error")
+def show_error(what: str, engines: list[str], action) -> None:
+    """Shows the error of an action, and that it is the same one on every engine."""
+    errors = set()
+    for engine in engines:
+        try:
+            action(engine)
+        except extism.Error as error:
+            errors.add((type(error).__name__, str(error).replace(f"`{engine}`", "`ENGINE`")))
+        else:
+            raise AssertionError(f"{what}: no error on {engine}")
+    assert len(errors) == 1, errors
+    [(kind, message)] = errors
+    print(f"{what}\n  {kind}: {message}")
+
+
+def call(function: str):
+    def action(engine: str) -> None:
+        with extism.Plugin(FAILING, engine=engine) as plugin:
+            plugin.call(function)
+
+    return action
+
+
+def load(plugin):
+    return lambda engine: extism.Plugin(plugin, engine=engine)
 
 
 def main() -> None:
     engines = [
-        f"{engine.name}:{compiler}"
+        engine.name if compiler == engine.compiler else f"{engine.name}:{compiler}"
         for engine in extism.engines()
         for compiler in engine.compilers
     ]
@@ -75,14 +93,12 @@ def main() -> None:
     head = ["engine", "vowels", "host function", "ready ms", "first us", "later us", "echo us"]
     table(head, [run(engine) for engine in engines])
 
-    print("\nOne error of each family, the same on every engine:\n")
-    with extism.Plugin(FAILING) as plugin:
-        show_error("The guest fails, with a text of its own:", lambda: plugin.call("fail"))
-        show_error("It traps:", lambda: plugin.call("trap"))
-        show_error("The input is wrong:", lambda: plugin.call("fial"))
-    show_error("The same for a plug-in:", lambda: extism.Plugin("(module) (module)"))
-    show_error("The engine cannot:", lambda: extism.Plugin(
-        "(module (memory 1 1 shared))", engine=engines[0]))
+    print("\nErrors of each family, the same on every engine:\n")
+    show_error("The guest fails, with a text of its own:", engines, call("fail"))
+    show_error("It traps:", engines, call("trap"))
+    show_error("The input is wrong:", engines, call("fial"))
+    show_error("The plug-in is wrong:", engines, load('(module (import "a" "b" (func)))'))
+    show_error("The engine cannot:", engines, load("(module (memory 1 1 shared))"))
 
 
 if __name__ == "__main__":
