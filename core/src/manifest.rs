@@ -34,7 +34,9 @@ pub struct Manifest {
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Memory {
-    /// The most pages of 64 KiB that all memories of the plug-in may have together.
+    /// The most pages of 64 KiB that all memories of the plug-in may have together. Older manifests
+    /// say `max`.
+    #[serde(alias = "max")]
     pub max_pages: Option<u32>,
     /// The most bytes of an HTTP response.
     pub max_http_response_bytes: Option<u64>,
@@ -86,7 +88,7 @@ impl Manifest {
     }
 
     /// Understands a plug-in as users hand it over: a WebAssembly binary, WebAssembly text, or a
-    /// JSON manifest.
+    /// manifest in JSON or TOML.
     ///
     /// # Errors
     /// `Manifest` if it is none of these, or if a field of the manifest is wrong.
@@ -107,6 +109,8 @@ impl Manifest {
         }
         match text.chars().next() {
             Some('{') => Self::from_json(text),
+            // Every TOML manifest has a table or a value.
+            Some(_) if text.contains(['=', '[']) => Self::from_toml(text),
             Some(_) => Err(unknown_form(&format!(
                 "the text starts with {:?}",
                 head(text)
@@ -121,11 +125,29 @@ impl Manifest {
     /// `Manifest`, with the path of the field.
     pub fn from_json(text: &str) -> Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let manifest = Self::read(&mut deserializer)?;
+        let manifest = Self::read(&mut deserializer, ToString::to_string)?;
         deserializer
             .end()
             .map_err(|error| wrong(error.to_string()))?;
         Ok(manifest)
+    }
+
+    /// Understands a TOML manifest.
+    ///
+    /// # Errors
+    /// `Manifest`, with the path of the field.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let line = |span: Option<std::ops::Range<usize>>| {
+            let before = span.and_then(|span| text.get(..span.start)).unwrap_or("");
+            before.matches('\n').count() + 1
+        };
+        let deserializer = toml::Deserializer::parse(text).map_err(|error| {
+            let line = line(error.span());
+            wrong(format_args!("{} at line {line}", error.message()))
+        })?;
+        Self::read(deserializer, |error| {
+            format!("{} at line {}", error.message(), line(error.span()))
+        })
     }
 
     /// Understands a manifest that is a JSON value already, as bindings to other languages have it.
@@ -133,20 +155,19 @@ impl Manifest {
     /// # Errors
     /// `Manifest`, with the path of the field.
     pub fn from_value(value: serde_json::Value) -> Result<Self> {
-        Self::read(value)
+        Self::read(value, ToString::to_string)
     }
 
-    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self>
-    where
-        D::Error: std::fmt::Display,
-    {
+    fn read<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        text: impl Fn(&D::Error) -> String,
+    ) -> Result<Self> {
         serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let what = match path.as_str() {
-                "." => String::new(),
-                path => format!("{path}: "),
-            };
-            wrong(format!("{what}{}", error.inner()))
+            let why = text(error.inner());
+            match error.path().to_string().as_str() {
+                "." => wrong(why),
+                path => wrong(format_args!("{path}: {why}")),
+            }
         })
     }
 }
@@ -159,7 +180,7 @@ fn head(text: &str) -> String {
 fn unknown_form(found: &str) -> Error {
     wrong(format!(
         "{found}; a plug-in is a WebAssembly binary, WebAssembly text that starts with `(module`, \
-         or a JSON manifest that starts with `{{`"
+         or a manifest in JSON, which starts with `{{`, or in TOML"
     ))
 }
 
@@ -211,7 +232,8 @@ struct WasmText {
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    // Older manifests say `header`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", alias = "header")]
     headers: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,

@@ -7,7 +7,7 @@ fn mistakes_are_named() {
     for (text, expect) in [
         (
             r#"{"wasm": [{"path": "a", "pth": 1}]}"#,
-            "wasm[0].pth: unknown field `pth`, expected one of `path`, `data`, `url`, `method`, `headers`, `name`, `hash`",
+            "wasm[0].pth: unknown field `pth`, expected one of `path`, `data`, `url`, `method`, `header`, `headers`, `name`, `hash`",
         ),
         (
             r#"{"wasn": []}"#,
@@ -57,6 +57,18 @@ fn mistakes_are_named() {
         ("{} x", "trailing characters"),
         ("", "it is empty; a plug-in is"),
         ("hello", "the text starts with \"hello\"; a plug-in is"),
+        (
+            "timeout_ms = 1.5",
+            "timeout_ms: invalid type: floating point `1.5`, expected u64 at line 1",
+        ),
+        (
+            "[memory]\nmax_pages = 1\n\n[[wasm]]\npth = 1",
+            "wasm[0].pth: unknown field `pth`, expected one of `path`, `data`",
+        ),
+        (
+            "[memory]\nmax_pages = = 1",
+            "extra `=`, expected nothing at line 2",
+        ),
     ] {
         let error = Manifest::parse(text.as_bytes()).expect_err(text);
         assert_eq!(error.kind().name(), "manifest", "{text}");
@@ -90,4 +102,22 @@ fn every_field_is_read_and_written() {
     assert_eq!(manifest.timeout_ms, Some(u64::MAX));
     let written = serde_json::to_string(&manifest).expect("can be written");
     assert_eq!(Manifest::from_json(&written).expect("valid"), manifest);
+}
+
+#[test]
+fn toml_and_older_names() {
+    let text = r#"
+        timeout_ms = 5
+        [[wasm]]
+        url = "https://example.com/a.wasm"
+        header = { a = "b" }
+        [memory]
+        max = 5
+        [config]
+        "a.b" = "c"
+    "#;
+    let json = r#"{"timeout_ms": 5, "memory": {"max_pages": 5}, "config": {"a.b": "c"},
+        "wasm": [{"url": "https://example.com/a.wasm", "headers": {"a": "b"}}]}"#;
+    let manifest = Manifest::parse(text.as_bytes()).expect("valid");
+    assert_eq!(manifest, Manifest::parse(json.as_bytes()).expect("valid"));
 }
