@@ -78,8 +78,15 @@ enum Code {
     Status(TypedFunction<(), i32>),
     /// No parameters, no results.
     Void(TypedFunction<(), ()>),
+    /// No parameters, one number that is not an `i32`: what wasmer calls without an allocation.
+    Long(TypedFunction<(), i64>),
+    Single(TypedFunction<(), f32>),
+    Double(TypedFunction<(), f64>),
     /// Any other numbers.
-    Other { func: Function, zeros: Box<[Value]> },
+    Other {
+        func: Function,
+        zeros: Box<[Value]>,
+    },
 }
 
 #[allow(unsafe_code, reason = "see SAFETY")]
@@ -137,6 +144,15 @@ impl Instance {
         }
         if let Ok(func) = func.typed(&self.store) {
             return Some(Code::Void(func));
+        }
+        if let Ok(func) = func.typed(&self.store) {
+            return Some(Code::Long(func));
+        }
+        if let Ok(func) = func.typed(&self.store) {
+            return Some(Code::Single(func));
+        }
+        if let Ok(func) = func.typed(&self.store) {
+            return Some(Code::Double(func));
         }
         let ty = func.ty(&self.store);
         ty.results()
@@ -228,6 +244,9 @@ impl engine::Instance for Instance {
         let status = match &self.entries[entry.0 as usize].code {
             Code::Status(func) => func.call(store),
             Code::Void(func) => func.call(store).map(|()| 0),
+            Code::Long(func) => func.call(store).map(|_| 0),
+            Code::Single(func) => func.call(store).map(|_| 0),
+            Code::Double(func) => func.call(store).map(|_| 0),
             Code::Other { func, zeros } => func.call(store, zeros).map(|results| match *results {
                 [Value::I32(status)] => status,
                 _ => 0,

@@ -85,14 +85,18 @@ pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
             for import in &units[unit].module.imports {
                 match resolve(import) {
                     Ok(import) => resolved.push(import),
-                    Err(why) => mistakes.push(mistake(&units[unit].name, import, &why)),
+                    Err(why) => {
+                        let mistake = mistake(&units[unit].name, import, &why);
+                        if !mistakes.contains(&mistake) {
+                            mistakes.push(mistake);
+                        }
+                    }
                 }
             }
             resolved
         })
         .collect();
     if !mistakes.is_empty() {
-        mistakes.dedup();
         return Err(Error::new(ErrorKind::Link, mistakes.join("; ")));
     }
     Ok(Plan {

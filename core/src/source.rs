@@ -37,19 +37,36 @@ pub(crate) fn read(wasm: &Wasm, index: usize) -> Result<Cow<'_, [u8]>> {
             )));
         }
     }
-    if bytes.starts_with(b"\0asm") {
-        return Ok(bytes);
+    match is_text(&bytes) {
+        true => assemble(&bytes, index).map(Cow::Owned),
+        // Whatever it is, the reader of modules says what is wrong with it.
+        false => Ok(bytes),
     }
-    match wat::parse_bytes(&bytes) {
-        Ok(Cow::Owned(binary)) => Ok(Cow::Owned(binary)),
-        // Neither text nor a binary: the reader of modules says so.
-        Ok(Cow::Borrowed(_)) => Ok(bytes),
-        Err(_) if str::from_utf8(&bytes).is_err() => Ok(bytes),
-        Err(error) => Err(Error::new(
-            ErrorKind::InvalidModule,
-            format!("wasm[{index}] is not valid WebAssembly text: {error}"),
-        )),
-    }
+}
+
+/// Whether the bytes are meant as WebAssembly text: only comments can come before a parenthesis.
+fn is_text(bytes: &[u8]) -> bool {
+    let text = str::from_utf8(bytes).unwrap_or("");
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    text.starts_with(['(', ';'])
+}
+
+fn assemble(bytes: &[u8], index: usize) -> Result<Vec<u8>> {
+    wat::parse_bytes(bytes)
+        .map(Cow::into_owned)
+        .map_err(|error| {
+            // What follows is a picture of the place; the place itself is enough.
+            let text = error.to_string();
+            let mut lines = text.lines();
+            let what = lines.next().unwrap_or_default();
+            let place = lines.next().and_then(|line| line.split("<anon>:").nth(1));
+            let place = place.map_or_else(String::new, |place| format!(" at {place}"));
+            Error::new(
+                ErrorKind::InvalidModule,
+                format!("wasm[{index}] is not valid WebAssembly text: {what}{place}"),
+            )
+            .with_source(error)
+        })
 }
 
 fn read_file(path: &Path, index: usize) -> Result<Vec<u8>> {

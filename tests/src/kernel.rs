@@ -135,6 +135,8 @@ impl Kernel {
         let mut plugin = Plugin::new(&self.0)?;
         let bytes: Vec<u8> = script.iter().flat_map(Record::encode).collect();
         plugin.call("load", &bytes)?;
+        // Else the script itself is found in memory that no block covers.
+        plugin.reset();
         let outcome = Outcome::of(plugin.call("run", input));
         let (results, _) = plugin.call("results", b"")?.as_chunks();
         let results = results.iter().map(|bytes| i64::from_le_bytes(*bytes));

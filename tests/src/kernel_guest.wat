@@ -2,7 +2,7 @@
 ;;
 ;; `load` takes the script from the input into the guest's own memory, `run` executes it, `results`
 ;; outputs what the operations returned. They are three calls, so `run` finds the kernel as every
-;; call finds it and may leave it in any state.
+;; call finds it (the host resets it between the first two) and may leave it in any state.
 ;;
 ;; A script is a list of records of 24 bytes:
 ;;    0 u8  operation     position in $operations

@@ -7,6 +7,7 @@
 
 pub mod case;
 pub mod files;
+pub mod gaps;
 pub mod kernel;
 pub mod offers;
 pub mod outcome;

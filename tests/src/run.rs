@@ -7,6 +7,7 @@ use polyextism::{
 
 use crate::{
     case::{Action, Case, Module, Setting, Step},
+    gaps::{EXTERNREF, SEVERAL_RESULTS, lacks},
     offers,
     outcome::Outcome,
 };
@@ -148,6 +149,7 @@ fn has(choice: &Choice, power: &str) -> Result<bool, String> {
         "memory-limit" => capabilities.memory_limit,
         "simd" => capabilities.proposals.contains(&Proposal::Simd),
         "tail-call" => capabilities.proposals.contains(&Proposal::TailCall),
+        EXTERNREF | SEVERAL_RESULTS => !lacks(choice, power),
         _ => return Err(format!("unknown power `{power}`")),
     })
 }

@@ -70,8 +70,8 @@ pub trait Instance: Guest + Send + 'static {
     fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId>;
 
     /// Runs the function: parameters are zeros; the status is its result if that is one `i32`,
-    /// else 0. Does not allocate for functions without parameters whose only result, if any, is one
-    /// `i32`, unless they fail.
+    /// else 0. Does not allocate for functions without parameters and with at most one result, unless
+    /// they fail.
     ///
     /// # Errors
     /// `Trap`, or `OutOfFuel`. When a host function failed, any error: core replaces it by the

@@ -197,7 +197,7 @@ impl Arena<'_> {
             ..=64 => capacity / 16 - 1,
             _ => {
                 let power = 57 - u64::from((capacity - 1).leading_zeros());
-                power * 4 - 1 + capacity / step(capacity)
+                power * 4 + capacity / step(capacity) - 1
             }
         };
         self.word32(HEADS) as usize + class as usize * 4

@@ -1,6 +1,8 @@
 ;; Libraries are initialised once, before the main module.
 ;;! call get
+;;! = ok "1 1 "
 ;;! call get
+;;! = ok "1 1 "
 ;;! module lib
 (module
   (global $runs (mut i64) (i64.const 0))

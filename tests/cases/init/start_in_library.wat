@@ -1,5 +1,6 @@
 ;; Start sections run in the order of the imports, dependencies first.
 ;;! call get
+;;! = ok "7 "
 ;;! module main
 (module
   (import "lib" "runs" (func $runs (result i64)))

@@ -1,4 +1,6 @@
-;; A module without anything is valid.
-;;! call f
-;;! = error unknown-function "unknown function `f`: the plug-in exports no function of that name"
+;; A module without anything is valid, and so is one that is only text.
 ;;! bytes "\x00asm\x01\x00\x00\x00"
+;;! load
+;;! new
+;;! exists f
+;;! = ok "false"

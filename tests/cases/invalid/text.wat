@@ -1,3 +1,3 @@
 ;;! bytes "hello"
 ;;! load
-;;! = error invalid-module "wasm[0] is not valid WebAssembly text: expected `(`\n     --> <anon>:1:1\n      |\n    1 | hello\n      | ^"
+;;! = error invalid-module "module `main` is not a valid WebAssembly module: it does not start with the magic bytes `\\0asm`"

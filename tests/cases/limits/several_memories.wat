@@ -1,6 +1,7 @@
 ;; All memories share the limit.
 ;;! max-pages 5
 ;;! call grow
+;;! = ok "1 -1 -1 "
 ;;! module lib
 (module
   (memory 1)

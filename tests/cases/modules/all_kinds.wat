@@ -1,6 +1,8 @@
 ;; A module may import functions, memories, tables and globals of another; they share its state.
 ;;! call f
+;;! = ok "6 6 7 11 4 "
 ;;! call f
+;;! = ok "7 7 7 12 4 "
 ;;! module lib
 (module
   (memory (export "memory") 1 3)

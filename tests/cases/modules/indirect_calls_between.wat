@@ -1,7 +1,10 @@
 ;; Functions of one module can be called through a table of another, also by a trap and back.
 ;;! call good
+;;! = ok "5 "
 ;;! call bad
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call good
+;;! = ok "5 "
 ;;! module lib
 (module
   (type $t (func (result i64)))

@@ -1,5 +1,6 @@
 ;; Without a `main` the last module is the main one, under whatever name.
 ;;! call f
+;;! = ok "2 "
 ;;! module first
 (module (func (export "f") unreachable))
 ;;! module -

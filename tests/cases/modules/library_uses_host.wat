@@ -2,8 +2,11 @@
 ;;! function sum
 ;;! function hello_world
 ;;! call own
+;;! = ok "3 "
 ;;! call lib
+;;! = ok "30 "
 ;;! call hello "World"
+;;! = ok "Hello, World!"
 ;;! module lib
 (module
   (import "env" "sum" (func $sum (param i32 i32) (result i64)))

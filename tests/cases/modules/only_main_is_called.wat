@@ -1,6 +1,8 @@
 ;; Exports of libraries cannot be called from outside.
 ;;! call helper
+;;! = error unknown-function "unknown function `helper`: the plug-in exports no function of that name"
 ;;! call f
+;;! = ok ""
 ;;! module lib
 (module (func (export "helper")))
 ;;! module main

@@ -1,6 +1,8 @@
 ;; A library is one instance for all that import it; the order in the manifest does not matter.
 ;;! call f
+;;! = ok "1 2 "
 ;;! call f
+;;! = ok "3 4 "
 ;;! module main
 (module
   (import "left" "next" (func $left (result i64)))

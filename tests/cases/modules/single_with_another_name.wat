@@ -1,5 +1,6 @@
 ;; A single module is the main one, whatever its name.
 ;;! call f
+;;! = ok "1 "
 ;;! module other
 (module
   ;;% include print

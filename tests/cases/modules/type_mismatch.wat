@@ -1,5 +1,6 @@
 ;; Both types are named.
 ;;! load
+;;! = error link "module `main` imports `lib`::`f` (func (param i32) (result i32)): that module exports it as (func (param i32) (result i64)); module `main` imports `lib`::`f` (memory 1): that module exports it as (func (param i32) (result i64)); module `main` imports `lib`::`mutable` (global i32): that module exports it as (global (mut i32)); module `main` imports `lib`::`constant` (global (mut i32)): that module exports it as (global i32); module `main` imports `lib`::`constant` (global i64): that module exports it as (global i32); module `main` imports `lib`::`small` (memory 2): that module exports it as (memory 1); module `main` imports `lib`::`small` (memory 1 9): that module exports it as (memory 1); module `main` imports `lib`::`bounded` (memory 1 8): that module exports it as (memory 1 9); module `main` imports `lib`::`bounded` (func): that module exports it as (memory 1 9); module `main` imports `lib`::`table` (table 1 5 funcref): that module exports it as (table 1 5 externref); module `main` imports `lib`::`table` (table 2 externref): that module exports it as (table 1 5 externref); module `main` imports `lib`::`table` (table 1 4 externref): that module exports it as (table 1 5 externref)"
 ;;! module lib
 (module
   (func (export "f") (param i32) (result i64) (i64.const 0))

@@ -1,6 +1,7 @@
 ;; A module named like WASI, or like the kernel's namespace, replaces single functions of them.
 ;;! wasi
 ;;! call f
+;;! = ok "77 88 "
 ;;! module wasi_snapshot_preview1
 (module (func (export "sched_yield") (result i32) (i32.const 77)))
 ;;! module extism:host/env

@@ -3,6 +3,7 @@
 ;;! function two as g in lib
 ;;! function one as h
 ;;! call f
+;;! = ok "3 2 1 "
 ;;! module lib
 (module (func (export "f") (result i64) (i64.const 3)))
 ;;! module main

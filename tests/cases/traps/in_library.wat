@@ -1,7 +1,10 @@
 ;; A trap in a library, and in a function that the host re-exports.
 ;;! call deep
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call direct
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! call fine
+;;! = ok "1 "
 ;;! module lib
 (module (func (export "f") unreachable))
 ;;! module main

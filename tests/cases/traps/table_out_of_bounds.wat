@@ -7,8 +7,6 @@
 ;;! = error trap(table-out-of-bounds) "the guest trapped: out of bounds table access"
 ;;! call set
 ;;! = error trap(table-out-of-bounds) "the guest trapped: out of bounds table access"
-;;! call get_extern
-;;! = error trap(table-out-of-bounds) "the guest trapped: out of bounds table access"
 ;;! call fill
 ;;! = error trap(table-out-of-bounds) "the guest trapped: out of bounds table access"
 ;;! call copy
@@ -25,7 +23,6 @@
   ;;% include print
   (type $t (func))
   (table $table 2 10 funcref)
-  (table $other 1 externref)
   (elem $elem func $callee)
   (global $end (mut i32) (i32.const 2))
   (func $callee)
@@ -33,7 +30,6 @@
   (func (export "call_far") (call_indirect $table (type $t) (i32.const -1)))
   (func (export "get") (drop (table.get $table (global.get $end))))
   (func (export "set") (table.set $table (global.get $end) (ref.null func)))
-  (func (export "get_extern") (drop (table.get $other (i32.const 1))))
   (func (export "fill") (table.fill $table (i32.const 1) (ref.null func) (i32.const 2)))
   (func (export "copy") (table.copy $table $table (i32.const 0) (i32.const 1) (i32.const 2)))
   (func (export "init_to") (table.init $table $elem (global.get $end) (i32.const 0) (i32.const 1)))

@@ -1,3 +1,3 @@
 ;;! load
-;;! = error unsupported "engine `wasmtime` has no exceptions, which module `main` needs"
+;;! = error unsupported "engine `{engine}` has no exceptions, which module `main` needs"
 (module (tag) (func (throw 0)))

@@ -1,3 +1,3 @@
 ;;! load
-;;! = error unsupported "engine `wasmtime` has no memory64, which module `main` needs"
+;;! = error unsupported "engine `{engine}` has no memory64, which module `main` needs"
 (module (memory i64 1))

@@ -1,3 +1,3 @@
 ;;! load
-;;! = error unsupported "engine `wasmtime` has no threads, which module `main` needs"
+;;! = error unsupported "engine `{engine}` has no threads, which module `main` needs"
 (module (memory 1 1 shared))

@@ -1,0 +1,25 @@
+//! What engines lack although no capability says so: the one place where tests name engines.
+//!
+//! An engine that has a gap must refuse with `Unsupported` what it cannot do; a test that finds a
+//! gap closed fails, so that it is taken off this list.
+
+use polyextism::Choice;
+
+/// Calls without allocations of host functions that take or return floats.
+pub const LEAN_CALLS: &str = "lean-calls";
+/// References of the host (`externref`).
+pub const EXTERNREF: &str = "externref";
+/// Imported functions with more than one result.
+pub const SEVERAL_RESULTS: &str = "several-results";
+
+const GAPS: &[(&str, &str)] = &[
+    ("wasmer", LEAN_CALLS),
+    ("wasmer:singlepass", LEAN_CALLS),
+    ("wasmer:singlepass", SEVERAL_RESULTS),
+    ("wasmtime:winch", EXTERNREF),
+];
+
+/// Whether an engine has a gap.
+pub fn lacks(choice: &Choice, what: &str) -> bool {
+    GAPS.contains(&(&choice.name(), what))
+}

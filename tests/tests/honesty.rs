@@ -1,0 +1,293 @@
+//! What an engine declares works, and what it does not declare is refused as `Unsupported`: for
+//! every capability of every engine, at the narrow waist.
+
+use std::{
+    sync::{Arc, mpsc::RecvTimeoutError},
+    time::Duration,
+};
+
+use polyextism::{
+    Choice, Error, ErrorKind, Host, Plugin, Trap,
+    engine::{
+        erased::{AnyPrepared, DynEngine, DynInstance},
+        types::{
+            EntryId, Interruption, Limits, Linked, MemoryExport, Metering, ModuleId, Program,
+            Proposal,
+        },
+    },
+};
+use polyextism_tests::{engines, plugin};
+
+const GUEST: &str = r#"
+(module
+  (memory (export "memory") 1)
+  (func (export "endless") (loop $again (br $again)))
+  (func (export "quick") (result i32) (i32.const 7))
+  (func (export "grow") (result i32) (memory.grow (i32.const 1))))
+"#;
+
+fn prepare(engine: &Arc<dyn DynEngine>) -> AnyPrepared {
+    let wasm = wat::parse_str(GUEST).expect("the text is valid");
+    let module = engine.compile(&wasm).expect("the module is valid");
+    let program = Program {
+        modules: vec![Linked {
+            module,
+            imports: Vec::new(),
+        }],
+        memories: vec![MemoryExport {
+            module: ModuleId(0),
+            name: "memory".into(),
+        }],
+    };
+    engine.prepare(program).expect("the program is linked")
+}
+
+fn start(engine: &Arc<dyn DynEngine>, limits: &Limits) -> Result<Box<dyn DynInstance>, Error> {
+    engine.instantiate(&prepare(engine), Host::default(), limits)
+}
+
+fn entry(instance: &mut Box<dyn DynInstance>, name: &str) -> EntryId {
+    instance.entry(ModuleId(0), name).expect("it is exported")
+}
+
+fn unsupported<T>(result: Result<T, Error>, what: &str) {
+    match result {
+        Ok(_) => panic!("{what}: granted, although it is not declared"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{what}: {error}"),
+    }
+}
+
+#[test]
+fn an_engine_has_the_powers_of_its_compiler() {
+    for choice in engines() {
+        let declared = choice.compiler().capabilities;
+        let interruption = match declared.interrupt {
+            true => Interruption::On,
+            false => Interruption::Off,
+        };
+        let metering = match declared.fuel {
+            true => Metering::On,
+            false => Metering::Off,
+        };
+        let all = choice.open(&choice.settings(interruption, metering));
+        assert_eq!(
+            all.expect("as declared").capabilities(),
+            declared,
+            "{choice:?}"
+        );
+        let none = choice.open(&choice.settings(Interruption::Off, Metering::Off));
+        let none = none.expect("every engine can do less").capabilities();
+        assert_eq!(none, declared.fuel(false).interrupt(false), "{choice:?}");
+    }
+}
+
+#[test]
+fn interruption() {
+    for choice in engines() {
+        let engine = choice.open(&choice.settings(Interruption::On, Metering::Off));
+        if !choice.compiler().capabilities.interrupt {
+            unsupported(engine, &format!("{choice:?} interruption"));
+            continue;
+        }
+        let engine = engine.expect("it is declared");
+        let mut stopped = start(&engine, &Limits::default()).expect("an instance");
+        let mut sibling = start(&engine, &Limits::default()).expect("an instance");
+        let handle = stopped.interrupter().expect("it is declared");
+        for _ in 0..2 {
+            let watchdog = handle.clone();
+            let (ended, end) = std::sync::mpsc::channel::<()>();
+            let watchdog = std::thread::spawn(move || {
+                while end.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
+                    watchdog.interrupt();
+                }
+            });
+            let endless = entry(&mut stopped, "endless");
+            let error = stopped.enter(endless).expect_err("it is stopped");
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Trap(Trap::Interrupted),
+                "{choice:?}"
+            );
+            drop(ended);
+            watchdog.join().expect("it ends");
+            handle.clear();
+            let quick = entry(&mut sibling, "quick");
+            assert_eq!(
+                sibling.enter(quick).expect("only one is stopped"),
+                7,
+                "{choice:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_interrupt_can_be_taken_back() {
+    for choice in engines() {
+        if !choice.compiler().capabilities.interrupt {
+            continue;
+        }
+        let engine = choice.open(&choice.settings(Interruption::On, Metering::Off));
+        let mut instance = start(&engine.expect("it is declared"), &Limits::default());
+        let instance = instance.as_mut().expect("an instance");
+        let handle = instance.interrupter().expect("it is declared");
+        let quick = entry(instance, "quick");
+        handle.interrupt();
+        let error = instance.enter(quick).expect_err("the next one is stopped");
+        assert_eq!(
+            error.kind(),
+            ErrorKind::Trap(Trap::Interrupted),
+            "{choice:?}"
+        );
+        handle.clear();
+        assert_eq!(instance.enter(quick).expect("taken back"), 7, "{choice:?}");
+    }
+}
+
+#[test]
+fn fuel() {
+    for choice in engines() {
+        let engine = choice.open(&choice.settings(Interruption::Off, Metering::On));
+        if !choice.compiler().capabilities.fuel {
+            unsupported(engine, &format!("{choice:?} fuel"));
+            continue;
+        }
+        let mut instance = start(&engine.expect("it is declared"), &Limits::default());
+        let instance = instance.as_mut().expect("an instance");
+        let quick = entry(instance, "quick");
+        let endless = entry(instance, "endless");
+        for _ in 0..2 {
+            let meter = instance.fuel().expect("it is declared");
+            meter.set(10_000);
+            assert_eq!(meter.left(), 10_000, "{choice:?}");
+            assert_eq!(instance.enter(quick).expect("there is enough"), 7);
+            let left = instance.fuel().expect("it is declared").left();
+            assert!((1..10_000).contains(&left), "{choice:?}: {left}");
+            let error = instance.enter(endless).expect_err("it is not enough");
+            assert_eq!(error.kind(), ErrorKind::OutOfFuel, "{choice:?}");
+        }
+    }
+}
+
+#[test]
+fn without_asking_there_is_neither_handle_nor_meter() {
+    for choice in engines() {
+        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off));
+        let mut instance = start(&engine.expect("it opens"), &Limits::default());
+        let instance = instance.as_mut().expect("an instance");
+        assert!(instance.interrupter().is_none(), "{choice:?}");
+        assert!(instance.fuel().is_none(), "{choice:?}");
+    }
+}
+
+#[test]
+fn memory_limit() {
+    for choice in engines() {
+        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off));
+        let engine = engine.expect("it opens");
+        let limit = |pages| Limits {
+            memory_pages: Some(pages),
+        };
+        if !choice.compiler().capabilities.memory_limit {
+            unsupported(
+                start(&engine, &limit(3)),
+                &format!("{choice:?} memory limit"),
+            );
+            continue;
+        }
+        let mut instance = start(&engine, &limit(3)).expect("it is declared");
+        let grow = entry(&mut instance, "grow");
+        for expected in [1, 2, -1, -1] {
+            assert_eq!(
+                instance.enter(grow).expect("no trap"),
+                expected,
+                "{choice:?}"
+            );
+        }
+        let error = start(&engine, &limit(0)).err().expect("it does not fit");
+        assert_eq!(error.kind(), ErrorKind::MemoryLimit, "{choice:?}");
+    }
+}
+
+/// Every proposal that the waist knows, with a module that needs it and outputs nothing but traps
+/// if it computes something wrong.
+fn proposals() -> [(Proposal, &'static str); 2] {
+    [
+        (
+            Proposal::Simd,
+            "(module (func (export \"f\")
+               (if (i32.ne (i32.const 44)
+                   (i32x4.extract_lane 3
+                     (i32x4.add (v128.const i32x4 1 2 3 4) (i32x4.splat (i32.const 40)))))
+                 (then unreachable))))",
+        ),
+        (
+            Proposal::TailCall,
+            "(module
+               (func $down (param i32) (result i32)
+                 (if (i32.eqz (local.get 0)) (then (return (i32.const 5))))
+                 (return_call $down (i32.sub (local.get 0) (i32.const 1))))
+               (func (export \"f\")
+                 (if (i32.ne (i32.const 5) (call $down (i32.const 1000000)))
+                   (then unreachable))))",
+        ),
+    ]
+}
+
+#[test]
+fn proposals_are_declared_or_refused() {
+    for choice in engines() {
+        let declared = choice.compiler().capabilities.proposals;
+        for (proposal, guest) in proposals() {
+            let made: Result<Plugin, Error> = plugin(&choice, guest, &[]);
+            if !declared.contains(&proposal) {
+                let what = proposal.name();
+                let message = format!(
+                    "engine `{}` has no {what}, which module `main` needs",
+                    choice.name()
+                );
+                let error = made.expect_err("it is not declared");
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{choice:?} {what}");
+                assert_eq!(error.to_string(), message);
+                continue;
+            }
+            made.expect("it is declared")
+                .call("f", b"")
+                .expect("it works");
+        }
+        let known = proposals().map(|(proposal, _)| proposal);
+        assert!(
+            declared.iter().all(|proposal| known.contains(proposal)),
+            "{choice:?}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_compiler_is_refused() {
+    for choice in engines() {
+        let mut settings = choice.settings(Interruption::Off, Metering::Off);
+        settings.compiler = "no such compiler";
+        unsupported((choice.backend().open)(&settings), &format!("{choice:?}"));
+    }
+}
+
+/// A module or a program of one engine is refused by another of the same process.
+#[test]
+fn what_belongs_to_another_engine_is_refused() {
+    let open = |choice: &Choice| {
+        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off));
+        engine.expect("it opens")
+    };
+    for a in engines() {
+        for b in engines()
+            .iter()
+            .filter(|b| b.backend().name != a.backend().name)
+        {
+            let program = prepare(&open(&a));
+            let other = open(b).instantiate(&program, Host::default(), &Limits::default());
+            let error = other.err().expect("it belongs to another engine");
+            assert_eq!(error.kind(), ErrorKind::Argument, "{a:?} {b:?}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The invariants of ARCHITECTURE.md that a look at the sources and at `Cargo.lock` can enforce.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use polyextism_tests::files::repository;
+use serde_json::Value;
+
+const ENGINES: &[&str] = &["wasmtime", "wasmer"];
+
+/// The files that may contain `unsafe`: DESIGN.md part 2, number 9.
+const UNSAFE: &[&str] = &[
+    "backend-wasmer/src/host.rs",
+    "backend-wasmer/src/instance.rs",
+    "backend-wasmtime/src/host.rs",
+    "core/src/cache.rs",
+];
+
+/// The Rust files of a folder of the repository, as paths from its root.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![repository().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the folder can be read") {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let path = path.strip_prefix(repository()).expect("it lies there");
+                files.push(path.to_owned());
+            }
+        }
+    }
+    assert!(!files.is_empty(), "no sources in {folder}");
+    files
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = repository().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The text without comments. Text in quotes may contain `//`; what is lost then is no code.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.find("//") {
+        Some(comment) => &line[..comment],
+        None => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The words of a text: letters, digits and underscores.
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect()
+}
+
+#[test]
+fn core_names_no_engine() {
+    for path in sources("core/src") {
+        let code = code(&read(&path)).to_lowercase();
+        let wasi = path == Path::new("core/src/wasi.rs");
+        for engine in ENGINES {
+            let named = code.match_indices(engine).map(|(at, _)| &code[at..]);
+            let mut named = named.filter(|rest| !(wasi && rest.starts_with("wasmtime_wasi")));
+            assert_eq!(named.next(), None, "{} names {engine}", path.display());
+        }
+    }
+}
+
+#[test]
+fn only_the_root_package_names_every_engine() {
+    for folder in ["src", "core/src", "benches/src", "python/src", "tests/src"] {
+        for path in sources(folder) {
+            let code = code(&read(&path));
+            let root = path == Path::new("src/lib.rs");
+            let gaps = path == Path::new("tests/src/gaps.rs");
+            for engine in ENGINES {
+                let krate = format!("polyextism_{engine}");
+                let found = words(&code).contains(krate.as_str());
+                assert!(root || gaps || !found, "{} uses {krate}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_backend_contains_no_word_of_plugins() {
+    for engine in ENGINES {
+        for path in sources(&format!("backend-{engine}/src")) {
+            let text = read(&path).to_lowercase().replace("polyextism", "");
+            for word in ["extism", "plugin", "plug-in", "manifest", "kernel"] {
+                assert!(!text.contains(word), "{} says `{word}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn backends_have_the_same_files() {
+    let files = |engine: &str| {
+        let folder = format!("backend-{engine}");
+        let files = sources(&format!("{folder}/src")).into_iter();
+        let files = files.map(|path| {
+            path.strip_prefix(&folder)
+                .expect("it lies there")
+                .to_owned()
+        });
+        files.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(files(ENGINES[0]), files(ENGINES[1]));
+}
+
+#[test]
+fn unsafe_code_is_where_it_may_be() {
+    let folders = [
+        "src",
+        "core",
+        "backend-wasmtime",
+        "backend-wasmer",
+        "python",
+        "benches",
+    ];
+    let mut found = 0;
+    for path in folders.iter().flat_map(|folder| sources(folder)) {
+        let code = code(&read(&path));
+        let unsafe_ = words(&code).contains("unsafe");
+        let allowed = UNSAFE.iter().any(|allowed| path == Path::new(allowed));
+        assert!(!unsafe_ || allowed, "{} contains `unsafe`", path.display());
+        found += usize::from(unsafe_);
+    }
+    assert!(found > 0, "the search finds nothing at all");
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are() {
+    // CONTRIBUTING.md says "about 400".
+    let folders = [
+        "src",
+        "core",
+        "backend-wasmtime",
+        "backend-wasmer",
+        "python/src",
+        "benches",
+        "tests/src",
+        "tests/tests",
+    ];
+    for path in folders.iter().flat_map(|folder| sources(folder)) {
+        let text = read(&path);
+        let lines = text.lines().count();
+        assert!(lines <= 420, "{} has {lines} lines", path.display());
+        assert!(text.starts_with("//!"), "{} has no head", path.display());
+    }
+}
+
+fn metadata() -> Value {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .current_dir(repository())
+        .output()
+        .expect("cargo runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_slice(&output.stdout).expect("cargo writes JSON")
+}
+
+fn dependencies<'a>(metadata: &'a Value, package: &str) -> Vec<&'a str> {
+    let packages = metadata["packages"].as_array().expect("a list");
+    let package = packages.iter().find(|other| other["name"] == package);
+    let dependencies = package.expect("it is a member")["dependencies"].as_array();
+    let names = dependencies.expect("a list").iter();
+    names.map(|d| d["name"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn packages_depend_on_what_they_may() {
+    let metadata = metadata();
+    for package in ["polyextism-core", "polyextism-python", "polyextism-benches"] {
+        for name in dependencies(&metadata, package) {
+            let engine = ENGINES.iter().any(|engine| name.ends_with(engine));
+            assert!(!engine, "{package} depends on {name}");
+        }
+    }
+    for engine in ENGINES {
+        let names = dependencies(&metadata, &format!("polyextism-{engine}"));
+        assert!(names.contains(engine), "{names:?}");
+        let others = ENGINES.iter().filter(|other| *other != engine);
+        for other in others {
+            assert!(
+                !names.contains(other),
+                "the backend of {engine} depends on {other}"
+            );
+        }
+    }
+}
+
+/// The versions of a package in `Cargo.lock`.
+fn locked(package: &str) -> Vec<[u64; 3]> {
+    let lock = read("Cargo.lock");
+    let mut lines = lock.lines();
+    let mut versions = Vec::new();
+    while let Some(line) = lines.next() {
+        if line == format!("name = \"{package}\"") {
+            let version = lines
+                .next()
+                .and_then(|line| line.strip_prefix("version = \""));
+            let version = version.expect("the version follows").trim_end_matches('"');
+            let mut numbers = version.split(['.', '-', '+']).map(str::parse);
+            versions.push([(); 3].map(|()| numbers.next().expect("three").expect("numbers")));
+        }
+    }
+    versions
+}
+
+#[test]
+fn there_is_one_wasmtime_and_it_is_patched() {
+    for package in ["wasmtime", "wasmtime-wasi", "wiggle"] {
+        let versions = locked(package);
+        assert_eq!(versions.len(), 1, "{package}: {versions:?}");
+        assert!(versions[0] >= [48, 0, 8], "{package}: {versions:?}");
+        assert_eq!(
+            versions[0][0], 48,
+            "the WASI surface is frozen to the 48 line"
+        );
+    }
+    assert_eq!(locked("wasmer").len(), 1);
+}
