@@ -5,8 +5,7 @@
 //!
 //! Invariants: every opening makes a wasmer engine of its own, because a crafted module can panic
 //! wasmer's registry of signatures and leave it poisoned; every WebAssembly feature and everything
-//! that changes results is set explicitly; a panic of wasmer while it compiles or instantiates
-//! becomes an error.
+//! that changes results is set explicitly.
 
 #![deny(unsafe_code)]
 
@@ -90,10 +89,8 @@ impl Wasmer {
         let mut compilers = BACKEND.compilers.iter();
         let declared = compilers.find(|compiler| compiler.name == settings.compiler);
         let capabilities = declared.map_or(POWERS, |compiler| compiler.capabilities);
-        let engine = conv::catch("opening", || {
-            let features = Some(features(capabilities.proposals));
-            Ok(EngineBuilder::new(compiler).set_features(features).engine())
-        })?;
+        let features = Some(features(capabilities.proposals));
+        let engine = EngineBuilder::new(compiler).set_features(features).engine();
         Ok(Self {
             engine: engine.into(),
             name,
@@ -170,24 +167,20 @@ impl Engine for Wasmer {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmer::Module> {
-        conv::catch("compiling a module", || {
-            if self.name == SINGLEPASS && imports_many_results(wasm) {
-                let what = "imports of functions with more than one result";
-                return Err(Error::unsupported(self.name, what));
-            }
-            wasmer::Module::from_binary(&self.engine, wasm)
-                .map_err(|source| conv::rejection(self.name, source))
-        })
+        if self.name == SINGLEPASS && imports_many_results(wasm) {
+            let what = "imports of functions with more than one result";
+            return Err(Error::unsupported(self.name, what));
+        }
+        wasmer::Module::from_binary(&self.engine, wasm)
+            .map_err(|source| conv::rejection(self.name, source))
     }
 
     fn prepare(&self, program: Program<wasmer::Module>) -> Result<Prepared> {
-        conv::catch("preparing a program", || Prepared::new(program))
+        Prepared::new(program)
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        conv::catch("instantiating a program", || {
-            Instance::new(&self.engine, program, host, limits)
-        })
+        Instance::new(&self.engine, program, host, limits)
     }
 }
 

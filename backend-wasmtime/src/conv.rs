@@ -1,12 +1,10 @@
-//! Types, traps and panics of wasmtime in the words of core, and back.
+//! Types and traps of wasmtime in the words of core, and back.
 //!
 //! This file knows no store and no instance. Invariant: what wasmtime itself has to say goes into
 //! the source of an error, never into its message, so messages are the same on every engine.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use polyextism_core::{
-    Error, ErrorKind, Result, Trap,
+    Error, ErrorKind, Trap,
     engine::types::{Failed, NumType, Signature},
 };
 use wasmtime::{Engine, FuncType, Val, ValRaw, ValType};
@@ -100,19 +98,4 @@ fn trap(code: wasmtime::Trap) -> Trap {
         wasmtime::Trap::UnreachableCodeReached => Trap::Unreachable,
         _ => Trap::Other,
     }
-}
-
-/// Runs a step of wasmtime; a panic of it becomes an error.
-pub(crate) fn catch<T>(doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
-        let text = match panic.downcast::<String>() {
-            Ok(text) => *text,
-            Err(panic) => panic.downcast::<&str>().map_or_else(
-                |_| "a panic without a message".to_owned(),
-                |text| (*text).to_owned(),
-            ),
-        };
-        let message = format!("the engine panicked while {doing}");
-        Err(Error::new(ErrorKind::Engine, message).with_source(text))
-    })
 }

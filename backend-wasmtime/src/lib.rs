@@ -5,7 +5,7 @@
 //!
 //! Invariants: one [`wasmtime::Engine`] for each [`Settings`] in the whole process, and only
 //! opening takes its lock; every WebAssembly feature and everything that changes results is set
-//! explicitly; a panic of wasmtime while it compiles or instantiates becomes an error.
+//! explicitly.
 
 #![deny(unsafe_code)]
 
@@ -109,11 +109,9 @@ impl Wasmtime {
             Some(engine) => engine,
             None => {
                 let config = config(&settings, variant);
-                let made = conv::catch("opening", || {
-                    wasmtime::Engine::new(&config).map_err(|source| {
-                        let message = format!("engine `{}` cannot be opened", variant.name);
-                        Error::new(ErrorKind::Engine, message).with_source(source)
-                    })
+                let made = wasmtime::Engine::new(&config).map_err(|source| {
+                    let message = format!("engine `{}` cannot be opened", variant.name);
+                    Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
                 shared(&settings, Some(&made)).unwrap_or(made)
             }
@@ -182,24 +180,18 @@ impl Engine for Wasmtime {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmtime::Module> {
-        conv::catch("compiling a module", || {
-            wasmtime::Module::from_binary(&self.engine, wasm).map_err(|source| {
-                let message = format!("engine `{}` cannot compile the module", self.variant.name);
-                Error::new(ErrorKind::Unsupported, message).with_source(source)
-            })
+        wasmtime::Module::from_binary(&self.engine, wasm).map_err(|source| {
+            let message = format!("engine `{}` cannot compile the module", self.variant.name);
+            Error::new(ErrorKind::Unsupported, message).with_source(source)
         })
     }
 
     fn prepare(&self, program: Program<wasmtime::Module>) -> Result<Prepared> {
-        conv::catch("preparing a program", || {
-            Prepared::new(&self.engine, program)
-        })
+        Prepared::new(&self.engine, program)
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        conv::catch("instantiating a program", || {
-            Instance::new(&self.engine, &self.settings, program, host, limits)
-        })
+        Instance::new(&self.engine, &self.settings, program, host, limits)
     }
 }
 

@@ -23,6 +23,7 @@ pub mod kernel;
 mod link;
 pub mod manifest;
 mod module;
+mod panic;
 mod plugin;
 mod source;
 mod span;

@@ -1,7 +1,8 @@
 //! `CurrentPlugin`: the plug-in that is calling, as a host function in Python sees it.
 //!
-//! It owns nothing but the token of its host call. Invariant: after that call, on another thread,
-//! or inside a further call, every method raises an error and touches nothing.
+//! It owns nothing but the token of its host call, and the buffers that it gave away. Invariant:
+//! after that call, on another thread, or inside a further call, every method raises an error and
+//! touches nothing.
 
 use polyextism::{Caller, Error, ErrorKind, Result};
 use pyo3::{
@@ -15,6 +16,7 @@ use crate::{
     error,
     scope::{self, Token},
     value::{self, Memory, Val},
+    view::Views,
 };
 
 /// The plug-in that is calling a host function.
@@ -26,10 +28,25 @@ use crate::{
 ///     extism.ClosedError: From every method, when used at another time or on another thread.
 #[pyclass(module = "extism", frozen)]
 pub(crate) struct CurrentPlugin {
-    pub(crate) token: Token,
+    token: Token,
+    views: Views,
 }
 
 impl CurrentPlugin {
+    pub(crate) fn new(token: Token) -> Self {
+        Self {
+            token,
+            views: Views::default(),
+        }
+    }
+
+    /// Ends its use, once the host function has returned.
+    pub(crate) fn finish(&self, py: Python<'_>) {
+        if !self.views.is_empty() {
+            let _ = scope::with(self.token, |caller| self.views.finish(py, caller));
+        }
+    }
+
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(Caller<'_>) -> R) -> PyResult<R> {
         scope::with(self.token, body).ok_or_else(|| expired(py))
     }
@@ -47,7 +64,10 @@ impl CurrentPlugin {
     fn read<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyBytes>> {
         let py = input.py();
         let offset = offset(input.try_borrow()?.value.bind(py))?;
-        self.with(py, |mut caller| PyBytes::new(py, caller.read(offset)))
+        self.with(py, |mut caller| {
+            self.views.write_back(py, caller.reborrow(), offset);
+            PyBytes::new(py, caller.read(offset))
+        })
     }
 
     /// Writes a block and makes `output` its handle.
@@ -61,6 +81,22 @@ impl CurrentPlugin {
 
 #[pymethods]
 impl CurrentPlugin {
+    /// Opens a block of plug-in memory as a writable buffer.
+    ///
+    /// The buffer is over a copy: what is written to it is in the plug-in's memory when the host
+    /// function returns, and at once for the other methods of this object. Then it is released;
+    /// slices of it that are still there can be read, but are no part of the plug-in any more.
+    ///
+    /// Args:
+    ///     mem: The block.
+    ///
+    /// Returns:
+    ///     The buffer, as long as the block; empty if it is not a live block.
+    fn memory<'py>(&self, mem: &Bound<'py, Memory>) -> PyResult<Bound<'py, PyMemoryView>> {
+        let py = mem.py();
+        self.with(py, |caller| self.views.open(py, caller, mem.get()))?
+    }
+
     /// Allocates a block of plug-in memory, filled with zeros.
     ///
     /// Args:
@@ -79,12 +115,17 @@ impl CurrentPlugin {
         })
     }
 
-    /// Frees a block of plug-in memory. What is not a live block is left alone.
+    /// Frees a block of plug-in memory, and releases the buffers over it. What is not a live
+    /// block is left alone.
     ///
     /// Args:
     ///     mem: The block.
     fn free(&self, py: Python<'_>, mem: &Bound<'_, Memory>) -> PyResult<()> {
-        self.with(py, |mut caller| caller.free(mem.get().offset))
+        let offset = mem.get().offset;
+        self.with(py, |mut caller| {
+            self.views.forget(py, offset);
+            caller.free(offset);
+        })
     }
 
     /// Finds the block that starts at an offset.

@@ -1,7 +1,8 @@
 //! Host functions: a Python callable that guests can import.
 //!
 //! The calling convention here is the explicit one, `f(plugin, params, results, *user_data)`;
-//! forms that infer it from annotations are built on top, in Python.
+//! forms that infer it from annotations are built on top, in Python. There, what guests call and
+//! what Python calls differ: the latter is `wrapped`.
 //!
 //! Invariants: an exception stops the guest and waits, as itself, in core's error; a result that
 //! its type cannot hold is an error and never another value. The callable is owned by the Python
@@ -40,6 +41,7 @@ use crate::{
 ///     f: It is called as `f(plugin, params, results, *user_data)`, where `params` and `results`
 ///         are lists of `Val`; what it returns is put into `results`.
 ///     user_data: Further arguments for `f`.
+///     wrapped: What calling the object calls, if not `f`.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a type is not one of I32, I64, F32 and F64.
@@ -59,6 +61,8 @@ struct Callback {
 struct Target {
     f: Py<PyAny>,
     user_data: Py<PyTuple>,
+    /// What Python calls, if not `f`.
+    wrapped: Option<Py<PyAny>>,
 }
 
 /// Why a host function did not end well.
@@ -82,8 +86,8 @@ impl Function {
 #[pymethods]
 impl Function {
     #[new]
-    #[pyo3(signature = (*args))]
-    fn new(args: &Bound<'_, PyTuple>) -> PyResult<Self> {
+    #[pyo3(signature = (*args, wrapped = None))]
+    fn new(args: &Bound<'_, PyTuple>, wrapped: Option<Py<PyAny>>) -> PyResult<Self> {
         let py = args.py();
         let named = args
             .get_item(1)
@@ -109,8 +113,12 @@ impl Function {
             params: types(&rest.get_item(1)?, &name, "parameter")?,
             results: types(&rest.get_item(2)?, &name, "result")?,
         };
-        let user_data = rest.get_slice(4, rest.len());
-        Ok(Self::make(namespace, name, signature, f, user_data))
+        let target = Target {
+            f: f.unbind(),
+            user_data: rest.get_slice(4, rest.len()).unbind(),
+            wrapped,
+        };
+        Ok(Self::make(namespace, name, signature, target))
     }
 
     /// The name by which plug-ins import it.
@@ -134,7 +142,10 @@ impl Function {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = args.py();
         match self.callback.target(py) {
-            Some(target) => target.f.into_bound(py).call(args, kwargs),
+            Some(target) => {
+                let f = target.wrapped.unwrap_or(target.f);
+                f.into_bound(py).call(args, kwargs)
+            }
             None => Err(error::raise(py, self.callback.cleared())),
         }
     }
@@ -149,6 +160,7 @@ impl Function {
         {
             visit.call(&target.f)?;
             visit.call(&target.user_data)?;
+            visit.call(&target.wrapped)?;
         }
         Ok(())
     }
@@ -161,20 +173,11 @@ impl Function {
 }
 
 impl Function {
-    fn make(
-        namespace: Option<String>,
-        name: String,
-        signature: Signature,
-        f: Bound<'_, PyAny>,
-        user_data: Bound<'_, PyTuple>,
-    ) -> Self {
+    fn make(namespace: Option<String>, name: String, signature: Signature, target: Target) -> Self {
         let callback = Arc::new(Callback {
             name: name.clone().into(),
             signature: signature.clone(),
-            target: Mutex::new(Some(Target {
-                f: f.unbind(),
-                user_data: user_data.unbind(),
-            })),
+            target: Mutex::new(Some(target)),
         });
         let body = callback.clone();
         let function = polyextism::Function::new(name, signature, move |caller, slots| {
@@ -205,6 +208,7 @@ impl Callback {
         self.lock().as_ref().map(|target| Target {
             f: target.f.clone_ref(py),
             user_data: target.user_data.clone_ref(py),
+            wrapped: target.wrapped.as_ref().map(|wrapped| wrapped.clone_ref(py)),
         })
     }
 
@@ -213,8 +217,10 @@ impl Callback {
             return Err(self.cleared());
         };
         let outcome = scope::enter(caller, |token| {
-            let current = Bound::new(py, CurrentPlugin { token })?;
-            self.run(&target, &current, slots)
+            let current = Bound::new(py, CurrentPlugin::new(token))?;
+            let outcome = self.run(&target, &current, slots);
+            current.get().finish(py);
+            outcome
         });
         outcome.map_err(|failure| self.failed(py, failure))
     }

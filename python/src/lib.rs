@@ -6,20 +6,24 @@
 
 #![deny(unsafe_code)]
 
+mod compiled;
 mod convert;
 mod current;
 mod engines;
 mod error;
 mod function;
+mod functions;
 mod plugin;
 mod scope;
 mod value;
+mod view;
 
 /// The native half of `extism`. Import `extism`, not this module.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use crate::{
+        compiled::CompiledPlugin,
         current::CurrentPlugin,
         engines::{Engine, engines, extism_version},
         function::Function,

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use polyextism::{Compiled, Error, ErrorKind, FunctionHandle, Options};
+use polyextism::{Error, ErrorKind, FunctionHandle};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -20,10 +20,11 @@ use pyo3::{
 use uuid::Uuid;
 
 use crate::{
-    convert::{self, Input, Parse, type_name},
+    compiled::CompiledPlugin,
+    convert::{self, Input, Parse},
     engines,
     error::{self, Place},
-    function::Function,
+    functions::Functions,
     scope::{self, ThreadId},
 };
 
@@ -35,8 +36,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Any thread may call it; calls wait for each other. It is a context manager that closes itself.
 ///
 /// Args:
-///     plugin: A path, the text of a module or of a JSON manifest, the bytes of either, or a
-///         manifest as a `dict` (where `data` of a module may be bytes).
+///     plugin: A path, the text of a module or of a JSON manifest, the bytes of either, a
+///         manifest as a `dict` (where `data` of a module may be bytes), or a `CompiledPlugin`:
+///         then `wasi` and `functions` have been decided and are ignored, and `config` is refused.
 ///     wasi: Whether the modules may import WASI preview 1.
 ///     config: Configuration values, added to those of the manifest. Keys and values are `str`.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
@@ -46,6 +48,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///         else it is the first that is built in.
 ///
 /// Raises:
+///     extism.ArgumentError: If a `CompiledPlugin` comes with `config` or for another engine.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -58,7 +61,7 @@ pub(crate) struct Plugin {
     slot: Mutex<Slot>,
     idle: Condvar,
     /// Keeps alive what the guest can call.
-    functions: Mutex<Vec<Py<Function>>>,
+    functions: Functions,
 }
 
 struct Slot {
@@ -195,29 +198,22 @@ impl Plugin {
         engine: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let py = plugin.py();
-        let engine = engines::choose(py, engine)?;
-        let mut manifest = convert::manifest(plugin)?;
-        if let Some(config) = config {
-            convert::merge_config(&mut manifest, config)?;
-        }
-        let functions = match functions {
-            Some(functions) => self::functions(functions)?,
-            None => self::functions(&registered(py)?)?,
+        let (plugin, functions) = match plugin.cast::<CompiledPlugin>() {
+            Ok(compiled) => {
+                let compiled = compiled.get();
+                compiled.accept(py, config, engine)?;
+                compiled.instance(py)?
+            }
+            Err(_) => {
+                let choice = engines::choose(py, engine)?;
+                let mut manifest = convert::manifest(plugin)?;
+                if let Some(config) = config {
+                    convert::merge_config(&mut manifest, config)?;
+                }
+                let functions = Functions::given(py, functions)?;
+                CompiledPlugin::compile(py, &manifest, wasi, functions, choice)?.instance(py)?
+            }
         };
-        let options = Options {
-            functions: functions
-                .iter()
-                .map(|function| function.get().core().clone())
-                .collect(),
-            wasi,
-        };
-        let make = || {
-            let compiled = Compiled::new(&engine, &manifest, &options)?;
-            polyextism::Plugin::new(&compiled)
-        };
-        let plugin = py
-            .detach(make)
-            .map_err(|failure| error::raise(py, failure))?;
         Ok(Self {
             id: plugin.id(),
             engine: plugin.engine(),
@@ -226,7 +222,7 @@ impl Plugin {
                 waiting: 0,
             }),
             idle: Condvar::new(),
-            functions: Mutex::new(functions),
+            functions,
         })
     }
 
@@ -298,6 +294,19 @@ impl Plugin {
         Ok(self.turn(py)?.live().plugin.function_exists(name))
     }
 
+    /// Frees all blocks of the memory that the plug-in shares with the host.
+    ///
+    /// Each call does so by itself when it begins; this is for plug-ins that are called rarely.
+    /// The modules' own memory and the variables stay.
+    ///
+    /// Raises:
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    fn reset(&self, py: Python<'_>) -> PyResult<()> {
+        self.turn(py)?.live().plugin.reset();
+        Ok(())
+    }
+
     /// The id of the plug-in, in log lines and errors.
     #[getter]
     fn id(&self) -> Uuid {
@@ -320,7 +329,7 @@ impl Plugin {
         }
         let live = self.turn(py)?.close();
         drop(live);
-        self.__clear__();
+        self.functions.clear();
         Ok(())
     }
 
@@ -343,49 +352,19 @@ impl Plugin {
         format!("<extism.Plugin {} on {}>", self.id, self.engine)
     }
 
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        let message = "a Plugin is a live instance, which cannot be copied or pickled; make \
+                       another one, of the same extism.CompiledPlugin if it is in this process";
+        Err(error::argument(py, message))
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Ok(functions) = self.functions.try_lock() {
-            for function in &*functions {
-                visit.call(function)?;
-            }
-        }
-        Ok(())
+        self.functions.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        let functions = mem::take(
-            &mut *self
-                .functions
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        // After the lock is free: it may run any Python code.
-        drop(functions);
+        self.functions.clear();
     }
-}
-
-/// The functions that the decorator has registered.
-fn registered(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let module = py.import("extism.host_fn")?;
-    module.getattr("registered")?.call0()
-}
-
-fn functions(functions: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Function>>> {
-    let one = |function: PyResult<Bound<'_, PyAny>>| {
-        let function = function?;
-        match function.cast::<Function>() {
-            Ok(function) => Ok(function.clone().unbind()),
-            Err(_) => {
-                let found = type_name(&function);
-                let message = format!(
-                    "functions= are extism.Function objects, such as extism.host_fn makes, found \
-                     a value of type {found}"
-                );
-                Err(error::argument(function.py(), message))
-            }
-        }
-    };
-    functions.try_iter()?.map(one).collect()
 }
 
 #[cold]

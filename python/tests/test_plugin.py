@@ -181,13 +181,23 @@ def test_id_is_its_own():
     assert one.id == one.id != two.id
 
 
+def test_reset(engine, guests):
+    hello_world = extism.Function("hello_world", [extism.ValType.I64], [extism.ValType.I64], print)
+    guest = guests / "c/c_zig_freestanding.wasm"
+    with extism.Plugin(guest, functions=[hello_world], engine=engine) as plugin:
+        # Before the first call, and between two; the variables stay.
+        for total in [1, 2, 3]:
+            plugin.reset()
+            assert plugin.call("count_vowels", "xa", parse=json.loads)["total"] == total
+
+
 def test_close(engine):
     plugin = extism.Plugin(ECHO, engine=engine)
     with plugin as entered:
         assert entered is plugin
         assert plugin.call("echo", "x") == b"x"
     plugin.close()
-    for use in [lambda: plugin.call("echo"), lambda: plugin.function_exists("echo")]:
+    for use in [lambda: plugin.call("echo"), lambda: plugin.function_exists("echo"), plugin.reset]:
         with pytest.raises(extism.ClosedError, match="the plug-in is closed"):
             use()
     assert plugin.engine == engine

@@ -2,7 +2,8 @@
 //!
 //! Nothing above is generic over engines. The erased operation is coarse: [`DynInstance::exchange`]
 //! is one whole plug-in call, and because it is a blanket implementation its body is compiled once
-//! for each backend, with everything inside it static.
+//! for each backend, with everything inside it static. A panic of an engine while it compiles,
+//! prepares or instantiates ends here, as an error.
 
 use std::{any::Any, sync::Arc};
 
@@ -14,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Host,
     kernel,
+    panic::catch,
 };
 
 /// A compiled module of some engine.
@@ -60,7 +62,8 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
-        Ok(Arc::new(Engine::compile(self, wasm)?))
+        let module = catch("compiling a module", || Engine::compile(self, wasm))?;
+        Ok(Arc::new(module))
     }
 
     fn prepare(&self, program: Program<AnyModule>) -> Result<AnyPrepared> {
@@ -77,10 +80,9 @@ impl<E: Engine> DynEngine for E {
             .map(own)
             .collect::<Result<_>>()?;
         let memories = program.memories;
-        Ok(Arc::new(Engine::prepare(
-            self,
-            Program { modules, memories },
-        )?))
+        let program = Program { modules, memories };
+        let prepared = catch("preparing a program", || Engine::prepare(self, program))?;
+        Ok(Arc::new(prepared))
     }
 
     fn instantiate(
@@ -90,7 +92,10 @@ impl<E: Engine> DynEngine for E {
         limits: &Limits,
     ) -> Result<Box<dyn DynInstance>> {
         match program.downcast_ref::<E::Prepared>() {
-            Some(program) => Ok(Box::new(Engine::instantiate(self, program, host, limits)?)),
+            Some(program) => {
+                let instantiate = || Engine::instantiate(self, program, host, limits);
+                Ok(Box::new(catch("instantiating a program", instantiate)?))
+            }
             None => Err(foreign(Engine::name(self), "program")),
         }
     }

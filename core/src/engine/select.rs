@@ -103,7 +103,7 @@ impl Choice {
     /// # Errors
     /// `Unsupported` if it cannot do what the settings ask.
     pub fn open(&self, settings: &Settings) -> Result<Arc<dyn DynEngine>> {
-        (self.backend.open)(settings)
+        crate::panic::catch("opening", || (self.backend.open)(settings))
     }
 }
 

@@ -144,11 +144,7 @@ impl HostFunc {
 
     #[cold]
     fn panicked(&self, panic: &(dyn std::any::Any + Send)) -> Error {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
+        let text = crate::panic::text(panic);
         let name = &self.name;
         Error::new(
             ErrorKind::HostFunction,

@@ -4,8 +4,9 @@
 >>> with extism.Plugin("count_vowels.wasm", engine="wasmer") as plugin:
 ...     plugin.call("count_vowels", "Hello, World!")
 
-`Plugin` is what most programs need; `host_fn` makes Python functions that plug-ins can call;
-`engines` lists the engines that are built in; every failure is an `Error`, of its own subclass.
+`Plugin` is what most programs need, and `CompiledPlugin` makes many of one; `host_fn` makes Python
+functions that plug-ins can call; `engines` lists the engines that are built in; every failure is an
+`Error`, of its own subclass.
 """
 
 from ._errors import (
@@ -32,9 +33,21 @@ from ._errors import (
 
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
-from ._native import CurrentPlugin, Engine, Function, Plugin, engines, extism_version
+from ._native import (
+    CompiledPlugin,
+    CurrentPlugin,
+    Engine,
+    Function,
+    Plugin,
+    engines,
+    extism_version,
+)
+from .codec import Codec, Json, LittleEndian, Pickle
 from .host_fn import host_fn
 from .types import Memory, Val, ValType
+
+# Programs for the Extism Python SDK import from this module, or reach it as an attribute.
+from . import extism as extism
 
 __version__ = extism_version()
 
@@ -42,6 +55,8 @@ __all__ = [
     "ArgumentError",
     "CancelledError",
     "ClosedError",
+    "Codec",
+    "CompiledPlugin",
     "CurrentPlugin",
     "Engine",
     "EngineError",
@@ -51,11 +66,14 @@ __all__ = [
     "GuestError",
     "HostFunctionError",
     "InvalidModuleError",
+    "Json",
     "LinkError",
+    "LittleEndian",
     "ManifestError",
     "Memory",
     "MemoryLimitError",
     "OutOfFuelError",
+    "Pickle",
     "Plugin",
     "ReentrantError",
     "ReturnCodeError",

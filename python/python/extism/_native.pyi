@@ -1,7 +1,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeAlias, TypeVar, final, overload
+from typing import Any, NoReturn, TypeAlias, TypeVar, final, overload
 from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
@@ -9,6 +9,7 @@ from typing_extensions import Buffer, Self, disjoint_base
 from .types import ValType
 
 __all__ = [
+    "CompiledPlugin",
     "CurrentPlugin",
     "Engine",
     "Function",
@@ -23,10 +24,23 @@ _T = TypeVar("_T")
 _Manifest: TypeAlias = Mapping[str, Any]
 
 @disjoint_base
-class Plugin:
+class CompiledPlugin:
     def __new__(
         cls,
         plugin: str | Buffer | os.PathLike[str] | _Manifest,
+        wasi: bool = False,
+        functions: Iterable[Function] | None = None,
+        *,
+        engine: str | Engine | None = None,
+    ) -> Self: ...
+    @property
+    def engine(self) -> str: ...
+
+@disjoint_base
+class Plugin:
+    def __new__(
+        cls,
+        plugin: str | Buffer | os.PathLike[str] | _Manifest | CompiledPlugin,
         wasi: bool = False,
         config: Mapping[str, str] | None = None,
         functions: Iterable[Function] | None = None,
@@ -72,11 +86,13 @@ class Plugin:
         host_context: Any = None,
     ) -> _T: ...
     def function_exists(self, name: str) -> bool: ...
+    def reset(self) -> None: ...
     def close(self) -> None: ...
     @property
     def id(self) -> UUID: ...
     @property
     def engine(self) -> str: ...
+    def __reduce__(self) -> NoReturn: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -96,6 +112,7 @@ class Function:
         f: Callable[..., Any],
         /,
         *user_data: Any,
+        wrapped: Callable[..., Any] | None = None,
     ) -> Self: ...
     @overload
     def __new__(
@@ -107,6 +124,7 @@ class Function:
         f: Callable[..., Any],
         /,
         *user_data: Any,
+        wrapped: Callable[..., Any] | None = None,
     ) -> Self: ...
     @property
     def name(self) -> str: ...
@@ -116,6 +134,7 @@ class Function:
 
 @final
 class CurrentPlugin:
+    def memory(self, mem: Memory) -> memoryview: ...
     def alloc(self, size: int) -> Memory: ...
     def free(self, mem: Memory) -> None: ...
     def memory_at_offset(self, offs: int | Val) -> Memory: ...

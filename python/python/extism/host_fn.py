@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._errors import ArgumentError
+from ._inference import infer
 from ._native import Function
 from .types import ValType
 
@@ -38,48 +40,79 @@ def host_fn(
 ) -> Callable[[Callable[..., Any]], Function]:
     """Makes a Python function one that plug-ins can import, and registers it.
 
+    >>> @extism.host_fn()
+    ... def greet(who: str) -> str:
+    ...     return f"Hello, {who}!"
+
+    The annotations say what guests pass and get: `str`, `bytes` and `Annotated[..., Json]` (or
+    `Pickle`, or `Codec(f)`) as handles of memory, `int` as I64, `float` as F64, `bool` as I32, and
+    `tuple[...]` of these as several results. No result, or `None`, is none. A first parameter
+    that is annotated `CurrentPlugin` gets the plug-in that is calling.
+
     >>> @extism.host_fn(signature=([extism.ValType.I64], []))
     ... def hello_world(plugin, params, results):
     ...     print(plugin.input_string(params[0]))
 
-    The result is called as the plain Python function, or given to `Plugin(functions=[...])`.
+    A signature says it in WebAssembly's types instead: then the function is called with lists of
+    `Val`, and puts its results into the second.
+
+    What the decorator returns is called as the plain Python function, or given to
+    `Plugin(functions=[...])`.
 
     Args:
         name: The name by which plug-ins import it; that of the Python function if not given.
         namespace: The namespace that it answers imports from. If not given, it is any namespace
             that nothing else provides.
-        signature: The types of the parameters and of the results. The function is called as
-            `f(plugin, params, results, *user_data)`, with lists of `Val`, and puts its results
-            into `results`.
-        user_data: Further arguments for the function: a list or tuple of them, or a single one.
+        signature: The types of the parameters and of the results, for functions that are called as
+            `f(plugin, params, results, *user_data)`.
+        user_data: Further arguments for the function, after all others: a list or tuple of them,
+            or a single one. They need no annotations.
 
     Returns:
         The decorator.
 
     Raises:
-        ArgumentError: If the signature is missing, or has a type that host functions cannot have.
+        ArgumentError: If an annotation or a type is one that host functions cannot have, or if
+            the function is async.
     """
     if callable(name):
         raise ArgumentError(
-            "host_fn needs parentheses: @extism.host_fn(signature=([...], [...]))"
+            "host_fn needs parentheses: @extism.host_fn()"
         )
 
     def decorate(f: Callable[..., Any]) -> Function:
-        own_name = f.__name__ if name is None else name
-        if signature is None:
+        own_name = _name(f) if name is None else name
+        if _is_async(f):
             raise ArgumentError(
-                f"host function `{own_name}`: inference of the signature from annotations is not "
-                "in this version yet; give signature=([parameter types], [result types])"
+                f"host function `{own_name}`: it is async, but guests wait for a result; make it a "
+                "plain function, which may run a coroutine with asyncio.run(...)"
             )
-        if inspect.iscoroutinefunction(f):
-            raise ArgumentError(f"host function `{own_name}`: it cannot be async")
-        params, results = _pair(own_name, signature)
-        function = Function(namespace, own_name, params, results, f, *_arguments(user_data))
+        further = _arguments(user_data)
+        if signature is None:
+            # Where the decorator stands, local names in annotations may be known.
+            inferred = infer(f, own_name, len(further), sys._getframe(1).f_locals)
+            (params, results), enter = inferred.signature, inferred.enter
+        else:
+            (params, results), enter = _pair(own_name, signature), f
+        function = Function(namespace, own_name, params, results, enter, *further, wrapped=f)
         functools.update_wrapper(function, f)
         _REGISTER[namespace, own_name] = function
         return function
 
     return decorate
+
+
+def _name(f: Callable[..., Any]) -> str:
+    name = getattr(f, "__name__", None)
+    if not isinstance(name, str):
+        raise ArgumentError(f"host_fn: {f!r} has no name; give host_fn(name=...)")
+    return name
+
+
+def _is_async(f: Callable[..., Any]) -> bool:
+    # Of an object that is called, its method may be.
+    forms = (inspect.unwrap(f), getattr(f, "__call__", None))
+    return any(inspect.iscoroutinefunction(g) or inspect.isasyncgenfunction(g) for g in forms)
 
 
 def _pair(

@@ -1,0 +1,220 @@
+"""What `Annotated` may say about how a value of a host function is written as bytes.
+
+A codec is a pair of functions, made once for the type that it annotates; where the bytes are, and
+whose parameter or result they belong to, is not its business. `str` and `bytes` have no codec
+here: they need none.
+
+Invariant: what a codec cannot write or read is an exception, and never another value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+import struct
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Codec", "Json", "LittleEndian", "Pickle"]
+
+
+class Codec:
+    """Typing metadata: a host function's value passes through the given function.
+
+    >>> @extism.host_fn()
+    ... def load(text: typing.Annotated[str, extism.Codec(lambda raw: raw.decode("shift_jis"))]):
+    ...     ...
+
+    Args:
+        codec: For a parameter, it is called with the `bytes` that the guest wrote and returns the
+            argument. For a result, it is called with the result and returns bytes.
+
+    Raises:
+        TypeError: If it cannot be called.
+    """
+
+    def __init__(self, codec: Callable[[Any], Any]) -> None:
+        if not callable(codec):
+            raise TypeError(f"Codec takes a function, found a value of type {_name(codec)}")
+        self.codec = codec
+
+    def reader(self, hint: Any) -> Callable[[bytes], Any]:
+        """Gives the function that makes an argument of bytes.
+
+        Args:
+            hint: The type that is annotated.
+
+        Returns:
+            The function.
+
+        Raises:
+            TypeError: If the codec cannot have values of that type.
+        """
+        return self.codec
+
+    def writer(self, hint: Any) -> Callable[[Any], Any]:
+        """Gives the function that makes bytes of a result.
+
+        Args:
+            hint: The type that is annotated.
+
+        Returns:
+            The function.
+
+        Raises:
+            TypeError: If the codec cannot have values of that type.
+        """
+        return self.codec
+
+
+class Json(Codec):
+    """Typing metadata: a host function's value is written as JSON.
+
+    >>> @extism.host_fn()
+    ... def load(input: typing.Annotated[dict, extism.Json]) -> typing.Annotated[dict, extism.Json]:
+    ...     return {"hello": input.get("hello", 3)}
+
+    A parameter is what the JSON text says: a `dict`, a `list`, and so on; only if its type has a
+    method `model_validate`, as pydantic's models have, that makes the argument. Results may hold
+    dataclasses and objects with a method `model_dump` or `model_dump_json`. Numbers that JSON has
+    no text for, such as NaN, are refused.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_json_text)
+
+    def reader(self, hint: Any) -> Callable[[bytes], Any]:
+        validate = getattr(hint, "model_validate", None)
+        if validate is None:
+            return json.loads
+        return lambda raw: validate(json.loads(raw))
+
+    def writer(self, hint: Any) -> Callable[[Any], Any]:
+        return _json_text
+
+
+class Pickle(Codec):
+    """Typing metadata: a host function's value is pickled.
+
+    A pickle can run any code when it is read: have `Pickle` parameters only for plug-ins that you
+    trust as much as your own program.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(pickle.dumps)
+
+    def reader(self, hint: Any) -> Callable[[bytes], Any]:
+        return pickle.loads
+
+    def writer(self, hint: Any) -> Callable[[Any], Any]:
+        return pickle.dumps
+
+
+class LittleEndian(Codec):
+    """Typing metadata: an `int`, `float` or `bool` is passed as the handle of its bytes.
+
+    >>> @extism.host_fn()
+    ... def add(
+    ...     a: typing.Annotated[int, extism.LittleEndian], b: typing.Annotated[int, extism.LittleEndian]
+    ... ) -> typing.Annotated[int, extism.LittleEndian]:
+    ...     return a + b
+
+    Without it, these are WebAssembly numbers. But imports that the Rust plug-in kit declares with
+    types, `#[host_fn] extern "ExtismHost" { fn add(a: i64, b: i64) -> i64; }`, pass every argument
+    and result through memory, numbers too: for those, annotate each of them.
+
+    Args:
+        size: The bytes of a result: 8 as for `i64` and `f64`, or 4 as for `i32` and `f32`. A
+            `bool` is one byte. Parameters are read by the number of bytes that there are.
+        signed: Whether integers are signed. If not, they are `u64` or `u32`.
+
+    Raises:
+        ValueError: If the size is not 4 or 8.
+    """
+
+    def __init__(self, size: int = 8, *, signed: bool = True) -> None:
+        if size not in (4, 8):
+            raise ValueError(f"LittleEndian numbers have 4 or 8 bytes, not {size}")
+        super().__init__(self._write_int)
+        self._size = size
+        self._signed = signed
+
+    def reader(self, hint: Any) -> Callable[[bytes], Any]:
+        if hint is int:
+            return self._read_int
+        if hint is float:
+            return _read_float
+        if hint is bool:
+            return _read_bool
+        raise TypeError("LittleEndian annotates int, float and bool only")
+
+    def writer(self, hint: Any) -> Callable[[Any], Any]:
+        if hint is int:
+            return self._write_int
+        if hint is float:
+            return struct.Struct("<d" if self._size == 8 else "<f").pack
+        if hint is bool:
+            return _write_bool
+        raise TypeError("LittleEndian annotates int, float and bool only")
+
+    def _read_int(self, raw: bytes) -> int:
+        if len(raw) not in (1, 2, 4, 8):
+            raise _wrong_length(raw, "an integer")
+        return int.from_bytes(raw, "little", signed=self._signed)
+
+    def _write_int(self, value: int) -> bytes:
+        if not isinstance(value, int):
+            raise TypeError(f"expected an int, found a value of type {_name(value)}")
+        try:
+            return value.to_bytes(self._size, "little", signed=self._signed)
+        except OverflowError:
+            kind = "signed" if self._signed else "unsigned"
+            message = f"the integer does not fit into {self._size * 8} bits, {kind}"
+            raise OverflowError(message) from None
+
+
+def _read_float(raw: bytes) -> float:
+    if len(raw) not in (4, 8):
+        raise _wrong_length(raw, "a float")
+    number: float = struct.unpack("<d" if len(raw) == 8 else "<f", raw)[0]
+    return number
+
+
+def _read_bool(raw: bytes) -> bool:
+    if len(raw) != 1:
+        raise _wrong_length(raw, "a bool")
+    return raw != b"\0"
+
+
+def _write_bool(value: bool) -> bytes:
+    if not isinstance(value, bool):
+        raise TypeError(f"expected a bool, found a value of type {_name(value)}")
+    return b"\1" if value else b"\0"
+
+
+def _wrong_length(raw: bytes, what: str) -> ValueError:
+    return ValueError(f"{len(raw)} bytes are not {what}")
+
+
+def _json_value(value: Any) -> Any:
+    """Makes one step towards JSON, for what the encoder does not know."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if hasattr(value, "model_dump_json"):
+        return json.loads(value.model_dump_json())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        # Not `asdict`: it copies, and would not stop at models.
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise TypeError(f"a value of type {_name(value)} cannot be written as JSON")
+
+
+_ENCODER = json.JSONEncoder(default=_json_value, allow_nan=False)
+
+
+def _json_text(value: Any) -> bytes:
+    return _ENCODER.encode(value).encode()
+
+
+def _name(value: object) -> str:
+    return type(value).__qualname__

@@ -1,0 +1,34 @@
+"""The module path `extism.extism`, from which programs for the Extism Python SDK import.
+
+There is nothing of its own here: each name is that of the package.
+"""
+
+from ._errors import Error
+from ._native import (
+    CompiledPlugin,
+    CurrentPlugin,
+    Function,
+    Memory,
+    Plugin,
+    Val,
+    extism_version,
+)
+from .codec import Codec, Json, Pickle
+from .host_fn import host_fn
+from .types import ValType
+
+__all__ = [
+    "Codec",
+    "CompiledPlugin",
+    "CurrentPlugin",
+    "Error",
+    "Function",
+    "Json",
+    "Memory",
+    "Pickle",
+    "Plugin",
+    "Val",
+    "ValType",
+    "extism_version",
+    "host_fn",
+]

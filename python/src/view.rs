@@ -1,0 +1,116 @@
+//! Buffers over blocks of plug-in memory, for one host call.
+//!
+//! Guest memory moves and goes away while Python objects live on, so none of them ever points into
+//! it: a buffer is over a copy that Python owns, which is written back when the host function
+//! returns. What asks for the memory of a block before that asks here first.
+//!
+//! Invariants: all buffers of a block share one copy; a block that is freed is not written to any
+//! more; once the host call is over the buffers are released, so that a write that would be lost is
+//! an error. No Python code runs under the lock.
+
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use polyextism::Caller;
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{PyByteArray, PyMemoryView, PySlice},
+};
+
+use crate::value::Memory;
+
+/// The buffers of one host call.
+#[derive(Default)]
+pub(crate) struct Views(Mutex<Vec<View>>);
+
+/// A buffer, and the copy that it is over.
+struct View {
+    offset: u64,
+    copy: Py<PyByteArray>,
+    buffer: Py<PyMemoryView>,
+}
+
+impl Views {
+    /// A buffer over a block, not longer than the block is.
+    pub(crate) fn open<'py>(
+        &self,
+        py: Python<'py>,
+        mut caller: Caller<'_>,
+        block: &Memory,
+    ) -> PyResult<Bound<'py, PyMemoryView>> {
+        let copy = match self.copy(py, block.offset) {
+            Some(copy) => copy,
+            None => PyByteArray::new(py, caller.read(block.offset)),
+        };
+        let whole = PyMemoryView::from(copy.as_any())?;
+        let end = isize::try_from(block.length).unwrap_or(isize::MAX);
+        let part = whole.get_item(PySlice::new(py, 0, end, 1))?;
+        let buffer = part.cast_into::<PyMemoryView>()?;
+        self.lock().push(View {
+            offset: block.offset,
+            copy: copy.unbind(),
+            buffer: buffer.clone().unbind(),
+        });
+        Ok(buffer)
+    }
+
+    /// Writes the block at `offset` back, if there is a buffer over it.
+    pub(crate) fn write_back(&self, py: Python<'_>, mut caller: Caller<'_>, offset: u64) {
+        if let Some(copy) = self.copy(py, offset) {
+            store(&mut caller, offset, &copy);
+        }
+    }
+
+    /// Releases the buffers over the block at `offset` and forgets what was written.
+    pub(crate) fn forget(&self, py: Python<'_>, offset: u64) {
+        let mut views = self.lock();
+        let (gone, rest) = mem::take(&mut *views)
+            .into_iter()
+            .partition(|view| view.offset == offset);
+        *views = rest;
+        drop(views);
+        release(py, gone);
+    }
+
+    /// Writes all back and releases the buffers.
+    pub(crate) fn finish(&self, py: Python<'_>, mut caller: Caller<'_>) {
+        let views = mem::take(&mut *self.lock());
+        for view in &views {
+            store(&mut caller, view.offset, view.copy.bind(py));
+        }
+        release(py, views);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn copy<'py>(&self, py: Python<'py>, offset: u64) -> Option<Bound<'py, PyByteArray>> {
+        let views = self.lock();
+        let view = views.iter().find(|view| view.offset == offset);
+        view.map(|view| view.copy.bind(py).clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<View>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn store(caller: &mut Caller<'_>, offset: u64, copy: &Bound<'_, PyByteArray>) {
+    let bytes = copy.to_vec();
+    // Of the same length: blocks do not change theirs, and buffers pin that of the copy.
+    for (to, from) in caller.read_mut(offset).iter_mut().zip(bytes) {
+        *to = from;
+    }
+}
+
+fn release(py: Python<'_>, views: Vec<View>) {
+    for view in views {
+        let buffer = view.buffer.bind(py);
+        // It cannot be done while something else exports it. That keeps a copy, and no more.
+        let _ = buffer.call_method0(intern!(py, "release"));
+    }
+}
