@@ -53,6 +53,11 @@ impl Host {
         &self.config
     }
 
+    /// Adds entries to the configuration of this plug-in; of the same key, the new value counts.
+    pub fn extend_config(&mut self, entries: impl IntoIterator<Item = (String, String)>) {
+        Arc::make_mut(&mut self.config).extend(entries);
+    }
+
     /// The variables of the plug-in.
     pub fn vars(&self) -> &Vars {
         &self.vars

@@ -61,18 +61,8 @@ impl CompiledPlugin {
         Ok((plugin, self.functions.share(py)))
     }
 
-    /// Refuses what can only be said when a plug-in is compiled, instead of forgetting it.
-    pub(crate) fn accept(
-        &self,
-        py: Python<'_>,
-        config: Option<&Bound<'_, PyAny>>,
-        engine: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        if config.is_some_and(|config| config.is_truthy().unwrap_or(true)) {
-            let message = "config= comes too late for a CompiledPlugin; put it into the manifest \
-                           that is compiled";
-            return Err(error::argument(py, message));
-        }
+    /// Refuses another engine than the one it is compiled for.
+    pub(crate) fn accept(&self, py: Python<'_>, engine: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         if engine.is_some() {
             let (own, other) = (self.choice.name(), engines::choose(py, engine)?.name());
             if own != other {

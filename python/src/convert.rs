@@ -3,7 +3,7 @@
 //! It checks forms only. What a manifest may contain is core's to say; a dictionary goes there as
 //! a JSON value, so mistakes have the same text in every form of manifest.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use polyextism::{Error, ErrorKind, Manifest, manifest::Source};
 use pyo3::{
@@ -174,14 +174,13 @@ fn dictionary(manifest: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     Ok(manifest)
 }
 
-/// Adds the entries of `config` to those of the manifest.
-pub(crate) fn merge_config(manifest: &mut Manifest, config: &Bound<'_, PyAny>) -> PyResult<()> {
+/// The entries that `config=` adds to those of the manifest.
+pub(crate) fn config(config: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
     let value = value(config, Place::Key(&Place::Root, "config"), &mut Vec::new())?;
     let value = Value::Object(Map::from_iter([("config".to_owned(), value)]));
     let parsed = Manifest::from_value(value);
     let parsed = parsed.map_err(|failure| error::raise(config.py(), failure))?;
-    manifest.config.extend(parsed.config);
-    Ok(())
+    Ok(parsed.config)
 }
 
 /// Where in a manifest a value is, in the spelling of core's messages.

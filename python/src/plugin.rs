@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Args:
 ///     plugin: A path, the text of a module or of a JSON manifest, the bytes of either, a
 ///         manifest as a `dict` (where `data` of a module may be bytes), or a `CompiledPlugin`:
-///         then `wasi` and `functions` have been decided and are ignored, and `config` is refused.
+///         then `wasi` and `functions` have been decided and are ignored.
 ///     wasi: Whether the modules may import WASI preview 1.
 ///     config: Configuration values, added to those of the manifest. Keys and values are `str`.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
@@ -48,7 +48,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///         else it is the first that is built in.
 ///
 /// Raises:
-///     extism.ArgumentError: If a `CompiledPlugin` comes with `config` or for another engine.
+///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -198,22 +198,23 @@ impl Plugin {
         engine: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let py = plugin.py();
-        let (plugin, functions) = match plugin.cast::<CompiledPlugin>() {
+        let config = config.map(convert::config).transpose()?.unwrap_or_default();
+        let (mut plugin, functions) = match plugin.cast::<CompiledPlugin>() {
             Ok(compiled) => {
                 let compiled = compiled.get();
-                compiled.accept(py, config, engine)?;
+                compiled.accept(py, engine)?;
                 compiled.instance(py)?
             }
             Err(_) => {
                 let choice = engines::choose(py, engine)?;
-                let mut manifest = convert::manifest(plugin)?;
-                if let Some(config) = config {
-                    convert::merge_config(&mut manifest, config)?;
-                }
+                let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
                 CompiledPlugin::compile(py, &manifest, wasi, functions, choice)?.instance(py)?
             }
         };
+        if !config.is_empty() {
+            plugin.host().extend_config(config);
+        }
         Ok(Self {
             id: plugin.id(),
             engine: plugin.engine(),
