@@ -12,9 +12,13 @@ pub const EXTERNREF: &str = "externref";
 /// Imported functions with more than one result.
 pub const SEVERAL_RESULTS: &str = "several-results";
 
+/// Canonical NaNs also where a sign operation follows arithmetic at once.
+pub const NAN_SIGN: &str = "nan-sign";
+
 const GAPS: &[(&str, &str)] = &[
     ("wasmer", LEAN_CALLS),
     ("wasmer:singlepass", LEAN_CALLS),
+    ("wasmer:singlepass", NAN_SIGN),
     ("wasmer:singlepass", SEVERAL_RESULTS),
     ("wasmtime:winch", EXTERNREF),
 ];

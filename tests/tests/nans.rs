@@ -1,0 +1,58 @@
+//! NaNs are the same bits on every engine: what arithmetic makes is canonical, and `neg` and `abs`
+//! touch nothing but the sign. The operands come from memory, so that no compiler folds them.
+
+use polyextism::Choice;
+use polyextism_tests::{
+    engines,
+    gaps::{NAN_SIGN, lacks},
+    plugin,
+};
+
+const GUEST: &str = r#"
+(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u64" (func $store (param i64 i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (memory 1)
+  (func $out (param $bits i64) (local $block i64)
+    (local.set $block (call $alloc (i64.const 8)))
+    (call $store (local.get $block) (local.get $bits))
+    (call $output (local.get $block) (i64.const 8)))
+  (func $div32 (result f32) (f32.div (f32.load (i32.const 0)) (f32.load (i32.const 0))))
+  (func $div64 (result f64) (f64.div (f64.load (i32.const 0)) (f64.load (i32.const 0))))
+  (func (export "div32") (call $out (i64.extend_i32_u (i32.reinterpret_f32 (call $div32)))))
+  (func (export "div64") (call $out (i64.reinterpret_f64 (call $div64))))
+  (func (export "neg32")
+    (call $out (i64.extend_i32_u (i32.reinterpret_f32
+      (f32.neg (f32.div (f32.load (i32.const 0)) (f32.load (i32.const 0))))))))
+  (func (export "abs32")
+    (call $out (i64.extend_i32_u (i32.reinterpret_f32
+      (f32.abs (f32.div (f32.load (i32.const 0)) (f32.load (i32.const 0)))))))))
+"#;
+
+fn bits(choice: &Choice, function: &str) -> u64 {
+    let mut plugin = plugin(choice, GUEST, &[]).expect("the guest is valid");
+    let output = plugin.call(function, b"").expect("the call succeeds");
+    u64::from_le_bytes(output.try_into().expect("8 bytes"))
+}
+
+#[test]
+fn arithmetic_makes_canonical_nans() {
+    for choice in engines() {
+        assert_eq!(bits(&choice, "div32"), 0x7fc0_0000, "{choice:?}");
+        assert_eq!(bits(&choice, "div64"), 0x7ff8_0000_0000_0000, "{choice:?}");
+    }
+}
+
+#[test]
+fn signs_of_nans_are_as_specified() {
+    for choice in engines() {
+        let found = (bits(&choice, "neg32"), bits(&choice, "abs32"));
+        let specified = found == (0xffc0_0000, 0x7fc0_0000);
+        assert_ne!(
+            specified,
+            lacks(&choice, NAN_SIGN),
+            "{choice:?}: {found:x?}"
+        );
+    }
+}
