@@ -1,7 +1,7 @@
 //! The state of one plug-in on the host's side: what its guests can read, set and leave behind.
 //!
 //! Backends own it and lend it through [`crate::engine::guest::Guest::split`]; to them it is
-//! opaque. Invariant: a failure of a host function waits in [`Host::fail`] until the call path
+//! opaque. Invariant: a failure of a host function waits in `Host::fail` until the call path
 //! takes it, so it comes out as itself and not as what an engine makes of it.
 
 use std::{any::Any, collections::BTreeMap, sync::Arc};

@@ -2,7 +2,7 @@
 //!
 //! One typed model for every textual form. Parsing either gives values that need no further
 //! checks, or an error that names the field, what was found and what is allowed. Unknown fields
-//! are refused. It reads no file and no network; [`crate::source`] does.
+//! are refused. It reads no file and no network; `source.rs` does.
 
 use std::{collections::BTreeMap, path::PathBuf};
 

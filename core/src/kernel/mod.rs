@@ -1,7 +1,7 @@
 //! The kernel: the memory through which guests and host exchange bytes.
 //!
 //! `kernel.wat` is the guests' half, a module of its own, so that a guest's loads and stores stay
-//! inside the engine. [`arena`] is the host's half. A call begins and ends here by plain reads and
+//! inside the engine. `arena.rs` is the host's half. A call begins and ends here by plain reads and
 //! writes of that memory: the host never calls into the kernel.
 //!
 //! It knows the engine only as [`Guest`]. Invariants: a guest cannot make the host read or write
