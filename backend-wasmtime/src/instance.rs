@@ -116,19 +116,12 @@ pub(crate) struct State {
 pub struct Instance {
     pub(crate) store: Store<State>,
     instances: Vec<wasmtime::Instance>,
-    entries: Vec<Entry>,
+    entries: Vec<Code>,
     stop: Option<Arc<Stop>>,
     metering: Metering,
 }
 
-/// An exported function that core may enter.
-struct Entry {
-    module: ModuleId,
-    export: Box<str>,
-    code: Code,
-}
-
-/// The function of an entry, ready to be called.
+/// An exported function that core may enter, ready to be called.
 enum Code {
     /// No parameters, one `i32`.
     Status(TypedFunc<(), i32>),
@@ -230,26 +223,15 @@ impl Guest for Instance {
 
 impl engine::Instance for Instance {
     fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId> {
-        let mut known = self.entries.iter();
-        let position = match known.position(|e| e.module == module && *e.export == *export) {
-            Some(position) => position,
-            None => {
-                let code = self.resolve(module, export)?;
-                self.entries.push(Entry {
-                    module,
-                    export: export.into(),
-                    code,
-                });
-                self.entries.len() - 1
-            }
-        };
-        u32::try_from(position).ok().map(EntryId)
+        let code = self.resolve(module, export)?;
+        self.entries.push(code);
+        u32::try_from(self.entries.len() - 1).ok().map(EntryId)
     }
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
         let store = &mut self.store;
-        let status = match &mut self.entries[entry.0 as usize].code {
+        let status = match &mut self.entries[entry.0 as usize] {
             Code::Status(func) => func.call(store, ()),
             Code::Void(func) => func.call(store, ()).map(|()| 0),
             Code::Other {

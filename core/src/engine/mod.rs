@@ -65,7 +65,8 @@ pub trait Engine: Send + Sync + 'static {
 
 /// A live program: instances of its modules, and the host state that it owns.
 pub trait Instance: Guest + Send + 'static {
-    /// Resolves an exported function once; the id stays valid as long as the instance.
+    /// Resolves an exported function. The id stays valid as long as the instance, and core keeps it:
+    /// it asks for each function once.
     /// `None` if there is no such function, or if a parameter or result is not a number.
     fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId>;
 
