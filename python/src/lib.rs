@@ -13,10 +13,12 @@ mod engines;
 mod error;
 mod function;
 mod functions;
+mod log;
 mod plugin;
 mod scope;
 mod value;
 mod view;
+mod waiting;
 
 /// The native half of `extism`. Import `extism`, not this module.
 #[pyo3::pymodule(gil_used = false)]
@@ -27,6 +29,7 @@ mod _native {
         current::CurrentPlugin,
         engines::{Engine, engines, extism_version},
         function::Function,
+        log::{CustomLog, set_log_file},
         plugin::Plugin,
         value::{Memory, Val},
     };

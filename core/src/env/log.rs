@@ -1,6 +1,7 @@
 //! `log_*` and `get_log_level`: lines of the guest go to `tracing`, target `extism::pdk`.
 
 use tracing::{Level, level_filters::LevelFilter};
+use uuid::Uuid;
 
 use crate::{engine::guest::Caller, error::Result};
 
@@ -53,14 +54,16 @@ fn log(caller: &mut Caller<'_>, function: &str, level: Level, offset: u64) -> Re
     caller.free(offset);
     line.truncate(LINE_LIMIT);
     let line = String::from_utf8_lossy(&line);
-    let plugin = caller.host().id();
+    let mut plugin = Uuid::encode_buffer();
+    // As text, so that it stands in quotes.
+    let plugin = &*caller.host().id().hyphenated().encode_lower(&mut plugin);
     // The level of an event is part of its static description.
     match level {
-        Level::TRACE => tracing::trace!(target: "extism::pdk", %plugin, "{line}"),
-        Level::DEBUG => tracing::debug!(target: "extism::pdk", %plugin, "{line}"),
-        Level::INFO => tracing::info!(target: "extism::pdk", %plugin, "{line}"),
-        Level::WARN => tracing::warn!(target: "extism::pdk", %plugin, "{line}"),
-        Level::ERROR => tracing::error!(target: "extism::pdk", %plugin, "{line}"),
+        Level::TRACE => tracing::trace!(target: "extism::pdk", plugin, "{line}"),
+        Level::DEBUG => tracing::debug!(target: "extism::pdk", plugin, "{line}"),
+        Level::INFO => tracing::info!(target: "extism::pdk", plugin, "{line}"),
+        Level::WARN => tracing::warn!(target: "extism::pdk", plugin, "{line}"),
+        Level::ERROR => tracing::error!(target: "extism::pdk", plugin, "{line}"),
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ from ._errors import (
 
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
+from ._log import CustomLogger, set_log_custom
 from ._native import (
     CompiledPlugin,
     CurrentPlugin,
@@ -41,6 +42,7 @@ from ._native import (
     Plugin,
     engines,
     extism_version,
+    set_log_file,
 )
 from .codec import Codec, Json, LittleEndian, Pickle
 from .host_fn import host_fn
@@ -58,6 +60,7 @@ __all__ = [
     "Codec",
     "CompiledPlugin",
     "CurrentPlugin",
+    "CustomLogger",
     "Engine",
     "EngineError",
     "Error",
@@ -86,4 +89,6 @@ __all__ = [
     "engines",
     "extism_version",
     "host_fn",
+    "set_log_custom",
+    "set_log_file",
 ]

@@ -11,6 +11,7 @@ from .types import ValType
 __all__ = [
     "CompiledPlugin",
     "CurrentPlugin",
+    "CustomLog",
     "Engine",
     "Function",
     "Memory",
@@ -18,6 +19,7 @@ __all__ = [
     "Val",
     "engines",
     "extism_version",
+    "set_log_file",
 ]
 
 _T = TypeVar("_T")
@@ -145,6 +147,11 @@ class CurrentPlugin:
     def input_string(self, input: Val) -> str: ...
     def host_context(self) -> Any: ...
 
+@disjoint_base
+class CustomLog:
+    def __new__(cls, f: Callable[[str], object], level: str | None = None) -> Self: ...
+    def drain(self) -> None: ...
+
 @final
 class Val:
     t: ValType
@@ -180,3 +187,4 @@ class Engine:
 
 def engines() -> list[Engine]: ...
 def extism_version() -> str: ...
+def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None: ...

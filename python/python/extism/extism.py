@@ -4,6 +4,7 @@ There is nothing of its own here: each name is that of the package.
 """
 
 from ._errors import Error
+from ._log import CustomLogger, set_log_custom
 from ._native import (
     CompiledPlugin,
     CurrentPlugin,
@@ -12,6 +13,7 @@ from ._native import (
     Plugin,
     Val,
     extism_version,
+    set_log_file,
 )
 from .codec import Codec, Json, Pickle
 from .host_fn import host_fn
@@ -21,6 +23,7 @@ __all__ = [
     "Codec",
     "CompiledPlugin",
     "CurrentPlugin",
+    "CustomLogger",
     "Error",
     "Function",
     "Json",
@@ -31,4 +34,6 @@ __all__ = [
     "ValType",
     "extism_version",
     "host_fn",
+    "set_log_custom",
+    "set_log_file",
 ]

@@ -1,0 +1,315 @@
+//! `set_log_file`, and the native half of `set_log_custom`: where the log lines of guests go.
+//!
+//! Core hands each line to `tracing`. The library `tracing-subscriber` filters and formats it; here
+//! is the one setting of the process that says the level and the place. It knows no plug-in, and
+//! nothing of where lines come from but the name of their target.
+//!
+//! Invariants: until something is set there is no subscriber, so guests see the level `off`; the
+//! level that guests see is that of the setting in force. The lock of the setting is held for a few
+//! instructions, never while a line is written or Python code runs. A setting owns no Python object.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use polyextism::{Error, ErrorKind};
+use pyo3::{PyTraverseError, PyVisit, exceptions::PyException, prelude::*, types::PyString};
+use tracing::{Metadata, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Registry,
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    reload,
+};
+
+use crate::{convert::type_name, error, waiting::Waiting};
+
+/// The target of the lines of guests.
+const TARGET: &str = "extism::pdk";
+
+/// What `level=` may say.
+const LEVELS: &[(&str, LevelFilter)] = &[
+    ("trace", LevelFilter::TRACE),
+    ("debug", LevelFilter::DEBUG),
+    ("info", LevelFilter::INFO),
+    ("warn", LevelFilter::WARN),
+    ("error", LevelFilter::ERROR),
+    ("off", LevelFilter::OFF),
+];
+
+/// The level if `level=` says nothing.
+const DEFAULT: LevelFilter = LevelFilter::ERROR;
+
+static CURRENT: RwLock<Option<Arc<Setting>>> = RwLock::new(None);
+
+/// What is logged, and where.
+struct Setting {
+    level: LevelFilter,
+    sink: Sink,
+    /// Whether a failure to write was reported.
+    failed: AtomicBool,
+}
+
+enum Sink {
+    File(File),
+    Stdout,
+    Stderr,
+    Waiting(Arc<Waiting>),
+}
+
+/// Sends the lines of guests to a file, from now on.
+///
+/// This is for the whole process. It can be set again at any time: the new setting replaces the
+/// old one, also one of `set_log_custom`. Until something is set, nothing is logged and guests see
+/// the level `off`. A line looks so:
+///
+/// `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
+///
+/// A line that cannot be written is lost, and the first such failure goes to `sys.unraisablehook`;
+/// the guest does not notice.
+///
+/// Args:
+///     file: The path of a file, which is made if it is missing, and appended to. The text
+///         `"stdout"` is the standard output of the process, `"stderr"` or `"-"` its standard error;
+///         neither is Python's `sys.stdout`, which has a buffer of its own.
+///     level: The lowest level that is logged: `trace`, `debug`, `info`, `warn` or `error`, in
+///         upper or lower case. `off` ends logging. `error` if not given.
+///
+/// Raises:
+///     extism.ArgumentError: If there is no such level, or if the file cannot be opened; then the
+///         `OSError` is the cause. The setting stays as it was.
+#[pyfunction]
+#[pyo3(signature = (file, level = None))]
+pub(crate) fn set_log_file(file: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<()> {
+    let py = file.py();
+    let level = threshold(py, level)?;
+    let name = file.cast::<PyString>().ok();
+    let sink = match name.and_then(|name| name.to_str().ok()) {
+        Some("stdout") => Sink::Stdout,
+        Some("stderr" | "-") => Sink::Stderr,
+        _ => Sink::File(open(py, file.extract()?)?),
+    };
+    set(level, sink);
+    Ok(())
+}
+
+/// The half of `extism.CustomLogger` that a guest's lines reach.
+///
+/// Making one sets the log of the process, and when it is gone logging is off, unless something
+/// else was set since.
+///
+/// Args:
+///     f: What `drain` calls.
+///     level: The lowest level that is logged, as in `set_log_file`.
+///
+/// Raises:
+///     extism.ArgumentError: If there is no such level, or if `f` is not callable.
+#[pyclass(module = "extism._native", frozen, subclass, weakref)]
+pub(crate) struct CustomLog {
+    waiting: Arc<Waiting>,
+    /// Empty once it was garbage collected.
+    f: Mutex<Option<Py<PyAny>>>,
+}
+
+#[pymethods]
+impl CustomLog {
+    #[new]
+    #[pyo3(signature = (f, level = None))]
+    fn new(f: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<Self> {
+        let py = f.py();
+        let level = threshold(py, level)?;
+        if !f.is_callable() {
+            let message = format!("f is not callable, it is of type {}", type_name(f));
+            return Err(error::argument(py, message));
+        }
+        let waiting = Arc::new(Waiting::default());
+        set(level, Sink::Waiting(waiting.clone()));
+        Ok(Self {
+            waiting,
+            f: Mutex::new(Some(f.clone().unbind())),
+        })
+    }
+
+    /// Calls `f` with each line that waits, in order.
+    ///
+    /// At most 4 MiB of text wait. Beyond that the oldest lines are dropped, and a line of level
+    /// `WARN` in their place says how many they were. Lines that are logged while `f` runs wait for
+    /// the next time. What `f` raises goes to `sys.unraisablehook`, and the next line follows;
+    /// KeyboardInterrupt and SystemExit pass through, and the other lines go on waiting.
+    fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(f) = lock(&self.f).as_ref().map(|f| f.clone_ref(py)) else {
+            return Ok(());
+        };
+        let f = f.bind(py);
+        for _ in 0..self.waiting.len() {
+            let Some(line) = self.waiting.take() else {
+                break;
+            };
+            match f.call1((line,)) {
+                Err(raised) if raised.is_instance_of::<PyException>(py) => {
+                    raised.write_unraisable(py, Some(f));
+                }
+                outcome => drop(outcome?),
+            }
+        }
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.f.try_lock() {
+            Ok(f) => visit.call(&*f),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        let f = lock(&self.f).take();
+        // After the lock is free: it may run any Python code.
+        drop(f);
+    }
+}
+
+impl Drop for CustomLog {
+    fn drop(&mut self) {
+        let mine = |setting: &Arc<Setting>| match &setting.sink {
+            Sink::Waiting(waiting) => Arc::ptr_eq(waiting, &self.waiting),
+            _ => false,
+        };
+        let mut current = write();
+        if current.as_ref().is_some_and(mine) {
+            let gone = current.take();
+            filter(LevelFilter::OFF);
+            drop(current);
+            drop(gone);
+        }
+    }
+}
+
+/// Gives the setting that is in force when a line comes.
+struct Current;
+
+impl<'a> MakeWriter<'a> for Current {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line(read().clone())
+    }
+
+    fn make_writer_for(&'a self, line: &Metadata<'_>) -> Line {
+        // It may have changed since the filter let the line pass.
+        let logged = |setting: &Arc<Setting>| *line.level() <= setting.level;
+        Line(read().clone().filter(logged))
+    }
+}
+
+/// Takes one line, in one piece.
+struct Line(Option<Arc<Setting>>);
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(setting) = &self.0 {
+            setting.write(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Setting {
+    fn write(&self, line: &[u8]) {
+        let written = match &self.sink {
+            Sink::File(file) => (&*file).write_all(line),
+            Sink::Stdout => io::stdout().write_all(line),
+            Sink::Stderr => io::stderr().write_all(line),
+            Sink::Waiting(waiting) => return waiting.push(line),
+        };
+        if let Err(failure) = written
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            Python::try_attach(|py| PyErr::from(failure).write_unraisable(py, None));
+        }
+    }
+}
+
+fn set(level: LevelFilter, sink: Sink) {
+    let setting = Arc::new(Setting {
+        level,
+        sink,
+        failed: AtomicBool::new(false),
+    });
+    let mut current = write();
+    let old = current.replace(setting);
+    // Under the lock, so that of two settings at once the level and the place of one win.
+    filter(level);
+    drop(current);
+    // It may close a file, which takes its time.
+    drop(old);
+}
+
+/// Lets lines from this level on pass, and tells guests.
+fn filter(level: LevelFilter) {
+    static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+    let filter = FILTER.get_or_init(|| {
+        let (filter, handle) = reload::Layer::new(Targets::new());
+        let lines = fmt::layer()
+            .with_ansi(false)
+            .log_internal_errors(false)
+            .with_writer(Current);
+        let subscriber = tracing_subscriber::registry().with(filter).with(lines);
+        tracing::subscriber::set_global_default(subscriber)
+            .expect("nothing else in this native module sets one");
+        handle
+    });
+    filter
+        .reload(Targets::new().with_target(TARGET, level))
+        .expect("the subscriber is never dropped, and nothing panics under its lock");
+}
+
+fn threshold(py: Python<'_>, level: Option<&str>) -> PyResult<LevelFilter> {
+    let Some(name) = level else {
+        return Ok(DEFAULT);
+    };
+    let known = LEVELS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    known.map(|(_, level)| *level).ok_or_else(|| {
+        let allowed: Vec<_> = LEVELS.iter().map(|(known, _)| *known).collect();
+        let allowed = allowed.join(", ");
+        let message = format!("unknown log level {name:?}, allowed are {allowed}");
+        error::argument(py, message)
+    })
+}
+
+fn open(py: Python<'_>, path: PathBuf) -> PyResult<File> {
+    // A pipe may wait for its reader.
+    let file = py.detach(|| File::options().append(true).create(true).open(&path));
+    file.map_err(|failure| {
+        let message = format!("cannot log to {}: {failure}", path.display());
+        error::raise(
+            py,
+            Error::new(ErrorKind::Argument, message).with_source(failure),
+        )
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read() -> RwLockReadGuard<'static, Option<Arc<Setting>>> {
+    CURRENT.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write() -> RwLockWriteGuard<'static, Option<Arc<Setting>>> {
+    CURRENT.write().unwrap_or_else(PoisonError::into_inner)
+}
