@@ -91,19 +91,15 @@ impl Manifest {
     /// manifest in JSON or TOML.
     ///
     /// # Errors
-    /// `Manifest` if it is none of these, or if a field of the manifest is wrong.
+    /// `Manifest` if it is text but none of these, or if a field of the manifest is wrong. Whether a
+    /// binary is a module is not looked at.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        if bytes.starts_with(b"\0asm") {
-            return Ok(Self::of(bytes.to_vec()));
-        }
         let text = match str::from_utf8(bytes) {
-            Ok(text) => text.trim_start_matches('\u{feff}').trim_start(),
-            Err(_) => {
-                return Err(unknown_form(
-                    "the bytes are neither WebAssembly nor UTF-8 text",
-                ));
-            }
+            Ok(text) if !text.starts_with("\0asm") => text,
+            // What is no text is meant as a binary; the reader of modules says what is wrong with it.
+            _ => return Ok(Self::of(bytes.to_vec())),
         };
+        let text = text.trim_start_matches('\u{feff}').trim_start();
         if text.starts_with("(module") || text.starts_with(";;") || text.starts_with("(;") {
             return Ok(Self::of(bytes.to_vec()));
         }

@@ -50,7 +50,7 @@ CREATION = {
     "another path": (Path("nope.wasm"), {}, extism.ManifestError, "manifest: cannot read `nope.wasm`"),
     "a folder": (Path("."), {}, extism.ManifestError, "manifest: cannot read `.`"),
     "text": ("hello\nworld", {}, extism.ManifestError, "manifest: the text starts with"),
-    "bytes": (b"\xff\xfe\x00\x01", {}, extism.ManifestError, "neither WebAssembly nor UTF-8 text"),
+    "bytes": (b"\xff\xfe\x00\x01", {}, extism.InvalidModuleError, "module `main` is not a valid WebAssembly module: it does not start with the magic bytes"),
     "not a plug-in": (5, {}, extism.ArgumentError, "found a value of type int"),
     "a wrong field": ({"wasn": []}, {}, extism.ManifestError, "manifest: wasn: unknown field `wasn`, expected one of"),
     "a wrong field inside": ({"wasm": [{"path": "x", "pth": 1}]}, {}, extism.ManifestError, "manifest: wasm[0].pth: unknown field `pth`, expected one of"),
