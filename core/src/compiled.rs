@@ -63,12 +63,20 @@ struct Inner {
     main: ModuleId,
     entries: Vec<Entry>,
     command: Option<usize>,
-    init: Vec<(ModuleId, Box<str>)>,
+    init: Init,
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
     var_bytes: u64,
     #[cfg(feature = "wasi")]
     wasi: Option<crate::wasi::Settings>,
+}
+
+/// What initialises a fresh instance.
+struct Init {
+    /// Start functions, in instantiation order, then the libraries.
+    before: Vec<(ModuleId, Box<str>)>,
+    /// The main module, which a command does itself.
+    own: Vec<(ModuleId, Box<str>)>,
 }
 
 /// An export of the main module.
@@ -166,9 +174,14 @@ impl Compiled {
         self.0.main
     }
 
-    /// What must be entered once, in order, before the first call of an instance.
-    pub(crate) fn init(&self) -> impl Iterator<Item = (ModuleId, &str)> {
-        self.0.init.iter().map(|(module, name)| (*module, &**name))
+    /// What must be entered once, in order, before any call of an instance.
+    pub(crate) fn init_before(&self) -> &[(ModuleId, Box<str>)] {
+        &self.0.init.before
+    }
+
+    /// What must be entered after that, unless the call is that of a command.
+    pub(crate) fn init_own(&self) -> &[(ModuleId, Box<str>)] {
+        &self.0.init.own
     }
 
     /// A fresh host state.
@@ -277,32 +290,37 @@ fn entries(main: &Module<'_>) -> Vec<Entry> {
         .collect()
 }
 
-/// What initialises a fresh instance: start functions in instantiation order, then reactors.
-fn init(units: &[Unit<'_>], plan: &Plan, main: usize) -> Result<Vec<(ModuleId, Box<str>)>> {
-    let mut steps = Vec::new();
+fn init(units: &[Unit<'_>], plan: &Plan, main: usize) -> Result<Init> {
+    let mut before = Vec::new();
     for &unit in &plan.order {
         if let Some(start) = units[unit].module.start {
-            steps.push((module_id(plan, unit), start.into()));
+            before.push((module_id(plan, unit), start.into()));
         }
     }
-    for &unit in &plan.order {
-        let names: &[&str] = match unit == main {
-            true => main_init(&units[unit])?,
-            false => &["_initialize"],
+    for &unit in plan.order.iter().filter(|&&unit| unit != main) {
+        let id = module_id(plan, unit);
+        before.extend(steps(&units[unit], id, &["_initialize"])?);
+    }
+    let names = main_init(&units[main])?;
+    let own = steps(&units[main], module_id(plan, main), names)?;
+    Ok(Init { before, own })
+}
+
+/// Those of the functions that a module exports.
+fn steps(unit: &Unit<'_>, id: ModuleId, names: &[&str]) -> Result<Vec<(ModuleId, Box<str>)>> {
+    let mut steps = Vec::new();
+    for &name in names {
+        let Some(ty) = function_type(&unit.module, name) else {
+            continue;
         };
-        for &name in names {
-            if let Some(ty) = function_type(&units[unit].module, name) {
-                if !ty.results().is_empty() || (name != "hs_init" && !ty.params().is_empty()) {
-                    let unit = &units[unit].name;
-                    let ty = crate::module::TypeText(ty);
-                    return Err(Error::new(
-                        ErrorKind::Link,
-                        format!("module `{unit}` exports `{name}` as {ty}, expected (func)"),
-                    ));
-                }
-                steps.push((module_id(plan, unit), name.into()));
-            }
+        if !ty.results().is_empty() || (name != "hs_init" && !ty.params().is_empty()) {
+            let (unit, ty) = (&unit.name, crate::module::TypeText(ty));
+            return Err(Error::new(
+                ErrorKind::Link,
+                format!("module `{unit}` exports `{name}` as {ty}, expected (func)"),
+            ));
         }
+        steps.push((id, name.into()));
     }
     Ok(steps)
 }

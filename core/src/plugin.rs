@@ -12,7 +12,11 @@ use uuid::Uuid;
 
 use crate::{
     compiled::Compiled,
-    engine::{erased::DynInstance, guest::Guest, types::EntryId},
+    engine::{
+        erased::DynInstance,
+        guest::Guest,
+        types::{EntryId, ModuleId},
+    },
     error::{Error, ErrorKind, Result},
     host::Host,
     kernel,
@@ -121,11 +125,9 @@ impl Plugin {
     /// # Errors
     /// Whatever the guest ended with; the next call tries again with a new instance.
     pub fn initialize(&mut self) -> Result<()> {
-        if self.condition == Condition::Stale {
-            self.replace()?;
-        }
-        if self.condition == Condition::Fresh {
+        if self.condition != Condition::Ready {
             self.run_init()?;
+            self.run_own_init()?;
         }
         Ok(())
     }
@@ -143,28 +145,41 @@ impl Plugin {
 
     #[cold]
     fn make_ready(&mut self, function: FunctionHandle) -> Result<()> {
-        if self.condition == Condition::Stale {
-            self.replace()?;
-        }
-        // A command initialises itself.
+        self.run_init()?;
+        // A command does the rest itself, and has its instance for this call only.
         match self.compiled.is_command(function.0) {
             true => Ok(()),
-            false => self.run_init(),
+            false => self.run_own_init(),
         }
     }
 
+    /// Start functions and libraries, in a fresh instance.
     fn run_init(&mut self) -> Result<()> {
-        // Until it has succeeded, this instance is not one to keep.
+        if self.condition == Condition::Stale {
+            self.replace()?;
+        }
+        // Until everything has succeeded, this instance is not one to keep.
         self.condition = Condition::Stale;
         let compiled = self.compiled.clone();
-        for (module, name) in compiled.init() {
+        self.run(compiled.init_before())
+    }
+
+    /// The main module.
+    fn run_own_init(&mut self) -> Result<()> {
+        let compiled = self.compiled.clone();
+        self.run(compiled.init_own())?;
+        self.condition = Condition::Ready;
+        Ok(())
+    }
+
+    fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
+        for (module, name) in steps {
             let instance = &mut *self.instance;
-            let entry = instance.entry(module, name).ok_or_else(|| missing(name))?;
+            let entry = instance.entry(*module, name).ok_or_else(|| missing(name))?;
             kernel::begin(instance, &[])?;
             let status = instance.enter(entry);
             kernel::finish(instance, status)?;
         }
-        self.condition = Condition::Ready;
         Ok(())
     }
 
