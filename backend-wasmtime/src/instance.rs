@@ -9,7 +9,7 @@ use std::sync::Arc;
 use polyextism_core::{
     Error, ErrorKind, Result,
     engine::{
-        self, Fuel, Interrupt,
+        self, Fuel,
         guest::Guest,
         types::{
             EntryId, HostFunc, Import, Interruption, Limits, MemoryExport, MemoryId, Metering,
@@ -24,7 +24,7 @@ use wasmtime::{
 
 use crate::{
     conv, host,
-    limits::{MemoryLimit, Stop},
+    limits::{self, MemoryLimit},
 };
 
 /// A program whose imports and memories are resolved to positions.
@@ -117,7 +117,6 @@ pub struct Instance {
     pub(crate) store: Store<State>,
     instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
-    stop: Option<Arc<Stop>>,
     metering: Metering,
 }
 
@@ -153,8 +152,9 @@ impl Instance {
         if metering == Metering::On {
             store.set_fuel(u64::MAX).map_err(conv::refusal)?;
         }
-        let interruptible = settings.interruption == Interruption::On;
-        let stop = interruptible.then(|| Stop::install(&mut store));
+        if settings.interruption == Interruption::On {
+            limits::attend(&mut store);
+        }
         if limits.memory_pages.is_some() {
             store.limiter(|state| &mut state.limit);
         }
@@ -184,7 +184,6 @@ impl Instance {
             store,
             instances,
             entries: Vec::new(),
-            stop,
             metering,
         })
     }
@@ -244,11 +243,6 @@ impl engine::Instance for Instance {
             }),
         };
         status.map_err(conv::failure)
-    }
-
-    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
-        let stop = self.stop.as_ref()?;
-        Some(Arc::clone(stop) as Arc<dyn Interrupt>)
     }
 
     fn fuel(&mut self) -> Option<&mut dyn Fuel> {

@@ -193,6 +193,10 @@ impl Engine for Wasmtime {
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
         Instance::new(&self.engine, &self.settings, program, host, limits)
     }
+
+    fn nudge(&self) {
+        self.engine.increment_epoch();
+    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,11 @@
-//! The memory limit, the fuel meter and the interrupt of an instance.
+//! The memory limit, the fuel meter and the interruption of an instance.
 //!
 //! This file does not know when core sets them. Invariants: the limit counts the pages of all
-//! memories of the instance and never counts too few; an interrupt stops one instance only, though
-//! all instances of an engine share its epoch.
+//! memories of the instance and never counts too few; all instances of an engine share its epoch, and
+//! each asks its own host whether to go on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-
-use polyextism_core::{
-    Error, ErrorKind, Result,
-    engine::{Fuel, Interrupt},
-};
-use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use polyextism_core::{Error, ErrorKind, Result, engine::Fuel};
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::instance::{Instance, State};
 
@@ -74,45 +66,16 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// Stops one instance: a flag of its own, and the epoch of the engine to make it look.
+/// Makes an instance attend to its host whenever the epoch of the engine has moved.
 ///
-/// wasmtime computes the next deadline after the callback has read the flag. An interrupt that
-/// falls into those few nanoseconds, while another instance's interrupt makes this one look, is
-/// seen at the next interrupt of any instance. Who stops a program therefore repeats the interrupt
-/// until the program has ended; the repetition costs one atomic addition.
-pub(crate) struct Stop {
-    flag: AtomicBool,
-    engine: Engine,
-}
-
-impl Stop {
-    /// Makes an instance look at its flag whenever the epoch has moved.
-    pub(crate) fn install(store: &mut Store<State>) -> Arc<Self> {
-        let stop = Arc::new(Self {
-            flag: AtomicBool::new(false),
-            engine: store.engine().clone(),
-        });
-        let seen = Arc::clone(&stop);
-        store.epoch_deadline_callback(move |_| {
-            Ok(match seen.flag.load(Ordering::SeqCst) {
-                true => UpdateDeadline::Interrupt,
-                false => UpdateDeadline::Continue(1),
-            })
-        });
-        store.set_epoch_deadline(1);
-        stop
-    }
-}
-
-impl Interrupt for Stop {
-    fn interrupt(&self) {
-        self.flag.store(true, Ordering::SeqCst);
-        self.engine.increment_epoch();
-    }
-
-    fn clear(&self) {
-        self.flag.store(false, Ordering::SeqCst);
-    }
+/// wasmtime computes the next deadline after the callback has run, so a nudge that falls into the
+/// callback is lost on this instance; who needs it repeats it.
+pub(crate) fn attend(store: &mut Store<State>) {
+    store.epoch_deadline_callback(|mut store| match store.data_mut().host.attend() {
+        Ok(()) => Ok(UpdateDeadline::Continue(1)),
+        Err(failed) => Err(failed.into()),
+    });
+    store.set_epoch_deadline(1);
 }
 
 impl Fuel for Instance {

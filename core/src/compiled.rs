@@ -7,13 +7,15 @@
 //! Invariants: every error of the input is found here, before the first instance; a compiled
 //! plug-in is immutable and shared by its instances on any thread.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
+    alarm::Alarm,
+    budget,
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, Linked, Metering, ModuleId, Program},
+        types::{Import, Interruption, Limits, Linked, Metering, ModuleId, Program},
     },
     env::{
         http::Http,
@@ -51,6 +53,19 @@ pub struct Options {
     pub functions: Vec<Function>,
     /// Whether guests may import WASI preview 1.
     pub wasi: bool,
+    /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
+    pub interrupted: Interrupted,
+}
+
+/// What becomes of an instance whose guest was stopped in the middle of its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interrupted {
+    /// The next call gets a new instance: memories and globals as at the start, and initialised
+    /// again. Variables and configuration stay.
+    #[default]
+    Replaced,
+    /// The next call goes on with it, in whatever state the guest was stopped.
+    Kept,
 }
 
 /// A plug-in that is compiled and linked. Cloning shares it.
@@ -66,6 +81,8 @@ struct Inner {
     init: Init,
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
+    timeout: Option<Duration>,
+    interrupted: Interrupted,
     var_bytes: u64,
     #[cfg(feature = "wasi")]
     wasi: Option<crate::wasi::Settings>,
@@ -92,13 +109,11 @@ impl Compiled {
     /// # Errors
     /// `Manifest`, `InvalidModule`, `Link`, or `Unsupported`; never a failure of a guest.
     pub fn new(choice: &Choice, manifest: &Manifest, options: &Options) -> Result<Self> {
-        if manifest.timeout_ms.is_some() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "manifest: timeout_ms: this build of polyextism has no timeouts",
-            ));
-        }
-        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off))?;
+        let interruption = match choice.compiler().capabilities.interrupt {
+            true => Interruption::On,
+            false => Interruption::Off,
+        };
+        let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
         let units = read(engine.as_ref(), manifest)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
@@ -124,6 +139,8 @@ impl Compiled {
             limits: Limits {
                 memory_pages: max_pages,
             },
+            timeout: manifest.timeout_ms.map(Duration::from_millis),
+            interrupted: options.interrupted,
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             #[cfg(feature = "wasi")]
             wasi: options.wasi.then(|| wasi_settings(manifest)),
@@ -184,10 +201,26 @@ impl Compiled {
         &self.0.init.own
     }
 
+    /// How long a call may take, if the manifest says it.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.0.timeout
+    }
+
+    /// What becomes of an instance whose guest was stopped.
+    pub(crate) fn interrupted(&self) -> Interrupted {
+        self.0.interrupted
+    }
+
     /// A fresh host state.
     pub(crate) fn host(&self) -> Host {
+        let alarm = Alarm::new(Some(Arc::clone(&self.0.engine)));
         let vars = Vars::with_limit(self.0.var_bytes);
-        Host::new(self.0.config.clone(), vars, Http::default())
+        Host::new(
+            Arc::new(alarm),
+            self.0.config.clone(),
+            vars,
+            Http::default(),
+        )
     }
 
     /// An instance that owns `host`; WASI starts afresh.
@@ -250,19 +283,43 @@ fn compile(
     units: &[Unit<'_>],
     plan: &Plan,
 ) -> Result<Program<crate::engine::erased::AnyModule>> {
-    let kernel = Linked {
-        module: engine.compile(kernel::WASM)?,
-        imports: Vec::new(),
-    };
-    let mut modules = vec![kernel];
+    let mut modules = vec![compile_module(engine, "kernel", kernel::WASM, &[])?];
     for (&unit, imports) in plan.order.iter().zip(&plan.imports) {
-        modules.push(Linked {
-            module: engine.compile(&units[unit].module.wasm)?,
-            imports: imports.clone(),
-        });
+        let unit = &units[unit];
+        modules.push(compile_module(
+            engine,
+            &unit.name,
+            &unit.module.wasm,
+            imports,
+        )?);
     }
     let memories = plan.memories.clone();
     Ok(Program { modules, memories })
+}
+
+/// Compiles a module. Where the engine cannot make guests look up, the module does so itself.
+fn compile_module(
+    engine: &dyn DynEngine,
+    name: &str,
+    wasm: &[u8],
+    imports: &[Import],
+) -> Result<Linked<crate::engine::erased::AnyModule>> {
+    let mut imports = imports.to_vec();
+    let instrumented = match engine.capabilities().interrupt {
+        true => None,
+        false => budget::instrument(wasm).map_err(|source| {
+            let message = format!("module `{name}` cannot be given a budget");
+            Error::new(ErrorKind::Engine, message).with_source(source)
+        })?,
+    };
+    if instrumented.is_some() {
+        imports.push(Import::Host {
+            func: Arc::clone(budget::check()),
+            memory: None,
+        });
+    }
+    let module = engine.compile(instrumented.as_deref().unwrap_or(wasm))?;
+    Ok(Linked { module, imports })
 }
 
 fn module_id(plan: &Plan, unit: usize) -> ModuleId {

@@ -9,14 +9,17 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
 use crate::{
+    alarm::Alarm,
+    engine::types::Failed,
     env::{http::Http, vars::Vars},
-    error::Error,
+    error::{Error, Result},
 };
 
 /// The state of one plug-in on the host's side.
 #[derive(Default)]
 pub struct Host {
     id: Uuid,
+    alarm: Arc<Alarm>,
     failure: Option<Error>,
     context: Option<Box<dyn Any + Send>>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
@@ -27,9 +30,15 @@ pub struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(config: Arc<BTreeMap<String, String>>, vars: Vars, http: Http) -> Self {
+    pub(crate) fn new(
+        alarm: Arc<Alarm>,
+        config: Arc<BTreeMap<String, String>>,
+        vars: Vars,
+        http: Http,
+    ) -> Self {
         Self {
             id: Uuid::new_v4(),
+            alarm,
             config,
             vars,
             http,
@@ -76,6 +85,34 @@ impl Host {
     /// Replaces what the caller of the next call hands over.
     pub fn set_context(&mut self, context: Option<Box<dyn Any + Send>>) {
         self.context = context;
+    }
+
+    /// The alarm of the plug-in: how long the running call may go on, and whether it has to end.
+    pub fn alarm(&self) -> Arc<Alarm> {
+        Arc::clone(&self.alarm)
+    }
+
+    /// What an engine calls on the thread of a running guest after [`crate::engine::Engine::nudge`].
+    ///
+    /// # Errors
+    /// If the guest has to stop; why is kept in the host state.
+    pub fn attend(&mut self) -> Result<(), Failed> {
+        match self.alarm.attend() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.fail(error);
+                Err(Failed)
+            }
+        }
+    }
+
+    /// Fails if the running call is known to have to end.
+    #[inline]
+    pub(crate) fn check_overdue(&self) -> Result<()> {
+        match self.alarm.is_overdue() {
+            true => self.alarm.attend(),
+            false => Ok(()),
+        }
     }
 
     /// Keeps why a host function failed. The first failure of a call stays.

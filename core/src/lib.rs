@@ -13,6 +13,9 @@
 //! [`Compiled`] and [`Plugin`] are what users hold. Users of Rust depend on the package
 //! `polyextism`, which re-exports this crate and knows the engines that are built in.
 
+mod alarm;
+mod budget;
+pub mod clock;
 mod compiled;
 pub mod engine;
 mod env;
@@ -31,7 +34,8 @@ mod span;
 mod wasi;
 
 pub use crate::{
-    compiled::{Compiled, Options},
+    alarm::{Alarm, CancelHandle},
+    compiled::{Compiled, Interrupted, Options},
     engine::guest::Caller,
     env::vars::{Vars, VarsError},
     error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},

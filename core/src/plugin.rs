@@ -8,10 +8,13 @@
 //! a call; if it fails, the next call starts with a new instance; nothing allocates on the path of
 //! a call that succeeds.
 
+use std::{sync::Arc, time::Duration};
+
 use uuid::Uuid;
 
 use crate::{
-    compiled::Compiled,
+    alarm::{Alarm, CancelHandle},
+    compiled::{Compiled, Interrupted},
     engine::{
         erased::DynInstance,
         guest::Guest,
@@ -30,6 +33,9 @@ pub struct Plugin {
     /// The entries of this instance, by their position in the compiled plug-in.
     entries: Box<[Option<EntryId>]>,
     id: Uuid,
+    alarm: Arc<Alarm>,
+    /// How long a call may take.
+    timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,13 +60,15 @@ impl Plugin {
     /// start, `Manifest` if an allowed path cannot be opened, `Engine`.
     pub fn new(compiled: &Compiled) -> Result<Self> {
         let host = compiled.host();
-        let id = host.id();
+        let (id, alarm) = (host.id(), host.alarm());
         Ok(Self {
             compiled: compiled.clone(),
             instance: compiled.instantiate(host)?,
             condition: Condition::Fresh,
             entries: vec![None; compiled.entry_count()].into(),
             id,
+            alarm,
+            timeout: compiled.timeout(),
         })
     }
 
@@ -95,7 +103,7 @@ impl Plugin {
     /// called again.
     pub fn call(&mut self, name: &str, input: &[u8]) -> Result<&[u8]> {
         let function = self.function(name)?;
-        self.call_function(function, input)
+        self.call_within(function, input, self.timeout)
     }
 
     /// As [`Plugin::call`], without the look-up.
@@ -107,17 +115,50 @@ impl Plugin {
     /// If the handle comes from another compiled plug-in that has more functions.
     #[inline]
     pub fn call_function(&mut self, function: FunctionHandle, input: &[u8]) -> Result<&[u8]> {
-        if self.condition != Condition::Ready {
-            self.make_ready(function)?;
-        }
-        let entry = match self.entries[function.0] {
-            Some(entry) => entry,
-            None => self.resolve(function)?,
+        self.call_within(function, input, self.timeout)
+    }
+
+    /// As [`Plugin::call_function`], with a time limit for this call alone; `None` is no limit.
+    ///
+    /// Initialisation counts. A call that ends after its time fails, also if only a host function
+    /// took too long. After it the plug-in can be called again; see [`crate::Interrupted`].
+    ///
+    /// # Errors
+    /// As there; `Timeout`.
+    ///
+    /// # Panics
+    /// As there.
+    #[inline]
+    pub fn call_within(
+        &mut self,
+        function: FunctionHandle,
+        input: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<&[u8]> {
+        self.alarm.begin(timeout)?;
+        let outcome = match self.entry(function) {
+            Ok(entry) => self.instance.exchange(entry, input),
+            Err(error) => Err(error),
         };
-        if self.compiled.is_command(function.0) {
+        let ended = self.alarm.end();
+        if ended.stopped && self.compiled.interrupted() == Interrupted::Replaced {
             self.condition = Condition::Stale;
         }
-        self.instance.exchange(entry, input)
+        match ended.overdue {
+            Some(error) if outcome.is_ok() => Err(error),
+            _ => outcome,
+        }
+    }
+
+    /// How long each call may take from now on, if it is not said with the call. At first it is what
+    /// the manifest says.
+    pub fn set_timeout(&mut self, timeout: Option<Duration>) {
+        self.timeout = timeout;
+    }
+
+    /// A handle to cancel calls of this plug-in from any thread.
+    pub fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(Arc::clone(&self.alarm))
     }
 
     /// Runs the guest's initialisation now instead of at the first call.
@@ -125,11 +166,19 @@ impl Plugin {
     /// # Errors
     /// Whatever the guest ended with; the next call tries again with a new instance.
     pub fn initialize(&mut self) -> Result<()> {
-        if self.condition != Condition::Ready {
-            self.run_init()?;
-            self.run_own_init()?;
+        if self.condition == Condition::Ready {
+            return Ok(());
         }
-        Ok(())
+        self.alarm.begin(self.timeout)?;
+        let outcome = self.run_init().and_then(|()| self.run_own_init());
+        let ended = self.alarm.end();
+        match ended.overdue {
+            Some(error) if outcome.is_ok() => {
+                self.condition = Condition::Stale;
+                Err(error)
+            }
+            _ => outcome,
+        }
     }
 
     /// Frees and clears the kernel memory. The guest's own memory stays.
@@ -141,6 +190,22 @@ impl Plugin {
     pub fn host(&mut self) -> &mut Host {
         let guest: &mut dyn Guest = &mut *self.instance;
         guest.host()
+    }
+
+    /// The entry of a function, in an instance that is ready for it.
+    #[inline]
+    fn entry(&mut self, function: FunctionHandle) -> Result<EntryId> {
+        if self.condition != Condition::Ready {
+            self.make_ready(function)?;
+        }
+        let entry = match self.entries[function.0] {
+            Some(entry) => entry,
+            None => self.resolve(function)?,
+        };
+        if self.compiled.is_command(function.0) {
+            self.condition = Condition::Stale;
+        }
+        Ok(entry)
     }
 
     #[cold]

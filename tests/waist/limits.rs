@@ -6,20 +6,20 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use polyextism_core::{
-    ErrorKind, Host, Trap,
+    Error, ErrorKind, Host,
     engine::{
-        Interrupt,
-        types::{Interruption, Limits, MemoryId, Metering},
+        erased::{DynEngine, DynInstance},
+        types::{Import, Interruption, Limits, MemoryId, Metering},
     },
 };
 
 use super::{
     Case,
-    support::{MEMORY, assert_trap, assert_trapped, enter, export, host, prepare, start},
+    support::{MEMORY, enter, export, host, prepare, start},
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -193,16 +193,12 @@ pub(crate) const CASES: &[Case] = &[
             .set(u64::MAX);
         assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
     }),
+    ("an engine opened without extras has no meter", |bench| {
+        let mut instance = bench.instance(SPINS, vec![]);
+        assert!(instance.fuel().is_none());
+    }),
     (
-        "an engine opened without extras has neither meter nor interrupts",
-        |bench| {
-            let mut instance = bench.instance(SPINS, vec![]);
-            assert!(instance.fuel().is_none());
-            assert!(instance.interrupter().is_none());
-        },
-    ),
-    (
-        "another thread stops an instance, and only this one",
+        "a nudged guest attends to its host, and only it is stopped",
         |bench| {
             if !bench.compiler.capabilities.interrupt {
                 return;
@@ -210,9 +206,8 @@ pub(crate) const CASES: &[Case] = &[
             let engine = bench
                 .open(Interruption::On, Metering::Off)
                 .expect("it is declared");
-            let open = || start(&*engine, SPINS, vec![], None).expect("it starts");
-            let (mut stopped, mut neighbour) = (open(), open());
-            let stop = stopped.interrupter().expect("the engine was opened for it");
+            let (mut stopped, stop) = attended(&*engine, SPINS, vec![]);
+            let (mut neighbour, _) = attended(&*engine, SPINS, vec![]);
             let over = Arc::new(AtomicBool::new(false));
             let neighbour = thread::spawn({
                 let over = Arc::clone(&over);
@@ -224,16 +219,13 @@ pub(crate) const CASES: &[Case] = &[
                     }
                 }
             });
-            for round in 0..20 {
-                let late = interrupted_after(&*stop, Duration::from_millis(5), || {
-                    assert_trap(enter(&mut *stopped, "spin"), Trap::Interrupted);
+            for _ in 0..5 {
+                stop.store(true, Ordering::SeqCst);
+                nudged(&*engine, || {
+                    let error = enter(&mut *stopped, "spin").expect_err("it is stopped");
+                    assert_eq!(error.kind(), ErrorKind::HostFunction);
                 });
-                assert!(
-                    late < Duration::from_secs(2),
-                    "round {round}: {late:?} late"
-                );
-                assert_trap(enter(&mut *stopped, "work"), Trap::Interrupted);
-                stop.clear();
+                stop.store(false, Ordering::SeqCst);
                 assert_eq!(enter(&mut *stopped, "work").ok(), Some(1000));
             }
             over.store(true, Ordering::SeqCst);
@@ -241,30 +233,7 @@ pub(crate) const CASES: &[Case] = &[
         },
     ),
     (
-        "an interrupt waits for the next call unless it is taken back",
-        |bench| {
-            if !bench.compiler.capabilities.interrupt {
-                return;
-            }
-            let engine = bench
-                .open(Interruption::On, Metering::Off)
-                .expect("it is declared");
-            let mut instance = start(&*engine, SPINS, vec![], None).expect("it starts");
-            let stop = instance
-                .interrupter()
-                .expect("the engine was opened for it");
-            for _ in 0..3 {
-                stop.interrupt();
-                assert_trap(enter(&mut *instance, "spin"), Trap::Interrupted);
-                stop.clear();
-                stop.interrupt();
-                stop.clear();
-                assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
-            }
-        },
-    ),
-    (
-        "an interrupt during a host function stops the guest afterwards",
+        "a guest that is nudged during a host function attends afterwards",
         |bench| {
             if !bench.compiler.capabilities.interrupt {
                 return;
@@ -278,31 +247,49 @@ pub(crate) const CASES: &[Case] = &[
                 thread::sleep(Duration::from_millis(1));
                 Ok(())
             };
-            let imports = vec![host(&[], &[], wait)];
-            let mut instance = start(&*engine, wat, imports, None).expect("it starts");
-            let stop = instance
-                .interrupter()
-                .expect("the engine was opened for it");
-            interrupted_after(&*stop, Duration::from_millis(10), || {
-                let error = enter(&mut *instance, "run").expect_err("the guest never ends itself");
-                assert_trapped(&error, Trap::Interrupted);
+            let (mut instance, stop) = attended(&*engine, wat, vec![host(&[], &[], wait)]);
+            stop.store(true, Ordering::SeqCst);
+            nudged(&*engine, || {
+                let error = enter(&mut *instance, "run").expect_err("it never ends itself");
+                assert_eq!(error.kind(), ErrorKind::HostFunction);
             });
         },
     ),
 ];
 
-/// Runs `call` and interrupts it from another thread; how late it ended.
-fn interrupted_after(stop: &dyn Interrupt, delay: Duration, call: impl FnOnce()) -> Duration {
+/// An instance whose host stops it while the flag is set.
+fn attended(
+    engine: &dyn DynEngine,
+    wat: &str,
+    imports: Vec<Import>,
+) -> (Box<dyn DynInstance>, Arc<AtomicBool>) {
+    let program = prepare(engine, &[(wat, imports)], &[(0, "memory")]);
+    let program = program.expect("the program is linked");
+    let host = Host::default();
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    host.alarm()
+        .set_check(move || match flag.load(Ordering::SeqCst) {
+            true => Err(Error::new(ErrorKind::Cancelled, "the flag is set")),
+            false => Ok(()),
+        });
+    let instance = engine.instantiate(&program, host, &Limits::default());
+    (instance.expect("it starts"), stop)
+}
+
+/// Runs `call` and nudges the engine from another thread until it ends.
+fn nudged(engine: &dyn DynEngine, call: impl FnOnce()) {
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let sent = scope.spawn(|| {
-            thread::sleep(delay);
-            stop.interrupt();
-            Instant::now()
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(2));
+                engine.nudge();
+            }
         });
         call();
-        let ended = Instant::now();
-        ended.saturating_duration_since(sent.join().expect("the thread only sleeps"))
-    })
+        over.store(true, Ordering::SeqCst);
+    });
 }
 
 const GROWS: &str = r#"(module (memory (export "memory") 1 100)

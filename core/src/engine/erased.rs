@@ -50,6 +50,8 @@ pub trait DynEngine: Send + Sync {
         host: Host,
         limits: &Limits,
     ) -> Result<Box<dyn DynInstance>>;
+    /// See [`Engine::nudge`].
+    fn nudge(&self);
 }
 
 impl<E: Engine> DynEngine for E {
@@ -98,6 +100,10 @@ impl<E: Engine> DynEngine for E {
             }
             None => Err(foreign(Engine::name(self), "program")),
         }
+    }
+
+    fn nudge(&self) {
+        Engine::nudge(self);
     }
 }
 

@@ -13,8 +13,6 @@ pub mod guest;
 pub mod select;
 pub mod types;
 
-use std::sync::Arc;
-
 use self::{
     guest::Guest,
     types::{Capabilities, EntryId, Limits, ModuleId, Program},
@@ -61,6 +59,14 @@ pub trait Engine: Send + Sync + 'static {
         host: Host,
         limits: &Limits,
     ) -> Result<Self::Instance>;
+
+    /// Makes every running guest of this engine call [`Host::attend`] soon, on its own thread: at the
+    /// next loop head or function entry. If that fails the guest stops with a trap. Costs a few
+    /// nanoseconds and may be called at any time from any thread; guests that have nothing to attend
+    /// to go on. It may come too early for a guest: who needs it repeats it.
+    ///
+    /// Does nothing without the capability `interrupt`, or if the engine was not opened for it.
+    fn nudge(&self) {}
 }
 
 /// A live program: instances of its modules, and the host state that it owns.
@@ -79,24 +85,10 @@ pub trait Instance: Guest + Send + 'static {
     /// failure that waits in the host state.
     fn enter(&mut self, entry: EntryId) -> Result<i32>;
 
-    /// A handle that stops this instance, and only this one, from another thread. `None` without
-    /// the capability, or if the engine was not opened for it.
-    fn interrupter(&self) -> Option<Arc<dyn Interrupt>> {
-        None
-    }
-
     /// The fuel meter. `None` without the capability, or if the engine was not opened for it.
     fn fuel(&mut self) -> Option<&mut dyn Fuel> {
         None
     }
-}
-
-/// Stops a running program from another thread.
-pub trait Interrupt: Send + Sync {
-    /// Makes the running `enter`, or the next one, end with [`crate::Trap::Interrupted`].
-    fn interrupt(&self);
-    /// Takes an interrupt back that has not stopped anything.
-    fn clear(&self);
 }
 
 /// The fuel of one instance, in units of its engine.

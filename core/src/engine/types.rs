@@ -134,7 +134,11 @@ impl HostFunc {
             (self.body)(Caller::new(guest, memory), slots)
         }));
         let error = match outcome {
-            Ok(Ok(())) => return Ok(()),
+            // A function that took too long fails the call, whatever it did.
+            Ok(Ok(())) => match guest.host().check_overdue() {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            },
             Ok(Err(error)) => error,
             Err(panic) => self.panicked(panic.as_ref()),
         };
@@ -220,10 +224,10 @@ pub struct Settings {
     pub metering: Metering,
 }
 
-/// Whether compiled code looks for interrupts.
+/// Whether compiled code looks up when [`super::Engine::nudge`] is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interruption {
-    /// It does not; nothing stops a guest but itself.
+    /// It does not; nothing stops a guest but itself and what it calls.
     #[default]
     Off,
     /// It does.
@@ -274,7 +278,8 @@ impl Proposal {
 pub struct Capabilities {
     /// Fuel can be counted.
     pub fuel: bool,
-    /// A running guest can be stopped from another thread.
+    /// Running guests look up when they are nudged. Core makes the guests of other engines look up
+    /// by themselves.
     pub interrupt: bool,
     /// [`Limits::memory_pages`] is kept.
     pub memory_limit: bool,

@@ -1,0 +1,555 @@
+//! Makes guests look up by themselves, for engines that cannot be told to: a step from wasm to wasm.
+//!
+//! Every function counts a budget down where it is entered and at the head of every loop, by what the
+//! code that follows costs at most; when the budget is used up it calls [`check`], which looks at the
+//! alarm of the plug-in and fills the budget up. So a guest looks up after a bounded amount of work,
+//! without a signal, a race, or a clock in the guest.
+//!
+//! The budget is a global of the module. A function with loops keeps it in a local, writes it back
+//! before it calls and when it returns, and reads it again after a call: engines keep locals in
+//! registers. A short function without loops and calls is paid for by the instruction that calls it.
+//!
+//! It knows no engine and nothing of the meaning of a module. Invariants: the input is valid, so is
+//! the output, and it computes the same; between two checks a guest does at most about [`QUANTUM`]
+//! units of work, whatever it does.
+
+use std::sync::{Arc, LazyLock};
+
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, EntityType, Function, GlobalSection, GlobalType,
+    ImportSection, Instruction, Module, SectionId, TypeSection, ValType,
+    reencode::{self, Reencode, utils},
+};
+use wasmparser::{
+    CompositeInnerType, CustomSectionReader, FuncType, FunctionBody, GlobalSectionReader,
+    ImportSectionReader, Operator, Parser, Payload, TypeRef, TypeSectionReader,
+};
+
+use crate::engine::types::{HostFunc, NumType, Signature};
+
+/// What a guest may do between two checks. One unit is about one instruction.
+const QUANTUM: i64 = 20_000;
+/// What a call costs, with what a function that counts nothing may do.
+const CALL: i64 = 10 + FREE;
+/// The cost up to which a function without loops and calls counts nothing.
+const FREE: i64 = 32;
+/// What growing a memory costs.
+const GROW: i64 = 1000;
+/// Bytes that a bulk instruction moves for one unit, as a power of two.
+const MEMORY_SHIFT: i64 = 6;
+/// Table elements that a bulk instruction moves for one unit, as a power of two.
+const TABLE_SHIFT: i64 = 2;
+
+/// The name of the import of [`check`] in what comes out. Imports are resolved by position.
+const IMPORT: (&str, &str) = ("polyextism", "check");
+
+/// The function that guests call when their budget is used up: it returns a new one.
+pub(crate) fn check() -> &'static Arc<HostFunc> {
+    static CHECK: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
+        HostFunc::new(
+            IMPORT.1,
+            Signature::new(&[], &[NumType::I64]),
+            Box::new(|mut caller, slots| {
+                caller.host().alarm().attend()?;
+                slots[0] = QUANTUM as u64;
+                Ok(())
+            }),
+        )
+    });
+    &CHECK
+}
+
+/// The same module with a budget and one import more, the last: [`check`]. `None` for a module
+/// without functions, which needs none.
+///
+/// # Errors
+/// None for a module that core has validated and whose start section is taken out.
+pub(crate) fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
+    let shape = Shape::read(wasm)?;
+    if !shape.has_code {
+        return Ok(None);
+    }
+    let mut module = Module::new();
+    Step::new(shape).parse_core_module(&mut module, Parser::new(0), wasm)?;
+    Ok(Some(module.finish()))
+}
+
+/// What must be known of a module before its first section is written.
+#[derive(Default)]
+struct Shape {
+    types: Vec<Option<FuncType>>,
+    imported_functions: u32,
+    /// The types of the functions that the module defines.
+    functions: Vec<u32>,
+    globals: u32,
+    has_code: bool,
+}
+
+impl Shape {
+    fn read(wasm: &[u8]) -> Result<Self, reencode::Error> {
+        let mut shape = Self::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload? {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        for ty in group?.into_types() {
+                            shape.types.push(match ty.composite_type.inner {
+                                CompositeInnerType::Func(ty) => Some(ty),
+                                _ => None,
+                            });
+                        }
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        match import?.ty {
+                            TypeRef::Func(_) | TypeRef::FuncExact(_) => {
+                                shape.imported_functions += 1;
+                            }
+                            TypeRef::Global(_) => shape.globals += 1,
+                            _ => {}
+                        }
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    shape.functions = section.into_iter().collect::<Result<_, _>>()?;
+                }
+                Payload::GlobalSection(section) => shape.globals += section.count(),
+                Payload::CodeSectionStart { count, .. } => {
+                    shape.has_code = count > 0;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Ok(shape)
+    }
+}
+
+/// The step over one module.
+struct Step {
+    shape: Shape,
+    /// For each type, the type of a block without parameters and with the same several results.
+    blocks: Vec<Option<u32>>,
+    check_type: u32,
+    imports_done: bool,
+    globals_done: bool,
+    /// The next function body.
+    body: usize,
+}
+
+impl Step {
+    fn new(shape: Shape) -> Self {
+        Self {
+            blocks: vec![None; shape.types.len()],
+            check_type: shape.types.len() as u32,
+            shape,
+            imports_done: false,
+            globals_done: false,
+            body: 0,
+        }
+    }
+
+    fn import_check(&mut self, imports: &mut ImportSection) {
+        imports.import(IMPORT.0, IMPORT.1, EntityType::Function(self.check_type));
+        self.imports_done = true;
+    }
+
+    fn add_budget(&mut self, globals: &mut GlobalSection) {
+        let ty = GlobalType {
+            val_type: ValType::I64,
+            mutable: true,
+            shared: false,
+        };
+        globals.global(ty, &ConstExpr::i64_const(QUANTUM));
+        self.globals_done = true;
+    }
+
+    /// The type of a block that gives what the function of this type gives.
+    fn body_type(&mut self, ty: u32) -> Result<BlockType, reencode::Error> {
+        if let Some(block) = self.blocks[ty as usize] {
+            return Ok(BlockType::FunctionType(block));
+        }
+        Ok(match *self.function_type(ty).results() {
+            [] => BlockType::Empty,
+            [result, ..] => BlockType::Result(self.val_type(result)?),
+        })
+    }
+
+    fn function_type(&self, ty: u32) -> &FuncType {
+        let ty = self.shape.types[ty as usize].as_ref();
+        ty.expect("the type of a function of a valid module is a function type")
+    }
+}
+
+impl Reencode for Step {
+    type Error = std::convert::Infallible;
+
+    fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
+        Ok(match function < self.shape.imported_functions {
+            true => function,
+            false => function + 1,
+        })
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut TypeSection,
+        section: TypeSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_type_section(self, types, section)?;
+        types.ty().function([], [ValType::I64]);
+        let mut next = self.check_type + 1;
+        for index in 0..self.shape.types.len() {
+            let Some(ty) = self.shape.types[index].clone() else {
+                continue;
+            };
+            if ty.results().len() > 1 {
+                let results = ty.results().iter().map(|ty| self.val_type(*ty));
+                let results = results.collect::<Result<Vec<_>, _>>()?;
+                types.ty().function([], results);
+                self.blocks[index] = Some(next);
+                next += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut ImportSection,
+        section: ImportSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_import_section(self, imports, section)?;
+        self.import_check(imports);
+        Ok(())
+    }
+
+    fn parse_global_section(
+        &mut self,
+        globals: &mut GlobalSection,
+        section: GlobalSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_global_section(self, globals, section)?;
+        self.add_budget(globals);
+        Ok(())
+    }
+
+    fn intersperse_section_hook(
+        &mut self,
+        module: &mut Module,
+        _after: Option<SectionId>,
+        before: Option<SectionId>,
+    ) -> Result<(), reencode::Error> {
+        use SectionId::{Code, DataCount, Element, Export, Function};
+        if before == Some(Function) && !self.imports_done {
+            let mut imports = ImportSection::new();
+            self.import_check(&mut imports);
+            module.section(&imports);
+        }
+        if let Some(Export | Element | DataCount | Code) = before
+            && !self.globals_done
+        {
+            let mut globals = GlobalSection::new();
+            self.add_budget(&mut globals);
+            module.section(&globals);
+        }
+        Ok(())
+    }
+
+    /// Names of functions stay, for backtraces. Nobody has checked custom sections, so a wrong one is
+    /// left out, as are all that speak of offsets into the old code.
+    fn parse_custom_section(
+        &mut self,
+        module: &mut Module,
+        section: CustomSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        if let wasmparser::KnownCustom::Name(names) = section.as_known()
+            && let Ok(names) = self.custom_name_section(names)
+        {
+            module.section(&names);
+        }
+        Ok(())
+    }
+
+    fn parse_function_body(
+        &mut self,
+        code: &mut CodeSection,
+        body: FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        let ty = self.shape.functions[self.body];
+        self.body += 1;
+        let costs = Costs::of(&body)?;
+        if costs.is_free() {
+            return utils::parse_function_body(self, code, body);
+        }
+        let mut locals = Vec::new();
+        let mut count = self.function_type(ty).params().len() as u32;
+        for group in body.get_locals_reader()? {
+            let (number, ty) = group?;
+            count += number;
+            locals.push((number, self.val_type(ty)?));
+        }
+        locals.extend([(1, ValType::I64), (1, ValType::I32)]);
+        let mut writer = Writer {
+            out: Function::new(locals),
+            counter: count,
+            length: count + 1,
+            global: self.shape.globals,
+            check: self.shape.imported_functions,
+            place: match costs.loops.is_empty() {
+                true => Place::Global,
+                false => Place::Local,
+            },
+        };
+        let block = self.body_type(ty)?;
+        self.write(&mut writer, &costs, block, &body)?;
+        code.function(&writer.out);
+        Ok(())
+    }
+}
+
+impl Step {
+    fn write(
+        &mut self,
+        writer: &mut Writer,
+        costs: &Costs,
+        block: BlockType,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        writer.enter(costs.entry);
+        if writer.place == Place::Local {
+            writer.put(&Instruction::Block(block));
+        }
+        let mut loops = costs.loops.iter();
+        let mut depth = 0;
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            let operator = reader.read()?;
+            let kind = Kind::of(&operator);
+            match kind {
+                Kind::Open | Kind::Loop => depth += 1,
+                Kind::Close if depth == 0 => break,
+                Kind::Close => depth -= 1,
+                Kind::Bulk(shift) => writer.charge_length(shift),
+                Kind::Call | Kind::TailCall => writer.save(),
+                Kind::Return if writer.place == Place::Local => {
+                    writer.put(&Instruction::Br(depth));
+                    continue;
+                }
+                Kind::Return | Kind::Other | Kind::Grow => {}
+            }
+            writer.put(&self.instruction(operator)?);
+            match kind {
+                Kind::Loop => {
+                    let cost = loops.next().expect("the first pass counted every loop");
+                    writer.charge(*cost);
+                }
+                Kind::Call => writer.load(),
+                _ => {}
+            }
+        }
+        if writer.place == Place::Local {
+            writer.put(&Instruction::End);
+            writer.save();
+        }
+        writer.put(&Instruction::End);
+        Ok(())
+    }
+}
+
+/// What an operator means to the budget.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Open,
+    Loop,
+    Close,
+    Call,
+    TailCall,
+    Return,
+    Grow,
+    /// Moves as many elements as the number on top of the stack says; the shift makes them units.
+    Bulk(i64),
+    Other,
+}
+
+impl Kind {
+    fn of(operator: &Operator<'_>) -> Self {
+        match operator {
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => Self::Open,
+            Operator::Loop { .. } => Self::Loop,
+            Operator::End => Self::Close,
+            Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. } => {
+                Self::Call
+            }
+            Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. } => Self::TailCall,
+            Operator::Return => Self::Return,
+            Operator::MemoryGrow { .. } => Self::Grow,
+            Operator::MemoryFill { .. }
+            | Operator::MemoryCopy { .. }
+            | Operator::MemoryInit { .. } => Self::Bulk(MEMORY_SHIFT),
+            Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableGrow { .. } => Self::Bulk(TABLE_SHIFT),
+            _ => Self::Other,
+        }
+    }
+
+    const fn cost(self) -> i64 {
+        match self {
+            Self::Call | Self::TailCall => CALL,
+            Self::Grow => GROW,
+            _ => 1,
+        }
+    }
+}
+
+/// What a function costs at most: outside of its loops, and each turn of each loop without the loops
+/// inside it.
+struct Costs {
+    entry: i64,
+    /// In the order in which the loops begin.
+    loops: Vec<i64>,
+    /// Whether there is anything whose cost is not a fixed small number.
+    simple: bool,
+}
+
+impl Costs {
+    fn of(body: &FunctionBody<'_>) -> Result<Self, reencode::Error> {
+        let mut costs = Self {
+            entry: 0,
+            loops: Vec::new(),
+            simple: true,
+        };
+        // The loop that each open block belongs to.
+        let mut open: Vec<Option<usize>> = Vec::new();
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            let kind = Kind::of(&reader.read()?);
+            let innermost = open.last().copied().flatten();
+            match kind {
+                Kind::Open => open.push(innermost),
+                Kind::Loop => {
+                    open.push(Some(costs.loops.len()));
+                    costs.loops.push(0);
+                }
+                Kind::Close => {
+                    open.pop();
+                }
+                Kind::Call | Kind::TailCall | Kind::Grow | Kind::Bulk(_) => costs.simple = false,
+                Kind::Return | Kind::Other => {}
+            }
+            *match open.last().copied().flatten() {
+                Some(index) => &mut costs.loops[index],
+                None => &mut costs.entry,
+            } += kind.cost();
+        }
+        Ok(costs)
+    }
+
+    /// Whether who calls the function has paid for it.
+    fn is_free(&self) -> bool {
+        self.simple && self.loops.is_empty() && self.entry <= FREE
+    }
+}
+
+/// Where a function counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Global,
+    Local,
+}
+
+/// Writes one function.
+struct Writer {
+    out: Function,
+    /// A local for the budget.
+    counter: u32,
+    /// A local for the length of a bulk instruction.
+    length: u32,
+    global: u32,
+    check: u32,
+    place: Place,
+}
+
+impl Writer {
+    fn put(&mut self, instruction: &Instruction<'_>) {
+        self.out.instruction(instruction);
+    }
+
+    fn all(&mut self, instructions: &[Instruction<'_>]) {
+        for instruction in instructions {
+            self.put(instruction);
+        }
+    }
+
+    /// The start of a function.
+    fn enter(&mut self, cost: i64) {
+        self.put(&Instruction::GlobalGet(self.global));
+        self.spend(&[Instruction::I64Const(cost)]);
+    }
+
+    /// The head of a loop.
+    fn charge(&mut self, cost: i64) {
+        self.put(&Instruction::LocalGet(self.counter));
+        self.spend(&[Instruction::I64Const(cost)]);
+    }
+
+    /// Before an instruction whose length is on the stack.
+    fn charge_length(&mut self, shift: i64) {
+        self.put(&Instruction::LocalTee(self.length));
+        self.put(&match self.place {
+            Place::Global => Instruction::GlobalGet(self.global),
+            Place::Local => Instruction::LocalGet(self.counter),
+        });
+        self.spend(&[
+            Instruction::LocalGet(self.length),
+            Instruction::I64ExtendI32U,
+            Instruction::I64Const(shift),
+            Instruction::I64ShrU,
+        ]);
+    }
+
+    /// Takes what `cost` computes from the budget on the stack, and checks.
+    fn spend(&mut self, cost: &[Instruction<'_>]) {
+        self.all(cost);
+        self.all(&[Instruction::I64Sub, Instruction::LocalTee(self.counter)]);
+        if self.place == Place::Global {
+            self.put(&Instruction::GlobalSet(self.global));
+            self.put(&Instruction::LocalGet(self.counter));
+        }
+        self.all(&[
+            Instruction::I64Const(0),
+            Instruction::I64LtS,
+            Instruction::If(BlockType::Empty),
+            Instruction::Call(self.check),
+            match self.place {
+                Place::Global => Instruction::GlobalSet(self.global),
+                Place::Local => Instruction::LocalSet(self.counter),
+            },
+            Instruction::End,
+        ]);
+    }
+
+    /// Writes the budget back.
+    fn save(&mut self) {
+        if self.place == Place::Local {
+            self.put(&Instruction::LocalGet(self.counter));
+            self.put(&Instruction::GlobalSet(self.global));
+        }
+    }
+
+    /// Reads the budget again.
+    fn load(&mut self) {
+        if self.place == Place::Local {
+            self.put(&Instruction::GlobalGet(self.global));
+            self.put(&Instruction::LocalSet(self.counter));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

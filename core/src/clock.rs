@@ -1,0 +1,234 @@
+//! The watchdog: one thread of the process that notices when deadlines pass.
+//!
+//! It looks at the alarms of the plug-ins that are in use, every [`TICK`] or when the next deadline
+//! comes, and makes overdue guests look at their alarm until their call has ended. It sleeps when no
+//! plug-in is in use. What a deadline means is the business of `alarm`.
+//!
+//! Invariants: a plug-in is put on the list once for as long as it stays in use, so a call takes no
+//! lock; a forked child starts a watchdog of its own and never touches the lock of its parent's.
+
+use std::{
+    sync::{
+        Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{
+            AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    alarm::{Alarm, CHECK_PERIOD, Sight},
+    error::{Error, ErrorKind, Result},
+};
+
+/// The longest time between two looks while a plug-in is in use.
+const TICK: Duration = Duration::from_millis(4);
+/// The shortest time between two looks, in nanoseconds.
+const SHORTEST: u64 = 50_000;
+/// How many looks a plug-in stays on the list after its last call.
+const GRACE: u32 = 256;
+/// A watchdog that was not heard of for so long, in nanoseconds, may be gone.
+const SILENCE: u64 = 200_000_000;
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// When the watchdog last looked.
+static HEARD: AtomicU64 = AtomicU64::new(0);
+
+/// The number of this process among its forked ancestors, as far as anybody has noticed; from 1.
+static PROCESS: AtomicU64 = AtomicU64::new(1);
+
+/// Nanoseconds since some moment of the process.
+pub(crate) fn now() -> u64 {
+    // Saturates after five centuries.
+    START.elapsed().as_nanos() as u64
+}
+
+/// Whether the watchdog of this process watches `alarm`; at `now`, if the caller knows it, it must
+/// have been heard of recently.
+#[inline]
+pub(crate) fn watches(alarm: &Alarm, now: Option<u64>) -> bool {
+    // The list of a parent process is worth nothing in its forked child.
+    let heard = |now: u64| now.saturating_sub(HEARD.load(Relaxed)) <= SILENCE;
+    alarm.watched.load(SeqCst) == PROCESS.load(Relaxed) && now.is_none_or(heard)
+}
+
+/// Puts `alarm` on the list of the watchdog, which is started if need be.
+///
+/// # Errors
+/// `Engine` if the system gives no thread.
+#[cold]
+pub(crate) fn watch(alarm: &Arc<Alarm>) -> Result<()> {
+    let watchdog = Watchdog::own();
+    let mut list = watchdog.lock();
+    if !list.started {
+        watchdog.start()?;
+        list.started = true;
+    }
+    if alarm.watched.swap(watchdog.number, SeqCst) != watchdog.number {
+        list.watched.push(Watched {
+            alarm: Arc::clone(alarm),
+            idle: 0,
+            nudged: 0,
+        });
+    }
+    drop(list);
+    watchdog.work.notify_one();
+    Ok(())
+}
+
+/// Tells that this process is a forked child, in the child, before it calls a plug-in that its parent
+/// has used. Without it the child finds out by itself, but a call that begins within 0.2 s after the
+/// parent's last look at a deadline may miss its own on an engine that has to be nudged.
+pub fn after_fork() {
+    if let Some(last) = Watchdog::last()
+        && last.process != std::process::id()
+    {
+        PROCESS.store(last.number + 1, SeqCst);
+    }
+}
+
+/// The watchdog of one process. Those of its ancestors stay in the chain, dead.
+struct Watchdog {
+    process: u32,
+    number: u64,
+    list: Mutex<List>,
+    work: Condvar,
+    next: OnceLock<Box<Self>>,
+}
+
+static FIRST: OnceLock<Box<Watchdog>> = OnceLock::new();
+
+#[derive(Default)]
+struct List {
+    started: bool,
+    watched: Vec<Watched>,
+}
+
+struct Watched {
+    alarm: Arc<Alarm>,
+    /// How many looks ago it was last in a call.
+    idle: u32,
+    /// When it was last made to look.
+    nudged: u64,
+}
+
+impl Watchdog {
+    /// The newest of the chain.
+    fn last() -> Option<&'static Self> {
+        let mut last = FIRST.get()?;
+        while let Some(next) = last.next.get() {
+            last = next;
+        }
+        Some(last)
+    }
+
+    /// That of this process.
+    fn own() -> &'static Self {
+        let process = std::process::id();
+        loop {
+            let last = Self::last();
+            if let Some(own) = last.filter(|last| last.process == process) {
+                return own;
+            }
+            let number = last.map_or(1, |last| last.number + 1);
+            let new = Box::new(Self {
+                process,
+                number,
+                list: Mutex::default(),
+                work: Condvar::new(),
+                next: OnceLock::new(),
+            });
+            let slot = last.map_or(&FIRST, |last| &last.next);
+            // Who loses the race takes what the winner has put there.
+            if slot.set(new).is_ok() {
+                PROCESS.store(number, SeqCst);
+            }
+        }
+    }
+
+    fn start(&'static self) -> Result<()> {
+        let thread = thread::Builder::new().name("polyextism-clock".into());
+        match thread.stack_size(256 * 1024).spawn(|| self.run()) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let message = "the system gives no thread for the watchdog of deadlines";
+                Err(Error::new(ErrorKind::Engine, message).with_source(error))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut list = self.lock();
+        loop {
+            if list.watched.is_empty() {
+                list = (self.work.wait(list)).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let now = now();
+            HEARD.store(now, Relaxed);
+            let mut next = TICK.as_nanos() as u64;
+            let look = |watched: &mut Watched| !watched.look(now, self.number, &mut next);
+            let gone: Vec<_> = list.watched.extract_if(.., look).collect();
+            if !gone.is_empty() {
+                // Dropping an alarm may drop an engine, which takes time.
+                drop(list);
+                drop(gone);
+                list = self.lock();
+            }
+            let wait = Duration::from_nanos(next.max(SHORTEST));
+            let woken = self.work.wait_timeout(list, wait);
+            list = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Watched {
+    /// Looks once; `next` becomes the time to the next look that is needed. Returns whether the
+    /// plug-in stays on the list.
+    fn look(&mut self, now: u64, process: u64, next: &mut u64) -> bool {
+        let check_period = CHECK_PERIOD.as_nanos() as u64;
+        match self.alarm.look(now) {
+            Sight::Idle => {
+                self.idle += 1;
+                if Arc::strong_count(&self.alarm) == 1 {
+                    return false;
+                }
+                if self.idle < GRACE {
+                    return true;
+                }
+                self.alarm.watched.store(0, SeqCst);
+                // A call that began meanwhile has either seen that, and waits for the lock, or is
+                // seen here.
+                match self.alarm.look(now) {
+                    Sight::Idle => return false,
+                    _ => self.alarm.watched.store(process, SeqCst),
+                }
+            }
+            Sight::Overdue => self.nudge(now),
+            Sight::Running(left) => {
+                *next = left.map_or(*next, |left| left.min(*next));
+                if self.alarm.has_check() && now.saturating_sub(self.nudged) >= check_period {
+                    self.nudge(now);
+                }
+            }
+        }
+        self.idle = 0;
+        true
+    }
+
+    fn nudge(&mut self, now: u64) {
+        self.nudged = now;
+        self.alarm.nudge();
+    }
+}
+
+#[cfg(test)]
+mod tests;
