@@ -156,6 +156,11 @@ impl Plugin {
         self.timeout = timeout;
     }
 
+    /// How long each call may take, if it is not said with the call.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// A handle to cancel calls of this plug-in from any thread.
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(Arc::clone(&self.alarm))

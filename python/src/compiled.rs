@@ -44,6 +44,7 @@ impl CompiledPlugin {
         let options = Options {
             functions: functions.core(),
             wasi,
+            ..Options::default()
         };
         let compiled = py.detach(|| Compiled::new(&choice, manifest, &options));
         let compiled = compiled.map_err(|failure| error::raise(py, failure))?;

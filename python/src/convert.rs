@@ -3,7 +3,7 @@
 //! It checks forms only. What a manifest may contain is core's to say; a dictionary goes there as
 //! a JSON value, so mistakes have the same text in every form of manifest.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use polyextism::{Error, ErrorKind, Manifest, manifest::Source};
 use pyo3::{
@@ -65,6 +65,29 @@ fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes
     };
     let bytes = view.call_method0(intern!(object.py(), "tobytes"))?;
     Ok(Some(bytes.cast_into::<PyBytes>()?))
+}
+
+/// A time limit in seconds; without end if it is infinite or longer than can be counted.
+pub(crate) struct Timeout(pub(crate) Option<Duration>);
+
+impl<'py> FromPyObject<'_, 'py> for Timeout {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let seconds = object
+            .extract::<f64>()
+            .ok()
+            .filter(|seconds| *seconds >= 0.0);
+        match seconds {
+            Some(seconds) => Ok(Self(Duration::try_from_secs_f64(seconds).ok())),
+            None => {
+                let found = object.repr()?;
+                let message =
+                    format!("timeout: expected a number of seconds, at least 0, found {found}");
+                Err(error::argument(object.py(), message))
+            }
+        }
+    }
 }
 
 /// What becomes of the output of a call.

@@ -64,11 +64,7 @@ impl Engine {
     #[getter]
     fn capabilities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
         let has = self.0.compiler().capabilities;
-        let flags = [
-            ("fuel", has.fuel),
-            ("interrupt", has.interrupt),
-            ("memory-limit", has.memory_limit),
-        ];
+        let flags = [("fuel", has.fuel), ("memory-limit", has.memory_limit)];
         let flags = flags
             .iter()
             .filter(|(_, has)| *has)

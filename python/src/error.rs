@@ -18,6 +18,8 @@ use pyo3::{
 };
 use uuid::Uuid;
 
+use crate::signals::Raised;
+
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Place<'a> {
@@ -40,7 +42,15 @@ pub(crate) fn argument(py: Python<'_>, message: impl Into<String>) -> PyErr {
 /// As [`raise`], with the place in the attributes.
 #[cold]
 pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> PyErr {
-    let cause = error.take_source().map(|source| cause(py, source));
+    let source = match error
+        .take_source()
+        .map(|source| source.downcast::<Raised>())
+    {
+        Some(Ok(raised)) => return raised.0,
+        Some(Err(source)) => Some(source),
+        None => None,
+    };
+    let cause = source.map(|source| cause(py, source));
     if let Some(cause) = cause.as_ref().filter(|_| is_host(&error))
         && !cause.is_instance_of::<PyException>(py)
     {

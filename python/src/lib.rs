@@ -16,6 +16,7 @@ mod functions;
 mod log;
 mod plugin;
 mod scope;
+mod signals;
 mod value;
 mod view;
 mod waiting;
@@ -30,7 +31,12 @@ mod _native {
         engines::{Engine, engines, extism_version},
         function::Function,
         log::{CustomLog, set_log_file},
-        plugin::Plugin,
+        plugin::{CancelHandle, Plugin},
         value::{Memory, Val},
     };
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::signals::follow_forks(module)
+    }
 }

@@ -21,11 +21,12 @@ use uuid::Uuid;
 
 use crate::{
     compiled::CompiledPlugin,
-    convert::{self, Input, Parse},
+    convert::{self, Input, Parse, Timeout},
     engines,
     error::{self, Place},
     functions::Functions,
     scope::{self, ThreadId},
+    signals,
 };
 
 /// How often a thread that waits for its turn looks for signals.
@@ -58,6 +59,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(crate) struct Plugin {
     id: Uuid,
     engine: &'static str,
+    cancel: polyextism::CancelHandle,
     slot: Mutex<Slot>,
     idle: Condvar,
     /// Keeps alive what the guest can call.
@@ -82,12 +84,17 @@ struct Live {
 }
 
 impl Live {
-    fn call(&mut self, name: &str, input: &[u8]) -> polyextism::Result<&[u8]> {
+    fn call(
+        &mut self,
+        name: &str,
+        input: &[u8],
+        limit: Option<Duration>,
+    ) -> polyextism::Result<&[u8]> {
         let handle = match &self.last {
             Some((last, handle)) if last == name => *handle,
             _ => self.find(name)?,
         };
-        self.plugin.call_function(handle, input)
+        self.plugin.call_within(handle, input, limit)
     }
 
     #[cold]
@@ -215,8 +222,10 @@ impl Plugin {
         if !config.is_empty() {
             plugin.host().extend_config(config);
         }
+        signals::watch(&mut plugin);
         Ok(Self {
             id: plugin.id(),
+            cancel: plugin.cancel_handle(),
             engine: plugin.engine(),
             slot: Mutex::new(Slot {
                 state: State::Idle(Box::new(Live { plugin, last: None })),
@@ -235,6 +244,8 @@ impl Plugin {
     ///     parse: What is called with the output, as bytes, to make the result. `None` gives a
     ///         read-only buffer.
     ///     host_context: What `CurrentPlugin.host_context()` gives to host functions.
+    ///     timeout: How long this call may take, in seconds; `math.inf` is no limit. If not given,
+    ///         `timeout_ms` of the manifest says it. What initialises the plug-in counts.
     ///
     /// Returns:
     ///     What `parse` returns; by default the output as bytes.
@@ -244,14 +255,21 @@ impl Plugin {
     ///     extism.GuestError: If the guest set an error text.
     ///     extism.ReturnCodeError: If the function returned a code other than 0.
     ///     extism.TrapError: If the guest trapped.
+    ///     extism.TimeoutError: If the call took longer than it may.
+    ///     extism.CancelledError: If the call was cancelled. After either, the next call gets a new
+    ///         instance: memories are as at the start, variables stay.
     ///     extism.ExitError: If the guest exited with a code other than 0.
     ///     extism.HostFunctionError: If a host function failed; its exception is the cause.
     ///     extism.MemoryLimitError: If the input does not fit into the memory.
     ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
     ///     extism.ClosedError: If the plug-in is closed.
     #[pyo3(
-        signature = (function_name, data = Input::EMPTY, parse = Parse::Bytes, host_context = None),
-        text_signature = "($self, function_name, data=b'', parse=..., host_context=None)"
+        signature = (
+            function_name, data = Input::EMPTY, parse = Parse::Bytes, host_context = None, *,
+            timeout = None
+        ),
+        text_signature =
+            "($self, function_name, data=b'', parse=..., host_context=None, *, timeout=None)"
     )]
     fn call<'py>(
         &self,
@@ -260,15 +278,18 @@ impl Plugin {
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut turn = self.turn(py)?;
         let live = turn.live();
+        let limit = timeout.map_or(live.plugin.timeout(), |timeout| timeout.0);
+        signals::arrive(py)?;
         let has_context = host_context.is_some();
         if let Some(context) = host_context {
             live.plugin.host().set_context(Some(Box::new(context)));
         }
         let bytes = data.bytes();
-        let output = py.detach(|| live.call(function_name, bytes));
+        let output = py.detach(|| live.call(function_name, bytes, limit));
         let output = output.map(|output| PyBytes::new(py, output));
         if has_context {
             live.plugin.host().set_context(None);
@@ -293,6 +314,11 @@ impl Plugin {
     ///     extism.ClosedError: If the plug-in is closed.
     fn function_exists(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
         Ok(self.turn(py)?.live().plugin.function_exists(name))
+    }
+
+    /// A handle to cancel calls of this plug-in from any thread, also from its own host functions.
+    fn cancel_handle(&self) -> CancelHandle {
+        CancelHandle(self.cancel.clone())
     }
 
     /// Frees all blocks of the memory that the plug-in shares with the host.
@@ -365,6 +391,21 @@ impl Plugin {
 
     fn __clear__(&self) {
         self.functions.clear();
+    }
+}
+
+/// Cancels calls of a plug-in, from any thread. It stays valid when the plug-in is closed.
+#[pyclass(module = "extism", frozen)]
+pub(crate) struct CancelHandle(polyextism::CancelHandle);
+
+#[pymethods]
+impl CancelHandle {
+    /// Ends the call that is running with `extism.CancelledError`. The next call is not touched.
+    ///
+    /// Returns:
+    ///     Whether a call was running.
+    fn cancel(&self) -> bool {
+        self.0.cancel()
     }
 }
 

@@ -35,6 +35,7 @@ from ._errors import (
 from ._errors import TimeoutError as TimeoutError
 from ._log import CustomLogger, set_log_custom
 from ._native import (
+    CancelHandle,
     CompiledPlugin,
     CurrentPlugin,
     Engine,
@@ -55,6 +56,7 @@ __version__ = extism_version()
 
 __all__ = [
     "ArgumentError",
+    "CancelHandle",
     "CancelledError",
     "ClosedError",
     "Codec",

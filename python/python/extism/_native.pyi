@@ -51,7 +51,12 @@ class Plugin:
     ) -> Self: ...
     @overload
     def call(
-        self, function_name: str, data: str | Buffer = b"", *, host_context: Any = None
+        self,
+        function_name: str,
+        data: str | Buffer = b"",
+        *,
+        host_context: Any = None,
+        timeout: float | None = None,
     ) -> bytes: ...
     @overload
     def call(
@@ -60,6 +65,8 @@ class Plugin:
         data: str | Buffer,
         parse: None,
         host_context: Any = None,
+        *,
+        timeout: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -69,6 +76,7 @@ class Plugin:
         *,
         parse: None,
         host_context: Any = None,
+        timeout: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -77,6 +85,8 @@ class Plugin:
         data: str | Buffer,
         parse: Callable[[bytes], _T],
         host_context: Any = None,
+        *,
+        timeout: float | None = None,
     ) -> _T: ...
     @overload
     def call(
@@ -86,8 +96,10 @@ class Plugin:
         *,
         parse: Callable[[bytes], _T],
         host_context: Any = None,
+        timeout: float | None = None,
     ) -> _T: ...
     def function_exists(self, name: str) -> bool: ...
+    def cancel_handle(self) -> CancelHandle: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
     @property
@@ -102,6 +114,10 @@ class Plugin:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+@final
+class CancelHandle:
+    def cancel(self) -> bool: ...
 
 @final
 class Function:

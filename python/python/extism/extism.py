@@ -6,6 +6,7 @@ There is nothing of its own here: each name is that of the package.
 from ._errors import Error
 from ._log import CustomLogger, set_log_custom
 from ._native import (
+    CancelHandle,
     CompiledPlugin,
     CurrentPlugin,
     Function,
@@ -20,6 +21,7 @@ from .host_fn import host_fn
 from .types import ValType
 
 __all__ = [
+    "CancelHandle",
     "Codec",
     "CompiledPlugin",
     "CurrentPlugin",

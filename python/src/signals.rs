@@ -1,0 +1,76 @@
+//! Python's signals while a guest runs: Ctrl-C ends a call.
+//!
+//! Python runs signal handlers on its main thread between instructions of Python, and a guest has
+//! none. So every plug-in looks for signals during its calls, about twenty times a second, on the
+//! main thread only: others need not wait for the GIL. Invariant: what a handler raises comes out of
+//! the call as itself.
+
+use std::{cell::Cell, fmt};
+
+use polyextism::{Error, ErrorKind};
+use pyo3::prelude::*;
+
+thread_local! {
+    /// Whether this is the main thread, if that is known.
+    static MAIN: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+/// What a signal handler raised.
+#[derive(Debug)]
+pub(crate) struct Raised(pub(crate) PyErr);
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a signal handler raised {}", self.0)
+    }
+}
+
+impl std::error::Error for Raised {}
+
+/// Finds out whether calls of this thread have to look for signals.
+#[inline]
+pub(crate) fn arrive(py: Python<'_>) -> PyResult<()> {
+    match MAIN.get() {
+        Some(_) => Ok(()),
+        None => find_out(py),
+    }
+}
+
+#[cold]
+fn find_out(py: Python<'_>) -> PyResult<()> {
+    let threading = py.import("threading")?;
+    let main = threading.call_method0("main_thread")?;
+    MAIN.set(Some(threading.call_method0("current_thread")?.is(&main)));
+    Ok(())
+}
+
+/// Has the calls of a plug-in look for signals.
+pub(crate) fn watch(plugin: &mut polyextism::Plugin) {
+    plugin.host().alarm().set_check(|| match MAIN.get() {
+        Some(true) => Python::attach(|py| py.check_signals()).map_err(raised),
+        _ => Ok(()),
+    });
+}
+
+#[cold]
+fn raised(error: PyErr) -> Error {
+    let message = "a signal handler ended the call";
+    Error::new(ErrorKind::HostFunction, message).with_source(Raised(error))
+}
+
+/// Has Python tell about forks: the child needs a watchdog of its own, and its thread is the main one.
+pub(crate) fn follow_forks(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let os = py.import("os")?;
+    if !os.hasattr("register_at_fork")? {
+        return Ok(());
+    }
+    let after = pyo3::types::PyCFunction::new_closure(py, None, None, |_, _| {
+        polyextism::clock::after_fork();
+        MAIN.set(None);
+    })?;
+    let arguments = pyo3::types::PyDict::new(py);
+    arguments.set_item("after_in_child", after)?;
+    os.call_method("register_at_fork", (), Some(&arguments))?;
+    Ok(())
+}
