@@ -2,7 +2,7 @@
 //!
 //! One word of atomic state says whether a call runs and whether its deadline has passed or somebody
 //! has cancelled it. The thread of the call looks at it in [`Alarm::attend`], which guests reach at
-//! loop heads and function entries and blocking host functions at least twenty times a second. This
+//! loop heads and function entries and blocking host functions every few milliseconds. This
 //! module does not know how guests are made to look; `clock` has the thread that watches deadlines.
 //!
 //! Invariants: a call starts and ends with one atomic exchange each, without a lock, and reads the
@@ -41,6 +41,9 @@ const NUMBER: u64 = 16;
 
 /// A deadline that never comes.
 const NEVER: u64 = u64::MAX;
+
+/// How long a blocking host function may take to notice a cancellation.
+const PATIENCE: Duration = Duration::from_millis(8);
 
 /// How often a running call lets the host look after its own affairs.
 pub(crate) const CHECK_PERIOD: Duration = Duration::from_millis(50);
@@ -182,8 +185,8 @@ impl Alarm {
         self.state.load(Relaxed) & (EXPIRED | CANCELLED) != 0
     }
 
-    /// Looks whether the running call has to end. A host function that blocks calls it at least
-    /// every 50 ms, on the thread of the call, and ends with what it returns.
+    /// Looks whether the running call has to end. A host function that blocks calls it after
+    /// every [`Alarm::patience`], on the thread of the call, and ends with what it returns.
     ///
     /// # Errors
     /// `Cancelled`, `Timeout`, or what the host's own check says (in Python: the exception of a
@@ -235,10 +238,11 @@ impl Alarm {
         }
     }
 
-    /// How long a host function may block before it calls [`Alarm::attend`] again.
+    /// How long a host function may block before it calls [`Alarm::attend`] again, so that a call
+    /// ends on time however it has to end.
     pub fn patience(&self) -> Duration {
-        let remaining = self.remaining().unwrap_or(CHECK_PERIOD);
-        remaining.min(CHECK_PERIOD)
+        let remaining = self.remaining().unwrap_or(PATIENCE);
+        remaining.min(PATIENCE)
     }
 
     /// Cancels the running call, if there is one.

@@ -13,6 +13,10 @@
 //! the output, and it computes the same; between two checks a guest does at most about [`QUANTUM`]
 //! units of work, whatever it does.
 
+mod cost;
+mod shape;
+mod writer;
+
 use std::sync::{Arc, LazyLock};
 
 use wasm_encoder::{
@@ -21,25 +25,19 @@ use wasm_encoder::{
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    CompositeInnerType, CustomSectionReader, FuncType, FunctionBody, GlobalSectionReader,
-    ImportSectionReader, Operator, Parser, Payload, TypeRef, TypeSectionReader,
+    CustomSectionReader, FuncType, FunctionBody, GlobalSectionReader, ImportSectionReader, Parser,
+    TypeSectionReader,
 };
 
+use self::{
+    cost::{Costs, Kind},
+    shape::Shape,
+    writer::{Place, Writer},
+};
 use crate::engine::types::{HostFunc, NumType, Signature};
 
 /// What a guest may do between two checks. One unit is about one instruction.
 const QUANTUM: i64 = 20_000;
-/// What a call costs, with what a function that counts nothing may do.
-const CALL: i64 = 10 + FREE;
-/// The cost up to which a function without loops and calls counts nothing.
-const FREE: i64 = 32;
-/// What growing a memory costs.
-const GROW: i64 = 1000;
-/// Bytes that a bulk instruction moves for one unit, as a power of two.
-const MEMORY_SHIFT: i64 = 6;
-/// Table elements that a bulk instruction moves for one unit, as a power of two.
-const TABLE_SHIFT: i64 = 2;
-
 /// The name of the import of [`check`] in what comes out. Imports are resolved by position.
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
@@ -72,58 +70,6 @@ pub(crate) fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error
     let mut module = Module::new();
     Step::new(shape).parse_core_module(&mut module, Parser::new(0), wasm)?;
     Ok(Some(module.finish()))
-}
-
-/// What must be known of a module before its first section is written.
-#[derive(Default)]
-struct Shape {
-    types: Vec<Option<FuncType>>,
-    imported_functions: u32,
-    /// The types of the functions that the module defines.
-    functions: Vec<u32>,
-    globals: u32,
-    has_code: bool,
-}
-
-impl Shape {
-    fn read(wasm: &[u8]) -> Result<Self, reencode::Error> {
-        let mut shape = Self::default();
-        for payload in Parser::new(0).parse_all(wasm) {
-            match payload? {
-                Payload::TypeSection(section) => {
-                    for group in section {
-                        for ty in group?.into_types() {
-                            shape.types.push(match ty.composite_type.inner {
-                                CompositeInnerType::Func(ty) => Some(ty),
-                                _ => None,
-                            });
-                        }
-                    }
-                }
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        match import?.ty {
-                            TypeRef::Func(_) | TypeRef::FuncExact(_) => {
-                                shape.imported_functions += 1;
-                            }
-                            TypeRef::Global(_) => shape.globals += 1,
-                            _ => {}
-                        }
-                    }
-                }
-                Payload::FunctionSection(section) => {
-                    shape.functions = section.into_iter().collect::<Result<_, _>>()?;
-                }
-                Payload::GlobalSection(section) => shape.globals += section.count(),
-                Payload::CodeSectionStart { count, .. } => {
-                    shape.has_code = count > 0;
-                    break;
-                }
-                _ => {}
-            }
-        }
-        Ok(shape)
-    }
 }
 
 /// The step over one module.
@@ -355,199 +301,6 @@ impl Step {
         }
         writer.put(&Instruction::End);
         Ok(())
-    }
-}
-
-/// What an operator means to the budget.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Open,
-    Loop,
-    Close,
-    Call,
-    TailCall,
-    Return,
-    Grow,
-    /// Moves as many elements as the number on top of the stack says; the shift makes them units.
-    Bulk(i64),
-    Other,
-}
-
-impl Kind {
-    fn of(operator: &Operator<'_>) -> Self {
-        match operator {
-            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => Self::Open,
-            Operator::Loop { .. } => Self::Loop,
-            Operator::End => Self::Close,
-            Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. } => {
-                Self::Call
-            }
-            Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. } => Self::TailCall,
-            Operator::Return => Self::Return,
-            Operator::MemoryGrow { .. } => Self::Grow,
-            Operator::MemoryFill { .. }
-            | Operator::MemoryCopy { .. }
-            | Operator::MemoryInit { .. } => Self::Bulk(MEMORY_SHIFT),
-            Operator::TableFill { .. }
-            | Operator::TableCopy { .. }
-            | Operator::TableInit { .. }
-            | Operator::TableGrow { .. } => Self::Bulk(TABLE_SHIFT),
-            _ => Self::Other,
-        }
-    }
-
-    const fn cost(self) -> i64 {
-        match self {
-            Self::Call | Self::TailCall => CALL,
-            Self::Grow => GROW,
-            _ => 1,
-        }
-    }
-}
-
-/// What a function costs at most: outside of its loops, and each turn of each loop without the loops
-/// inside it.
-struct Costs {
-    entry: i64,
-    /// In the order in which the loops begin.
-    loops: Vec<i64>,
-    /// Whether there is anything whose cost is not a fixed small number.
-    simple: bool,
-}
-
-impl Costs {
-    fn of(body: &FunctionBody<'_>) -> Result<Self, reencode::Error> {
-        let mut costs = Self {
-            entry: 0,
-            loops: Vec::new(),
-            simple: true,
-        };
-        // The loop that each open block belongs to.
-        let mut open: Vec<Option<usize>> = Vec::new();
-        let mut reader = body.get_operators_reader()?;
-        while !reader.eof() {
-            let kind = Kind::of(&reader.read()?);
-            let innermost = open.last().copied().flatten();
-            match kind {
-                Kind::Open => open.push(innermost),
-                Kind::Loop => {
-                    open.push(Some(costs.loops.len()));
-                    costs.loops.push(0);
-                }
-                Kind::Close => {
-                    open.pop();
-                }
-                Kind::Call | Kind::TailCall | Kind::Grow | Kind::Bulk(_) => costs.simple = false,
-                Kind::Return | Kind::Other => {}
-            }
-            *match open.last().copied().flatten() {
-                Some(index) => &mut costs.loops[index],
-                None => &mut costs.entry,
-            } += kind.cost();
-        }
-        Ok(costs)
-    }
-
-    /// Whether who calls the function has paid for it.
-    fn is_free(&self) -> bool {
-        self.simple && self.loops.is_empty() && self.entry <= FREE
-    }
-}
-
-/// Where a function counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Global,
-    Local,
-}
-
-/// Writes one function.
-struct Writer {
-    out: Function,
-    /// A local for the budget.
-    counter: u32,
-    /// A local for the length of a bulk instruction.
-    length: u32,
-    global: u32,
-    check: u32,
-    place: Place,
-}
-
-impl Writer {
-    fn put(&mut self, instruction: &Instruction<'_>) {
-        self.out.instruction(instruction);
-    }
-
-    fn all(&mut self, instructions: &[Instruction<'_>]) {
-        for instruction in instructions {
-            self.put(instruction);
-        }
-    }
-
-    /// The start of a function.
-    fn enter(&mut self, cost: i64) {
-        self.put(&Instruction::GlobalGet(self.global));
-        self.spend(&[Instruction::I64Const(cost)]);
-    }
-
-    /// The head of a loop.
-    fn charge(&mut self, cost: i64) {
-        self.put(&Instruction::LocalGet(self.counter));
-        self.spend(&[Instruction::I64Const(cost)]);
-    }
-
-    /// Before an instruction whose length is on the stack.
-    fn charge_length(&mut self, shift: i64) {
-        self.put(&Instruction::LocalTee(self.length));
-        self.put(&match self.place {
-            Place::Global => Instruction::GlobalGet(self.global),
-            Place::Local => Instruction::LocalGet(self.counter),
-        });
-        self.spend(&[
-            Instruction::LocalGet(self.length),
-            Instruction::I64ExtendI32U,
-            Instruction::I64Const(shift),
-            Instruction::I64ShrU,
-        ]);
-    }
-
-    /// Takes what `cost` computes from the budget on the stack, and checks.
-    fn spend(&mut self, cost: &[Instruction<'_>]) {
-        self.all(cost);
-        self.all(&[Instruction::I64Sub, Instruction::LocalTee(self.counter)]);
-        if self.place == Place::Global {
-            self.put(&Instruction::GlobalSet(self.global));
-            self.put(&Instruction::LocalGet(self.counter));
-        }
-        self.all(&[
-            Instruction::I64Const(0),
-            Instruction::I64LtS,
-            Instruction::If(BlockType::Empty),
-            Instruction::Call(self.check),
-            match self.place {
-                Place::Global => Instruction::GlobalSet(self.global),
-                Place::Local => Instruction::LocalSet(self.counter),
-            },
-            Instruction::End,
-        ]);
-    }
-
-    /// Writes the budget back.
-    fn save(&mut self) {
-        if self.place == Place::Local {
-            self.put(&Instruction::LocalGet(self.counter));
-            self.put(&Instruction::GlobalSet(self.global));
-        }
-    }
-
-    /// Reads the budget again.
-    fn load(&mut self) {
-        if self.place == Place::Local {
-            self.put(&Instruction::GlobalGet(self.global));
-            self.put(&Instruction::LocalSet(self.counter));
-        }
     }
 }
 

@@ -11,11 +11,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     alarm::Alarm,
-    budget,
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
-        types::{Import, Interruption, Limits, Linked, Metering, ModuleId, Program},
+        types::{Interruption, Limits, Metering, ModuleId},
     },
     env::{
         http::Http,
@@ -24,11 +23,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     function::Function,
     host::Host,
-    kernel,
     link::{Offer, Plan, Unit, link},
     manifest::{Manifest, wrong},
     module::{Module, signature},
-    source,
+    program, source,
 };
 
 impl Choice {
@@ -123,7 +121,7 @@ impl Compiled {
         };
         let plan = link(&units, &offer)?;
         let init = init(&units, &plan, main)?;
-        let program = compile(engine.as_ref(), &units, &plan)?;
+        let program = program::compile(engine.as_ref(), &units, &plan)?;
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
         let main = module_id(&plan, main);
@@ -276,50 +274,6 @@ fn read<'a>(engine: &dyn DynEngine, manifest: &'a Manifest) -> Result<Vec<Unit<'
         units.push(Unit { name, module });
     }
     Ok(units)
-}
-
-fn compile(
-    engine: &dyn DynEngine,
-    units: &[Unit<'_>],
-    plan: &Plan,
-) -> Result<Program<crate::engine::erased::AnyModule>> {
-    let mut modules = vec![compile_module(engine, "kernel", kernel::WASM, &[])?];
-    for (&unit, imports) in plan.order.iter().zip(&plan.imports) {
-        let unit = &units[unit];
-        modules.push(compile_module(
-            engine,
-            &unit.name,
-            &unit.module.wasm,
-            imports,
-        )?);
-    }
-    let memories = plan.memories.clone();
-    Ok(Program { modules, memories })
-}
-
-/// Compiles a module. Where the engine cannot make guests look up, the module does so itself.
-fn compile_module(
-    engine: &dyn DynEngine,
-    name: &str,
-    wasm: &[u8],
-    imports: &[Import],
-) -> Result<Linked<crate::engine::erased::AnyModule>> {
-    let mut imports = imports.to_vec();
-    let instrumented = match engine.capabilities().interrupt {
-        true => None,
-        false => budget::instrument(wasm).map_err(|source| {
-            let message = format!("module `{name}` cannot be given a budget");
-            Error::new(ErrorKind::Engine, message).with_source(source)
-        })?,
-    };
-    if instrumented.is_some() {
-        imports.push(Import::Host {
-            func: Arc::clone(budget::check()),
-            memory: None,
-        });
-    }
-    let module = engine.compile(instrumented.as_deref().unwrap_or(wasm))?;
-    Ok(Linked { module, imports })
 }
 
 fn module_id(plan: &Plan, unit: usize) -> ModuleId {

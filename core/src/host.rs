@@ -52,6 +52,11 @@ impl Host {
         self
     }
 
+    #[cfg(feature = "wasi")]
+    pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::Wasi>, &Alarm) {
+        (self.wasi.as_mut(), &self.alarm)
+    }
+
     /// The id of the plug-in.
     pub fn id(&self) -> Uuid {
         self.id

@@ -28,6 +28,7 @@ pub mod manifest;
 mod module;
 mod panic;
 mod plugin;
+mod program;
 mod source;
 mod span;
 #[cfg(feature = "wasi")]

@@ -426,3 +426,51 @@ fn neighbours_are_not_disturbed() {
         });
     }
 }
+
+/// A guest that sleeps in WASI for an hour, or polls a clock with many others, ends on time.
+#[test]
+fn a_sleep_in_wasi_ends() {
+    let wat = r#"(module
+        (import "wasi_snapshot_preview1" "poll_oneoff"
+          (func $poll (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "endless")
+          ;; One subscription: a relative timeout of 3600 s of the monotonic clock.
+          (i32.store8 (i32.const 8) (i32.const 0))
+          (i32.store (i32.const 16) (i32.const 1))
+          (i64.store (i32.const 24) (i64.const 3600000000000))
+          (drop (call $poll (i32.const 0) (i32.const 200) (i32.const 1) (i32.const 300))))
+        (func (export "ready")))"#;
+    for choice in engines() {
+        let options = Options {
+            wasi: true,
+            ..Options::default()
+        };
+        let compiled = choice.compile(&Manifest::of(wat.as_bytes()), &options);
+        let mut plugin = Plugin::new(&compiled.expect("it compiles")).expect("it starts");
+        plugin.set_timeout(Some(Duration::from_millis(30)));
+        let start = Instant::now();
+        assert_eq!(
+            fails(&mut plugin, "endless").kind(),
+            ErrorKind::Timeout,
+            "{choice:?}"
+        );
+        let took = start.elapsed();
+        assert!(
+            took >= Duration::from_millis(30) && took < LATE,
+            "{choice:?}: {took:?}"
+        );
+        plugin.set_timeout(None);
+        let handle = plugin.cancel_handle();
+        let error = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !handle.cancel() {
+                    thread::yield_now();
+                }
+            });
+            fails(&mut plugin, "endless")
+        });
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{choice:?}");
+        plugin.call("ready", b"").expect("it is ready again");
+    }
+}

@@ -91,8 +91,8 @@ fn mistakes_in_a_manifest_are_the_same_on_every_engine() {
             "https://example.com/x.wasm",
         ),
         (
-            serde_json::json!({"wasm": [{"path": library}], "timeout_ms": 5}),
-            "unsupported",
+            serde_json::json!({"wasm": [{"path": library}], "timeout_ms": -5}),
+            "manifest",
             "timeout_ms",
         ),
         (
