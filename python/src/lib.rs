@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod cancel;
 mod compiled;
 mod convert;
 mod current;
@@ -26,12 +27,13 @@ mod waiting;
 mod _native {
     #[pymodule_export]
     use crate::{
+        cancel::CancelHandle,
         compiled::CompiledPlugin,
         current::CurrentPlugin,
         engines::{Engine, engines, extism_version},
         function::Function,
         log::{CustomLog, set_log_file},
-        plugin::{CancelHandle, Plugin},
+        plugin::Plugin,
         value::{Memory, Val},
     };
 

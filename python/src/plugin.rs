@@ -20,6 +20,7 @@ use pyo3::{
 use uuid::Uuid;
 
 use crate::{
+    cancel::CancelHandle,
     compiled::CompiledPlugin,
     convert::{self, Input, Parse, Timeout},
     engines,
@@ -282,7 +283,7 @@ impl Plugin {
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut turn = self.turn(py)?;
         let live = turn.live();
-        let limit = timeout.map_or(live.plugin.timeout(), |timeout| timeout.0);
+        let limit = timeout.map_or_else(|| live.plugin.timeout(), |timeout| timeout.0);
         signals::arrive(py)?;
         let has_context = host_context.is_some();
         if let Some(context) = host_context {
@@ -391,21 +392,6 @@ impl Plugin {
 
     fn __clear__(&self) {
         self.functions.clear();
-    }
-}
-
-/// Cancels calls of a plug-in, from any thread. It stays valid when the plug-in is closed.
-#[pyclass(module = "extism", frozen)]
-pub(crate) struct CancelHandle(polyextism::CancelHandle);
-
-#[pymethods]
-impl CancelHandle {
-    /// Ends the call that is running with `extism.CancelledError`. The next call is not touched.
-    ///
-    /// Returns:
-    ///     Whether a call was running.
-    fn cancel(&self) -> bool {
-        self.0.cancel()
     }
 }
 

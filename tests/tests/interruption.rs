@@ -13,117 +13,10 @@ use std::{
 use polyextism::{
     Caller, Choice, Compiled, Error, ErrorKind, Function, Interrupted, Manifest, Options, Plugin,
 };
-use polyextism_tests::{engines, plugin};
+use polyextism_tests::{endless::guest, engines, plugin};
 
 /// How late a call may end on a machine that is busy with other tests. On an idle one it is 10 ms.
 const LATE: Duration = Duration::from_secs(5);
-
-/// A guest that never ends by itself, each in its own way, as the function `endless`.
-const ENDLESS: &[(&str, &str)] = &[
-    ("loop", "(loop $l (br $l))"),
-    (
-        "loop with a branch out",
-        "(block $out (loop $l (br_if $out (global.get $zero)) (br $l)))",
-    ),
-    (
-        "br_table",
-        "(loop $l (br_table $l $l $l (global.get $zero)))",
-    ),
-    (
-        "nested loops",
-        "(loop $a (loop $b (br_if $b (global.get $zero)) (br $a)))",
-    ),
-    (
-        "short inner loops",
-        "(local $n i32) (loop $a (local.set $n (i32.const 10))
-        (loop $b (br_if $b (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) (br $a))",
-    ),
-    ("calls in a loop", "(loop $l (call $nothing) (br $l))"),
-    (
-        "a function with a loop, called in a loop",
-        "(loop $l (call $short_loop) (br $l))",
-    ),
-    (
-        "calls through a table",
-        "(loop $l (call_indirect (type $void) (global.get $zero)) (br $l))",
-    ),
-    (
-        "mutual recursion that is cut off",
-        "(loop $l (call $down (i32.const 1000)) (br $l))",
-    ),
-    (
-        "a host function in a loop",
-        "(loop $l (call $host) (br $l))",
-    ),
-    (
-        "a builtin in a loop",
-        "(loop $l (drop (call $var_get (i64.const 0))) (br $l))",
-    ),
-    (
-        "a kernel function in a loop",
-        "(loop $l (drop (call $length (i64.const 99))) (br $l))",
-    ),
-    (
-        "allocations that are freed",
-        "(loop $l (call $free (call $alloc (i64.const 100000))) (br $l))",
-    ),
-    (
-        "bulk fills",
-        "(loop $l (memory.fill (i32.const 0) (i32.const 7) (i32.const 6400000)) (br $l))",
-    ),
-    (
-        "bulk copies",
-        "(loop $l (memory.copy (i32.const 64) (i32.const 0) (i32.const 6400000)) (br $l))",
-    ),
-    (
-        "growing by nothing",
-        "(loop $l (drop (memory.grow (i32.const 0))) (br $l))",
-    ),
-    (
-        "growing for ever",
-        "(loop $l (drop (memory.grow (i32.const 100000))) (br $l))",
-    ),
-    (
-        "many results",
-        "(loop $l (drop (drop (drop (call $three)))) (br $l))",
-    ),
-    (
-        "return and again",
-        "(loop $l (call $return_early (global.get $zero)) (br $l))",
-    ),
-];
-
-fn guest(body: &str) -> String {
-    format!(
-        r#"(module
-  (type $void (func))
-  (import "extism:host/env" "var_get" (func $var_get (param i64) (result i64)))
-  (import "extism:host/env" "length" (func $length (param i64) (result i64)))
-  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
-  (import "extism:host/env" "free" (func $free (param i64)))
-  (import "extism:host/user" "nap" (func $host))
-  (memory 100)
-  (table 1 funcref)
-  (elem (i32.const 0) $nothing)
-  (global $zero (mut i32) (i32.const 0))
-  (global $calls (mut i32) (i32.const 0))
-  (func $nothing)
-  (func $short_loop (local $n i32) (local.set $n (i32.const 20))
-    (loop $l (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
-  (func $down (param i32)
-    (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))))))
-  (func $three (result i32 i64 f32) (local $n i32)
-    (loop $l (if (i32.lt_u (local.get $n) (i32.const 3))
-      (then (local.set $n (i32.add (local.get $n) (i32.const 1))) (br $l))))
-    (return (i32.const 1) (i64.const 2) (f32.const 3)))
-  (func $return_early (param i32)
-    (loop $l (if (i32.eqz (local.get 0)) (then (return))) (br $l)))
-  (func (export "endless") {body})
-  (func (export "ready") (result i32)
-    (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
-    (i32.sub (global.get $calls) (i32.const 1))))"#
-    )
-}
 
 fn nap() -> Function {
     Function::typed("nap", |_: &mut Caller<'_>, (): ()| Ok(()))
@@ -145,62 +38,6 @@ fn fails(plugin: &mut Plugin, name: &str) -> Error {
     match plugin.call(name, b"") {
         Ok(_) => panic!("`{name}` ended by itself"),
         Err(error) => error,
-    }
-}
-
-#[test]
-fn every_endless_guest_ends_at_the_deadline() {
-    for choice in engines() {
-        for (what, body) in ENDLESS {
-            let wat = guest(body);
-            let mut plugin = made(&choice, &wat, Some(30), Interrupted::Replaced);
-            for _ in 0..2 {
-                let start = Instant::now();
-                let error = fails(&mut plugin, "endless");
-                let took = start.elapsed();
-                assert_eq!(
-                    error.kind(),
-                    ErrorKind::Timeout,
-                    "{choice:?} {what}: {error}"
-                );
-                assert_eq!(
-                    error.to_string(),
-                    "the call did not end within its time limit of 30ms"
-                );
-                assert!(
-                    took >= Duration::from_millis(30),
-                    "{choice:?} {what}: {took:?}"
-                );
-                assert!(took < LATE, "{choice:?} {what}: {took:?}");
-                assert_eq!(plugin.call("ready", b"").expect("it is ready again"), b"");
-            }
-        }
-    }
-}
-
-#[test]
-fn every_endless_guest_can_be_cancelled() {
-    for choice in engines() {
-        for (what, body) in ENDLESS {
-            let mut plugin = made(&choice, &guest(body), None, Interrupted::Replaced);
-            let handle = plugin.cancel_handle();
-            assert!(!handle.cancel(), "{choice:?} {what}: nothing is running");
-            let error = thread::scope(|scope| {
-                scope.spawn(|| {
-                    while !handle.cancel() {
-                        thread::yield_now();
-                    }
-                });
-                fails(&mut plugin, "endless")
-            });
-            assert_eq!(
-                error.kind(),
-                ErrorKind::Cancelled,
-                "{choice:?} {what}: {error}"
-            );
-            assert_eq!(error.to_string(), "the call was cancelled");
-            assert_eq!(plugin.call("ready", b"").expect("it is ready again"), b"");
-        }
     }
 }
 
@@ -321,7 +158,7 @@ fn a_waiting_host_function_attends() {
         }
     });
     for choice in engines() {
-        let mut plugin = plugin(&choice, wat, &[wait.clone()]).expect("it starts");
+        let mut plugin = plugin(&choice, wat, std::slice::from_ref(&wait)).expect("it starts");
         let handle = plugin.cancel_handle();
         let error = thread::scope(|scope| {
             scope.spawn(|| {

@@ -1,3 +1,5 @@
+//! The alarm alone: no engine, no guest.
+
 use std::{sync::Arc, time::Duration};
 
 use super::{Alarm, CancelHandle, Sight};

@@ -1,3 +1,6 @@
+//! What comes out is valid, and nothing but the budget is new. That it computes the same is what
+//! all other tests show on engines that need it.
+
 use wasmparser::{KnownCustom, Name, Parser, Payload, Validator, WasmFeatures};
 
 use super::{IMPORT, instrument};

@@ -1,3 +1,5 @@
+//! The watchdog, with alarms that nobody attends to.
+
 use std::{sync::Arc, thread, time::Duration};
 
 use super::{GRACE, TICK, now, watches};

@@ -1,3 +1,5 @@
+//! Which calls of `poll_oneoff` are lone timers, and what is left in memory.
+
 use super::Timer;
 
 fn memory() -> Vec<u8> {

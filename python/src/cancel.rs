@@ -1,0 +1,20 @@
+//! `CancelHandle`: ends calls of a plug-in from outside.
+//!
+//! It knows nothing of the plug-in but its handle, so it may outlive it.
+
+use pyo3::prelude::*;
+
+/// Cancels calls of a plug-in, from any thread. It stays valid when the plug-in is closed.
+#[pyclass(module = "extism", frozen)]
+pub(crate) struct CancelHandle(pub(crate) polyextism::CancelHandle);
+
+#[pymethods]
+impl CancelHandle {
+    /// Ends the call that is running with `extism.CancelledError`. The next call is not touched.
+    ///
+    /// Returns:
+    ///     Whether a call was running.
+    fn cancel(&self) -> bool {
+        self.0.cancel()
+    }
+}
