@@ -10,6 +10,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
+    backtrace::{Frame, Names, Position},
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
@@ -62,6 +63,8 @@ struct Inner {
     program: AnyPrepared,
     main: ModuleId,
     entries: Vec<Entry>,
+    /// The modules after the kernel, in instantiation order: their names, and those of functions.
+    names: Vec<(Box<str>, Names)>,
     command: Option<usize>,
     init: Init,
     config: Arc<BTreeMap<String, String>>,
@@ -111,6 +114,13 @@ impl Compiled {
         let program = compile(engine.as_ref(), &units, &plan)?;
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
+        let named = |&unit: &usize| {
+            (
+                units[unit].name.clone(),
+                Names::of(&units[unit].module.wasm),
+            )
+        };
+        let names = plan.order.iter().map(named).collect();
         let main = module_id(&plan, main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let compiled = Self(Arc::new(Inner {
@@ -118,6 +128,7 @@ impl Compiled {
             engine,
             main,
             entries,
+            names,
             command,
             init,
             config: Arc::new(manifest.config.clone()),
@@ -168,6 +179,25 @@ impl Compiled {
     /// Whether each call of the entry needs an instance of its own.
     pub(crate) fn is_command(&self, position: usize) -> bool {
         self.0.command == Some(position)
+    }
+
+    /// The same error with the names of what was running.
+    #[cold]
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        error.with_frames(|position| self.frame(position))
+    }
+
+    /// The function at a position. The kernel is no guest, so its functions are left out.
+    fn frame(&self, position: Position) -> Option<Frame> {
+        let module = (position.module.0 as usize).checked_sub(1)?;
+        let (module, names) = self.0.names.get(module)?;
+        // Indices are those of the module as it was given: no step before the engine moves them.
+        let index = position.function;
+        Some(Frame {
+            module: module.clone(),
+            function: names.function(index).map(Into::into),
+            index,
+        })
     }
 
     pub(crate) fn main(&self) -> ModuleId {

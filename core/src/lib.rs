@@ -13,6 +13,7 @@
 //! [`Compiled`] and [`Plugin`] are what users hold. Users of Rust depend on the package
 //! `polyextism`, which re-exports this crate and knows the engines that are built in.
 
+pub mod backtrace;
 mod compiled;
 pub mod engine;
 mod env;
@@ -27,10 +28,12 @@ mod panic;
 mod plugin;
 mod source;
 mod span;
+mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
 
 pub use crate::{
+    backtrace::Frame,
     compiled::{Compiled, Options},
     engine::guest::Caller,
     env::vars::{Vars, VarsError},

@@ -117,7 +117,9 @@ impl Plugin {
         if self.compiled.is_command(function.0) {
             self.condition = Condition::Stale;
         }
-        self.instance.exchange(entry, input)
+        let compiled = &self.compiled;
+        let output = self.instance.exchange(entry, input);
+        output.map_err(|error| compiled.explain(error))
     }
 
     /// Runs the guest's initialisation now instead of at the first call.
@@ -161,13 +163,15 @@ impl Plugin {
         // Until everything has succeeded, this instance is not one to keep.
         self.condition = Condition::Stale;
         let compiled = self.compiled.clone();
-        self.run(compiled.init_before())
+        let ran = self.run(compiled.init_before());
+        ran.map_err(|error| compiled.explain(error))
     }
 
     /// The main module.
     fn run_own_init(&mut self) -> Result<()> {
         let compiled = self.compiled.clone();
-        self.run(compiled.init_own())?;
+        let ran = self.run(compiled.init_own());
+        ran.map_err(|error| compiled.explain(error))?;
         self.condition = Condition::Ready;
         Ok(())
     }
