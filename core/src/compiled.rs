@@ -14,7 +14,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, Linked, Metering, ModuleId, Program},
+        types::{Import, Interruption, Limits, Linked, Metering, ModuleId, Program},
     },
     env::{
         http::Http,
@@ -66,6 +66,7 @@ struct Inner {
     /// The modules after the kernel, in instantiation order: their names, and those of functions.
     names: Vec<(Box<str>, Names)>,
     command: Option<usize>,
+    bound: Vec<usize>,
     init: Init,
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
@@ -130,6 +131,7 @@ impl Compiled {
             entries,
             names,
             command,
+            bound: bound(&plan, &options.functions),
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
@@ -145,6 +147,11 @@ impl Compiled {
     /// The name of the engine.
     pub fn engine(&self) -> &'static str {
         self.0.engine.name()
+    }
+
+    /// Which of [`Options::functions`] the modules import, by their positions there, in order.
+    pub fn bound_functions(&self) -> &[usize] {
+        &self.0.bound
     }
 
     /// The position of an export of the main module that can be called.
@@ -298,6 +305,19 @@ fn compile(
 fn module_id(plan: &Plan, unit: usize) -> ModuleId {
     let position = plan.order.iter().position(|&other| other == unit);
     ModuleId(position.expect("every unit is in the order") as u32 + 1)
+}
+
+fn bound(plan: &Plan, functions: &[Function]) -> Vec<usize> {
+    let imported = |function: &Function| {
+        let mut imports = plan.imports.iter().flatten();
+        imports.any(|import| match import {
+            Import::Host { func, .. } => Arc::ptr_eq(func, function.func()),
+            Import::Export { .. } => false,
+        })
+    };
+    let functions = functions.iter().enumerate();
+    let bound = functions.filter(|(_, function)| imported(function));
+    bound.map(|(position, _)| position).collect()
 }
 
 /// What can be called: no parameters and at most one result.

@@ -3,7 +3,7 @@
 //! It checks forms only. What a manifest may contain is core's to say; a dictionary goes there as
 //! a JSON value, so mistakes have the same text in every form of manifest.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, mem, path::PathBuf};
 
 use polyextism::{Error, ErrorKind, Manifest, manifest::Source};
 use pyo3::{
@@ -170,6 +170,27 @@ fn dictionary(manifest: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     let mut manifest = Manifest::from_value(value).map_err(|failure| error::raise(py, failure))?;
     for (index, bytes) in data {
         manifest.wasm[index].source = Source::Data(bytes);
+    }
+    Ok(manifest)
+}
+
+/// A manifest as [`manifest`] understands it, with the bytes of modules as `bytes`.
+pub(crate) fn manifest_dict<'py>(
+    py: Python<'py>,
+    manifest: &Manifest,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut rest = manifest.clone();
+    let mut data = Vec::new();
+    for (index, wasm) in rest.wasm.iter_mut().enumerate() {
+        if let Source::Data(bytes) = &mut wasm.source {
+            data.push((index, PyBytes::new(py, &mem::take(bytes))));
+        }
+    }
+    let text = serde_json::to_string(&rest).map_err(|error| wrong(py, error.to_string()))?;
+    let manifest = py.import("json")?.call_method1("loads", (text,))?;
+    for (index, bytes) in data {
+        let wasm = manifest.get_item("wasm")?.get_item(index)?;
+        wasm.set_item("data", bytes)?;
     }
     Ok(manifest)
 }

@@ -8,13 +8,13 @@
 
 use std::io;
 
-use polyextism::{Error, ErrorKind};
+use polyextism::{Error, ErrorKind, Frame};
 use pyo3::{
     exceptions::{PyException, PyRuntimeError},
     intern,
     prelude::*,
     sync::PyOnceLock,
-    types::PyDict,
+    types::{PyDict, PyTuple},
 };
 use uuid::Uuid;
 
@@ -75,6 +75,9 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
     if let ErrorKind::Trap(trap) = kind {
         exception.setattr(intern!(py, "trap"), trap.name())?;
     }
+    if !error.backtrace().is_empty() {
+        set_backtrace(&exception, error.backtrace())?;
+    }
     if let Some(plugin) = place.plugin {
         exception.setattr(intern!(py, "plugin_id"), plugin)?;
     }
@@ -82,6 +85,22 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
         exception.setattr(intern!(py, "function"), function)?;
     }
     Ok(exception)
+}
+
+/// As an attribute for programs, and as a note, which tracebacks show after the text.
+#[cold]
+fn set_backtrace(exception: &Bound<'_, PyAny>, backtrace: &[Frame]) -> PyResult<()> {
+    let py = exception.py();
+    let class = py.import("extism._errors")?.getattr("Frame")?;
+    let mut note = "guest backtrace, the innermost function first:".to_owned();
+    let mut frames = Vec::new();
+    for frame in backtrace {
+        note.push_str(&format!("\n  {frame}"));
+        frames.push(class.call1((&*frame.module, frame.function.as_deref(), frame.index))?);
+    }
+    exception.setattr(intern!(py, "backtrace"), PyTuple::new(py, frames)?)?;
+    // `add_note` came with Python 3.11; before, nobody reads the attribute.
+    exception.setattr(intern!(py, "__notes__"), [note])
 }
 
 fn cause(py: Python<'_>, source: Box<dyn std::error::Error + Send + Sync>) -> PyErr {

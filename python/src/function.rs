@@ -45,7 +45,7 @@ use crate::{
 ///
 /// Raises:
 ///     extism.ArgumentError: If a type is not one of I32, I64, F32 and F64.
-#[pyclass(module = "extism", frozen, dict, weakref)]
+#[pyclass(module = "extism", frozen, dict, weakref, subclass)]
 pub(crate) struct Function {
     function: polyextism::Function,
     callback: Arc<Callback>,
@@ -148,6 +148,30 @@ impl Function {
             }
             None => Err(error::raise(py, self.callback.cleared())),
         }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let Some(target) = this.callback.target(py) else {
+            return Err(error::raise(py, this.callback.cleared()));
+        };
+        let types = |types: &[NumType]| {
+            let types = types.iter().map(|ty| value::val_type(py, *ty));
+            types.collect::<PyResult<Vec<_>>>()
+        };
+        let signature = &this.callback.signature;
+        let arguments = (
+            this.namespace(),
+            this.name(),
+            types(&signature.params)?,
+            types(&signature.results)?,
+            &target.f,
+        );
+        let arguments = arguments.into_pyobject(py)?.into_sequence();
+        let arguments = arguments.concat(target.user_data.bind(py).as_sequence())?;
+        let reduce = py.import("extism._pickling")?.getattr("reduce_function")?;
+        let class = py.get_type::<Self>();
+        reduce.call1((slf, class, arguments.to_tuple()?, &target.f))
     }
 
     fn __repr__(&self) -> String {

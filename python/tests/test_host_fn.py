@@ -51,7 +51,7 @@ EXAMPLE = """
 @pytest.fixture(autouse=True)
 def empty_register(monkeypatch):
     # The attribute `host_fn` of the package is the decorator, not the module.
-    monkeypatch.setattr(sys.modules["extism.host_fn"], "_REGISTER", {})
+    monkeypatch.setattr(sys.modules["extism.host_fn"], "HOST_FN_REGISTRY", [])
 
 
 def test_example_of_the_reference(engine, capsys, tmp_path):

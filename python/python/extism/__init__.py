@@ -16,6 +16,7 @@ from ._errors import (
     EngineError,
     Error,
     ExitError,
+    Frame,
     GuestError,
     HostFunctionError,
     InvalidModuleError,
@@ -45,7 +46,7 @@ from ._native import (
     set_log_file,
 )
 from .codec import Codec, Json, LittleEndian, Pickle
-from .host_fn import host_fn
+from .host_fn import ExplicitFunction, TypeInferredFunction, host_fn
 from .types import Memory, Val, ValType
 
 # Programs for the Extism Python SDK import from this module, or reach it as an attribute.
@@ -65,6 +66,8 @@ __all__ = [
     "EngineError",
     "Error",
     "ExitError",
+    "ExplicitFunction",
+    "Frame",
     "Function",
     "GuestError",
     "HostFunctionError",
@@ -81,6 +84,7 @@ __all__ = [
     "ReentrantError",
     "ReturnCodeError",
     "TrapError",
+    "TypeInferredFunction",
     "UnknownEngineError",
     "UnknownFunctionError",
     "UnsupportedError",
