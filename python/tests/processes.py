@@ -10,13 +10,11 @@ from pathlib import Path
 PATIENCE = 120
 
 
-def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end, whatever that is. It can import what is in this folder."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    command = [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(program), *arguments]
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python to its end, whatever that is. It can import what is in this folder."""
     return subprocess.run(
-        command,
-        env=environment,
+        [sys.executable, "-X", "faulthandler", *arguments],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -24,8 +22,13 @@ def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def output(program: str, *arguments: str) -> str:
-    """What a program writes. It must end well, and say nothing on its standard error."""
-    ended = run(program, *arguments)
+def output(program: str | Path, *arguments: str) -> str:
+    """What a program, a text or a file, writes.
+
+    It must end well, and say nothing on its standard error.
+    """
+    text = isinstance(program, str)
+    source = ["-c", textwrap.dedent(program)] if text else [str(program)]
+    ended = run(*source, *arguments)
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return ended.stdout
