@@ -14,7 +14,7 @@ use pyo3::{
     intern,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyDict, PyTuple},
+    types::{PyDict, PyTuple, PyType},
 };
 use uuid::Uuid;
 
@@ -60,9 +60,28 @@ fn is_host(error: &Error) -> bool {
     error.kind() == ErrorKind::HostFunction
 }
 
+static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+static FRAME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+fn classes(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
+    CLASSES.import(py, "extism._errors", "CLASSES")
+}
+
+fn frame(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    FRAME.import(py, "extism._errors", "Frame")
+}
+
+/// Finds the Python classes, when the module is imported: at the end of the interpreter, when
+/// failures happen as well, nothing can be imported any more.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    classes(py)?;
+    frame(py)?;
+    // Its class as well.
+    Uuid::nil().into_pyobject(py).map(drop)
+}
+
 fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<Bound<'py, PyAny>> {
-    static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let classes = CLASSES.import(py, "extism._errors", "CLASSES")?;
+    let classes = classes(py)?;
     let kind = error.kind();
     let class = match classes.get_item(kind.name())? {
         Some(class) => class,
@@ -91,7 +110,7 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
 #[cold]
 fn set_backtrace(exception: &Bound<'_, PyAny>, backtrace: &[Frame]) -> PyResult<()> {
     let py = exception.py();
-    let class = py.import("extism._errors")?.getattr("Frame")?;
+    let class = frame(py)?;
     let mut note = "guest backtrace, the innermost function first:".to_owned();
     let mut frames = Vec::new();
     for frame in backtrace {

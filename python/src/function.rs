@@ -205,7 +205,9 @@ impl Function {
         });
         let body = callback.clone();
         let function = polyextism::Function::new(name, signature, move |caller, slots| {
-            Python::attach(|py| body.invoke(py, caller, slots))
+            // None at the end of the interpreter, when a destructor or a daemon thread calls.
+            Python::try_attach(|py| body.invoke(py, caller, slots))
+                .unwrap_or_else(|| Err(body.too_late()))
         });
         let function = match namespace {
             Some(namespace) => function.with_namespace(namespace),
@@ -328,6 +330,15 @@ impl Callback {
                 Error::new(ErrorKind::HostFunction, message).with_source(raised)
             }
         }
+    }
+
+    #[cold]
+    fn too_late(&self) -> Error {
+        let message = format!(
+            "host function `{}` cannot run: the Python interpreter is shutting down",
+            self.name
+        );
+        Error::new(ErrorKind::HostFunction, message)
     }
 
     #[cold]

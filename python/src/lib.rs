@@ -23,6 +23,13 @@ mod waiting;
 /// The native half of `extism`. Import `extism`, not this module.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::error::prepare(module.py())
+    }
+
     #[pymodule_export]
     use crate::{
         compiled::CompiledPlugin,

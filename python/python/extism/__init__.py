@@ -9,6 +9,10 @@ functions that plug-ins can call; `engines` lists the engines that are built in;
 `Error`, of its own subclass.
 """
 
+from . import _interpreter
+
+_interpreter.refuse_others()
+
 from ._errors import (
     ArgumentError,
     CancelledError,
