@@ -56,7 +56,14 @@ impl fmt::Display for Frame {
 pub(crate) struct Names {
     section: Box<[u8]>,
     /// Where the name of each function is in the section, by index, in ascending order.
-    functions: OnceLock<Box<[(u32, Range<usize>)]>>,
+    functions: OnceLock<Box<[Named]>>,
+}
+
+/// A function that has a name.
+#[derive(Debug)]
+struct Named {
+    index: u32,
+    name: Range<usize>,
 }
 
 impl Names {
@@ -79,14 +86,14 @@ impl Names {
     /// The name of a function.
     pub(crate) fn function(&self, index: u32) -> Option<&str> {
         let functions = self.functions.get_or_init(|| functions(&self.section));
-        let found = functions.binary_search_by_key(&index, |(index, _)| *index);
-        let (_, range) = &functions[found.ok()?];
-        let name = std::str::from_utf8(&self.section[range.clone()]).ok()?;
+        let found = functions.binary_search_by_key(&index, |named| named.index);
+        let name = functions[found.ok()?].name.clone();
+        let name = std::str::from_utf8(&self.section[name]).ok()?;
         Some(&name[..name.floor_char_boundary(NAME_LIMIT)])
     }
 }
 
-fn functions(section: &[u8]) -> Box<[(u32, Range<usize>)]> {
+fn functions(section: &[u8]) -> Box<[Named]> {
     let reader = wasmparser::BinaryReader::new(section, 0);
     let mut functions = Vec::new();
     for names in NameSectionReader::new(reader).map_while(Result::ok) {
@@ -95,11 +102,14 @@ fn functions(section: &[u8]) -> Box<[(u32, Range<usize>)]> {
         };
         for naming in names.into_iter().map_while(Result::ok) {
             let start = naming.name.as_ptr().addr() - section.as_ptr().addr();
-            functions.push((naming.index, start..start + naming.name.len()));
+            functions.push(Named {
+                index: naming.index,
+                name: start..start + naming.name.len(),
+            });
         }
     }
     // Of two names, the first counts: the sort is stable.
-    functions.sort_by_key(|(index, _)| *index);
-    functions.dedup_by_key(|(index, _)| *index);
+    functions.sort_by_key(|named| named.index);
+    functions.dedup_by_key(|named| named.index);
     functions.into()
 }

@@ -67,6 +67,41 @@ fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes
     Ok(Some(bytes.cast_into::<PyBytes>()?))
 }
 
+/// The arguments of a `Function` in their order, when some are given by their names.
+pub(crate) fn by_position<'py>(
+    args: &Bound<'py, PyTuple>,
+    kwargs: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    const NAMES: [&str; 5] = ["namespace", "name", "args", "returns", "f"];
+    let py = args.py();
+    let wrong = |message: String| Err(error::argument(py, message));
+    for name in kwargs.keys() {
+        let name = name.extract::<String>()?;
+        if !NAMES.contains(&&*name) {
+            let allowed = NAMES.join(", ");
+            return wrong(format!(
+                "a Function has no argument `{name}`, it has {allowed}"
+            ));
+        }
+    }
+    // The first by position is the namespace only if the name comes as well.
+    let second = args.get_item(1);
+    let with_namespace = kwargs.contains("namespace")?
+        || second.is_ok_and(|second| second.is_instance_of::<PyString>())
+        || (!args.is_empty() && kwargs.contains("name")?);
+    let names = &NAMES[usize::from(!with_namespace)..];
+    let mut all = args.iter().collect::<Vec<_>>();
+    for (index, name) in names.iter().enumerate() {
+        match (kwargs.get_item(name)?, index < args.len()) {
+            (Some(_), true) => return wrong(format!("a Function is given `{name}` twice")),
+            (Some(value), false) => all.push(value),
+            (None, true) => {}
+            (None, false) => return wrong(format!("a Function is made with `{name}`")),
+        }
+    }
+    PyTuple::new(py, all)
+}
+
 /// What becomes of the output of a call.
 pub(crate) enum Parse<'py> {
     /// It is returned as `bytes`.

@@ -21,7 +21,7 @@ use pyo3::{
 };
 
 use crate::{
-    convert::type_name,
+    convert::{self, type_name},
     current::CurrentPlugin,
     error, scope,
     value::{self, Val},
@@ -86,9 +86,17 @@ impl Function {
 #[pymethods]
 impl Function {
     #[new]
-    #[pyo3(signature = (*args, wrapped = None))]
-    fn new(args: &Bound<'_, PyTuple>, wrapped: Option<Py<PyAny>>) -> PyResult<Self> {
+    #[pyo3(signature = (*args, wrapped = None, **kwargs))]
+    fn new(
+        args: &Bound<'_, PyTuple>,
+        wrapped: Option<Py<PyAny>>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
         let py = args.py();
+        let args = &match kwargs {
+            Some(kwargs) => convert::by_position(args, kwargs)?,
+            None => args.clone(),
+        };
         let named = args
             .get_item(1)
             .is_ok_and(|second| second.is_instance_of::<PyString>());

@@ -14,6 +14,7 @@ mod error;
 mod function;
 mod functions;
 mod log;
+mod logging;
 mod plugin;
 mod scope;
 mod value;
@@ -27,7 +28,8 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::error::prepare(module.py())
+        crate::error::prepare(module.py())?;
+        crate::logging::logger(module.py()).map(drop)
     }
 
     #[pymodule_export]

@@ -115,7 +115,6 @@ class Function:
         args: Sequence[ValType],
         returns: Sequence[ValType],
         f: Callable[..., Any],
-        /,
         *user_data: Any,
         wrapped: Callable[..., Any] | None = None,
     ) -> Self: ...
@@ -127,7 +126,6 @@ class Function:
         args: Sequence[ValType],
         returns: Sequence[ValType],
         f: Callable[..., Any],
-        /,
         *user_data: Any,
         wrapped: Callable[..., Any] | None = None,
     ) -> Self: ...
