@@ -126,7 +126,8 @@ pub(crate) fn rejection(engine: &str, source: CompileError) -> Error {
 #[cold]
 pub(crate) fn failure(source: RuntimeError) -> Error {
     let error = match source.clone().to_trap() {
-        Some(code) => Error::trap(trap(code)),
+        // Only the code is kept: the rest has every frame of the stack, however deep it was.
+        Some(code) => return Error::trap(trap(code)).with_source(code),
         None if source.is::<Failed>() => Error::new(ErrorKind::HostFunction, Failed.to_string()),
         None => Error::new(ErrorKind::Engine, "the engine could not run the program"),
     };

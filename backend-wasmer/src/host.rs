@@ -88,7 +88,7 @@ impl Body {
                     .map(|(ty, slot)| conv::to_value(*ty, slot))
                     .collect())
             }
-            Err(failed) => Err(RuntimeError::user(Box::new(failed))),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -97,9 +97,9 @@ impl Body {
         &self,
         store: FunctionEnvMut<'_, State>,
         mut slots: [u64; N],
-    ) -> Result<R, Failed> {
+    ) -> Result<R, RuntimeError> {
         let used = self.func.signature().slots();
-        self.call(store, &mut slots[..used])?;
+        self.call(store, &mut slots[..used]).map_err(failed)?;
         Ok(R::from_slots(&slots))
     }
 
@@ -107,6 +107,12 @@ impl Body {
     fn call(&self, store: FunctionEnvMut<'_, State>, slots: &mut [u64]) -> Result<(), Failed> {
         self.func.call(&mut Frame(store), self.memory, slots)
     }
+}
+
+/// The failure as an error of wasmer. Making it records what is on the stack, which is gone later.
+#[cold]
+fn failed(failed: Failed) -> RuntimeError {
+    RuntimeError::user(Box::new(failed))
 }
 
 /// The program, seen from inside a host function.

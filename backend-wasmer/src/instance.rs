@@ -9,6 +9,7 @@ use std::slice;
 
 use polyextism_core::{
     Error, ErrorKind, Result,
+    backtrace::Position,
     engine::{
         self,
         guest::Guest,
@@ -17,7 +18,8 @@ use polyextism_core::{
     host::Host,
 };
 use wasmer::{
-    AsStoreMut, Engine, Extern, Function, FunctionEnv, Memory, Module, Store, TypedFunction, Value,
+    AsStoreMut, Engine, Extern, FrameInfo, Function, FunctionEnv, Memory, Module, RuntimeError,
+    Store, TypedFunction, Value,
 };
 
 use crate::{conv, host::Bound, limits};
@@ -129,6 +131,25 @@ impl Instance {
         })
     }
 
+    /// Why guest code ended, and where it was.
+    #[cold]
+    fn failed(&self, source: RuntimeError) -> Error {
+        // A trace ends where the stack of this call begins: guests have stacks of their own.
+        let frames = source.trace().iter();
+        let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
+        conv::failure(source).with_positions(positions)
+    }
+
+    fn position(&self, frame: &FrameInfo) -> Option<Position> {
+        let own =
+            |instance: &wasmer::Instance| instance.module().name() == Some(frame.module_name());
+        let module = self.instances.iter().position(own)?;
+        Some(Position {
+            module: ModuleId(module as u32),
+            function: frame.func_index(),
+        })
+    }
+
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.exports.get_function(export).ok()?;
@@ -234,6 +255,6 @@ impl engine::Instance for Instance {
                 _ => 0,
             }),
         };
-        status.map_err(conv::failure)
+        status.map_err(|source| self.failed(source))
     }
 }

@@ -14,7 +14,10 @@ mod host;
 mod instance;
 mod limits;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use polyextism_core::{
     Error, Result,
@@ -153,6 +156,18 @@ fn imports_many_results(wasm: &[u8]) -> bool {
     false
 }
 
+/// The module under a name that no other module of the process has: frames of a trace tell nothing
+/// else about their module. Names have no effect on code, and of two the last counts.
+fn tagged(wasm: &[u8]) -> Vec<u8> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    // Of a fixed length, so that every length below is one byte.
+    let tag = format!("{:016x}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let (name, tag) = (b"\x04name", tag.as_bytes());
+    let subsection = [0, tag.len() as u8 + 1, tag.len() as u8];
+    let length = name.len() + subsection.len() + tag.len();
+    [wasm, &[0, length as u8], name, &subsection, tag].concat()
+}
+
 impl Engine for Wasmer {
     type Module = wasmer::Module;
     type Prepared = Prepared;
@@ -171,7 +186,7 @@ impl Engine for Wasmer {
             let what = "imports of functions with more than one result";
             return Err(Error::unsupported(self.name, what));
         }
-        wasmer::Module::from_binary(&self.engine, wasm)
+        wasmer::Module::from_binary(&self.engine, &tagged(wasm))
             .map_err(|source| conv::rejection(self.name, source))
     }
 

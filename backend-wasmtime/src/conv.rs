@@ -61,7 +61,8 @@ pub(crate) fn to_slot(ty: NumType, raw: &ValRaw) -> u64 {
 #[cold]
 pub(crate) fn failure(source: wasmtime::Error) -> Error {
     let error = match source.downcast_ref::<wasmtime::Trap>() {
-        Some(code) => Error::trap(trap(*code)),
+        // Only the code is kept: the rest has every frame of the stack, however deep it was.
+        Some(code) => return Error::trap(trap(*code)).with_source(*code),
         None if source.is::<Failed>() => Error::new(ErrorKind::HostFunction, Failed.to_string()),
         None => Error::new(ErrorKind::Engine, "the engine could not run the program"),
     };

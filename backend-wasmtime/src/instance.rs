@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use polyextism_core::{
     Error, ErrorKind, Result,
+    backtrace::Position,
     engine::{
         self, Fuel,
         guest::Guest,
@@ -19,7 +20,8 @@ use polyextism_core::{
     host::Host,
 };
 use wasmtime::{
-    Engine, Extern, ExternType, Func, FuncType, Memory, Module, ModuleExport, Store, TypedFunc, Val,
+    Engine, Extern, ExternType, FrameInfo, Func, FuncType, Memory, Module, ModuleExport, Store,
+    TypedFunc, Val, WasmBacktrace,
 };
 
 use crate::{
@@ -188,6 +190,26 @@ impl Instance {
         })
     }
 
+    /// Why guest code ended, and where it was.
+    #[cold]
+    fn failed(&self, source: wasmtime::Error) -> Error {
+        let trace = source.downcast_ref::<WasmBacktrace>();
+        let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
+        let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
+        conv::failure(source).with_positions(positions)
+    }
+
+    fn position(&self, frame: &FrameInfo) -> Option<Position> {
+        let own = |instance: &wasmtime::Instance| {
+            Module::same(instance.module(&self.store), frame.module())
+        };
+        let module = self.instances.iter().position(own)?;
+        Some(Position {
+            module: ModuleId(module as u32),
+            function: frame.func_index(),
+        })
+    }
+
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.get_func(&mut self.store, export)?;
@@ -242,7 +264,7 @@ impl engine::Instance for Instance {
                 _ => 0,
             }),
         };
-        status.map_err(conv::failure)
+        status.map_err(|source| self.failed(source))
     }
 
     fn fuel(&mut self) -> Option<&mut dyn Fuel> {

@@ -14,10 +14,14 @@ mod host;
 mod instance;
 mod limits;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use polyextism_core::{
     Error, ErrorKind, Result,
+    backtrace::FRAMES,
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
@@ -25,7 +29,7 @@ use polyextism_core::{
     },
     host::Host,
 };
-use wasmtime::{Config, Strategy};
+use wasmtime::{Config, Strategy, WasmBacktraceDetails};
 
 pub use crate::instance::{Instance, Prepared};
 
@@ -144,6 +148,8 @@ fn config(settings: &Settings, variant: Variant) -> Config {
         .epoch_interruption(settings.interruption == Interruption::On)
         .consume_fuel(settings.metering == Metering::On)
         .max_wasm_stack(STACK)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_bulk_memory(true)
         .wasm_multi_memory(true)
         .wasm_multi_value(true)

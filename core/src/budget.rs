@@ -34,7 +34,10 @@ use self::{
     shape::Shape,
     writer::{Place, Writer},
 };
-use crate::engine::types::{HostFunc, NumType, Signature};
+use crate::{
+    engine::types::{HostFunc, NumType, Signature},
+    module::{ExternType, Module as Guest},
+};
 
 /// What a guest may do between two checks. One unit is about one instruction.
 const QUANTUM: i64 = 20_000;
@@ -70,6 +73,13 @@ pub(crate) fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error
     let mut module = Module::new();
     Step::new(shape).parse_core_module(&mut module, Parser::new(0), wasm)?;
     Ok(Some(module.finish()))
+}
+
+/// The index of [`check`] in what comes out: the functions above it have moved by one.
+pub(crate) fn moved_from(module: &Guest<'_>) -> u32 {
+    let functions = module.imports.iter();
+    let functions = functions.filter(|import| matches!(import.ty, ExternType::Function(_)));
+    functions.count() as u32
 }
 
 /// The step over one module.

@@ -9,6 +9,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use crate::backtrace::{FRAMES, Frame, Position};
+
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -199,7 +201,16 @@ struct Repr {
     message: String,
     code: Option<i32>,
     guest_text: Option<Vec<u8>>,
+    trace: Trace,
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What guests were doing.
+enum Trace {
+    /// As the engine said it; empty if it said nothing.
+    Positions(Vec<Position>),
+    /// As users see it.
+    Frames(Box<[Frame]>),
 }
 
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());
@@ -217,6 +228,7 @@ impl Error {
             message: message.into(),
             code,
             guest_text: None,
+            trace: Trace::Positions(Vec::new()),
             source: None,
         }))
     }
@@ -259,6 +271,33 @@ impl Error {
         self
     }
 
+    /// The same error with the functions that were running, the innermost first. No more than
+    /// [`FRAMES`] are taken.
+    #[must_use]
+    pub fn with_positions(mut self, positions: impl IntoIterator<Item = Position>) -> Self {
+        self.0.trace = Trace::Positions(positions.into_iter().take(FRAMES).collect());
+        self
+    }
+
+    /// The same error with what `other` knows about where it happened, if it knows nothing itself.
+    #[must_use]
+    pub(crate) fn with_trace_of(mut self, other: &mut Self) -> Self {
+        if matches!(&self.0.trace, Trace::Positions(positions) if positions.is_empty()) {
+            std::mem::swap(&mut self.0.trace, &mut other.0.trace);
+        }
+        self
+    }
+
+    /// The same error with frames instead of positions. Frames that are there already stay: they
+    /// are those of another plug-in, which was called on behalf of this one.
+    #[must_use]
+    pub(crate) fn with_frames(mut self, frame: impl Fn(Position) -> Option<Frame>) -> Self {
+        if let Trace::Positions(positions) = &self.0.trace {
+            self.0.trace = Trace::Frames(positions.iter().copied().filter_map(frame).collect());
+        }
+        self
+    }
+
     /// The same error with the code that the guest function returned, if it is not zero.
     #[must_use]
     pub(crate) fn with_code(mut self, code: i32) -> Self {
@@ -281,6 +320,15 @@ impl Error {
     /// The error text exactly as the guest set it, which need not be UTF-8.
     pub fn guest_text(&self) -> Option<&[u8]> {
         self.0.guest_text.as_deref()
+    }
+
+    /// The functions of guests that were running, the innermost first and at most [`FRAMES`].
+    /// Empty if no guest was running, or if the engine cannot tell.
+    pub fn backtrace(&self) -> &[Frame] {
+        match &self.0.trace {
+            Trace::Frames(frames) => frames,
+            Trace::Positions(_) => &[],
+        }
     }
 
     /// Takes the source out, to hand it on as itself.

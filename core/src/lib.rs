@@ -14,6 +14,7 @@
 //! `polyextism`, which re-exports this crate and knows the engines that are built in.
 
 mod alarm;
+pub mod backtrace;
 mod budget;
 pub mod clock;
 mod compiled;
@@ -31,11 +32,13 @@ mod plugin;
 mod program;
 mod source;
 mod span;
+mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
 
 pub use crate::{
     alarm::{Alarm, CancelHandle},
+    backtrace::Frame,
     compiled::{Compiled, Interrupted, Options},
     engine::guest::Caller,
     env::vars::{Vars, VarsError},

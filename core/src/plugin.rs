@@ -146,7 +146,7 @@ impl Plugin {
         }
         match ended.overdue {
             Some(error) if outcome.is_ok() => Err(error),
-            _ => outcome,
+            _ => outcome.map_err(|error| self.compiled.explain(error)),
         }
     }
 
@@ -231,13 +231,15 @@ impl Plugin {
         // Until everything has succeeded, this instance is not one to keep.
         self.condition = Condition::Stale;
         let compiled = self.compiled.clone();
-        self.run(compiled.init_before())
+        let ran = self.run(compiled.init_before());
+        ran.map_err(|error| compiled.explain(error))
     }
 
     /// The main module.
     fn run_own_init(&mut self) -> Result<()> {
         let compiled = self.compiled.clone();
-        self.run(compiled.init_own())?;
+        let ran = self.run(compiled.init_own());
+        ran.map_err(|error| compiled.explain(error))?;
         self.condition = Condition::Ready;
         Ok(())
     }

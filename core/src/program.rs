@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     kernel,
     link::{Plan, Unit},
+    module::Module,
 };
 
 /// Compiles the kernel and the modules of a plan.
@@ -37,6 +38,14 @@ pub(crate) fn compile(
     }
     let memories = plan.memories.clone();
     Ok(Program { modules, memories })
+}
+
+/// The function index above which all indices of a module are one higher in what the engine gets.
+pub(crate) fn moved_from(engine: &dyn DynEngine, module: &Module<'_>) -> u32 {
+    match engine.capabilities().interrupt {
+        true => u32::MAX,
+        false => budget::moved_from(module),
+    }
 }
 
 /// Compiles a module. Where the engine cannot make guests look up, the module does so itself.

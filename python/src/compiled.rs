@@ -1,10 +1,15 @@
 //! `CompiledPlugin`: a plug-in that is compiled once, of which any number of instances is made.
 //!
 //! Manifests and linking are core's; live plug-ins are `plugin`'s. Invariant: it is immutable, so
-//! any thread may use it at any time; its instances do not need it once they are made.
+//! any thread may use it at any time; its instances do not need it once they are made. A pickle has
+//! what it was made of, not its code: that fits the process and the engine it was compiled for.
 
 use polyextism::{Compiled, Manifest, Options, engine::select::Choice};
-use pyo3::{PyTraverseError, PyVisit, prelude::*};
+use pyo3::{
+    PyTraverseError, PyVisit,
+    prelude::*,
+    types::{IntoPyDict, PyTuple},
+};
 
 use crate::{convert, engines, error, functions::Functions};
 
@@ -12,6 +17,9 @@ use crate::{convert, engines, error, functions::Functions};
 ///
 /// `Plugin(compiled)` makes an instance, as often as needed and on any thread, without compiling
 /// anything again. Instances share no state; they stay when the compiled plug-in goes.
+///
+/// It can be pickled, and is compiled again where it is loaded: from the same bytes and paths, for the
+/// same engine, and with the same host functions, which must be found there by their names.
 ///
 /// Args:
 ///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest as a `dict`.
@@ -30,13 +38,15 @@ use crate::{convert, engines, error, functions::Functions};
 pub(crate) struct CompiledPlugin {
     compiled: Compiled,
     choice: Choice,
+    manifest: Manifest,
+    wasi: bool,
     functions: Functions,
 }
 
 impl CompiledPlugin {
     pub(crate) fn compile(
         py: Python<'_>,
-        manifest: &Manifest,
+        manifest: Manifest,
         wasi: bool,
         functions: Functions,
         choice: Choice,
@@ -46,11 +56,14 @@ impl CompiledPlugin {
             wasi,
             ..Options::default()
         };
-        let compiled = py.detach(|| Compiled::new(&choice, manifest, &options));
+        let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
         let compiled = compiled.map_err(|failure| error::raise(py, failure))?;
+        functions.keep(compiled.bound_functions());
         Ok(Self {
             compiled,
             choice,
+            manifest,
+            wasi,
             functions,
         })
     }
@@ -92,7 +105,7 @@ impl CompiledPlugin {
         let choice = engines::choose(py, engine)?;
         let manifest = convert::manifest(plugin)?;
         let functions = Functions::given(py, functions)?;
-        Self::compile(py, &manifest, wasi, functions, choice)
+        Self::compile(py, manifest, wasi, functions, choice)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.
@@ -103,6 +116,27 @@ impl CompiledPlugin {
 
     fn __repr__(&self) -> String {
         format!("<extism.CompiledPlugin for {}>", self.choice.name())
+    }
+
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, memo: &Bound<'_, PyAny>) -> Py<Self> {
+        let _ = memo;
+        slf
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let (py, this) = (slf.py(), slf.get());
+        let options = [("engine", this.choice.name())].into_py_dict(py)?;
+        let make = py.import("functools")?.getattr("partial")?;
+        let make = make.call((slf.get_type(),), Some(&options))?;
+        let manifest = convert::manifest_dict(py, &this.manifest)?;
+        let arguments = (manifest, this.wasi, this.functions.list(py)?);
+        // Of a subclass, what it adds.
+        let state = slf.getattr_opt("__dict__")?;
+        (make, arguments, state).into_pyobject(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -3,7 +3,7 @@
 //! It checks forms only. What a manifest may contain is core's to say; a dictionary goes there as
 //! a JSON value, so mistakes have the same text in every form of manifest.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, mem, path::PathBuf, time::Duration};
 
 use polyextism::{Error, ErrorKind, Manifest, manifest::Source};
 use pyo3::{
@@ -88,6 +88,41 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
             }
         }
     }
+}
+
+/// The arguments of a `Function` in their order, when some are given by their names.
+pub(crate) fn by_position<'py>(
+    args: &Bound<'py, PyTuple>,
+    kwargs: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    const NAMES: [&str; 5] = ["namespace", "name", "args", "returns", "f"];
+    let py = args.py();
+    let wrong = |message: String| Err(error::argument(py, message));
+    for name in kwargs.keys() {
+        let name = name.extract::<String>()?;
+        if !NAMES.contains(&&*name) {
+            let allowed = NAMES.join(", ");
+            return wrong(format!(
+                "a Function has no argument `{name}`, it has {allowed}"
+            ));
+        }
+    }
+    // The first by position is the namespace only if the name comes as well.
+    let second = args.get_item(1);
+    let with_namespace = kwargs.contains("namespace")?
+        || second.is_ok_and(|second| second.is_instance_of::<PyString>())
+        || (!args.is_empty() && kwargs.contains("name")?);
+    let names = &NAMES[usize::from(!with_namespace)..];
+    let mut all = args.iter().collect::<Vec<_>>();
+    for (index, name) in names.iter().enumerate() {
+        match (kwargs.get_item(name)?, index < args.len()) {
+            (Some(_), true) => return wrong(format!("a Function is given `{name}` twice")),
+            (Some(value), false) => all.push(value),
+            (None, true) => {}
+            (None, false) => return wrong(format!("a Function is made with `{name}`")),
+        }
+    }
+    PyTuple::new(py, all)
 }
 
 /// What becomes of the output of a call.
@@ -193,6 +228,27 @@ fn dictionary(manifest: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     let mut manifest = Manifest::from_value(value).map_err(|failure| error::raise(py, failure))?;
     for (index, bytes) in data {
         manifest.wasm[index].source = Source::Data(bytes);
+    }
+    Ok(manifest)
+}
+
+/// A manifest as [`manifest`] understands it, with the bytes of modules as `bytes`.
+pub(crate) fn manifest_dict<'py>(
+    py: Python<'py>,
+    manifest: &Manifest,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut rest = manifest.clone();
+    let mut data = Vec::new();
+    for (index, wasm) in rest.wasm.iter_mut().enumerate() {
+        if let Source::Data(bytes) = &mut wasm.source {
+            data.push((index, PyBytes::new(py, &mem::take(bytes))));
+        }
+    }
+    let text = serde_json::to_string(&rest).map_err(|error| wrong(py, error.to_string()))?;
+    let manifest = py.import("json")?.call_method1("loads", (text,))?;
+    for (index, bytes) in data {
+        let wasm = manifest.get_item("wasm")?.get_item(index)?;
+        wasm.set_item("data", bytes)?;
     }
     Ok(manifest)
 }

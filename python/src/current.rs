@@ -106,8 +106,17 @@ impl CurrentPlugin {
     ///     The block; of size 0, the null handle.
     ///
     /// Raises:
+    ///     extism.ArgumentError: If the size is no number, or is negative.
     ///     extism.MemoryLimitError: If the memory cannot grow enough.
-    fn alloc(&self, py: Python<'_>, size: u64) -> PyResult<Memory> {
+    fn alloc(&self, size: &Bound<'_, PyAny>) -> PyResult<Memory> {
+        let py = size.py();
+        let Ok(size) = size.extract::<u64>() else {
+            let found = size
+                .repr()
+                .map_or_else(|_| "?".into(), |text| text.to_string());
+            let message = format!("size is {found}, allowed are numbers from 0");
+            return Err(error::argument(py, message));
+        };
         let offset = self.try_with(py, |mut caller| caller.alloc(size))?;
         Ok(Memory {
             offset,

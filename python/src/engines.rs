@@ -5,7 +5,7 @@
 use polyextism::engine::select::Choice;
 use pyo3::{
     prelude::*,
-    types::{PyFrozenSet, PyString},
+    types::{PyFrozenSet, PyString, PyType},
 };
 
 use crate::error;
@@ -80,6 +80,10 @@ impl Engine {
 
     fn __repr__(&self) -> String {
         format!("Engine('{}')", self.0.name())
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (String,)) {
+        (slf.get_type(), (slf.get().0.name(),))
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {

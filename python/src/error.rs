@@ -8,13 +8,13 @@
 
 use std::io;
 
-use polyextism::{Error, ErrorKind};
+use polyextism::{Error, ErrorKind, Frame};
 use pyo3::{
     exceptions::{PyException, PyRuntimeError},
     intern,
     prelude::*,
     sync::PyOnceLock,
-    types::PyDict,
+    types::{PyDict, PyTuple, PyType},
 };
 use uuid::Uuid;
 
@@ -70,9 +70,28 @@ fn is_host(error: &Error) -> bool {
     error.kind() == ErrorKind::HostFunction
 }
 
+static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+static FRAME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+fn classes(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
+    CLASSES.import(py, "extism._errors", "CLASSES")
+}
+
+fn frame(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    FRAME.import(py, "extism._errors", "Frame")
+}
+
+/// Finds the Python classes, when the module is imported: at the end of the interpreter, when
+/// failures happen as well, nothing can be imported any more.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    classes(py)?;
+    frame(py)?;
+    // Its class as well.
+    Uuid::nil().into_pyobject(py).map(drop)
+}
+
 fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<Bound<'py, PyAny>> {
-    static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
-    let classes = CLASSES.import(py, "extism._errors", "CLASSES")?;
+    let classes = classes(py)?;
     let kind = error.kind();
     let class = match classes.get_item(kind.name())? {
         Some(class) => class,
@@ -85,6 +104,9 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
     if let ErrorKind::Trap(trap) = kind {
         exception.setattr(intern!(py, "trap"), trap.name())?;
     }
+    if !error.backtrace().is_empty() {
+        set_backtrace(&exception, error.backtrace())?;
+    }
     if let Some(plugin) = place.plugin {
         exception.setattr(intern!(py, "plugin_id"), plugin)?;
     }
@@ -92,6 +114,22 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
         exception.setattr(intern!(py, "function"), function)?;
     }
     Ok(exception)
+}
+
+/// As an attribute for programs, and as a note, which tracebacks show after the text.
+#[cold]
+fn set_backtrace(exception: &Bound<'_, PyAny>, backtrace: &[Frame]) -> PyResult<()> {
+    let py = exception.py();
+    let class = frame(py)?;
+    let mut note = "guest backtrace, the innermost function first:".to_owned();
+    let mut frames = Vec::new();
+    for frame in backtrace {
+        note.push_str(&format!("\n  {frame}"));
+        frames.push(class.call1((&*frame.module, frame.function.as_deref(), frame.index))?);
+    }
+    exception.setattr(intern!(py, "backtrace"), PyTuple::new(py, frames)?)?;
+    // `add_note` came with Python 3.11; before, nobody reads the attribute.
+    exception.setattr(intern!(py, "__notes__"), [note])
 }
 
 fn cause(py: Python<'_>, source: Box<dyn std::error::Error + Send + Sync>) -> PyErr {

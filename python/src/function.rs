@@ -21,7 +21,7 @@ use pyo3::{
 };
 
 use crate::{
-    convert::type_name,
+    convert::{self, type_name},
     current::CurrentPlugin,
     error, scope,
     value::{self, Val},
@@ -45,7 +45,7 @@ use crate::{
 ///
 /// Raises:
 ///     extism.ArgumentError: If a type is not one of I32, I64, F32 and F64.
-#[pyclass(module = "extism", frozen, dict, weakref)]
+#[pyclass(module = "extism", frozen, dict, weakref, subclass)]
 pub(crate) struct Function {
     function: polyextism::Function,
     callback: Arc<Callback>,
@@ -86,9 +86,17 @@ impl Function {
 #[pymethods]
 impl Function {
     #[new]
-    #[pyo3(signature = (*args, wrapped = None))]
-    fn new(args: &Bound<'_, PyTuple>, wrapped: Option<Py<PyAny>>) -> PyResult<Self> {
+    #[pyo3(signature = (*args, wrapped = None, **kwargs))]
+    fn new(
+        args: &Bound<'_, PyTuple>,
+        wrapped: Option<Py<PyAny>>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
         let py = args.py();
+        let args = &match kwargs {
+            Some(kwargs) => convert::by_position(args, kwargs)?,
+            None => args.clone(),
+        };
         let named = args
             .get_item(1)
             .is_ok_and(|second| second.is_instance_of::<PyString>());
@@ -150,6 +158,30 @@ impl Function {
         }
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let Some(target) = this.callback.target(py) else {
+            return Err(error::raise(py, this.callback.cleared()));
+        };
+        let types = |types: &[NumType]| {
+            let types = types.iter().map(|ty| value::val_type(py, *ty));
+            types.collect::<PyResult<Vec<_>>>()
+        };
+        let signature = &this.callback.signature;
+        let arguments = (
+            this.namespace(),
+            this.name(),
+            types(&signature.params)?,
+            types(&signature.results)?,
+            &target.f,
+        );
+        let arguments = arguments.into_pyobject(py)?.into_sequence();
+        let arguments = arguments.concat(target.user_data.bind(py).as_sequence())?;
+        let reduce = py.import("extism._pickling")?.getattr("reduce_function")?;
+        let class = py.get_type::<Self>();
+        reduce.call1((slf, class, arguments.to_tuple()?, &target.f))
+    }
+
     fn __repr__(&self) -> String {
         format!("{:?}", self.function)
     }
@@ -181,7 +213,9 @@ impl Function {
         });
         let body = callback.clone();
         let function = polyextism::Function::new(name, signature, move |caller, slots| {
-            Python::attach(|py| body.invoke(py, caller, slots))
+            // None at the end of the interpreter, when a destructor or a daemon thread calls.
+            Python::try_attach(|py| body.invoke(py, caller, slots))
+                .unwrap_or_else(|| Err(body.too_late()))
         });
         let function = match namespace {
             Some(namespace) => function.with_namespace(namespace),
@@ -304,6 +338,15 @@ impl Callback {
                 Error::new(ErrorKind::HostFunction, message).with_source(raised)
             }
         }
+    }
+
+    #[cold]
+    fn too_late(&self) -> Error {
+        let message = format!(
+            "host function `{}` cannot run: the Python interpreter is shutting down",
+            self.name
+        );
+        Error::new(ErrorKind::HostFunction, message)
     }
 
     #[cold]

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use pyo3::{PyTraverseError, PyVisit, prelude::*};
+use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyList};
 
 use crate::{convert::type_name, error, function::Function};
 
@@ -29,6 +29,23 @@ impl Functions {
             )?,
         };
         Ok(Self(Mutex::new(functions)))
+    }
+
+    /// Lets go of those that are not at these positions.
+    pub(crate) fn keep(&self, positions: &[usize]) {
+        let mut functions = self.lock();
+        let all = mem::take(&mut *functions).into_iter().enumerate();
+        let (kept, gone): (Vec<_>, Vec<_>) = all.partition(|(at, _)| positions.contains(at));
+        functions.extend(kept.into_iter().map(|(_, function)| function));
+        drop(functions);
+        // After the lock is free: it may run any Python code.
+        drop(gone);
+    }
+
+    /// The functions as a Python list.
+    pub(crate) fn list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let functions = self.share(py);
+        PyList::new(py, &*functions.lock())
     }
 
     /// The same functions, to keep them alive for another owner as well.

@@ -15,6 +15,7 @@ mod error;
 mod function;
 mod functions;
 mod log;
+mod logging;
 mod plugin;
 mod scope;
 mod signals;
@@ -25,6 +26,14 @@ mod waiting;
 /// The native half of `extism`. Import `extism`, not this module.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::error::prepare(module.py())?;
+        crate::logging::logger(module.py()).map(drop)
+    }
+
     #[pymodule_export]
     use crate::{
         cancel::CancelHandle,

@@ -29,7 +29,7 @@ use tracing_subscriber::{
     reload,
 };
 
-use crate::{convert::type_name, error, waiting::Waiting};
+use crate::{convert::type_name, error, logging::Logging, waiting::Waiting};
 
 /// The target of the lines of guests.
 const TARGET: &str = "extism::pdk";
@@ -71,6 +71,9 @@ enum Sink {
 /// the level `off`. A line looks so:
 ///
 /// `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
+///
+/// What is logged also goes to the logger `extism` of the module `logging`, if that or one above it
+/// has a handler: the text alone, with the id of the plug-in in the attribute `plugin_id`.
 ///
 /// A line that cannot be written is lost, and the first such failure goes to `sys.unraisablehook`;
 /// the guest does not notice.
@@ -265,7 +268,10 @@ fn filter(level: LevelFilter) {
             .with_ansi(false)
             .log_internal_errors(false)
             .with_writer(Current);
-        let subscriber = tracing_subscriber::registry().with(filter).with(lines);
+        let subscriber = tracing_subscriber::registry()
+            .with(filter)
+            .with(lines)
+            .with(Logging);
         tracing::subscriber::set_global_default(subscriber)
             .expect("nothing else in this native module sets one");
         handle

@@ -217,7 +217,7 @@ impl Plugin {
                 let choice = engines::choose(py, engine)?;
                 let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
-                CompiledPlugin::compile(py, &manifest, wasi, functions, choice)?.instance(py)?
+                CompiledPlugin::compile(py, manifest, wasi, functions, choice)?.instance(py)?
             }
         };
         if !config.is_empty() {

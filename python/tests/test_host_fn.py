@@ -51,7 +51,7 @@ EXAMPLE = """
 @pytest.fixture(autouse=True)
 def empty_register(monkeypatch):
     # The attribute `host_fn` of the package is the decorator, not the module.
-    monkeypatch.setattr(sys.modules["extism.host_fn"], "_REGISTER", {})
+    monkeypatch.setattr(sys.modules["extism.host_fn"], "HOST_FN_REGISTRY", [])
 
 
 def test_example_of_the_reference(engine, capsys, tmp_path):
@@ -228,6 +228,35 @@ def test_both_forms_of_function():
             extism.Function(*args)
 
 
+def test_function_by_names():
+    def f(plugin, params, results):
+        ...
+
+    I64 = extism.ValType.I64
+    types = {"args": [I64], "returns": []}
+    made = [
+        (extism.Function(name="h", f=f, **types), None),
+        (extism.Function("h", f=f, **types), None),
+        (extism.Function("h", [I64], returns=[], f=f), None),
+        (extism.Function(namespace=None, name="h", f=f, **types), None),
+        (extism.Function(namespace="n", name="h", f=f, **types), "n"),
+        (extism.Function("n", name="h", f=f, **types), "n"),
+        (extism.Function("n", "h", [I64], returns=[], f=f), "n"),
+    ]
+    for function, namespace in made:
+        assert (function.name, function.namespace) == ("h", namespace)
+        assert repr(function) == f"Function({namespace or '*'}::h (func (param i64)))"
+    for arguments, message in [
+        ({"name": "h", **types}, "a Function is made with `f`"),
+        ({"f": f, **types}, "a Function is made with `name`"),
+        ({"name": "h", "f": f, "results": [], **types}, "a Function has no argument `results`, it has"),
+    ]:
+        with pytest.raises(extism.ArgumentError, match=message):
+            extism.Function(**arguments)
+    with pytest.raises(extism.ArgumentError, match="a Function is given `namespace` twice"):
+        extism.Function("n", "h", [I64], namespace="m", returns=[], f=f)
+
+
 def test_decorated_function_stays_itself():
     @extism.host_fn(signature=([], []))
     def add(a, b=1):
@@ -342,8 +371,9 @@ def test_memory_of_the_plugin(engine):
             plugin.input_string(val)
         with pytest.raises(extism.ArgumentError, match="'x' is not an offset"):
             plugin.input_bytes(extism.Val(I64, "x"))
-        with pytest.raises(OverflowError):
-            plugin.alloc(-1)
+        for size in [-1, 2**64, "x", None]:
+            with pytest.raises(extism.ArgumentError, match=f"size is {size!r}, allowed are numbers from 0"):
+                plugin.alloc(size)
         with pytest.raises(extism.MemoryLimitError):
             plugin.alloc(2**62)
         results[0].value = 1

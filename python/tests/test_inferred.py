@@ -22,7 +22,7 @@ UserId = NewType("UserId", int)
 
 @pytest.fixture(autouse=True)
 def empty_register(monkeypatch):
-    monkeypatch.setattr(sys.modules["extism.host_fn"], "_REGISTER", {})
+    monkeypatch.setattr(sys.modules["extism.host_fn"], "HOST_FN_REGISTRY", [])
 
 
 def through(engine, f, data=b"", **options):

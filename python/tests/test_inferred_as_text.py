@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def empty_register(monkeypatch):
-    monkeypatch.setattr(sys.modules["extism.host_fn"], "_REGISTER", {})
+    monkeypatch.setattr(sys.modules["extism.host_fn"], "HOST_FN_REGISTRY", [])
 
 
 def test_plugin_and_json(engine):

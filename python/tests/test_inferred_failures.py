@@ -15,7 +15,7 @@ from wat import THROUGH_HOST, function, importing
 
 @pytest.fixture(autouse=True)
 def empty_register(monkeypatch):
-    monkeypatch.setattr(sys.modules["extism.host_fn"], "_REGISTER", {})
+    monkeypatch.setattr(sys.modules["extism.host_fn"], "HOST_FN_REGISTRY", [])
 
 
 def through(engine, f, data=b""):

@@ -13,7 +13,7 @@ from extism import CurrentPlugin, Json, LittleEndian, Pickle
 
 @pytest.fixture(autouse=True)
 def empty_register(monkeypatch):
-    monkeypatch.setattr(sys.modules["extism.host_fn"], "_REGISTER", {})
+    monkeypatch.setattr(sys.modules["extism.host_fn"], "HOST_FN_REGISTRY", [])
 
 
 class Grimace:

@@ -1,7 +1,6 @@
 """Log lines of guests: levels, files, callables, and what replaces what."""
 
 import gc
-import logging
 import os
 import re
 import subprocess
@@ -343,16 +342,6 @@ def test_odd_lines(guest):
         guest.call("wild")
     extism.set_log_file("stderr", "warn")
     guest.call("wild")
-
-
-def test_logging(guest, caplog):
-    logger = logging.getLogger("extism")
-    caplog.set_level(logging.INFO, "extism")
-    log = extism.set_log_custom(lambda line: logger.info(line.rstrip()), "info")
-    guest.call("warn", "100 %s")
-    log.drain()
-    [record] = caplog.records
-    assert texts([record.getMessage() + "\n"]) == [("warn", "100 %s")]
 
 
 def test_in_a_host_function(engine):

@@ -7,6 +7,10 @@ use polyextism::Choice;
 
 /// Calls without allocations of host functions that take or return floats.
 pub const LEAN_CALLS: &str = "lean-calls";
+/// The functions that were running when a host function over floats failed.
+pub const FLOAT_TRACE: &str = "float-trace";
+/// The functions that were running when the stack was exhausted.
+pub const OVERFLOW_TRACE: &str = "overflow-trace";
 /// References of the host (`externref`).
 pub const EXTERNREF: &str = "externref";
 /// Imported functions with more than one result.
@@ -16,9 +20,13 @@ pub const SEVERAL_RESULTS: &str = "several-results";
 pub const NAN_SIGN: &str = "nan-sign";
 
 const GAPS: &[(&str, &str)] = &[
+    ("wasmer", FLOAT_TRACE),
     ("wasmer", LEAN_CALLS),
+    ("wasmer", OVERFLOW_TRACE),
+    ("wasmer:singlepass", FLOAT_TRACE),
     ("wasmer:singlepass", LEAN_CALLS),
     ("wasmer:singlepass", NAN_SIGN),
+    ("wasmer:singlepass", OVERFLOW_TRACE),
     ("wasmer:singlepass", SEVERAL_RESULTS),
     ("wasmtime:winch", EXTERNREF),
 ];

@@ -16,6 +16,7 @@ use crate::{
     host::Host,
     kernel,
     panic::catch,
+    threads,
 };
 
 /// A compiled module of some engine.
@@ -64,7 +65,7 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
-        let module = catch("compiling a module", || Engine::compile(self, wasm))?;
+        let module = threads::run(|| catch("compiling a module", || Engine::compile(self, wasm)))?;
         Ok(Arc::new(module))
     }
 

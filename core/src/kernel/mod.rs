@@ -94,10 +94,10 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
     let (memory, host) = guest.split(MEMORY);
     let status = match (status, host.take_failure()) {
         (Ok(code), _) => Ok(code),
-        (Err(_), Some(failure)) => match failure.kind() {
+        (Err(mut trap), Some(failure)) => match failure.kind() {
             ErrorKind::Exit(0) => Ok(0),
-            ErrorKind::Exit(_) => Err(failure),
-            _ => return Err(failure),
+            ErrorKind::Exit(_) => Err(failure.with_trace_of(&mut trap)),
+            _ => return Err(failure.with_trace_of(&mut trap)),
         },
         (Err(trap), None) => Err(trap),
     };
@@ -109,8 +109,9 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
             let error = Error::guest(&memory[span.range()]);
             return Err(match status {
                 Ok(code) => error.with_code(code),
-                Err(cause) => error
+                Err(mut cause) => error
                     .with_code(cause.code().unwrap_or(0))
+                    .with_trace_of(&mut cause)
                     .with_source(cause),
             });
         }

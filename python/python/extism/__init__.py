@@ -9,6 +9,10 @@ functions that plug-ins can call; `engines` lists the engines that are built in;
 `Error`, of its own subclass.
 """
 
+from . import _interpreter
+
+_interpreter.refuse_others()
+
 from ._errors import (
     ArgumentError,
     CancelledError,
@@ -16,6 +20,7 @@ from ._errors import (
     EngineError,
     Error,
     ExitError,
+    Frame,
     GuestError,
     HostFunctionError,
     InvalidModuleError,
@@ -46,7 +51,7 @@ from ._native import (
     set_log_file,
 )
 from .codec import Codec, Json, LittleEndian, Pickle
-from .host_fn import host_fn
+from .host_fn import ExplicitFunction, TypeInferredFunction, host_fn
 from .types import Memory, Val, ValType
 
 # Programs for the Extism Python SDK import from this module, or reach it as an attribute.
@@ -67,6 +72,8 @@ __all__ = [
     "EngineError",
     "Error",
     "ExitError",
+    "ExplicitFunction",
+    "Frame",
     "Function",
     "GuestError",
     "HostFunctionError",
@@ -83,6 +90,7 @@ __all__ = [
     "ReentrantError",
     "ReturnCodeError",
     "TrapError",
+    "TypeInferredFunction",
     "UnknownEngineError",
     "UnknownFunctionError",
     "UnsupportedError",

@@ -7,8 +7,31 @@ Which failure has which kind is decided in Rust; `CLASSES` is how it finds the c
 from __future__ import annotations
 
 import builtins
+from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A function of a guest that was running when a call failed.
+
+    As text it is `module!name`, or `module!function[index]` without a name.
+    """
+
+    module: str
+    """The name of the module in the plug-in; a single one is `main`."""
+
+    function: str | None
+    """The name of the function, as the module has it in its name section, if it has."""
+
+    index: int
+    """The index of the function in its module, imported functions included."""
+
+    def __str__(self) -> str:
+        if self.function is None:
+            return f"{self.module}!function[{self.index}]"
+        return f"{self.module}!{self.function}"
 
 
 class Error(Exception):
@@ -25,6 +48,10 @@ class Error(Exception):
 
     trap: str | None = None
     """The name of the trap, such as `"unreachable"`."""
+
+    backtrace: tuple[Frame, ...] | None = None
+    """The functions of guests that were running, the innermost first, at most 20; `None` if none
+    was, or if the engine cannot tell. Tracebacks show it as a note."""
 
     plugin_id: UUID | None = None
     """The id of the plug-in, if the failure happened in a call."""

@@ -26,13 +26,14 @@ class CustomLogger(CustomLog):
 def set_log_custom(f: Callable[[str], object], level: str | None = None) -> CustomLogger:
     """Collects the lines of guests for a callable, from now on.
 
-    Lines wait until `drain()` of the result hands them over, so that no Python code runs inside of
-    a guest's call; with `logging`, for example:
+    Lines wait until `drain()` of the result hands them over, so that `f` never runs inside of a
+    guest's call:
 
-    >>> logger = logging.getLogger("extism")
-    >>> log = extism.set_log_custom(lambda line: logger.info(line.rstrip()), "info")
+    >>> log = extism.set_log_custom(print, "info")
     >>> plugin.call("run")
     >>> log.drain()
+
+    What is logged also goes to the logger `extism` of the module `logging`, as with `set_log_file`.
 
     This is for the whole process, and replaces what was set before, as with `set_log_file`. Keep
     the result: when it goes, it drains, and logging is off. After another setting, it still has the

@@ -17,7 +17,7 @@ from ._native import (
     set_log_file,
 )
 from .codec import Codec, Json, Pickle
-from .host_fn import host_fn
+from .host_fn import HOST_FN_REGISTRY, ExplicitFunction, TypeInferredFunction, host_fn
 from .types import ValType
 
 __all__ = [
@@ -27,11 +27,14 @@ __all__ = [
     "CurrentPlugin",
     "CustomLogger",
     "Error",
+    "ExplicitFunction",
     "Function",
+    "HOST_FN_REGISTRY",
     "Json",
     "Memory",
     "Pickle",
     "Plugin",
+    "TypeInferredFunction",
     "Val",
     "ValType",
     "extism_version",

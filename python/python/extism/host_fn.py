@@ -9,27 +9,137 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._errors import ArgumentError
 from ._inference import infer
 from ._native import Function
 from .types import ValType
 
-__all__ = ["host_fn", "registered"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-# By namespace and name: a function that is defined again replaces the first.
-_REGISTER: dict[tuple[str | None, str], Function] = {}
+__all__ = [
+    "HOST_FN_REGISTRY",
+    "ExplicitFunction",
+    "TypeInferredFunction",
+    "host_fn",
+    "registered",
+]
+
+HOST_FN_REGISTRY: list[Function] = []
+"""The register itself: every function that `host_fn` has made, each name of a namespace once.
+
+It is live. What is taken out of it is not registered any more; a slice or another list of its
+functions is what `functions=` takes as well.
+"""
+
+_LOCK = threading.Lock()
+
+
+class ExplicitFunction(Function):
+    """A host function with an explicit signature, which `host_fn(signature=...)` makes.
+
+    Calling it calls `func`, as plain Python.
+
+    Args:
+        namespace: The namespace that it answers imports from, or `None`.
+        name: The name by which plug-ins import it.
+        args: The types of the parameters.
+        returns: The types of the results.
+        func: It is called as `func(plugin, params, results, *user_data)`.
+        user_data: Further arguments for `func`.
+
+    Raises:
+        ArgumentError: If a type is not one of I32, I64, F32 and F64.
+    """
+
+    func: Callable[..., Any]
+    """The Python function."""
+
+    def __new__(
+        cls,
+        namespace: str | None,
+        name: str,
+        args: Sequence[ValType],
+        returns: Sequence[ValType],
+        func: Callable[..., Any],
+        user_data: Sequence[Any] = (),
+    ) -> Self:
+        self = super().__new__(cls, namespace, name, args, returns, func, *user_data)
+        return _wrap(self, func)
+
+
+class TypeInferredFunction(ExplicitFunction):
+    """A host function whose signature comes from its annotations, which `host_fn()` makes.
+
+    Calling it calls `func`, as plain Python.
+
+    Args:
+        namespace: The namespace that it answers imports from, or `None`.
+        name: The name by which plug-ins import it.
+        func: The annotated function.
+        user_data: Further arguments for `func`.
+
+    Raises:
+        ArgumentError: If an annotation is one that host functions cannot have.
+    """
+
+    def __new__(
+        cls,
+        namespace: str | None,
+        name: str,
+        func: Callable[..., Any],
+        user_data: Sequence[Any] = (),
+    ) -> Self:
+        return cls._infer(namespace, name, func, user_data, sys._getframe(1).f_locals)
+
+    @classmethod
+    def _infer(
+        cls,
+        namespace: str | None,
+        name: str,
+        func: Callable[..., Any],
+        user_data: Sequence[Any],
+        scope: Mapping[str, Any],
+    ) -> Self:
+        inferred = infer(func, name, len(user_data), scope)
+        (params, results), enter = inferred.signature, inferred.enter
+        self = Function.__new__(
+            cls, namespace, name, params, results, enter, *user_data, wrapped=func
+        )
+        return _wrap(self, func)
+
+
+_F = TypeVar("_F", bound=ExplicitFunction)
+
+
+def _wrap(function: _F, func: Callable[..., Any]) -> _F:
+    functools.update_wrapper(function, func)
+    function.func = func
+    return function
+
+
+def _register(function: Function) -> None:
+    """Puts a function into the register; one that is defined again replaces the first."""
+    key = (function.namespace, function.name)
+    with _LOCK:
+        for index, known in enumerate(HOST_FN_REGISTRY):
+            if (known.namespace, known.name) == key:
+                del HOST_FN_REGISTRY[index]
+                break
+        HOST_FN_REGISTRY.append(function)
 
 
 def registered() -> list[Function]:
     """Lists the host functions that a `Plugin` gets when it is given none.
 
     Returns:
-        All functions that `host_fn` has made, each name of a namespace once.
+        What is in the register now.
     """
-    return list(_REGISTER.values())
+    return list(HOST_FN_REGISTRY)
 
 
 def host_fn(
@@ -37,7 +147,7 @@ def host_fn(
     namespace: str | None = None,
     signature: tuple[Sequence[ValType], Sequence[ValType]] | None = None,
     user_data: Any = None,
-) -> Callable[[Callable[..., Any]], Function]:
+) -> Callable[[Callable[..., Any]], ExplicitFunction]:
     """Makes a Python function one that plug-ins can import, and registers it.
 
     >>> @extism.host_fn()
@@ -80,7 +190,7 @@ def host_fn(
             "host_fn needs parentheses: @extism.host_fn()"
         )
 
-    def decorate(f: Callable[..., Any]) -> Function:
+    def decorate(f: Callable[..., Any]) -> ExplicitFunction:
         own_name = _name(f) if name is None else name
         if _is_async(f):
             raise ArgumentError(
@@ -90,13 +200,13 @@ def host_fn(
         further = _arguments(user_data)
         if signature is None:
             # Where the decorator stands, local names in annotations may be known.
-            inferred = infer(f, own_name, len(further), sys._getframe(1).f_locals)
-            (params, results), enter = inferred.signature, inferred.enter
+            scope = sys._getframe(1).f_locals
+            function: ExplicitFunction
+            function = TypeInferredFunction._infer(namespace, own_name, f, further, scope)
         else:
-            (params, results), enter = _pair(own_name, signature), f
-        function = Function(namespace, own_name, params, results, enter, *further, wrapped=f)
-        functools.update_wrapper(function, f)
-        _REGISTER[namespace, own_name] = function
+            params, results = _pair(own_name, signature)
+            function = ExplicitFunction(namespace, own_name, params, results, f, further)
+        _register(function)
         return function
 
     return decorate

@@ -1,0 +1,115 @@
+//! Guest backtraces: which functions of the guests were running when a call failed.
+//!
+//! Engines report positions (a module of the program and the index of a function in it); names are
+//! read here, from the modules themselves, so they are the same on every engine. It does not know
+//! how an engine walks a stack. Names are taken as they are, without demangling.
+//!
+//! Invariants: a backtrace has at most [`FRAMES`] frames, and a name at most [`NAME_LIMIT`] bytes;
+//! nothing of a name section is looked at before a call fails; a malformed one has no names, and is
+//! never an error.
+
+use std::{fmt, ops::Range, sync::OnceLock};
+
+use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
+
+use crate::engine::types::ModuleId;
+
+/// The most frames of a backtrace; the innermost are kept.
+pub const FRAMES: usize = 20;
+
+/// The longest name of a function, in bytes. What goes beyond is cut.
+pub const NAME_LIMIT: usize = 1024;
+
+/// A function that was running, as an engine reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The module of the program.
+    pub module: ModuleId,
+    /// The index of the function in its module, imported functions included.
+    pub function: u32,
+}
+
+/// A function of a guest that was running when a call failed.
+///
+/// As text it is `module!name`, or `module!function[index]` without a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The name of the module in the plug-in; a single one is `main`.
+    pub module: Box<str>,
+    /// The name of the function, if the module has a name for it in its name section.
+    pub function: Option<Box<str>>,
+    /// The index of the function in its module, imported functions included.
+    pub index: u32,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.function {
+            Some(name) => write!(f, "{}!{name}", self.module),
+            None => write!(f, "{}!function[{}]", self.module, self.index),
+        }
+    }
+}
+
+/// The name section of a module, read at the first failure only.
+#[derive(Debug)]
+pub(crate) struct Names {
+    section: Box<[u8]>,
+    /// Where the name of each function is in the section, by index, in ascending order.
+    functions: OnceLock<Box<[Named]>>,
+}
+
+/// A function that has a name.
+#[derive(Debug)]
+struct Named {
+    index: u32,
+    name: Range<usize>,
+}
+
+impl Names {
+    /// Takes the name section out of a module that was validated.
+    pub(crate) fn of(wasm: &[u8]) -> Self {
+        let payloads = Parser::new(0).parse_all(wasm).map_while(Result::ok);
+        let mut sections = payloads.filter_map(|payload| match payload {
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Name(_) => Some(section.data()),
+                _ => None,
+            },
+            _ => None,
+        });
+        Self {
+            section: sections.next().unwrap_or_default().into(),
+            functions: OnceLock::new(),
+        }
+    }
+
+    /// The name of a function.
+    pub(crate) fn function(&self, index: u32) -> Option<&str> {
+        let functions = self.functions.get_or_init(|| functions(&self.section));
+        let found = functions.binary_search_by_key(&index, |named| named.index);
+        let name = functions[found.ok()?].name.clone();
+        let name = std::str::from_utf8(&self.section[name]).ok()?;
+        Some(&name[..name.floor_char_boundary(NAME_LIMIT)])
+    }
+}
+
+fn functions(section: &[u8]) -> Box<[Named]> {
+    let reader = wasmparser::BinaryReader::new(section, 0);
+    let mut functions = Vec::new();
+    for names in NameSectionReader::new(reader).map_while(Result::ok) {
+        let Name::Function(names) = names else {
+            continue;
+        };
+        for naming in names.into_iter().map_while(Result::ok) {
+            let start = naming.name.as_ptr().addr() - section.as_ptr().addr();
+            functions.push(Named {
+                index: naming.index,
+                name: start..start + naming.name.len(),
+            });
+        }
+    }
+    // Of two names, the first counts: the sort is stable.
+    functions.sort_by_key(|named| named.index);
+    functions.dedup_by_key(|named| named.index);
+    functions.into()
+}

@@ -1,0 +1,110 @@
+//! The threads that engines compile on.
+//!
+//! Engines compile the functions of a module in parallel, on the threads of the pool that they are
+//! called in, or else on those of a pool of the whole process. The threads of the latter are gone
+//! in a forked process, where compiling would wait for them for ever. So compiling happens inside
+//! a pool of this process, which is made again after a fork. It does not know what it runs.
+//!
+//! Invariants: nobody waits for the lock, which a fork may leave locked; the pool of a parent is
+//! never touched, not even to free it.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, TryLockError},
+};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The stack of each thread, in bytes: that of a main thread. Only what is used takes memory.
+const STACK: usize = 8 << 20;
+
+/// The pool, and the id of the process that its threads belong to.
+static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+
+/// Runs `work` in the pool of this process, and waits for it.
+///
+/// # Errors
+/// Those of `work`; `Engine` if the system gives no threads.
+pub(crate) fn run<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    pool()?.install(work)
+}
+
+fn pool() -> Result<Arc<ThreadPool>> {
+    let mut known = match POOL.try_lock() {
+        Ok(known) => known,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Somebody is here for an instant, or was when the process forked: do without.
+        Err(TryLockError::WouldBlock) => return build().map(Arc::new),
+    };
+    let process = std::process::id();
+    if let Some((owner, pool)) = &*known
+        && *owner == process
+    {
+        return Ok(pool.clone());
+    }
+    let pool = Arc::new(build()?);
+    // To free a pool is to wake its threads, which are not there.
+    mem::forget(known.replace((process, pool.clone())));
+    Ok(pool)
+}
+
+fn build() -> Result<ThreadPool> {
+    let builder = ThreadPoolBuilder::new()
+        .thread_name(|index| format!("compile-{index}"))
+        .stack_size(STACK);
+    builder.build().map_err(|source| {
+        let message = "the system gives no threads to compile on";
+        Error::new(ErrorKind::Engine, message).with_source(source)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        num::NonZeroUsize,
+        sync::Barrier,
+        thread::{self, available_parallelism},
+    };
+
+    use rayon::prelude::*;
+
+    use super::run;
+
+    #[test]
+    fn work_is_shared_by_all_processors() {
+        let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+        let meet = Barrier::new(processors);
+        let names = run(|| {
+            assert_eq!(rayon::current_num_threads(), processors);
+            // It ends only if every thread of the pool takes one.
+            let names = (0..processors).into_par_iter().with_max_len(1).map(|_| {
+                meet.wait();
+                thread::current().name().unwrap_or_default().to_owned()
+            });
+            Ok(names.collect::<Vec<_>>())
+        });
+        let mut names = names.expect("it does not fail");
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), processors);
+        assert!(
+            names.iter().all(|name| name.starts_with("compile-")),
+            "{names:?}"
+        );
+    }
+
+    #[test]
+    fn threads_use_it_at_once() {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|n| scope.spawn(move || run(move || Ok(n))))
+                .collect();
+            for (expected, thread) in threads.into_iter().enumerate() {
+                let n = thread.join().expect("nothing panics");
+                assert_eq!(n.expect("it does not fail"), expected);
+            }
+        });
+    }
+}

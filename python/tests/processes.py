@@ -1,0 +1,34 @@
+"""Python programs in processes of their own, for what may crash, hang or fork."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+# A hang becomes a failure. Far more than anything here takes.
+PATIENCE = 120
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python to its end, whatever that is. It can import what is in this folder."""
+    return subprocess.run(
+        [sys.executable, "-X", "faulthandler", *arguments],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def output(program: str | Path, *arguments: str) -> str:
+    """What a program, a text or a file, writes.
+
+    It must end well, and say nothing on its standard error.
+    """
+    text = isinstance(program, str)
+    source = ["-c", textwrap.dedent(program)] if text else [str(program)]
+    ended = run(*source, *arguments)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended
+    return ended.stdout

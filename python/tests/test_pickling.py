@@ -1,0 +1,139 @@
+"""Pickles and copies of compiled plug-ins, of host functions and of engines."""
+
+import copy
+import json
+import pickle
+
+import pytest
+
+import extism
+import pickled
+from processes import output
+from wat import ECHO, THROUGH_HOST, function, importing
+
+I64 = extism.ValType.I64
+PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
+
+
+def again(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("name", pickled.FUNCTIONS)
+def test_a_compiled_plugin_with_a_host_function(engine, name):
+    function, expected = pickled.FUNCTIONS[name]
+    compiled = pickled.compile(engine, name)
+    for protocol in PROTOCOLS:
+        loaded = pickle.loads(pickle.dumps(compiled, protocol))
+        assert loaded is not compiled
+        assert loaded.engine == compiled.engine
+        assert pickled.call(loaded) == (engine, expected.encode())
+    assert extism.Plugin(THROUGH_HOST, functions=[again(function)]).call("run", "x").decode() == expected
+
+
+def test_it_loads_in_another_process(engine, tmp_path):
+    for name, (_, expected) in pickled.FUNCTIONS.items():
+        path = tmp_path / "compiled.pickle"
+        path.write_bytes(pickle.dumps(pickled.compile(engine, name)))
+        program = """
+            import pickle, sys
+            with open(sys.argv[1], "rb") as file:
+                compiled = pickle.load(file)
+            import pickled
+            print(pickled.call(compiled))
+        """
+        assert output(program, str(path)) == f"{(engine, expected.encode())}\n"
+
+
+def test_what_else_it_was_given(engine, guests, tmp_path):
+    # The path of a module inside of a manifest stays a path, everything else is in the pickle.
+    path = tmp_path / "echo.wat"
+    path.write_text(ECHO)
+    compiled = extism.CompiledPlugin({"wasm": [{"path": path}]}, engine=engine)
+    data = pickle.dumps(compiled)
+    path.write_text(ECHO.replace('"echo"', '"other"'))
+    assert extism.Plugin(pickle.loads(data)).function_exists("other")
+    whole = again(extism.CompiledPlugin(path, engine=engine))
+    path.unlink()
+    assert extism.Plugin(whole).function_exists("other")
+    with pytest.raises(extism.ManifestError, match="cannot read"):
+        pickle.loads(data)
+
+    manifest = {
+        "wasm": [{"path": guests / "c/c_zig_freestanding.wasm"}],
+        "config": {"vowels": "xyz"},
+        "memory": {"max_pages": 40},
+    }
+    functions = [extism.Function("hello_world", [I64], [I64], print)]
+    loaded = again(extism.CompiledPlugin(manifest, functions=functions, engine=engine))
+    plugin = extism.Plugin(loaded)
+    assert plugin.call("count_vowels", "xyz", json.loads)["count"] == 3
+    with pytest.raises(extism.MemoryLimitError):
+        plugin.call("count_vowels", b"\0" * (41 << 16))
+
+    text = function(
+        "(call $host (i32.const 3))",
+        importing("(param i32)", "proc_exit", "wasi_snapshot_preview1") + '(memory (export "memory") 1)',
+    )
+    with pytest.raises(extism.ExitError):
+        extism.Plugin(again(extism.CompiledPlugin(text, wasi=True, engine=engine))).call("run")
+
+
+def test_only_what_is_imported_is_pickled(engine):
+    local = extism.Function("other", [I64], [I64], lambda *args: None)
+    functions = [local, pickled.inferred]
+    compiled = extism.CompiledPlugin(THROUGH_HOST, functions=functions, engine=engine)
+    assert pickled.call(again(compiled)) == (engine, b"inferred x")
+
+
+def test_what_another_process_cannot_find_is_refused():
+    def plain(plugin, params, results):
+        ...
+
+    @extism.host_fn("host")
+    def inferred(text: str) -> str:
+        return text
+
+    functions = [
+        inferred,
+        extism.Function("host", [I64], [I64], plain),
+        extism.Function("host", [I64], [I64], lambda plugin, params, results: None),
+        extism.host_fn("host")(lambda: None),
+    ]
+    for host in functions:
+        for value in [host, [host]]:
+            with pytest.raises(extism.ArgumentError, match="host function `host` cannot be pickled"):
+                pickle.dumps(value)
+    for host in functions[:3]:
+        with pytest.raises(extism.ArgumentError, match="define it at the top level of a module"):
+            pickle.dumps(extism.CompiledPlugin(THROUGH_HOST, functions=[host]))
+
+
+def test_copies(engine):
+    compiled = pickled.compile(engine)
+    assert copy.copy(compiled) is compiled
+    assert copy.deepcopy({"a": [compiled]})["a"][0] is compiled
+    for host in [pickled.inferred, pickled.explicit]:
+        assert copy.copy(host) is host
+        assert copy.deepcopy(host) is host
+
+
+def test_a_subclass_keeps_its_state(engine):
+    named = pickled.Named(THROUGH_HOST, functions=[pickled.inferred], engine=engine)
+    named.label = "mine"
+    loaded = again(named)
+    assert type(loaded) is pickled.Named
+    assert loaded.label == "mine"
+    assert pickled.call(loaded) == (engine, b"inferred x")
+
+
+def test_engines(engine):
+    choice = extism.Engine(engine)
+    assert again(choice) == choice
+    assert copy.deepcopy(choice) == choice
+
+
+def test_a_wrong_pickle_is_an_error():
+    data = pickle.dumps(pickled.compile(None)).replace(b"inferred", b"inferrex")
+    with pytest.raises(AttributeError):
+        pickle.loads(data)

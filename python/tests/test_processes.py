@@ -1,0 +1,202 @@
+"""Forks, and every way in which `multiprocessing` makes processes."""
+
+import pytest
+
+from conftest import ENGINES, GUESTS
+from processes import output
+
+# What a process does with plug-ins: all of it in the parent, and again in the child.
+PRELUDE = """
+import os, signal, sys, threading, traceback
+import extism
+from pickled import I64
+from wat import ECHO, THROUGH_HOST
+
+SLEEP = '''(module
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "\\\\01")
+  (data (i32.const 26) "\\\\10")
+  (func (export "sleep") (result i32)
+    (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))'''
+LOG = '''(module
+  (import "extism:host/env" "log_info" (func $log (param i64)))
+  (import "extism:host/env" "input_offset" (func $offset (result i64)))
+  (func (export "log") (call $log (call $offset))))'''
+engine, sqlite = sys.argv[1:]
+
+def host(plugin, params, results):
+    plugin.return_string(results[0], plugin.input_string(params[0]) + str(os.getpid()))
+
+functions = [extism.Function("host", [I64], [I64], host)]
+lines = []
+log = extism.set_log_custom(lines.append, "info")
+
+class Held:
+    def __init__(self, **options):
+        self.compiled = extism.CompiledPlugin(ECHO, engine=engine)
+        self.echo = extism.Plugin(self.compiled)
+        self.host = extism.Plugin(THROUGH_HOST, functions=functions, engine=engine)
+        self.sleep = extism.Plugin(SLEEP, True, engine=engine)
+        self.log = extism.Plugin(LOG, engine=engine)
+        self.sqlite = extism.Plugin(sqlite, True, engine=engine) if options.get("large") else None
+
+    def use(self):
+        assert self.echo.call("echo", "x") == b"x"
+        assert extism.Plugin(self.compiled).call("echo", "y") == b"y"
+        assert self.host.call("run", "pid ") == b"pid %d" % os.getpid()
+        assert self.sleep.call("sleep") == b""
+        self.log.call("log", f"from {os.getpid()}")
+        log.drain()
+        assert f"from {os.getpid()}" in lines[-1], lines
+        if self.sqlite is not None:
+            assert self.sqlite.call("version").startswith(b"3.")
+        try:
+            self.echo.call("nobody")
+        except extism.UnknownFunctionError:
+            pass
+
+def in_child(body):
+    child = os.fork()
+    if child == 0:
+        # A hang of the child ends as well.
+        signal.alarm(90)
+        try:
+            body()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status == 0, status
+"""
+
+SQLITE = str(GUESTS / "sqlite/sqlite_plugin.wasm")
+
+FORKS = {
+    # What the parent has, the child uses; and it makes its own.
+    "after use": """
+        held = Held(large=True)
+        held.use()
+        def child():
+            held.use()
+            fresh = Held(large=True)
+            fresh.use()
+            held.echo.close()
+        in_child(child)
+        held.use()
+        Held().use()
+        in_child(child)
+    """,
+    "without use": """
+        held = Held()
+        in_child(held.use)
+        in_child(lambda: Held().use())
+        held.use()
+    """,
+    "of a child": """
+        held = Held()
+        held.use()
+        def child():
+            held.use()
+            Held().use()
+            in_child(lambda: (held.use(), Held().use()))
+            held.use()
+        in_child(child)
+    """,
+    "from another thread": """
+        held = Held()
+        held.use()
+        failures = []
+        def work():
+            try:
+                held.use()
+                in_child(lambda: (held.use(), Held().use()))
+            except BaseException as error:
+                failures.append(error)
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert failures == []
+    """,
+    # Both processes come back out of the guest.
+    "in a host function": """
+        pids = []
+        def forking(plugin, params, results):
+            pids.append(os.fork())
+            if pids[0] == 0:
+                signal.alarm(90)
+            plugin.return_string(results[0], "child" if pids[0] == 0 else "parent")
+        functions = [extism.Function("host", [I64], [I64], forking)]
+        plugin = extism.Plugin(THROUGH_HOST, functions=functions, engine=engine)
+        output = plugin.call("run")
+        if pids[0] == 0:
+            os._exit(0 if output == b"child" else 1)
+        assert output == b"parent"
+        assert os.waitstatus_to_exitcode(os.waitpid(pids[0], 0)[1]) == 0
+    """,
+}
+
+
+def program(body):
+    lines = body.strip("\n").splitlines()
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    return PRELUDE + "\n".join(line[indent:] for line in lines) + "\nprint('done')\n"
+
+
+@pytest.mark.parametrize("name", FORKS)
+def test_fork(engine, name):
+    assert output(program(FORKS[name]), engine, SQLITE) == "done\n"
+
+
+def test_fork_with_every_engine():
+    body = """
+        everything, names = [], engine.split()
+        for engine in names:
+            everything.append(Held())
+            everything[-1].use()
+        def child():
+            global engine
+            for held in everything:
+                held.use()
+            for engine in names:
+                Held().use()
+        in_child(child)
+    """
+    assert output(program(body), " ".join(ENGINES), SQLITE) == "done\n"
+
+
+# The parent has compiled and called before; arguments and results are pickled.
+POOL = """
+import multiprocessing, sys
+import extism, pickled
+
+if __name__ == "__main__":
+    method, engine = sys.argv[1:]
+    compiled = pickled.compile(engine)
+    assert pickled.call(compiled) == (engine, b"inferred x")
+    context = multiprocessing.get_context(method)
+    with context.Pool(2) as pool:
+        results = pool.starmap(pickled.call, [(compiled, str(n)) for n in range(6)])
+        assert results == [(engine, f"inferred {n}".encode()) for n in range(6)], results
+        made = [pool.apply(pickled.compile, (engine, name)) for name in pickled.FUNCTIONS]
+        for compiled, (_, expected) in zip(made, pickled.FUNCTIONS.values()):
+            assert pickled.call(compiled)[1].decode() == expected
+        try:
+            pool.apply(pickled.call, (compiled, 5))
+        except extism.ArgumentError as error:
+            assert "found a value of type int" in str(error)
+        else:
+            raise AssertionError("it does not fail")
+        pool.close()
+        pool.join()
+    print("done")
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing(engine, method, tmp_path):
+    # Spawned processes import the main program from its file.
+    path = tmp_path / "program.py"
+    path.write_text(POOL)
+    assert output(path, method, engine) == "done\n"
