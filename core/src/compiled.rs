@@ -16,17 +16,18 @@ use crate::{
         types::{Interruption, Limits, Linked, Metering, ModuleId, Program},
     },
     env::{
-        http::Http,
+        http::{self, Http},
         vars::{DEFAULT_LIMIT, Vars},
     },
     error::{Error, ErrorKind, Result},
     function::Function,
     host::Host,
+    http::HttpOptions,
     kernel,
     link::{Offer, Plan, Unit, link},
     manifest::{Manifest, wrong},
     module::{Module, signature},
-    source,
+    source::{self, Downloads},
 };
 
 impl Choice {
@@ -51,6 +52,8 @@ pub struct Options {
     pub functions: Vec<Function>,
     /// Whether guests may import WASI preview 1.
     pub wasi: bool,
+    /// HTTP of guests, and of modules that lie behind a URL.
+    pub http: HttpOptions,
 }
 
 /// A plug-in that is compiled and linked. Cloning shares it.
@@ -67,6 +70,7 @@ struct Inner {
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
     var_bytes: u64,
+    http: Arc<http::Settings>,
     #[cfg(feature = "wasi")]
     wasi: Option<crate::wasi::Settings>,
 }
@@ -99,7 +103,7 @@ impl Compiled {
             ));
         }
         let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off))?;
-        let units = read(engine.as_ref(), manifest)?;
+        let units = read(engine.as_ref(), manifest, &options.http)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
@@ -125,6 +129,7 @@ impl Compiled {
                 memory_pages: max_pages,
             },
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
+            http: Arc::new(http::Settings::new(manifest, &options.http)),
             #[cfg(feature = "wasi")]
             wasi: options.wasi.then(|| wasi_settings(manifest)),
         }));
@@ -187,7 +192,8 @@ impl Compiled {
     /// A fresh host state.
     pub(crate) fn host(&self) -> Host {
         let vars = Vars::with_limit(self.0.var_bytes);
-        Host::new(self.0.config.clone(), vars, Http::default())
+        let http = Http::new(self.0.http.clone());
+        Host::new(self.0.config.clone(), vars, http)
     }
 
     /// An instance that owns `host`; WASI starts afresh.
@@ -212,7 +218,11 @@ impl std::fmt::Debug for Compiled {
 }
 
 /// Reads the modules and names them: a single one is `main`; of several, the last, if no other is.
-fn read<'a>(engine: &dyn DynEngine, manifest: &'a Manifest) -> Result<Vec<Unit<'a>>> {
+fn read<'a>(
+    engine: &dyn DynEngine,
+    manifest: &'a Manifest,
+    http: &HttpOptions,
+) -> Result<Vec<Unit<'a>>> {
     let capabilities = engine.capabilities();
     let Some(last) = manifest.wasm.len().checked_sub(1) else {
         return Err(wrong("wasm: no module is given, at least one is needed"));
@@ -237,7 +247,7 @@ fn read<'a>(engine: &dyn DynEngine, manifest: &'a Manifest) -> Result<Vec<Unit<'
                 "wasm[{index}].name: there are two modules `{name}`"
             )));
         }
-        let bytes = source::read(wasm, index)?;
+        let bytes = source::read(wasm, index, &Downloads::new(manifest, http))?;
         let module = Module::read(bytes, capabilities.proposals, engine.name(), name)?;
         let name = name.into();
         units.push(Unit { name, module });

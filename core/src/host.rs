@@ -9,6 +9,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 use uuid::Uuid;
 
 use crate::{
+    clock::Alarm,
     env::{http::Http, vars::Vars},
     error::Error,
 };
@@ -19,6 +20,7 @@ pub struct Host {
     id: Uuid,
     failure: Option<Error>,
     context: Option<Box<dyn Any + Send>>,
+    alarm: Arc<Alarm>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) vars: Vars,
     pub(crate) http: Http,
@@ -76,6 +78,11 @@ impl Host {
     /// Replaces what the caller of the next call hands over.
     pub fn set_context(&mut self, context: Option<Box<dyn Any + Send>>) {
         self.context = context;
+    }
+
+    /// The deadline of the running call, for what blocks on its behalf.
+    pub(crate) fn alarm(&self) -> Arc<Alarm> {
+        self.alarm.clone()
     }
 
     /// Keeps why a host function failed. The first failure of a call stays.

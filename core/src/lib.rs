@@ -13,12 +13,14 @@
 //! [`Compiled`] and [`Plugin`] are what users hold. Users of Rust depend on the package
 //! `polyextism`, which re-exports this crate and knows the engines that are built in.
 
+mod clock;
 mod compiled;
 pub mod engine;
 mod env;
 pub mod error;
 mod function;
 pub mod host;
+mod http;
 pub mod kernel;
 mod link;
 pub mod manifest;
@@ -37,6 +39,10 @@ pub use crate::{
     error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
     function::{Function, Number, Numbers},
     host::Host,
+    http::{
+        DEFAULT_MODULE_BYTES, HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress,
+        ProgressFn,
+    },
     manifest::Manifest,
     plugin::{FunctionHandle, Plugin},
 };
