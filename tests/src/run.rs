@@ -170,6 +170,7 @@ fn prepare(setting: &Setting) -> Result<(Manifest, Options), String> {
     let options = Options {
         functions: functions.collect::<Result<_, _>>()?,
         wasi: setting.wasi,
+        ..Options::default()
     };
     Ok((manifest, options))
 }

@@ -67,6 +67,7 @@ impl Guest {
                 Ok(text.replace('3', "42"))
             })],
             wasi: self.wasi,
+            ..Options::default()
         };
         let compiled = choice.compile(&manifest, &options);
         let compiled = compiled.unwrap_or_else(|error| panic!("{:?}: {error:?}", self.path));

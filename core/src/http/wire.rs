@@ -297,7 +297,10 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
     let place = request.place();
     let error = match error {
         ureq::Error::Io(error) => {
-            let why = format!("{place}: {error}");
+            let why = match broken(&error) {
+                Some(what) => format!("{place}: {what}"),
+                None => format!("{place}: {error}"),
+            };
             let source = Some(error.into());
             return Failure::Failed { why, source };
         }
@@ -318,18 +321,29 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
             format!("the head of the response has more than {LARGEST_HEAD} bytes")
         }
         ureq::Error::Decompress(..) => "the response is not compressed as it says".to_owned(),
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
-            format!("no secure connection: {}", shown(&error.to_string()))
-        }
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => "no secure connection".to_owned(),
         ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
-            format!(
-                "the response is not HTTP/1.1: {}",
-                shown(&error.to_string())
-            )
+            "the response is not HTTP/1.1".to_owned()
         }
         error => shown(&error.to_string()),
     };
     let why = format!("{place}: {what}");
     let source = Some(error.into());
     Failure::Failed { why, source }
+}
+
+/// What became of a connection, where the system's own words differ from one to the other.
+fn broken(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
+        NetworkUnreachable, UnexpectedEof,
+    };
+    Some(match error.kind() {
+        ConnectionRefused => "the connection is refused",
+        HostUnreachable | NetworkUnreachable => "the host is out of reach",
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
+            "the connection ended before the response was complete"
+        }
+        _ => return None,
+    })
 }
