@@ -121,8 +121,12 @@ struct Given<'a> {
 }
 
 fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Result<Vec<u8>> {
-    let wrong = |why: String| wrong(format_args!("wasm[{index}].url: {why}"));
-    let request = Request::new(given.method, given.url, given.headers, None).map_err(wrong)?;
+    let failed = |why: String| wrong(format_args!("wasm[{index}].url: {why}"));
+    let request = Request::new(given.method, given.url, given.headers, None);
+    let request = request.map_err(|found| {
+        let (field, why) = (found.field, found.why);
+        wrong(format_args!("wasm[{index}].{field}: {why}"))
+    })?;
     let place = request.place();
     let waiting = Waiting {
         module: index,
@@ -139,13 +143,13 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
     let response = fetch(request, &terms).map_err(|failure| match failure {
         Failure::Stopped(error) => error,
         Failure::Failed { why, source } => match source {
-            Some(source) => wrong(why).with_source(source),
-            None => wrong(why),
+            Some(source) => failed(why).with_source(source),
+            None => failed(why),
         },
     })?;
     let (status, body) = (response.status, response.body);
     if !(200..300).contains(&status) {
-        return Err(wrong(format!(
+        return Err(failed(format!(
             "{place} answered with the status {status}, a module needs 200 to 299"
         )));
     }
@@ -175,5 +179,35 @@ impl Patience for Waiting<'_> {
             Some(tell) => tell(progress),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, time::Instant};
+
+    use super::{BTreeMap, Downloads, Duration, HttpOptions, Manifest, Source, Wasm, read};
+
+    #[test]
+    fn the_timeout_of_the_manifest_ends_a_download() {
+        // Connections are taken by the system, and nobody answers.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it has one");
+        let wasm = Wasm::from(Source::Url {
+            url: format!("http://{address}/"),
+            method: None,
+            headers: BTreeMap::new(),
+        });
+        let manifest = Manifest {
+            timeout_ms: Some(120),
+            ..Manifest::default()
+        };
+        let started = Instant::now();
+        let http = HttpOptions::default();
+        let found = read(&wasm, 3, &Downloads::new(&manifest, &http));
+        let found = found.map_err(|error| error.to_string());
+        let expected = "manifest: wasm[3].url: there is no complete response after 120ms";
+        assert_eq!(found, Err(expected.to_owned()));
+        assert!(started.elapsed() < Duration::from_secs(4));
     }
 }

@@ -117,10 +117,15 @@ pub(super) fn request(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> 
 }
 
 fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
+    // The library would take the fields from a list as well.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        let why = "the request is wrong: it is no JSON object";
+        return Err(super::failed(NAME, why));
+    }
     let text = serde_json::from_slice::<Text>(text)
         .map_err(|error| super::failed(NAME, format_args!("the request is wrong: {error}")))?;
     Request::new(text.method.as_deref(), &text.url, &text.headers, body)
-        .map_err(|why| super::failed(NAME, why))
+        .map_err(|wrong| super::failed(NAME, wrong.why))
 }
 
 fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResponse> {

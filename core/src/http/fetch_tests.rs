@@ -33,7 +33,8 @@ fn serve(then: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
 }
 
 fn get(address: SocketAddr, alarm: &Alarm, timeout: Duration) -> Result<HttpResponse, Failure> {
-    let request = Request::new(None, &format!("http://{address}/"), &BTreeMap::new(), None)?;
+    let request = Request::new(None, &format!("http://{address}/"), &BTreeMap::new(), None);
+    let request = request.expect("a request");
     let terms = Terms {
         policy: &Policy::listed(&["127.0.0.1".to_owned()]),
         client: None,

@@ -33,6 +33,14 @@ pub(crate) struct Request {
     pub(crate) body: Option<Arc<[u8]>>,
 }
 
+/// What is wrong with a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// The field of a manifest that says it.
+    pub(crate) field: &'static str,
+    pub(crate) why: String,
+}
+
 impl Request {
     /// A request as it was given. Methods may be in any case and are `GET` if absent.
     ///
@@ -43,11 +51,12 @@ impl Request {
         url: &str,
         headers: &BTreeMap<String, String>,
         body: Option<Vec<u8>>,
-    ) -> Result<Self, String> {
-        let method = self::method(method.unwrap_or("GET"))?;
-        let mut url = parse(url)?;
+    ) -> Result<Self, Wrong> {
+        let wrong = |field| move |why| Wrong { field, why };
+        let method = self::method(method.unwrap_or("GET")).map_err(wrong("method"))?;
+        let mut url = parse(url).map_err(wrong("url"))?;
         let length = body.as_ref().map_or(0, Vec::len);
-        let headers = headers::read(headers, &url, length)?;
+        let headers = headers::read(headers, &url, length).map_err(wrong("headers"))?;
         strip(&mut url);
         Ok(Self {
             method,

@@ -9,7 +9,7 @@ fn request(url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Request, 
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_string()));
     let headers = headers.collect::<BTreeMap<_, _>>();
-    Request::new(Some("post"), url, &headers, Some(body.to_vec()))
+    Request::new(Some("post"), url, &headers, Some(body.to_vec())).map_err(|wrong| wrong.why)
 }
 
 #[test]
@@ -125,7 +125,10 @@ fn what_is_sent_is_what_was_parsed() {
 
 #[test]
 fn methods() {
-    let new = |method| Request::new(Some(method), "http://a.test", &BTreeMap::new(), None);
+    let new = |method| {
+        let request = Request::new(Some(method), "http://a.test", &BTreeMap::new(), None);
+        request.map_err(|wrong| wrong.why)
+    };
     for method in [
         "get", "Post", "PUT", "delete", "head", "options", "patch", "trace", "connect",
     ] {
