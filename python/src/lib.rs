@@ -13,6 +13,7 @@ mod engines;
 mod error;
 mod function;
 mod functions;
+mod http;
 mod log;
 mod plugin;
 mod scope;

@@ -46,6 +46,7 @@ from ._native import (
 )
 from .codec import Codec, Json, LittleEndian, Pickle
 from .host_fn import host_fn
+from .http import HttpRequest, HttpResponse
 from .types import Memory, Val, ValType
 
 # Programs for the Extism Python SDK import from this module, or reach it as an attribute.
@@ -68,6 +69,8 @@ __all__ = [
     "Function",
     "GuestError",
     "HostFunctionError",
+    "HttpRequest",
+    "HttpResponse",
     "InvalidModuleError",
     "Json",
     "LinkError",
