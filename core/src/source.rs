@@ -138,6 +138,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
         max_bytes: downloads.http.max_module_bytes,
         limit_name: "a module",
         timeout: downloads.timeout,
+        grace: Duration::ZERO,
         patience: &waiting,
     };
     let response = fetch(request, &terms).map_err(|failure| match failure {

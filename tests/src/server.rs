@@ -128,7 +128,9 @@ fn serve(
         return Ok(());
     }
     let mut reader = BufReader::new(stream);
-    let seen = read(&mut reader)?;
+    let Ok(seen) = read(&mut reader) else {
+        return reader.get_mut().write_all(&head(400, &[]));
+    };
     let reply = answer(&seen);
     list.lock()
         .unwrap_or_else(PoisonError::into_inner)

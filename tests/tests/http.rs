@@ -267,6 +267,11 @@ fn requests_as_they_are_sent() {
             (Outcome::Ok(Vec::new()), 200),
             "{choice:?}"
         );
+        // What it asks for is the host itself.
+        let request = json!({"url": server.url("/text"), "method": "CONNECT"});
+        let (outcome, status) = send(&mut plugin, &request.to_string(), b"");
+        let expected = (Outcome::Ok(b"not found".to_vec()), 404);
+        assert_eq!((outcome, status), expected, "{choice:?}");
         // Own headers come through, and take the place of the host's.
         let request = json!({
             "url": server.url("/text"),

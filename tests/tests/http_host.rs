@@ -61,6 +61,30 @@ fn a_name_is_looked_up_by_the_host() {
     }
 }
 
+/// Who does not speak TLS, or cannot prove who they are, gets no request.
+#[test]
+fn https_is_https() {
+    let server = Server::start(site);
+    for choice in engines() {
+        let mut plugin = guest(&choice, &["127.0.0.1"], |_, _| {});
+        let found = get(
+            &mut plugin,
+            &server.url("/bytes/1").replace("http:", "https:"),
+        )
+        .0;
+        let address = server.address();
+        assert_eq!(
+            found,
+            format!("{REFUSED}https://{address}: no secure connection\"")
+        );
+        let seen = server.take_seen();
+        assert!(
+            seen.iter().all(|seen| !seen.target.contains("bytes")),
+            "{seen:?}"
+        );
+    }
+}
+
 /// None of them is connected to: the answer does not depend on the network.
 #[test]
 fn special_addresses_need_a_pattern_of_their_own() {

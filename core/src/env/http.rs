@@ -25,6 +25,9 @@ const NAME: &str = "http_request";
 /// The longest that a blocked call does not look at its alarm.
 const SLICE: Duration = Duration::from_millis(50);
 
+/// How much later than at the deadline a request is given up whatever the alarm says.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// What the requests of a plug-in are sent under, and what the last one left behind.
 #[derive(Default)]
 pub(crate) struct Http {
@@ -129,16 +132,16 @@ fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
 }
 
 fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResponse> {
+    alarm.attend()?;
+    let remaining = alarm.remaining();
     let terms = Terms {
         policy: &settings.policy,
         client: settings.client.as_deref(),
         max_bytes: settings.max_bytes,
         limit_name: "memory.max_http_response_bytes",
-        // The alarm itself says when a deadline has passed.
-        timeout: match alarm.remaining() {
-            Some(left) => left + 2 * SLICE,
-            None => DEFAULT_TIMEOUT,
-        },
+        timeout: remaining.unwrap_or(DEFAULT_TIMEOUT),
+        // The alarm itself is to say when a deadline has passed.
+        grace: remaining.map_or(Duration::ZERO, |_| GRACE),
         patience: alarm,
     };
     fetch(request, &terms).map_err(|failure| match failure {

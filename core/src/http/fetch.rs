@@ -59,6 +59,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) limit_name: &'static str,
     /// How long everything may take together.
     pub(crate) timeout: Duration,
+    /// How much later it is given up, if the patience has not ended by itself until then.
+    pub(crate) grace: Duration,
     pub(crate) patience: &'a dyn Patience,
 }
 
@@ -70,7 +72,7 @@ pub(crate) struct Terms<'a> {
 pub(crate) fn fetch(mut request: Request, terms: &Terms<'_>) -> Result<HttpResponse, Failure> {
     let started = Instant::now();
     for _ in 0..=redirect::MOST {
-        let left = terms.timeout.saturating_sub(started.elapsed());
+        let left = (terms.timeout + terms.grace).saturating_sub(started.elapsed());
         let response = hop(&request, terms, left)?;
         let location = response.headers.iter().find(|(name, _)| name == "location");
         let location = location.map(|(_, value)| value.as_slice());

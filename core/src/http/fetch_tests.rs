@@ -41,6 +41,7 @@ fn get(address: SocketAddr, alarm: &Alarm, timeout: Duration) -> Result<HttpResp
         max_bytes: 1 << 20,
         limit_name: "a test",
         timeout,
+        grace: Duration::ZERO,
         patience: alarm,
     };
     fetch(request, &terms)
@@ -151,6 +152,7 @@ fn an_own_client_gets_every_hop_that_is_allowed() {
         max_bytes: 10,
         limit_name: "a test",
         timeout: Duration::from_secs(5),
+        grace: Duration::ZERO,
         patience: &Alarm::default(),
     };
     let headers = BTreeMap::from([("X-Y".to_owned(), "z".to_owned())]);

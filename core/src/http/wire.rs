@@ -45,6 +45,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much later than the caller the library itself gives up.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The longest time that is given to the library; the caller's own can be longer than clocks count.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The most bytes of the head of a response.
 const LARGEST_HEAD: usize = 64 << 10;
 
@@ -91,7 +94,7 @@ pub(super) fn send(
     wire: &Wire,
     patience: &dyn Patience,
 ) -> Result<Outcome, Failure> {
-    let until = Instant::now() + wire.left;
+    let started = Instant::now();
     let Some(uri) = request.uri() else {
         return Err("the URL has characters that cannot be sent"
             .to_owned()
@@ -119,7 +122,7 @@ pub(super) fn send(
         source: Some(error.into()),
     })?;
     loop {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = wire.left.saturating_sub(started.elapsed());
         let received = receiver.recv_timeout(patience.slice().min(left));
         let total = Some(counters.total.load(Ordering::Relaxed)).filter(|&total| total != UNKNOWN);
         if let Err(error) = patience.attend(counters.received.load(Ordering::Relaxed), total) {
@@ -149,7 +152,7 @@ fn config(left: Duration) -> Config {
         .max_response_header_size(LARGEST_HEAD)
         .user_agent(concat!("polyextism/", env!("CARGO_PKG_VERSION")))
         .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_global(Some(left + GRACE))
+        .timeout_global(Some(left.min(LONGEST) + GRACE))
         .build()
 }
 
@@ -299,6 +302,10 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
         ureq::Error::Io(error) => {
             let why = match broken(&error) {
                 Some(what) => format!("{place}: {what}"),
+                // So the library hands on what went wrong with TLS.
+                None if error.kind() == io::ErrorKind::InvalidData => {
+                    format!("{place}: no secure connection: {error}")
+                }
                 None => format!("{place}: {error}"),
             };
             let source = Some(error.into());
@@ -321,7 +328,9 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
             format!("the head of the response has more than {LARGEST_HEAD} bytes")
         }
         ureq::Error::Decompress(..) => "the response is not compressed as it says".to_owned(),
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => "no secure connection".to_owned(),
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
+            format!("no secure connection: {}", shown(&error.to_string()))
+        }
         ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
             "the response is not HTTP/1.1".to_owned()
         }
