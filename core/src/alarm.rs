@@ -97,6 +97,14 @@ impl Alarm {
         }
     }
 
+    /// An alarm that goes off after `time`.
+    #[cfg(test)]
+    pub(crate) fn after(time: Duration) -> Self {
+        let alarm = Self::default();
+        alarm.arm(time).expect("there is time");
+        alarm
+    }
+
     /// Has `check` run on the thread of each running call, about twenty times a second: an error of
     /// it ends the call. Only the first one that is set counts.
     pub fn set_check(&self, check: impl Fn() -> Result<()> + Send + Sync + 'static) {

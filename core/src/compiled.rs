@@ -18,16 +18,18 @@ use crate::{
         types::{Import, Interruption, Limits, Metering, ModuleId},
     },
     env::{
-        http::Http,
+        http::{self, Http},
         vars::{DEFAULT_LIMIT, Vars},
     },
     error::{Error, ErrorKind, Result},
     function::Function,
     host::Host,
+    http::HttpOptions,
     link::{Offer, Plan, Unit, link},
     manifest::{Manifest, wrong},
     module::{Module, signature},
-    program, source,
+    program,
+    source::{self, Downloads},
 };
 
 impl Choice {
@@ -52,6 +54,8 @@ pub struct Options {
     pub functions: Vec<Function>,
     /// Whether guests may import WASI preview 1.
     pub wasi: bool,
+    /// HTTP of guests, and of modules that lie behind a URL.
+    pub http: HttpOptions,
     /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
     pub interrupted: Interrupted,
 }
@@ -86,6 +90,7 @@ struct Inner {
     timeout: Option<Duration>,
     interrupted: Interrupted,
     var_bytes: u64,
+    http: Arc<http::Settings>,
     #[cfg(feature = "wasi")]
     wasi: Option<crate::wasi::Settings>,
 }
@@ -116,7 +121,7 @@ impl Compiled {
             false => Interruption::Off,
         };
         let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
-        let units = read(engine.as_ref(), manifest)?;
+        let units = read(engine.as_ref(), manifest, &options.http)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
@@ -152,6 +157,7 @@ impl Compiled {
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             interrupted: options.interrupted,
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
+            http: Arc::new(http::Settings::new(manifest, &options.http)),
             #[cfg(feature = "wasi")]
             wasi: options.wasi.then(|| wasi_settings(manifest)),
         }));
@@ -249,12 +255,8 @@ impl Compiled {
     pub(crate) fn host(&self) -> Host {
         let alarm = Alarm::new(Some(Arc::clone(&self.0.engine)));
         let vars = Vars::with_limit(self.0.var_bytes);
-        Host::new(
-            Arc::new(alarm),
-            self.0.config.clone(),
-            vars,
-            Http::default(),
-        )
+        let http = Http::new(self.0.http.clone());
+        Host::new(Arc::new(alarm), self.0.config.clone(), vars, http)
     }
 
     /// An instance that owns `host`; WASI starts afresh.
@@ -279,7 +281,11 @@ impl std::fmt::Debug for Compiled {
 }
 
 /// Reads the modules and names them: a single one is `main`; of several, the last, if no other is.
-fn read<'a>(engine: &dyn DynEngine, manifest: &'a Manifest) -> Result<Vec<Unit<'a>>> {
+fn read<'a>(
+    engine: &dyn DynEngine,
+    manifest: &'a Manifest,
+    http: &HttpOptions,
+) -> Result<Vec<Unit<'a>>> {
     let capabilities = engine.capabilities();
     let Some(last) = manifest.wasm.len().checked_sub(1) else {
         return Err(wrong("wasm: no module is given, at least one is needed"));
@@ -304,7 +310,7 @@ fn read<'a>(engine: &dyn DynEngine, manifest: &'a Manifest) -> Result<Vec<Unit<'
                 "wasm[{index}].name: there are two modules `{name}`"
             )));
         }
-        let bytes = source::read(wasm, index)?;
+        let bytes = source::read(wasm, index, &Downloads::new(manifest, http))?;
         let module = Module::read(bytes, capabilities.proposals, engine.name(), name)?;
         let name = name.into();
         units.push(Unit { name, module });

@@ -23,6 +23,7 @@ mod env;
 pub mod error;
 mod function;
 pub mod host;
+mod http;
 pub mod kernel;
 mod link;
 pub mod manifest;
@@ -45,6 +46,10 @@ pub use crate::{
     error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
     function::{Function, Number, Numbers},
     host::Host,
+    http::{
+        DEFAULT_MODULE_BYTES, HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress,
+        ProgressFn,
+    },
     manifest::Manifest,
     plugin::{FunctionHandle, Plugin},
 };

@@ -11,7 +11,11 @@ use pyo3::{
     types::{IntoPyDict, PyTuple},
 };
 
-use crate::{convert, engines, error, functions::Functions};
+use crate::{
+    convert, engines, error,
+    functions::Functions,
+    http::{Audience, Given},
+};
 
 /// A plug-in that is compiled and linked, ready to be instantiated.
 ///
@@ -27,6 +31,12 @@ use crate::{convert, engines, error, functions::Functions};
 ///     functions: Host functions; all that `extism.host_fn` has registered so far, if not given.
 ///         Only those that a module imports are bound.
 ///     engine: The engine, as `Plugin` takes it.
+///     http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
+///         is built in. It is called with an `extism.HttpRequest` and returns an
+///         `extism.HttpResponse`; hosts are checked before.
+///     http_response_headers: Whether plug-ins can read the headers of responses.
+///     progress: While a module is fetched, it is called with the bytes that are there and those that
+///         are announced, or `None`. What it raises ends that.
 ///
 /// Raises:
 ///     extism.ManifestError: If the manifest is wrong.
@@ -50,14 +60,23 @@ impl CompiledPlugin {
         wasi: bool,
         functions: Functions,
         choice: Choice,
+        http: Given<'_, '_>,
     ) -> PyResult<Self> {
-        let options = Options {
+        let functions = functions.with_client(http.client(py)?);
+        let audience = Audience::new(http)?;
+        let mut options = Options {
             functions: functions.core(),
             wasi,
+            http: audience.options(http),
             ..Options::default()
         };
+        options.http.client = functions.core_client();
         let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
-        let compiled = compiled.map_err(|failure| error::raise(py, failure))?;
+        let raised = |failure| match audience.take_raised() {
+            Some(raised) => raised,
+            None => error::raise(py, failure),
+        };
+        let compiled = compiled.map_err(raised)?;
         functions.keep(compiled.bound_functions());
         Ok(Self {
             compiled,
@@ -94,18 +113,29 @@ impl CompiledPlugin {
 #[pymethods]
 impl CompiledPlugin {
     #[new]
-    #[pyo3(signature = (plugin, wasi = false, functions = None, *, engine = None))]
+    #[pyo3(signature = (
+        plugin, wasi = false, functions = None, *, engine = None, http_client = None,
+        http_response_headers = false, progress = None
+    ))]
     fn new(
         plugin: &Bound<'_, PyAny>,
         wasi: bool,
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
+        http_client: Option<&Bound<'_, PyAny>>,
+        http_response_headers: bool,
+        progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
         let manifest = convert::manifest(plugin)?;
         let functions = Functions::given(py, functions)?;
-        Self::compile(py, manifest, wasi, functions, choice)
+        let http = Given {
+            client: http_client,
+            response_headers: http_response_headers,
+            progress,
+        };
+        Self::compile(py, manifest, wasi, functions, choice, http)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.

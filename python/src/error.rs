@@ -18,7 +18,7 @@ use pyo3::{
 };
 use uuid::Uuid;
 
-use crate::signals::Raised;
+use crate::{convert::type_name, signals::Raised};
 
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
@@ -64,6 +64,19 @@ pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> Py
         }
         Err(failure) => failure,
     }
+}
+
+/// The error of core for what Python code raised, in a host function or in its place; `who` names it.
+#[cold]
+pub(crate) fn raised(py: Python<'_>, who: &str, raised: PyErr) -> Error {
+    let value = raised.value(py).as_any();
+    let mut message = format!("{who} raised {}", type_name(value));
+    match value.str() {
+        Ok(text) if text.is_empty().unwrap_or(true) => {}
+        Ok(text) => message = format!("{message}: {}", text.to_string_lossy()),
+        Err(_) => message.push_str(", whose text cannot be shown"),
+    }
+    Error::new(ErrorKind::HostFunction, message).with_source(raised)
 }
 
 fn is_host(error: &Error) -> bool {

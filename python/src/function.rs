@@ -327,15 +327,7 @@ impl Callback {
         match failure {
             Failure::Wrong(message) => Error::new(ErrorKind::HostFunction, message),
             Failure::Raised(raised) => {
-                let value = raised.value(py).as_any();
-                let mut message =
-                    format!("host function `{}` raised {}", self.name, type_name(value));
-                match value.str() {
-                    Ok(text) if text.is_empty().unwrap_or(true) => {}
-                    Ok(text) => message = format!("{message}: {}", text.to_string_lossy()),
-                    Err(_) => message.push_str(", whose text cannot be shown"),
-                }
-                Error::new(ErrorKind::HostFunction, message).with_source(raised)
+                error::raised(py, &format!("host function `{}`", self.name), raised)
             }
         }
     }

@@ -7,15 +7,23 @@
 
 use std::{
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use polyextism::HttpClient;
 use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyList};
 
-use crate::{convert::type_name, error, function::Function};
+use crate::{convert::type_name, error, function::Function, http::Client};
 
 /// Host functions that are kept alive, until they are dropped or cleared.
-pub(crate) struct Functions(Mutex<Vec<Py<Function>>>);
+pub(crate) struct Functions(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    functions: Vec<Py<Function>>,
+    /// The user's own HTTP client lives as long.
+    client: Option<Py<Client>>,
+}
 
 impl Functions {
     /// Understands `functions=`; `None` are those that the decorator has registered.
@@ -28,16 +36,23 @@ impl Functions {
                     .call0()?,
             )?,
         };
-        Ok(Self(Mutex::new(functions)))
+        let client = None;
+        Ok(Self(Mutex::new(Kept { functions, client })))
+    }
+
+    /// The same, with an HTTP client.
+    pub(crate) fn with_client(self, client: Option<Py<Client>>) -> Self {
+        self.lock().client = client;
+        self
     }
 
     /// Lets go of those that are not at these positions.
     pub(crate) fn keep(&self, positions: &[usize]) {
-        let mut functions = self.lock();
-        let all = mem::take(&mut *functions).into_iter().enumerate();
+        let mut owned = self.lock();
+        let all = mem::take(&mut owned.functions).into_iter().enumerate();
         let (kept, gone): (Vec<_>, Vec<_>) = all.partition(|(at, _)| positions.contains(at));
-        functions.extend(kept.into_iter().map(|(_, function)| function));
-        drop(functions);
+        owned.functions = kept.into_iter().map(|(_, function)| function).collect();
+        drop(owned);
         // After the lock is free: it may run any Python code.
         drop(gone);
     }
@@ -45,39 +60,49 @@ impl Functions {
     /// The functions as a Python list.
     pub(crate) fn list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let functions = self.share(py);
-        PyList::new(py, &*functions.lock())
+        PyList::new(py, &functions.lock().functions)
     }
 
     /// The same functions, to keep them alive for another owner as well.
     pub(crate) fn share(&self, py: Python<'_>) -> Self {
-        let functions = self.lock();
-        let shared = functions.iter().map(|function| function.clone_ref(py));
-        Self(Mutex::new(shared.collect()))
+        let kept = self.lock();
+        let functions = kept.functions.iter();
+        Self(Mutex::new(Kept {
+            functions: functions.map(|function| function.clone_ref(py)).collect(),
+            client: kept.client.as_ref().map(|client| client.clone_ref(py)),
+        }))
     }
 
     /// What core links.
     pub(crate) fn core(&self) -> Vec<polyextism::Function> {
-        let functions = self.lock();
-        let core = functions.iter().map(|function| function.get().core());
-        core.cloned().collect()
+        let kept = self.lock();
+        let core = kept.functions.iter();
+        core.map(|function| function.get().core().clone()).collect()
+    }
+
+    /// What core sends requests with.
+    pub(crate) fn core_client(&self) -> Option<Arc<dyn HttpClient>> {
+        let kept = self.lock();
+        kept.client.as_ref().map(|client| client.get().core())
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Ok(functions) = self.0.try_lock() {
-            for function in &*functions {
+        if let Ok(kept) = self.0.try_lock() {
+            for function in &kept.functions {
                 visit.call(function)?;
             }
+            visit.call(&kept.client)?;
         }
         Ok(())
     }
 
     pub(crate) fn clear(&self) {
-        let functions = mem::take(&mut *self.lock());
+        let kept = mem::take(&mut *self.lock());
         // After the lock is free: it may run any Python code.
-        drop(functions);
+        drop(kept);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Py<Function>>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,6 +14,7 @@ mod engines;
 mod error;
 mod function;
 mod functions;
+mod http;
 mod log;
 mod logging;
 mod plugin;
@@ -31,7 +32,8 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::error::prepare(module.py())?;
-        crate::logging::logger(module.py()).map(drop)
+        crate::logging::logger(module.py())?;
+        crate::signals::follow_forks(module)
     }
 
     #[pymodule_export]
@@ -45,9 +47,4 @@ mod _native {
         plugin::Plugin,
         value::{Memory, Val},
     };
-
-    #[pymodule_init]
-    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
-        crate::signals::follow_forks(module)
-    }
 }

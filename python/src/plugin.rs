@@ -26,6 +26,7 @@ use crate::{
     engines,
     error::{self, Place},
     functions::Functions,
+    http,
     scope::{self, ThreadId},
     signals,
 };
@@ -48,9 +49,16 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmer:singlepass"`),
 ///         or an `extism.Engine`. If not given, the environment variable `EXTISM_ENGINE` says it,
 ///         else it is the first that is built in.
+///     http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
+///         is built in. It is called with an `extism.HttpRequest` and returns an
+///         `extism.HttpResponse`; hosts are checked before.
+///     http_response_headers: Whether plug-ins can read the headers of responses.
+///     progress: While a module is fetched, it is called with the bytes that are there and those that
+///         are announced, or `None`. What it raises ends that.
 ///
 /// Raises:
-///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine.
+///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
+///         about HTTP.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -197,27 +205,45 @@ impl Plugin {
 #[pymethods]
 impl Plugin {
     #[new]
-    #[pyo3(signature = (plugin, wasi = false, config = None, functions = None, *, engine = None))]
+    #[pyo3(signature = (
+        plugin, wasi = false, config = None, functions = None, *, engine = None, http_client = None,
+        http_response_headers = false, progress = None
+    ))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
+    )]
     fn new(
         plugin: &Bound<'_, PyAny>,
         wasi: bool,
         config: Option<&Bound<'_, PyAny>>,
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
+        http_client: Option<&Bound<'_, PyAny>>,
+        http_response_headers: bool,
+        progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let py = plugin.py();
+        let http = http::Given {
+            client: http_client,
+            response_headers: http_response_headers,
+            progress,
+        };
         let config = config.map(convert::config).transpose()?.unwrap_or_default();
         let (mut plugin, functions) = match plugin.cast::<CompiledPlugin>() {
             Ok(compiled) => {
                 let compiled = compiled.get();
                 compiled.accept(py, engine)?;
+                http.refuse(py)?;
                 compiled.instance(py)?
             }
             Err(_) => {
                 let choice = engines::choose(py, engine)?;
                 let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
-                CompiledPlugin::compile(py, manifest, wasi, functions, choice)?.instance(py)?
+                let compiled =
+                    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http)?;
+                compiled.instance(py)?
             }
         };
         if !config.is_empty() {

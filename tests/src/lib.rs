@@ -16,6 +16,8 @@ pub mod quote;
 pub mod random;
 pub mod run;
 pub mod script;
+pub mod server;
+pub mod web;
 
 use polyextism::{Choice, Function, Manifest, Options, Plugin, Result};
 

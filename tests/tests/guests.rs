@@ -12,7 +12,7 @@ use polyextism::{
     Choice, Function, Manifest, Options, Plugin,
     manifest::{Source, Wasm},
 };
-use polyextism_tests::{engines, files, outcome::Outcome};
+use polyextism_tests::{engines, files, outcome::Outcome, server::Server, web};
 
 /// A plug-in and what it is given.
 struct Guest {
@@ -20,6 +20,7 @@ struct Guest {
     wasi: bool,
     config: &'static [(&'static str, &'static str)],
     folder: Option<PathBuf>,
+    hosts: &'static [&'static str],
 }
 
 impl Guest {
@@ -29,6 +30,7 @@ impl Guest {
             wasi: false,
             config: &[],
             folder: None,
+            hosts: &[],
         }
     }
 
@@ -38,6 +40,10 @@ impl Guest {
 
     fn with_config(self, config: &'static [(&'static str, &'static str)]) -> Self {
         Self { config, ..self }
+    }
+
+    fn with_hosts(self, hosts: &'static [&'static str]) -> Self {
+        Self { hosts, ..self }
     }
 
     /// A folder that the guest sees as `/data`, with one file; empty for each call of this.
@@ -62,13 +68,15 @@ impl Guest {
             let folder = folder.to_str().expect("the path is plain").to_owned();
             BTreeMap::from([(folder, "/data".to_owned())])
         });
-        let options = Options {
+        manifest.allowed_hosts = Some(self.hosts.iter().map(text).collect());
+        let mut options = Options {
             functions: vec![Function::text("hello_world", |_, text| {
                 Ok(text.replace('3', "42"))
             })],
             wasi: self.wasi,
             ..Options::default()
         };
+        options.http.response_headers = true;
         let compiled = choice.compile(&manifest, &options);
         let compiled = compiled.unwrap_or_else(|error| panic!("{:?}: {error:?}", self.path));
         Plugin::new(&compiled).unwrap_or_else(|error| panic!("{:?}: {error:?}", self.path))
@@ -128,7 +136,7 @@ fn c_without_a_libc() {
         (
             "http_get",
             br#"{"url": "http://example.com"}"#,
-            r#"error unsupported "`http_request`: this build of polyextism has no HTTP client""#,
+            r#"error host-function "`http_request`: the host `example.com` is not allowed by allowed_hosts""#,
         ),
         ("echo", b"still alive", r#"ok "still alive""#),
     ]);
@@ -358,7 +366,29 @@ fn official_rust() {
         guest(path).check(&[(
             "http_get",
             br#"{"url": "https://example.com"}"#,
-            r#"error unsupported "`http_request`: this build of polyextism has no HTTP client""#,
+            r#"error host-function "`http_request`: the host `example.com` is not allowed by allowed_hosts""#,
         )]);
     }
+}
+
+#[test]
+fn http_of_language_kits() {
+    let server = Server::start(web::site);
+    let input = |path: &str| format!(r#"{{"url": "{}", "method": "GET"}}"#, server.url(path));
+    let folder = official();
+    let guest = |path: &str| Guest {
+        path: folder.join(path),
+        ..Guest::own("").with_hosts(&["127.0.0.1"])
+    };
+    let bytes = input("/bytes/3");
+    guest("test/http.wasm").check(&[
+        ("http_get", bytes.as_bytes(), r#"ok "xxx""#),
+        ("http_get", bytes.as_bytes(), r#"ok "xxx""#),
+    ]);
+    let expected = r#"ok "{\"content-length\":\"3\"}""#;
+    guest("test/http_headers.wasm").check(&[("http_get", bytes.as_bytes(), expected)]);
+    let guest = Guest::own("c/c_zig_freestanding.wasm").with_hosts(&["127.0.0.?"]);
+    // It returns the status.
+    let expected = r#"error return-code(404) "the guest function returned the error code 404""#;
+    guest.check(&[("http_get", input("/status/404").as_bytes(), expected)]);
 }

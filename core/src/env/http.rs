@@ -1,30 +1,159 @@
-//! `http_request` and what it leaves behind.
+//! `http_request` and what it leaves behind (ABI.md 1.4).
 //!
-//! This build has no HTTP client: a request is refused by name, so that a guest which only
-//! *imports* the function runs, and one that calls it gets a clear error and never an empty answer.
+//! It understands the guest's side of a request: its JSON, its handles, the status and the headers
+//! that can be asked for afterwards. What may be sent and how is the module `http`'s.
+//!
+//! Invariant: status and headers are those of the last request, and those of a failed one are none.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::Deserialize;
 
 use crate::{
+    alarm::Alarm,
     engine::guest::Caller,
     error::{Error, ErrorKind, Result},
+    http::{
+        DEFAULT_RESPONSE_BYTES, DEFAULT_TIMEOUT, Failure, HttpClient, HttpOptions, HttpResponse,
+        Patience, Policy, Request, Terms, fetch,
+    },
+    manifest::Manifest,
 };
 
-/// What the last request left behind.
-#[derive(Debug, Default)]
+const NAME: &str = "http_request";
+
+/// The longest that a blocked call does not look at its alarm.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How much later than at the deadline a request is given up whatever the alarm says.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What the requests of a plug-in are sent under, and what the last one left behind.
+#[derive(Default)]
 pub(crate) struct Http {
+    settings: Arc<Settings>,
     status: u16,
+    headers: Vec<(String, Vec<u8>)>,
 }
 
-/// `http_request(request, body) -> response`.
+/// What the requests of a plug-in are sent under; shared by its instances.
+#[derive(Default)]
+pub(crate) struct Settings {
+    policy: Policy,
+    client: Option<Arc<dyn HttpClient>>,
+    max_bytes: u64,
+    headers: Headers,
+}
+
+/// Whether guests can read the headers of responses.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Headers {
+    #[default]
+    Hidden,
+    Readable,
+}
+
+impl Settings {
+    pub(crate) fn new(manifest: &Manifest, options: &HttpOptions) -> Self {
+        let max_bytes = manifest.memory.max_http_response_bytes;
+        Self {
+            policy: Policy::listed(manifest.allowed_hosts.as_deref().unwrap_or_default()),
+            client: options.client.clone(),
+            max_bytes: max_bytes.unwrap_or(DEFAULT_RESPONSE_BYTES),
+            headers: match options.response_headers {
+                true => Headers::Readable,
+                false => Headers::Hidden,
+            },
+        }
+    }
+}
+
+impl Http {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            ..Self::default()
+        }
+    }
+}
+
+/// The text of a request.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    method: Option<String>,
+}
+
+impl Patience for Alarm {
+    fn slice(&self) -> Duration {
+        self.remaining().map_or(SLICE, |left| left.min(SLICE))
+    }
+
+    fn attend(&self, _: u64, _: Option<u64>) -> Result<()> {
+        self.attend()
+    }
+}
+
+/// `http_request(request, body) -> response`: frees both; the null handle for an empty response.
 pub(super) fn request(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    super::argument(caller, "http_request", "body", slots[1])?;
-    super::argument(caller, "http_request", "request", slots[0])?;
+    let http = &mut caller.host().http;
+    (http.status, http.headers) = (0, Vec::new());
+    let settings = http.settings.clone();
+    let body = super::argument(caller, NAME, "body", slots[1])?;
+    let text = super::argument(caller, NAME, "request", slots[0])?;
+    let request = understand(&text, (slots[1] != 0).then_some(body))?;
+    let response = send(request, &settings, &caller.host().alarm())?;
+    let body = caller.write(&response.body)?;
     caller.free(slots[1]);
     caller.free(slots[0]);
-    caller.host().http.status = 0;
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        "`http_request`: this build of polyextism has no HTTP client",
-    ))
+    let http = &mut caller.host().http;
+    http.status = response.status;
+    if settings.headers == Headers::Readable {
+        http.headers = response.headers;
+    }
+    slots[0] = body;
+    Ok(())
+}
+
+fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
+    // The library would take the fields from a list as well.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        let why = "the request is wrong: it is no JSON object";
+        return Err(super::failed(NAME, why));
+    }
+    let text = serde_json::from_slice::<Text>(text)
+        .map_err(|error| super::failed(NAME, format_args!("the request is wrong: {error}")))?;
+    Request::new(text.method.as_deref(), &text.url, &text.headers, body)
+        .map_err(|wrong| super::failed(NAME, wrong.why))
+}
+
+fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResponse> {
+    alarm.attend()?;
+    let remaining = alarm.remaining();
+    let terms = Terms {
+        policy: &settings.policy,
+        client: settings.client.as_deref(),
+        max_bytes: settings.max_bytes,
+        limit_name: "memory.max_http_response_bytes",
+        timeout: remaining.unwrap_or(DEFAULT_TIMEOUT),
+        // The alarm itself is to say when a deadline has passed.
+        grace: remaining.map_or(Duration::ZERO, |_| GRACE),
+        patience: alarm,
+    };
+    fetch(request, &terms).map_err(|failure| match failure {
+        Failure::Stopped(error) => error,
+        Failure::Failed { why, source } => {
+            let error = super::failed(NAME, why);
+            match source {
+                Some(source) => error.with_source(source),
+                None => error,
+            }
+        }
+    })
 }
 
 /// `http_status_code() -> status`: 0 before any request and after a failed one.
@@ -33,8 +162,25 @@ pub(super) fn status_code(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<
     Ok(())
 }
 
-/// `http_headers() -> headers`: the null handle, because the host has not enabled them.
-pub(super) fn headers(_: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
+/// `http_headers() -> headers`: a JSON object, where of the values of one name the last counts and
+/// those that are no text are left out; the null handle unless the host has enabled it.
+pub(super) fn headers(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     slots[0] = 0;
+    let http = &caller.host().http;
+    if http.settings.headers == Headers::Hidden {
+        return Ok(());
+    }
+    let text = |(name, value): &(String, Vec<u8>)| {
+        let visible = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+        let value = str::from_utf8(value).ok().filter(|_| visible)?;
+        Some((name.clone(), value.to_owned()))
+    };
+    let headers = http.headers.iter().filter_map(text);
+    let json = serde_json::to_vec(&headers.collect::<BTreeMap<_, _>>());
+    let json = json.map_err(|error| {
+        let message = "`http_headers`: the headers have no JSON";
+        Error::new(ErrorKind::HostFunction, message).with_source(error)
+    })?;
+    slots[0] = caller.write(&json)?;
     Ok(())
 }

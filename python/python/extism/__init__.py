@@ -52,6 +52,7 @@ from ._native import (
 )
 from .codec import Codec, Json, LittleEndian, Pickle
 from .host_fn import ExplicitFunction, TypeInferredFunction, host_fn
+from .http import HttpRequest, HttpResponse
 from .types import Memory, Val, ValType
 
 # Programs for the Extism Python SDK import from this module, or reach it as an attribute.
@@ -77,6 +78,8 @@ __all__ = [
     "Function",
     "GuestError",
     "HostFunctionError",
+    "HttpRequest",
+    "HttpResponse",
     "InvalidModuleError",
     "Json",
     "LinkError",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
 
+from .http import HttpRequest, HttpResponse
 from .types import ValType
 
 __all__ = [
@@ -34,6 +35,9 @@ class CompiledPlugin:
         functions: Iterable[Function] | None = None,
         *,
         engine: str | Engine | None = None,
+        http_client: Callable[[HttpRequest], HttpResponse] | None = None,
+        http_response_headers: bool = False,
+        progress: Callable[[int, int | None], object] | None = None,
     ) -> Self: ...
     @property
     def engine(self) -> str: ...
@@ -51,6 +55,9 @@ class Plugin:
         functions: Iterable[Function] | None = None,
         *,
         engine: str | Engine | None = None,
+        http_client: Callable[[HttpRequest], HttpResponse] | None = None,
+        http_response_headers: bool = False,
+        progress: Callable[[int, int | None], object] | None = None,
     ) -> Self: ...
     @overload
     def call(

@@ -1,8 +1,8 @@
-;; This build has no HTTP client: importing is fine, calling is refused.
+;; No host is allowed unless the manifest lists it. What is allowed: tests/tests/http.rs.
 ;;! call state
 ;;! = ok "0 0 "
 ;;! call get "{\"url\": \"http://example.com\"}"
-;;! = error unsupported "`http_request`: this build of polyextism has no HTTP client"
+;;! = error host-function "`http_request`: the host `example.com` is not allowed by allowed_hosts"
 ;;! call bad
 ;;! = error host-function "`http_request`: the request is not a block of the kernel memory: 1000"
 ;;! call state

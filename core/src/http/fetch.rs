@@ -1,0 +1,148 @@
+//! Sends a request and follows redirects until there is a response.
+//!
+//! Each hop is checked against the policy, whoever sends it. It knows neither guests nor manifests:
+//! what it says when it fails is completed by its callers.
+
+use std::{
+    error::Error as StdError,
+    time::{Duration, Instant},
+};
+
+use super::{
+    HttpClient, HttpRequest, HttpResponse,
+    policy::Policy,
+    redirect,
+    request::Request,
+    shown,
+    wire::{self, Outcome, Wire},
+};
+use crate::error::Error;
+
+/// Why there is no response.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The caller gave up, or the user's own client failed: an error that stays what it is.
+    Stopped(Error),
+    /// Anything else, in words.
+    Failed {
+        why: String,
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Failed { why, source: None }
+    }
+}
+
+/// Who waits for a response.
+pub(crate) trait Patience {
+    /// The longest that it may go unasked.
+    fn slice(&self) -> Duration;
+
+    /// Whether to go on, with the bytes that are there and those that are announced.
+    ///
+    /// # Errors
+    /// If not: the reason.
+    fn attend(&self, received: u64, total: Option<u64>) -> Result<(), Error>;
+}
+
+/// What a request is sent under.
+pub(crate) struct Terms<'a> {
+    pub(crate) policy: &'a Policy,
+    /// The user's own client.
+    pub(crate) client: Option<&'a dyn HttpClient>,
+    /// The most bytes of the response's body.
+    pub(crate) max_bytes: u64,
+    /// What `max_bytes` is called in messages.
+    pub(crate) limit_name: &'static str,
+    /// How long everything may take together.
+    pub(crate) timeout: Duration,
+    /// How much later it is given up, if the patience has not ended by itself until then.
+    pub(crate) grace: Duration,
+    pub(crate) patience: &'a dyn Patience,
+}
+
+/// The final response to `request`.
+///
+/// # Errors
+/// If a hop is not allowed or fails, if there are too many, if the response is too large, if it takes
+/// too long, or if the caller's patience ends.
+pub(crate) fn fetch(mut request: Request, terms: &Terms<'_>) -> Result<HttpResponse, Failure> {
+    let started = Instant::now();
+    for _ in 0..=redirect::MOST {
+        let left = (terms.timeout + terms.grace).saturating_sub(started.elapsed());
+        let response = hop(&request, terms, left)?;
+        let location = response.headers.iter().find(|(name, _)| name == "location");
+        let location = location.map(|(_, value)| value.as_slice());
+        if !redirect::follow(&mut request, response.status, location)? {
+            return Ok(response);
+        }
+    }
+    let most = redirect::MOST;
+    Err(format!("there are more than {most} redirects").into())
+}
+
+fn hop(request: &Request, terms: &Terms<'_>, left: Duration) -> Result<HttpResponse, Failure> {
+    let Some(leave) = terms.policy.leave(&request.url) else {
+        let host = shown(request.url.host_str().unwrap_or_default());
+        return Err(format!("the host `{host}` is not allowed by allowed_hosts").into());
+    };
+    if left.is_zero() {
+        return Err(too_late(terms));
+    }
+    let Some(client) = terms.client else {
+        let most = terms.max_bytes;
+        return match wire::send(request, &Wire { leave, most, left }, terms.patience)? {
+            Outcome::Response(response) => Ok(response),
+            Outcome::TooLarge => Err(too_large(terms)),
+            Outcome::TooLate => Err(too_late(terms)),
+        };
+    };
+    let mut response = client
+        .send(plain(request, left))
+        .map_err(Failure::Stopped)?;
+    let received = response.body.len() as u64;
+    let attended = terms.patience.attend(received, Some(received));
+    attended.map_err(Failure::Stopped)?;
+    if !(100..=999).contains(&response.status) {
+        let status = response.status;
+        return Err(format!("the HTTP client answered with the status {status}").into());
+    }
+    if received > terms.max_bytes {
+        return Err(too_large(terms));
+    }
+    for (name, _) in &mut response.headers {
+        name.make_ascii_lowercase();
+    }
+    Ok(response)
+}
+
+fn too_large(terms: &Terms<'_>) -> Failure {
+    let (most, name) = (terms.max_bytes, terms.limit_name);
+    format!("the response has more than {most} bytes, the limit of {name}").into()
+}
+
+fn too_late(terms: &Terms<'_>) -> Failure {
+    let timeout = terms.timeout;
+    format!("there is no complete response after {timeout:?}").into()
+}
+
+/// The request for the user's own client.
+fn plain(request: &Request, timeout: Duration) -> HttpRequest {
+    let headers = request.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.as_str().to_owned(), value.into_owned())
+    });
+    HttpRequest {
+        method: request.method.as_str().to_owned(),
+        url: request.url.as_str().to_owned(),
+        headers: headers.collect(),
+        body: request
+            .body
+            .as_ref()
+            .map_or_else(Vec::new, |body| body.to_vec()),
+        timeout,
+    }
+}

@@ -1,0 +1,148 @@
+//! HTTP for guests and for modules that lie behind a URL.
+//!
+//! [`request`](self) makes a request of what a guest or a manifest says and is strict about it;
+//! `policy` says which hosts and addresses it may reach; `fetch` sends it, follows redirects by the
+//! rules of `redirect` and looks at the policy before each hop; `wire` sends one hop, unless the user
+//! has a client of their own ([`HttpClient`]).
+//!
+//! It knows neither guests nor engines. Invariants: a URL is parsed once, and what is checked is what
+//! is sent; a host name is resolved once for a hop, and what is checked is what is connected to;
+//! nothing is read from the environment, kept between requests or taken from another request: no
+//! proxies, no cookies, no open connections.
+
+mod fetch;
+mod headers;
+mod policy;
+mod redirect;
+mod request;
+mod wire;
+
+#[cfg(test)]
+mod fetch_tests;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+pub(crate) use self::{
+    fetch::{Failure, Patience, Terms, fetch},
+    policy::Policy,
+    request::Request,
+};
+use crate::error::Result;
+
+/// The most bytes of a response when the manifest names no limit.
+pub(crate) const DEFAULT_RESPONSE_BYTES: u64 = 50 << 20;
+
+/// The most bytes of a module behind a URL, if not said otherwise.
+pub const DEFAULT_MODULE_BYTES: u64 = 64 << 20;
+
+/// How long a request of a guest may take whose call has no deadline, with its redirects.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long the download of a module may take.
+pub(crate) const MODULE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A request as an [`HttpClient`] gets it. The host is allowed already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method, in upper case.
+    pub method: String,
+    /// The URL, without a fragment and without user information (which is a header).
+    pub url: String,
+    /// The headers; names are in lower case. `host` and what frames the body are not among them.
+    pub headers: Vec<(String, String)>,
+    /// The body. It may be empty.
+    pub body: Vec<u8>,
+    /// How long the request may take.
+    pub timeout: Duration,
+}
+
+/// A response as an [`HttpClient`] gives it. Redirects may be returned as they are: their targets
+/// are checked and requested like any other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status, 100 to 999.
+    pub status: u16,
+    /// The headers, in order, by name in any case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body, decoded.
+    pub body: Vec<u8>,
+}
+
+/// What sends a request in place of the client that is built in. A closure is one.
+///
+/// It runs on the thread of the call. Whatever it follows by itself, it checks by itself.
+pub trait HttpClient: Send + Sync {
+    /// Sends a request and returns the response to it.
+    ///
+    /// # Errors
+    /// Whatever it likes; the call of the guest ends with it.
+    fn send(&self, request: HttpRequest) -> Result<HttpResponse>;
+}
+
+impl<F: Fn(HttpRequest) -> Result<HttpResponse> + Send + Sync> HttpClient for F {
+    fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+        self(request)
+    }
+}
+
+/// How far a download has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The position of the module in the manifest.
+    pub module: usize,
+    /// The bytes that are there.
+    pub received: u64,
+    /// The bytes that will be there, if the server says so.
+    pub total: Option<u64>,
+}
+
+/// What is told about the progress of downloads. An error ends them.
+///
+/// It is called on the thread that compiles, at least every 50 ms, and once when all is there.
+pub type ProgressFn = dyn Fn(Progress) -> Result<()> + Send + Sync;
+
+/// What a plug-in is given for its HTTP requests and for the download of its modules.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// Sends all requests in place of the client that is built in.
+    pub client: Option<Arc<dyn HttpClient>>,
+    /// Whether guests can read the headers of responses.
+    pub response_headers: bool,
+    /// Is told about the progress of downloads.
+    pub progress: Option<Arc<ProgressFn>>,
+    /// The most bytes of a module behind a URL.
+    pub max_module_bytes: u64,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            client: None,
+            response_headers: false,
+            progress: None,
+            max_module_bytes: DEFAULT_MODULE_BYTES,
+        }
+    }
+}
+
+impl fmt::Debug for HttpOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpOptions")
+            .field("client", &self.client.as_ref().map(|_| "…"))
+            .field("response_headers", &self.response_headers)
+            .field("progress", &self.progress.as_ref().map(|_| "…"))
+            .field("max_module_bytes", &self.max_module_bytes)
+            .finish()
+    }
+}
+
+/// Text that came from outside, cut for a message.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

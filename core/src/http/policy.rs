@@ -1,0 +1,181 @@
+//! Which hosts and addresses a request may reach.
+//!
+//! It looks at a parsed URL and at resolved addresses only: the very URL that is sent and the very
+//! addresses that are connected to. It sends nothing.
+//!
+//! Rules
+//! - A host is allowed if a pattern matches its canonical form: lower case, IDN as punycode, numbers
+//!   as addresses, no trailing dot. Ports and user information take no part.
+//! - Addresses that name no host of the network (link-local, where clouds keep their metadata,
+//!   unspecified, multicast, reserved) are reached only if the URL has the address itself and a
+//!   pattern without wildcards is that address. No host name leads there.
+//! - Any other address that an allowed host resolves to is allowed, private ones too: whoever allows
+//!   a name trusts those who answer for it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use globset::{GlobBuilder, GlobMatcher};
+use url::{Host, Url};
+
+/// Which hosts a request may reach.
+#[derive(Debug)]
+pub(crate) enum Policy {
+    /// Those that one of the patterns matches.
+    Listed(Vec<Pattern>),
+    /// All: they are the user's own choice. This one was named.
+    Named(String),
+}
+
+#[derive(Debug)]
+pub(crate) enum Pattern {
+    /// One host.
+    Literal(String),
+    /// Any that matches.
+    Glob(GlobMatcher),
+}
+
+/// How a host was allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// By its own name or address.
+    Literal,
+    /// By a wildcard.
+    Wildcard,
+}
+
+impl Default for Policy {
+    /// Nothing is allowed.
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
+
+impl Policy {
+    /// The policy of the manifest's `allowed_hosts`.
+    pub(crate) fn listed(patterns: &[String]) -> Self {
+        Self::Listed(patterns.iter().map(|text| Pattern::new(text)).collect())
+    }
+
+    /// The policy of a user who names this URL.
+    pub(crate) fn named(url: &Url) -> Self {
+        Self::Named(host_text(url).unwrap_or_default())
+    }
+
+    /// Whether the URL may be requested; `None` if not.
+    pub(crate) fn leave(&self, url: &Url) -> Option<Leave> {
+        let host = host_text(url)?;
+        match self {
+            Self::Named(name) if *name == host => Some(Leave::Literal),
+            Self::Named(_) => Some(Leave::Wildcard),
+            Self::Listed(patterns) => {
+                let leaves = patterns.iter().filter_map(|pattern| pattern.leave(&host));
+                leaves.min_by_key(|leave| *leave != Leave::Literal)
+            }
+        }
+    }
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        let text = text.strip_suffix('.').unwrap_or(text).to_lowercase();
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        if let Ok(address) = bare.unwrap_or(&text).parse::<Ipv6Addr>() {
+            return Self::Literal(address.to_string());
+        }
+        if !text.contains(['*', '?', '[']) {
+            return Self::Literal(canonical(text));
+        }
+        let labels = text.split('.').map(|label| match label.is_ascii() {
+            true => label.to_owned(),
+            false => canonical(label.to_owned()),
+        });
+        let text = labels.collect::<Vec<_>>().join(".");
+        let mut glob = GlobBuilder::new(&text);
+        let glob = glob.case_insensitive(true).backslash_escape(false);
+        match glob.literal_separator(false).build() {
+            Ok(glob) => Self::Glob(glob.compile_matcher()),
+            // What is no glob is a name, if not one that a host can have.
+            Err(_) => Self::Literal(text),
+        }
+    }
+
+    fn leave(&self, host: &str) -> Option<Leave> {
+        match self {
+            Self::Literal(text) => (text == host).then_some(Leave::Literal),
+            Self::Glob(glob) => glob.is_match(host).then_some(Leave::Wildcard),
+        }
+    }
+}
+
+/// A host name as URLs have it, or the text itself if it is none.
+fn canonical(text: String) -> String {
+    match Host::parse(&text) {
+        Ok(host) => host.to_string(),
+        Err(_) => text,
+    }
+}
+
+/// The host of a URL in the form that patterns are compared with.
+pub(crate) fn host_text(url: &Url) -> Option<String> {
+    Some(match url.host()? {
+        Host::Domain(name) => name.strip_suffix('.').unwrap_or(name).to_owned(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    })
+}
+
+/// Why an address may not be connected to, if so.
+pub(crate) fn refusal(address: IpAddr, host: &Host, leave: Leave) -> Option<&'static str> {
+    let named = !matches!(host, Host::Domain(_));
+    match named && leave == Leave::Literal {
+        true => None,
+        false => special(address),
+    }
+}
+
+/// Services of clouds whose addresses are of no special class.
+const METADATA: &[IpAddr] = &[
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// The class of an address that names no host of the network.
+fn special(address: IpAddr) -> Option<&'static str> {
+    if METADATA.contains(&address) {
+        return Some("a metadata address");
+    }
+    match address {
+        IpAddr::V4(v4) => match v4.octets() {
+            [0, ..] => Some("an unspecified address"),
+            [169, 254, ..] => Some("a link-local address"),
+            [224..=239, ..] => Some("a multicast address"),
+            [240..=255, ..] => Some("a reserved address"),
+            _ => None,
+        },
+        IpAddr::V6(v6) if v6.is_unspecified() => Some("an unspecified address"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("a link-local address"),
+        IpAddr::V6(v6) if v6.is_multicast() => Some("a multicast address"),
+        IpAddr::V6(v6) => special(IpAddr::V4(embedded(v6)?)),
+    }
+}
+
+/// The IPv4 address that packets to an IPv6 address end up at: mapped, compatible, NAT64 and 6to4.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => Some(v4(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(v4(high, low)),
+        [0x2002, high, low, ..] => Some(v4(high, low)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -1,0 +1,358 @@
+//! Sends one request over the network with the library `ureq`, redirects left alone.
+//!
+//! The library blocks, so it runs on a thread of its own, and the caller waits for that in slices:
+//! neither a server nor a name server can hold the caller longer than it wants. A request that is
+//! abandoned has its connection closed, so its thread ends soon; at the latest when its own
+//! timeouts have passed.
+//!
+//! Invariant: the only addresses that are connected to are those that [`Lookup`] has checked.
+
+use std::{
+    fmt,
+    io::{self, Read as _},
+    net::{IpAddr, SocketAddr, ToSocketAddrs as _},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use ureq::{
+    Agent, AsSendBody, Body,
+    config::Config,
+    http::{self, Method, Uri, header},
+    unversioned::{
+        resolver::{ResolvedSocketAddrs, Resolver},
+        transport::{DefaultConnector, NextTimeout},
+    },
+};
+use url::Host;
+
+use super::{
+    HttpResponse,
+    fetch::{Failure, Patience},
+    policy::{self, Leave},
+    request::Request,
+    shown,
+};
+
+/// How long connecting may take, with the handshake of TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much later than the caller the library itself gives up.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The longest time that is given to the library; the caller's own can be longer than clocks count.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The most bytes of the head of a response.
+const LARGEST_HEAD: usize = 64 << 10;
+
+/// How much is read at once, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// How many addresses of a host are tried.
+const MOST_ADDRESSES: usize = 8;
+
+/// No total is announced.
+const UNKNOWN: u64 = u64::MAX;
+
+/// What a request is sent under.
+pub(super) struct Wire {
+    /// How the host was allowed.
+    pub(super) leave: Leave,
+    /// The most bytes of the body.
+    pub(super) most: u64,
+    /// How long it may take.
+    pub(super) left: Duration,
+}
+
+/// How it ended, if nothing failed.
+pub(super) enum Outcome {
+    Response(HttpResponse),
+    /// There are more bytes than allowed.
+    TooLarge,
+    /// The time was over.
+    TooLate,
+}
+
+/// How far a transfer has come; written by its thread, read by the caller.
+struct Counters {
+    received: AtomicU64,
+    total: AtomicU64,
+}
+
+/// Sends a request and waits for the response.
+///
+/// # Errors
+/// If there is no whole response, or if the patience of the caller ends.
+pub(super) fn send(
+    request: &Request,
+    wire: &Wire,
+    patience: &dyn Patience,
+) -> Result<Outcome, Failure> {
+    let started = Instant::now();
+    let Some(uri) = request.uri() else {
+        return Err("the URL has characters that cannot be sent"
+            .to_owned()
+            .into());
+    };
+    let lookup = Lookup::new(request, wire.leave)?;
+    let agent = Agent::with_parts(config(wire.left), DefaultConnector::new(), lookup);
+    let counters = Arc::new(Counters {
+        received: AtomicU64::new(0),
+        total: AtomicU64::new(UNKNOWN),
+    });
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let job = {
+        let (agent, request, counters) = (agent.clone(), request.clone(), counters.clone());
+        let most = wire.most;
+        move || {
+            let result = exchange(&agent, request, uri, most, &counters);
+            // Nobody listens if the request is abandoned.
+            let _ = sender.send(result);
+        }
+    };
+    let thread = thread::Builder::new().name("http".to_owned());
+    thread.spawn(job).map_err(|error| Failure::Failed {
+        why: "no thread can be started for it".to_owned(),
+        source: Some(error.into()),
+    })?;
+    loop {
+        let left = wire.left.saturating_sub(started.elapsed());
+        let received = receiver.recv_timeout(patience.slice().min(left));
+        let total = Some(counters.total.load(Ordering::Relaxed)).filter(|&total| total != UNKNOWN);
+        if let Err(error) = patience.attend(counters.received.load(Ordering::Relaxed), total) {
+            agent.shutdown();
+            return Err(Failure::Stopped(error));
+        }
+        match received {
+            Ok(result) => return result.map_err(|error| failure(request, error)),
+            Err(RecvTimeoutError::Timeout) if left.is_zero() => {
+                agent.shutdown();
+                return Ok(Outcome::TooLate);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err("the thread of the request has ended".to_owned().into());
+            }
+        }
+    }
+}
+
+fn config(left: Duration) -> Config {
+    Config::builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .max_idle_connections(0)
+        .max_response_header_size(LARGEST_HEAD)
+        .user_agent(concat!("polyextism/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_global(Some(left.min(LONGEST) + GRACE))
+        .build()
+}
+
+/// Everything that blocks.
+fn exchange(
+    agent: &Agent,
+    request: Request,
+    uri: Uri,
+    most: u64,
+    counters: &Counters,
+) -> Result<Outcome, ureq::Error> {
+    // These methods have a body, if an empty one; without a length they would be sent in chunks.
+    let bodied = [Method::PATCH, Method::POST, Method::PUT].contains(&request.method);
+    let mut head = http::Request::new(());
+    *head.method_mut() = request.method;
+    *head.uri_mut() = uri;
+    *head.headers_mut() = request.headers;
+    match request.body {
+        None if !bodied => receive(run(agent, head, ())?, most, counters),
+        None => receive(run(agent, head, &[][..])?, most, counters),
+        Some(body) => receive(run(agent, head, &body[..])?, most, counters),
+    }
+}
+
+fn run(
+    agent: &Agent,
+    head: http::Request<()>,
+    body: impl AsSendBody,
+) -> Result<http::Response<Body>, ureq::Error> {
+    agent.run(head.map(|()| body))
+}
+
+fn receive(
+    response: http::Response<Body>,
+    most: u64,
+    counters: &Counters,
+) -> Result<Outcome, ureq::Error> {
+    let (head, body) = response.into_parts();
+    let headers = head.headers.iter().map(|(name, value)| {
+        let name = name.as_str().to_owned();
+        (name, value.as_bytes().to_vec())
+    });
+    let mut response = HttpResponse {
+        status: head.status.as_u16(),
+        headers: headers.collect(),
+        body: Vec::new(),
+    };
+    // The body of a redirect is of no use to anybody.
+    if head.status.is_redirection() && head.headers.contains_key(header::LOCATION) {
+        return Ok(Outcome::Response(response));
+    }
+    if let Some(total) = body.content_length() {
+        if total > most {
+            return Ok(Outcome::TooLarge);
+        }
+        counters.total.store(total, Ordering::Relaxed);
+    }
+    let mut reader = body.into_reader();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(Outcome::Response(response)),
+            Ok(length) => response.body.extend_from_slice(&piece[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+        let received = response.body.len() as u64;
+        if received > most {
+            return Ok(Outcome::TooLarge);
+        }
+        counters.received.store(received, Ordering::Relaxed);
+    }
+}
+
+/// The addresses of the host of the URL that was checked; what the library asks for is not looked
+/// at.
+struct Lookup {
+    host: Host,
+    port: u16,
+    leave: Leave,
+}
+
+/// The policy forbids the addresses of a host.
+#[derive(Debug, thiserror::Error)]
+#[error("the host is at {address}, {class}, which only a pattern without wildcards allows")]
+struct Forbidden {
+    address: IpAddr,
+    class: &'static str,
+}
+
+impl Lookup {
+    fn new(request: &Request, leave: Leave) -> Result<Self, Failure> {
+        let host = request.url.host().map(|host| host.to_owned());
+        match (host, request.url.port_or_known_default()) {
+            (Some(host), Some(port)) => Ok(Self { host, port, leave }),
+            _ => Err("the URL has no host".to_owned().into()),
+        }
+    }
+
+    fn addresses(&self) -> Result<Vec<SocketAddr>, ureq::Error> {
+        let port = self.port;
+        Ok(match &self.host {
+            Host::Ipv4(address) => vec![(*address, port).into()],
+            Host::Ipv6(address) => vec![(*address, port).into()],
+            Host::Domain(name) => (name.as_str(), port).to_socket_addrs()?.collect(),
+        })
+    }
+}
+
+impl Resolver for Lookup {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut allowed = self.empty();
+        let mut forbidden = None;
+        for address in self.addresses()?.into_iter().take(MOST_ADDRESSES) {
+            match policy::refusal(address.ip(), &self.host, self.leave) {
+                None => allowed.push(address),
+                Some(class) => {
+                    let address = address.ip();
+                    forbidden = Some(Forbidden { address, class });
+                }
+            }
+        }
+        match (allowed.is_empty(), forbidden) {
+            (false, _) => Ok(allowed),
+            (true, Some(forbidden)) => Err(ureq::Error::Other(forbidden.into())),
+            (true, None) => Err(ureq::Error::HostNotFound),
+        }
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lookup({})", self.host)
+    }
+}
+
+/// A failure of the library, in words of ours.
+#[cold]
+fn failure(request: &Request, error: ureq::Error) -> Failure {
+    let place = request.place();
+    let error = match error {
+        ureq::Error::Io(error) => {
+            let why = match broken(&error) {
+                Some(what) => format!("{place}: {what}"),
+                // So the library hands on what went wrong with TLS.
+                None if error.kind() == io::ErrorKind::InvalidData => {
+                    format!("{place}: no secure connection: {error}")
+                }
+                None => format!("{place}: {error}"),
+            };
+            let source = Some(error.into());
+            return Failure::Failed { why, source };
+        }
+        ureq::Error::Other(error) => {
+            let why = format!("{place}: {error}");
+            let source = None;
+            return Failure::Failed { why, source };
+        }
+        error => error,
+    };
+    let what = match &error {
+        ureq::Error::HostNotFound => "the host has no address".to_owned(),
+        ureq::Error::Timeout(ureq::Timeout::Connect) => {
+            format!("no connection after {CONNECT_TIMEOUT:?}")
+        }
+        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+        ureq::Error::LargeResponseHeader(..) => {
+            format!("the head of the response has more than {LARGEST_HEAD} bytes")
+        }
+        ureq::Error::Decompress(..) => "the response is not compressed as it says".to_owned(),
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
+            format!("no secure connection: {}", shown(&error.to_string()))
+        }
+        ureq::Error::Protocol(_) | ureq::Error::Http(_) => {
+            "the response is not HTTP/1.1".to_owned()
+        }
+        error => shown(&error.to_string()),
+    };
+    let why = format!("{place}: {what}");
+    let source = Some(error.into());
+    Failure::Failed { why, source }
+}
+
+/// What became of a connection, where the system's own words differ from one to the other.
+fn broken(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
+        NetworkUnreachable, UnexpectedEof,
+    };
+    Some(match error.kind() {
+        ConnectionRefused => "the connection is refused",
+        HostUnreachable | NetworkUnreachable => "the host is out of reach",
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
+            "the connection ended before the response was complete"
+        }
+        _ => return None,
+    })
+}

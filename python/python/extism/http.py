@@ -1,0 +1,47 @@
+"""The requests and responses of an HTTP client of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["HttpRequest", "HttpResponse"]
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """A request that an `http_client=` is to send.
+
+    Its host is allowed already, and it has been checked: it is what a plug-in may send.
+
+    Args:
+        method: The method, in upper case.
+        url: The URL, without a fragment and without user information, which is a header.
+        headers: The headers, with names in lower case. `host` and what frames the body are left to
+            the client.
+        body: The body, which may be empty.
+        timeout: The seconds that are left for the request.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout: float
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """A response that an `http_client=` returns.
+
+    A redirect may be returned as it is: where it leads is checked, and then requested in turn.
+
+    Args:
+        status: The status, such as 200.
+        headers: The headers, with names in any case.
+        body: The body, decoded.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
