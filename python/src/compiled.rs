@@ -50,6 +50,7 @@ pub(crate) struct CompiledPlugin {
     choice: Choice,
     manifest: Manifest,
     wasi: bool,
+    response_headers: bool,
     functions: Functions,
 }
 
@@ -83,6 +84,7 @@ impl CompiledPlugin {
             choice,
             manifest,
             wasi,
+            response_headers: http.response_headers,
             functions,
         })
     }
@@ -160,6 +162,10 @@ impl CompiledPlugin {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let (py, this) = (slf.py(), slf.get());
         let options = [("engine", this.choice.name())].into_py_dict(py)?;
+        options.set_item("http_response_headers", this.response_headers)?;
+        if let Some(client) = this.functions.client(py) {
+            options.set_item("http_client", client)?;
+        }
         let make = py.import("functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;
         let manifest = convert::manifest_dict(py, &this.manifest)?;

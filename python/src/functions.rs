@@ -46,6 +46,16 @@ impl Functions {
         self
     }
 
+    /// The user's own HTTP client, as it was given.
+    pub(crate) fn client(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let client = self
+            .lock()
+            .client
+            .as_ref()
+            .map(|client| client.clone_ref(py));
+        client?.get().callable(py)
+    }
+
     /// Lets go of those that are not at these positions.
     pub(crate) fn keep(&self, positions: &[usize]) {
         let mut owned = self.lock();

@@ -95,6 +95,12 @@ impl Client {
     pub(crate) fn core(&self) -> Arc<dyn HttpClient> {
         self.0.clone()
     }
+
+    /// The callable, as it was given.
+    pub(crate) fn callable(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let target = self.0.lock();
+        target.as_ref().map(|target| target.clone_ref(py))
+    }
 }
 
 impl Target {

@@ -137,3 +137,27 @@ def test_a_wrong_pickle_is_an_error():
     data = pickle.dumps(pickled.compile(None)).replace(b"inferred", b"inferrex")
     with pytest.raises(AttributeError):
         pickle.loads(data)
+
+
+def fetch(request: extism.HttpRequest) -> extism.HttpResponse:
+    return extism.HttpResponse(200, {"x-test": "yes"}, b"answer")
+
+
+def test_the_http_settings_are_pickled(engine, guests):
+    wat = """(module
+        (import "extism:host/env" "http_request" (func $send (param i64 i64) (result i64)))
+        (import "extism:host/env" "http_headers" (func $headers (result i64)))
+        (import "extism:host/env" "input_offset" (func $input (result i64)))
+        (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+        (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+        (func (export "f") (local $h i64)
+          (drop (call $send (call $input) (i64.const 0)))
+          (local.set $h (call $headers))
+          (call $output (local.get $h) (call $length (local.get $h)))))"""
+    manifest = {"wasm": [{"data": wat.encode()}], "allowed_hosts": ["example.com"]}
+    compiled = extism.CompiledPlugin(
+        manifest, engine=engine, http_client=fetch, http_response_headers=True
+    )
+    for copied in (compiled, pickle.loads(pickle.dumps(compiled))):
+        with extism.Plugin(copied) as plugin:
+            assert plugin.call("f", '{"url": "http://example.com/"}') == b'{"x-test":"yes"}'

@@ -22,9 +22,6 @@ use crate::{
 
 const NAME: &str = "http_request";
 
-/// The longest that a blocked call does not look at its alarm.
-const SLICE: Duration = Duration::from_millis(50);
-
 /// How much later than at the deadline a request is given up whatever the alarm says.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -90,7 +87,7 @@ struct Text {
 
 impl Patience for Alarm {
     fn slice(&self) -> Duration {
-        self.remaining().map_or(SLICE, |left| left.min(SLICE))
+        self.patience()
     }
 
     fn attend(&self, _: u64, _: Option<u64>) -> Result<()> {
