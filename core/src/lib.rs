@@ -33,7 +33,10 @@ mod wasi;
 pub use crate::{
     compiled::{Compiled, Options},
     engine::guest::Caller,
-    env::vars::{Vars, VarsError},
+    env::{
+        log::{LINE_LIMIT, LogLevel},
+        vars::{Vars, VarsError},
+    },
     error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
     function::{Function, Number, Numbers},
     host::Host,

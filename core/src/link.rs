@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     function::Function,
     kernel,
-    module::{ExternType, ImportDecl, Module, TypeText, signature},
+    module::{ExternType, ImportDecl, Module, State, TypeText, signature},
 };
 
 /// The namespace of the kernel and the builtins.
@@ -184,6 +184,15 @@ impl Resolver<'_> {
             && let Some(ty) = self.units[unit].module.export(name)
         {
             fits(&import.ty, ty)?;
+            if !matches!(ty, ExternType::Function(_))
+                && self.units[unit].module.state == State::Fresh
+            {
+                return Err(
+                    "that module is a command (it exports `_start`), which has fresh \
+                            state for each call, so only functions can be imported from it"
+                        .into(),
+                );
+            }
             return Ok(Import::Export {
                 module: self.ids[unit],
                 name: name.into(),

@@ -14,7 +14,7 @@ use crate::{convert, engines, error, functions::Functions};
 /// anything again. Instances share no state; they stay when the compiled plug-in goes.
 ///
 /// Args:
-///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest as a `dict`.
+///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
 ///     wasi: Whether the modules may import WASI preview 1.
 ///     functions: Host functions; all that `extism.host_fn` has registered so far, if not given.
 ///         Only those that a module imports are bound.

@@ -15,7 +15,10 @@ mod function;
 mod functions;
 mod log;
 mod plugin;
+mod schema;
 mod scope;
+mod store;
+mod tree;
 mod value;
 mod view;
 mod waiting;
@@ -31,6 +34,8 @@ mod _native {
         function::Function,
         log::{CustomLog, set_log_file},
         plugin::Plugin,
+        schema::manifest_schema,
+        store::Store,
         value::{Memory, Val},
     };
 }

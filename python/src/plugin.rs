@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use polyextism::{Error, ErrorKind, FunctionHandle};
+use polyextism::{Error, ErrorKind, FunctionHandle, Host};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -26,6 +26,7 @@ use crate::{
     error::{self, Place},
     functions::Functions,
     scope::{self, ThreadId},
+    store::Store,
 };
 
 /// How often a thread that waits for its turn looks for signals.
@@ -36,11 +37,12 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Any thread may call it; calls wait for each other. It is a context manager that closes itself.
 ///
 /// Args:
-///     plugin: A path, the text of a module or of a JSON manifest, the bytes of either, a
-///         manifest as a `dict` (where `data` of a module may be bytes), or a `CompiledPlugin`:
-///         then `wasi` and `functions` have been decided and are ignored.
+///     plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
+///         manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
+///         a `CompiledPlugin`: then `wasi` and `functions` have been decided and are ignored.
 ///     wasi: Whether the modules may import WASI preview 1.
-///     config: Configuration values, added to those of the manifest. Keys and values are `str`.
+///     config: Configuration values, added to those of the manifest. Keys and values are `str`;
+///         `None` removes a key.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
 ///         those that a module imports are bound.
 ///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmer:singlepass"`),
@@ -179,6 +181,15 @@ impl Plugin {
         }
     }
 
+    /// Lends the state of the plug-in on the host's side, between calls.
+    pub(crate) fn with_host<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&mut Host) -> R,
+    ) -> PyResult<R> {
+        Ok(body(self.turn(py)?.live().plugin.host()))
+    }
+
     #[cold]
     fn raise(&self, py: Python<'_>, error: Error, function: Option<&str>) -> PyErr {
         let plugin = Some(self.id);
@@ -213,7 +224,7 @@ impl Plugin {
             }
         };
         if !config.is_empty() {
-            plugin.host().extend_config(config);
+            plugin.host().update_config(config);
         }
         Ok(Self {
             id: plugin.id(),
@@ -306,6 +317,38 @@ impl Plugin {
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
         self.turn(py)?.live().plugin.reset();
         Ok(())
+    }
+
+    /// The variables of the plug-in: a mapping from `str` to `bytes` that guests and host functions
+    /// see and change as well.
+    ///
+    /// Each access waits for the call that is running. An `ArgumentError` says that a value does not
+    /// fit, a `ReentrantError` that a host function of this plug-in must take `CurrentPlugin.vars`,
+    /// a `ClosedError` that the plug-in is closed.
+    #[getter]
+    fn vars(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Store::of_plugin(slf).vars(py)
+    }
+
+    /// The configuration of the plug-in: a mapping from `str` to `str`. Changes are for this
+    /// instance only; errors are as those of `vars`, or a `ManifestError` if a value is not text.
+    #[getter]
+    fn config(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Store::of_plugin(slf).config(py)
+    }
+
+    /// Changes the configuration of this instance.
+    ///
+    /// Args:
+    ///     config: Keys and their values, `str`; `None` removes the key. If one of them is wrong,
+    ///         nothing is changed.
+    ///
+    /// Raises:
+    ///     extism.ManifestError: If a value is neither text nor `None`.
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    fn update_config(slf: Py<Self>, config: &Bound<'_, PyAny>) -> PyResult<()> {
+        Store::of_plugin(slf).update_config(config)
     }
 
     /// The id of the plug-in, in log lines and errors.

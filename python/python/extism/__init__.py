@@ -34,6 +34,7 @@ from ._errors import (
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
 from ._log import CustomLogger, set_log_custom
+from ._manifest import Manifest, MemoryOptions, Wasm
 from ._native import (
     CompiledPlugin,
     CurrentPlugin,
@@ -44,6 +45,7 @@ from ._native import (
     extism_version,
     set_log_file,
 )
+from ._state import Config, Vars
 from .codec import Codec, Json, LittleEndian, Pickle
 from .host_fn import host_fn
 from .types import Memory, Val, ValType
@@ -59,6 +61,7 @@ __all__ = [
     "ClosedError",
     "Codec",
     "CompiledPlugin",
+    "Config",
     "CurrentPlugin",
     "CustomLogger",
     "Engine",
@@ -72,9 +75,11 @@ __all__ = [
     "Json",
     "LinkError",
     "LittleEndian",
+    "Manifest",
     "ManifestError",
     "Memory",
     "MemoryLimitError",
+    "MemoryOptions",
     "OutOfFuelError",
     "Pickle",
     "Plugin",
@@ -86,6 +91,8 @@ __all__ = [
     "UnsupportedError",
     "Val",
     "ValType",
+    "Vars",
+    "Wasm",
     "engines",
     "extism_version",
     "host_fn",
