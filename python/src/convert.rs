@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use polyextism::{Error, ErrorKind, Manifest, manifest::config_update};
+use polyextism::{
+    Error, ErrorKind, Manifest,
+    manifest::{Value, config_update},
+};
 use pyo3::{
     intern,
     prelude::*,
@@ -129,9 +132,8 @@ fn text(py: Python<'_>, text: &str) -> PyResult<Manifest> {
         return file(py, path);
     }
     // Nobody means such a text as a manifest: most likely a path is misspelt.
-    if !text.trim_start().starts_with(['{', '(', ';', '\0'])
-        && !text.contains('\n')
-        && !text.is_empty()
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    if !start.starts_with(['{', '(', ';', '\0']) && !text.contains(['\n', '=']) && !text.is_empty()
     {
         let shown: String = text.chars().take(200).collect();
         return Err(wrong(
@@ -156,6 +158,16 @@ fn file(py: Python<'_>, path: PathBuf) -> PyResult<Manifest> {
 fn dictionary(manifest: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     let value = tree::read(manifest)?;
     Manifest::from_value(value).map_err(|failure| error::raise(manifest.py(), failure))
+}
+
+/// A value of the configuration, which is text.
+pub(crate) fn config_value(key: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let entry = Value::Table(vec![(key.to_owned(), tree::read(value)?)]);
+    let config = Value::Table(vec![("config".to_owned(), entry)]);
+    match Manifest::from_value(config) {
+        Ok(mut manifest) => Ok(manifest.config.remove(key).unwrap_or_default()),
+        Err(failure) => Err(error::raise(value.py(), failure)),
+    }
 }
 
 /// The entries that `config=` adds to those of the manifest; `None` removes one.

@@ -101,6 +101,13 @@ impl Store {
         self.with(py, |host| host.config().get(key).cloned())
     }
 
+    /// Sets a key of the configuration.
+    fn set_config(&self, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let text = convert::config_value(key, value)?;
+        let update = [(key.to_owned(), Some(text))];
+        self.with(value.py(), |host| host.update_config(update))
+    }
+
     /// Sets keys of the configuration, or removes those of `None`: all or, if one is wrong, none.
     pub(crate) fn update_config(&self, config: &Bound<'_, PyAny>) -> PyResult<()> {
         let update = convert::config(config)?;

@@ -28,7 +28,7 @@ pub(crate) fn read(object: &Bound<'_, PyAny>) -> PyResult<Value> {
 fn node(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     let py = object.py();
     if depth > DEEPEST {
-        let message = format!("manifest: nested deeper than {DEEPEST} levels");
+        let message = format!("manifest: nested too deep, at most {DEEPEST} levels are allowed");
         let failure = Error::new(ErrorKind::Manifest, message);
         return Err(error::raise(py, failure));
     }

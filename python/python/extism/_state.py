@@ -79,8 +79,7 @@ class Config(MutableMapping[str, str]):
         Raises:
             extism.ManifestError: If it is not a `str`; then the old value stays.
         """
-        # None would remove the key, which only a deletion should do.
-        self._store.update_config({key: _NO_TEXT if value is None else value})
+        self._store.set_config(key, value)
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
@@ -99,6 +98,3 @@ class Config(MutableMapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Config({self._store.config_dict()!r})"
-
-
-_NO_TEXT = b""
