@@ -56,7 +56,7 @@ pub struct Manifest {
     pub timeout_ms: Option<u64>,
 }
 
-/// Bounds on memory.
+/// Bounds on memory. Older manifests call `max_pages` `max`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(
     test,
@@ -64,8 +64,7 @@ pub struct Manifest {
     schemars(default, deny_unknown_fields)
 )]
 pub struct Memory {
-    /// The most pages of 64 KiB that all memories of the plug-in may have together. Older manifests
-    /// say `max`.
+    /// The most pages of 64 KiB that all memories of the plug-in may have together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pages: Option<u32>,
     /// The most bytes of an HTTP response.

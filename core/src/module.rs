@@ -58,6 +58,9 @@ const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::FUNCTION_REFERENCES, "function references"),
     (WasmFeatures::GC, "garbage collection"),
     (WasmFeatures::WIDE_ARITHMETIC, "wide arithmetic"),
+    (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes"),
+    (WasmFeatures::STACK_SWITCHING, "stack switching"),
+    (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exceptions"),
 ];
 
 /// The type of an import or export.

@@ -177,7 +177,6 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
          memory.max_pages: found the text \"x\", expected a whole number from 0 to 4294967295\n\
          timeout_ms: found the number -1, expected a whole number from 0 to 18446744073709551615",
     ),
-    ("[]", "the text starts with \"[]\"; a plug-in is"),
 ];
 
 /// What is no manifest at all, and TOML.
