@@ -6,6 +6,7 @@
 
 mod build;
 mod hash;
+mod mistakes;
 mod names;
 mod read;
 mod text;
@@ -212,6 +213,8 @@ pub(crate) fn wrong(why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Manifest, format!("manifest: {why}"))
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -182,12 +182,8 @@ impl Plugin {
     }
 
     /// Lends the state of the plug-in on the host's side, between calls.
-    pub(crate) fn with_host<R>(
-        &self,
-        py: Python<'_>,
-        body: impl FnOnce(&mut Host) -> R,
-    ) -> PyResult<R> {
-        Ok(body(self.turn(py)?.live().plugin.host()))
+    pub(crate) fn host<R>(&self, py: Python<'_>, f: impl FnOnce(&mut Host) -> R) -> PyResult<R> {
+        Ok(f(self.turn(py)?.live().plugin.host()))
     }
 
     #[cold]
@@ -322,16 +318,15 @@ impl Plugin {
     /// The variables of the plug-in: a mapping from `str` to `bytes` that guests and host functions
     /// see and change as well.
     ///
-    /// Each access waits for the call that is running. An `ArgumentError` says that a value does not
-    /// fit, a `ReentrantError` that a host function of this plug-in must take `CurrentPlugin.vars`,
-    /// a `ClosedError` that the plug-in is closed.
+    /// Each access waits for the call that is running, and raises errors as `reset` does; setting a
+    /// variable also an `ArgumentError`, if it does not fit.
     #[getter]
     fn vars(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Store::of_plugin(slf).vars(py)
     }
 
-    /// The configuration of the plug-in: a mapping from `str` to `str`. Changes are for this
-    /// instance only; errors are as those of `vars`, or a `ManifestError` if a value is not text.
+    /// The configuration of this instance: a mapping from `str` to `str`. Errors are as those of
+    /// `vars`, or a `ManifestError` if a value is not text.
     #[getter]
     fn config(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Store::of_plugin(slf).config(py)

@@ -52,7 +52,7 @@ impl Store {
     /// `body` runs no Python code that could come back here.
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Host) -> R) -> PyResult<R> {
         match &self.0 {
-            Owner::Plugin(plugin) => plugin.get().with_host(py, body),
+            Owner::Plugin(plugin) => plugin.get().host(py, body),
             Owner::Call(token) => scope::with(*token, |mut caller| body(caller.host()))
                 .ok_or_else(|| current::expired(py)),
         }

@@ -6,15 +6,16 @@
 //!
 //! Invariant: a manifest is returned only if nothing in it is wrong.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::{Hash, MODULE_LIMIT, Manifest, Memory, Source, Value, Wasm, value::quoted, wrong};
+use super::{
+    Hash, MODULE_LIMIT, Manifest, Memory, Source, Value, Wasm,
+    mistakes::{Mistakes, Place},
+    value::quoted,
+};
 use crate::error::Result;
-
-/// How many mistakes an error shows.
-const SHOWN: usize = 20;
 
 /// Fields of older manifests, and what they are called now.
 const OLDER: &[(&str, &str)] = &[("header", "headers"), ("max", "max_pages")];
@@ -66,7 +67,7 @@ fn whole(mistakes: &mut Mistakes, value: Value) -> Option<Manifest> {
             list(mistakes, place, value, text)
         }),
         allowed_paths: fields.optional("allowed_paths", texts),
-        timeout_ms: fields.optional("timeout_ms", number::<u64>),
+        timeout_ms: fields.optional("timeout_ms", number),
     })
 }
 
@@ -87,9 +88,9 @@ fn modules(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<Ve
 fn memory(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<Memory> {
     let mut fields = Fields::open(mistakes, place, value, MEMORY)?;
     Some(Memory {
-        max_pages: fields.optional("max_pages", number::<u32>),
-        max_http_response_bytes: fields.optional("max_http_response_bytes", number::<u64>),
-        max_var_bytes: fields.optional("max_var_bytes", number::<u64>),
+        max_pages: fields.optional("max_pages", pages),
+        max_http_response_bytes: fields.optional("max_http_response_bytes", number),
+        max_var_bytes: fields.optional("max_var_bytes", number),
     })
 }
 
@@ -113,13 +114,13 @@ fn module(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<Was
     let hash = fields.optional("hash", hash);
     let found = match given[..] {
         [_] => {
-            let source = path.map(Source::Path).or(data.map(Source::Data));
+            let source = path.map(Source::Path).or_else(|| data.map(Source::Data));
             let request = |url| Source::Url {
                 url,
                 method,
                 headers,
             };
-            let source = source.or(url.map(request))?;
+            let source = source.or_else(|| url.map(request))?;
             return Some(Wasm { source, name, hash });
         }
         [] => "none of them".to_owned(),
@@ -186,32 +187,24 @@ fn text(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<Strin
     }
 }
 
-fn number<N>(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<N>
-where
-    N: Bounded + TryFrom<i128>,
-{
+fn number(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<u64> {
+    bounded(mistakes, place, value, u64::MAX)
+}
+
+fn pages(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<u32> {
+    let pages = bounded(mistakes, place, value, u32::MAX.into())?;
+    u32::try_from(pages).ok()
+}
+
+fn bounded(mistakes: &mut Mistakes, place: Place<'_>, value: Value, most: u64) -> Option<u64> {
     let number = match value {
-        Value::Integer(number) => N::try_from(number).ok(),
+        Value::Integer(number) => u64::try_from(number).ok(),
         _ => None,
     };
-    if number.is_none() {
-        let allowed = format!("a whole number from 0 to {}", N::MOST);
-        return mistakes.expected(place, &value, &allowed);
+    match number.filter(|number| *number <= most) {
+        Some(number) => Some(number),
+        None => mistakes.expected(place, &value, &format!("a whole number from 0 to {most}")),
     }
-    number
-}
-
-/// A number without a sign, and the largest of its kind.
-trait Bounded {
-    const MOST: u64;
-}
-
-impl Bounded for u32 {
-    const MOST: u64 = Self::MAX as u64;
-}
-
-impl Bounded for u64 {
-    const MOST: u64 = Self::MAX;
 }
 
 fn texts(
@@ -339,78 +332,6 @@ impl<'a> Fields<'a> {
         if self.has(name) {
             let place = Place::Key(&self.place, name);
             self.mistakes.add(place, "allowed only beside `url`");
-        }
-    }
-}
-
-/// What is wrong with a manifest.
-#[derive(Default)]
-struct Mistakes {
-    shown: Vec<String>,
-    further: usize,
-}
-
-impl Mistakes {
-    fn add(&mut self, place: Place<'_>, why: impl fmt::Display) {
-        match self.shown.len() < SHOWN {
-            true => self.shown.push(match place {
-                Place::Root => why.to_string(),
-                place => format!("{place}: {why}"),
-            }),
-            false => self.further += 1,
-        }
-    }
-
-    fn expected<T>(&mut self, place: Place<'_>, found: &Value, expected: &str) -> Option<T> {
-        let found = found.found();
-        self.add(place, format_args!("found {found}, expected {expected}"));
-        None
-    }
-
-    fn finish<T>(self, value: T) -> Result<T> {
-        let count = self.shown.len() + self.further;
-        match (&self.shown[..], self.further) {
-            ([], _) => Ok(value),
-            ([mistake], _) => Err(wrong(mistake)),
-            (mistakes, further) => {
-                let mut text = format!("{count} mistakes:\n{}", mistakes.join("\n"));
-                if further > 0 {
-                    text.push_str(&format!("\nand {further} more"));
-                }
-                Err(wrong(text))
-            }
-        }
-    }
-}
-
-/// Where in a manifest a value is.
-#[derive(Clone, Copy)]
-enum Place<'a> {
-    Root,
-    Key(&'a Self, &'a str),
-    Index(&'a Self, usize),
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outer = match self {
-            Self::Root => return Ok(()),
-            Self::Key(outer, _) | Self::Index(outer, _) => outer,
-        };
-        outer.fmt(f)?;
-        match self {
-            Self::Key(outer, key) => {
-                if !matches!(outer, Self::Root) {
-                    f.write_str(".")?;
-                }
-                let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-                match !key.is_empty() && key.len() <= 64 && key.chars().all(plain) {
-                    true => f.write_str(key),
-                    false => f.write_str(&quoted(key)),
-                }
-            }
-            Self::Index(_, index) => write!(f, "[{index}]"),
-            Self::Root => Ok(()),
         }
     }
 }

@@ -124,8 +124,10 @@ fn the_file_is_what_the_types_say() {
 #[test]
 fn the_schema_and_the_reader_agree() {
     let schema = validator();
-    let accepted = super::tests::ACCEPTED.iter().map(|text| (*text, true));
-    let refused = super::tests::REFUSED.iter().map(|(text, _)| (*text, false));
+    let accepted = super::examples::ACCEPTED.iter().map(|text| (*text, true));
+    let refused = super::examples::REFUSED
+        .iter()
+        .map(|(text, _)| (*text, false));
     let mut seen = [0; 2];
     for (text, expected) in accepted.chain(refused) {
         // Of two equal keys a JSON value keeps one only, so the schema cannot see both.
