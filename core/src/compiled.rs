@@ -26,7 +26,7 @@ use crate::{
     host::Host,
     http::HttpOptions,
     link::{Offer, Plan, Unit, link},
-    manifest::{Manifest, wrong},
+    manifest::{MAIN, Manifest},
     module::{Module, signature},
     program,
     source::{self, Downloads},
@@ -42,8 +42,6 @@ impl Choice {
     }
 }
 
-/// The name of the module whose exports can be called.
-const MAIN: &str = "main";
 /// The entry of a WASI command. Each call of it gets an instance of its own.
 const COMMAND: &str = "_start";
 
@@ -280,38 +278,23 @@ impl std::fmt::Debug for Compiled {
     }
 }
 
-/// Reads the modules and names them: a single one is `main`; of several, the last, if no other is.
+/// Reads the modules.
 fn read<'a>(
     engine: &dyn DynEngine,
     manifest: &'a Manifest,
     http: &HttpOptions,
 ) -> Result<Vec<Unit<'a>>> {
     let capabilities = engine.capabilities();
-    let Some(last) = manifest.wasm.len().checked_sub(1) else {
-        return Err(wrong("wasm: no module is given, at least one is needed"));
-    };
-    let has_main = manifest
-        .wasm
-        .iter()
-        .any(|wasm| wasm.name.as_deref() == Some(MAIN));
+    let names = manifest.names()?;
     let mut units: Vec<Unit<'a>> = Vec::new();
-    for (index, wasm) in manifest.wasm.iter().enumerate() {
-        let name = match &wasm.name {
-            _ if last == 0 || (!has_main && index == last) => MAIN,
-            Some(name) => name,
-            None => {
-                return Err(wrong(format_args!(
-                    "wasm[{index}].name: of several modules only the last may be without a name"
-                )));
-            }
-        };
-        if units.iter().any(|unit| &*unit.name == name) {
-            return Err(wrong(format_args!(
-                "wasm[{index}].name: there are two modules `{name}`"
-            )));
-        }
+    for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
         let bytes = source::read(wasm, index, &Downloads::new(manifest, http))?;
         let module = Module::read(bytes, capabilities.proposals, engine.name(), name)?;
+        let module = match name != MAIN && is_command(&module, name)? {
+            // A library with an entry of its own is a program for each call.
+            true => module.with_fresh_calls(name)?,
+            false => module,
+        };
         let name = name.into();
         units.push(Unit { name, module });
     }
@@ -394,21 +377,27 @@ fn steps(unit: &Unit<'_>, id: ModuleId, names: &[&str]) -> Result<Vec<(ModuleId,
 /// The functions that initialise the main module, of which those that exist are entered.
 fn main_init(main: &Unit<'_>) -> Result<&'static [&'static str]> {
     let has = |name| function_type(&main.module, name).is_some();
-    if has(COMMAND) && has("_initialize") {
-        return Err(Error::new(
-            ErrorKind::Link,
-            format!(
-                "module `{}` exports both `_start` and `_initialize`: it cannot be a command and \
-                 a reactor",
-                main.name
-            ),
-        ));
-    }
+    is_command(&main.module, &main.name)?;
     Ok(match (has("hs_init"), has("__wasm_call_ctors")) {
         (true, _) => &["_initialize", "hs_init"],
         (false, true) => &["__wasm_call_ctors"],
         (false, false) => &["_initialize"],
     })
+}
+
+/// Whether a module is a WASI command, which has an entry of its own and keeps no state.
+fn is_command(module: &Module<'_>, name: &str) -> Result<bool> {
+    let has = |name| function_type(module, name).is_some();
+    match (has(COMMAND), has("_initialize")) {
+        (true, true) => Err(Error::new(
+            ErrorKind::Link,
+            format!(
+                "module `{name}` exports both `_start` and `_initialize`: it cannot be a command \
+                 and a reactor"
+            ),
+        )),
+        (is_command, _) => Ok(is_command),
+    }
 }
 
 fn function_type<'a>(module: &'a Module<'_>, name: &str) -> Option<&'a wasmparser::FuncType> {

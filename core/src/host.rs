@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     alarm::Alarm,
     engine::types::Failed,
-    env::{http::Http, vars::Vars},
+    env::{http::Http, log::LogLevel, vars::Vars},
     error::{Error, Result},
 };
 
@@ -67,9 +67,16 @@ impl Host {
         &self.config
     }
 
-    /// Adds entries to the configuration of this plug-in; of the same key, the new value counts.
-    pub fn extend_config(&mut self, entries: impl IntoIterator<Item = (String, String)>) {
-        Arc::make_mut(&mut self.config).extend(entries);
+    /// Changes the configuration of this plug-in and of no other: a value is set, `None` removes
+    /// the key. It stays as long as the plug-in.
+    pub fn update_config(&mut self, entries: impl IntoIterator<Item = (String, Option<String>)>) {
+        let config = Arc::make_mut(&mut self.config);
+        for (key, value) in entries {
+            match value {
+                Some(value) => config.insert(key, value),
+                None => config.remove(&key),
+            };
+        }
     }
 
     /// The variables of the plug-in.
@@ -80,6 +87,12 @@ impl Host {
     /// The variables of the plug-in, to change.
     pub fn vars_mut(&mut self) -> &mut Vars {
         &mut self.vars
+    }
+
+    /// Logs a line on behalf of the plug-in, as if it had done so itself. What is longer than
+    /// [`LINE_LIMIT`](crate::LINE_LIMIT) is cut.
+    pub fn log(&self, level: LogLevel, line: &str) {
+        level.log(self.id, line);
     }
 
     /// What the caller of the running call handed over, if it has the type `T`.

@@ -42,7 +42,10 @@ pub use crate::{
     backtrace::Frame,
     compiled::{Compiled, Interrupted, Options},
     engine::guest::Caller,
-    env::vars::{Vars, VarsError},
+    env::{
+        log::{LINE_LIMIT, LogLevel},
+        vars::{Vars, VarsError},
+    },
     error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
     function::{Function, Number, Numbers},
     host::Host,

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     function::Function,
     kernel,
-    module::{ExternType, ImportDecl, Module, TypeText, signature},
+    module::{ExternType, ImportDecl, Module, State, TypeText, signature},
 };
 
 /// The namespace of the kernel and the builtins.
@@ -26,6 +26,11 @@ const LEGACY_ENV: &str = "env";
 const LEGACY_PREFIX: &str = "extism_";
 /// The namespace of WASI preview 1.
 pub(crate) const WASI: &str = "wasi_snapshot_preview1";
+
+/// How many imports that cannot be resolved an error names.
+const MISTAKES_SHOWN: usize = 50;
+/// How many characters of a name it shows.
+const NAME_SHOWN: usize = 200;
 
 /// The kernel is the first module of every program.
 const KERNEL: ModuleId = ModuleId(0);
@@ -56,7 +61,8 @@ pub(crate) struct Plan {
 /// Links modules whose names differ.
 ///
 /// # Errors
-/// `Link`, naming all imports that nothing provides or whose types do not match, or the cycle.
+/// `Link`, naming the imports (up to [`MISTAKES_SHOWN`]) that nothing provides or whose types do not
+/// match, or the cycle.
 pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
     let order = order(units)?;
     let mut ids = vec![KERNEL; units.len()];
@@ -76,7 +82,7 @@ pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
         }
     }
     let resolver = Resolver { units, offer, ids };
-    let mut mistakes = Vec::new();
+    let mut mistakes = Mistakes::default();
     let imports = order
         .iter()
         .map(|&unit| {
@@ -85,20 +91,13 @@ pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
             for import in &units[unit].module.imports {
                 match resolve(import) {
                     Ok(import) => resolved.push(import),
-                    Err(why) => {
-                        let mistake = mistake(&units[unit].name, import, &why);
-                        if !mistakes.contains(&mistake) {
-                            mistakes.push(mistake);
-                        }
-                    }
+                    Err(why) => mistakes.add(&units[unit].name, import, &why),
                 }
             }
             resolved
         })
         .collect();
-    if !mistakes.is_empty() {
-        return Err(Error::new(ErrorKind::Link, mistakes.join("; ")));
-    }
+    mistakes.finish()?;
     Ok(Plan {
         order,
         imports,
@@ -106,9 +105,45 @@ pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
     })
 }
 
-fn mistake(unit: &str, import: &ImportDecl, why: &str) -> String {
-    let ImportDecl { module, name, ty } = import;
-    format!("module `{unit}` imports `{module}`::`{name}` {ty}: {why}")
+/// Imports that cannot be resolved. A module may have any number of them, with names of any
+/// length, so both are bounded.
+#[derive(Default)]
+struct Mistakes {
+    shown: Vec<String>,
+    further: usize,
+}
+
+impl Mistakes {
+    fn add(&mut self, unit: &str, import: &ImportDecl, why: &str) {
+        if self.shown.len() == MISTAKES_SHOWN {
+            self.further += 1;
+            return;
+        }
+        let [unit, module, name] = [unit, &import.module, &import.name].map(short);
+        let ty = &import.ty;
+        let mistake = format!("module `{unit}` imports `{module}`::`{name}` {ty}: {why}");
+        if !self.shown.contains(&mistake) {
+            self.shown.push(mistake);
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.shown.is_empty() {
+            return Ok(());
+        }
+        let mut message = self.shown.join("; ");
+        if self.further > 0 {
+            message.push_str(&format!("; and {} more", self.further));
+        }
+        Err(Error::new(ErrorKind::Link, message))
+    }
+}
+
+fn short(name: &str) -> String {
+    match name.char_indices().nth(NAME_SHOWN) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
 }
 
 /// Instantiation order: what a module imports from comes before it.
@@ -184,6 +219,15 @@ impl Resolver<'_> {
             && let Some(ty) = self.units[unit].module.export(name)
         {
             fits(&import.ty, ty)?;
+            if !matches!(ty, ExternType::Function(_))
+                && self.units[unit].module.state == State::Fresh
+            {
+                return Err(
+                    "that module is a command (it exports `_start`), which has fresh \
+                            state for each call, so only functions can be imported from it"
+                        .into(),
+                );
+            }
             return Ok(Import::Export {
                 module: self.ids[unit],
                 name: name.into(),

@@ -1,19 +1,43 @@
 //! The manifest: what a plug-in is made of and what it may use (ABI.md part 3).
 //!
-//! One typed model for every textual form. Parsing either gives values that need no further
-//! checks, or an error that names the field, what was found and what is allowed. Unknown fields
-//! are refused. It reads no file and no network; `source.rs` does.
+//! One typed model for every form: text is read by `manifest/read.rs`, which finds every mistake;
+//! programs in Rust build it (`manifest/build.rs`). It reads no file and no network; `source.rs`
+//! does.
+
+mod build;
+mod hash;
+mod mistakes;
+mod names;
+mod read;
+mod text;
+mod value;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub(crate) use self::names::MAIN;
+pub use self::{
+    hash::Hash,
+    value::{SIZE_LIMIT, Value},
+};
+
+/// The most modules of a plug-in.
+pub const MODULE_LIMIT: usize = 64;
+
+/// The JSON Schema of manifests (draft 2020-12), for editors and for other programs. What it accepts
+/// has the right form; a few mistakes, such as two modules of one name, are found later.
+pub const JSON_SCHEMA: &str = include_str!("../manifest.schema.json");
+
 /// What a plug-in is made of and what it may use.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(default, deny_unknown_fields)
+)]
 pub struct Manifest {
     /// The modules. The main one is called `main`, or is the last.
     pub wasm: Vec<Wasm>,
@@ -22,31 +46,39 @@ pub struct Manifest {
     /// What `config_get` answers.
     pub config: BTreeMap<String, String>,
     /// Globs of the hosts that the guest may send HTTP requests to; none if absent or empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_hosts: Option<Vec<String>>,
     /// Host folders that a WASI guest may open, and the paths by which it does. `ro:` before a
     /// host folder makes it read-only.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_paths: Option<BTreeMap<String, String>>,
     /// How long a call may take, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
 }
 
-/// Bounds on memory.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(default, deny_unknown_fields)]
+/// Bounds on memory. Older manifests call `max_pages` `max`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(default, deny_unknown_fields)
+)]
 pub struct Memory {
-    /// The most pages of 64 KiB that all memories of the plug-in may have together. Older manifests
-    /// say `max`.
-    #[serde(alias = "max")]
+    /// The most pages of 64 KiB that all memories of the plug-in may have together.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pages: Option<u32>,
     /// The most bytes of an HTTP response.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_http_response_bytes: Option<u64>,
-    /// The most bytes of the variable store.
+    /// The most bytes of the variable store; 0 disables it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_var_bytes: Option<u64>,
 }
 
 /// A module of a manifest.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(try_from = "WasmText", into = "WasmText")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "text::WasmText")]
 pub struct Wasm {
     /// Where its bytes come from.
     pub source: Source,
@@ -74,19 +106,7 @@ pub enum Source {
     },
 }
 
-/// A SHA-256.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hash(pub [u8; 32]);
-
 impl Manifest {
-    /// A manifest of one module.
-    pub fn of(wasm: impl Into<Wasm>) -> Self {
-        Self {
-            wasm: vec![wasm.into()],
-            ..Self::default()
-        }
-    }
-
     /// Understands a plug-in as users hand it over: a WebAssembly binary, WebAssembly text, or a
     /// manifest in JSON or TOML.
     ///
@@ -118,54 +138,62 @@ impl Manifest {
     /// Understands a JSON manifest.
     ///
     /// # Errors
-    /// `Manifest`, with the path of the field.
+    /// `Manifest`, with every mistake and the path of its field.
     pub fn from_json(text: &str) -> Result<Self> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let manifest = Self::read(&mut deserializer, ToString::to_string)?;
-        deserializer
-            .end()
-            .map_err(|error| wrong(error.to_string()))?;
-        Ok(manifest)
+        let mut source = serde_json::Deserializer::from_str(text);
+        let value = Value::read(&mut source).map_err(wrong)?;
+        if value.is_some() {
+            source.end().map_err(wrong)?;
+        }
+        Self::understand(value)
     }
 
     /// Understands a TOML manifest.
     ///
     /// # Errors
-    /// `Manifest`, with the path of the field.
+    /// `Manifest`, with every mistake and the path of its field.
     pub fn from_toml(text: &str) -> Result<Self> {
-        let line = |span: Option<std::ops::Range<usize>>| {
-            let before = span.and_then(|span| text.get(..span.start)).unwrap_or("");
-            before.matches('\n').count() + 1
-        };
-        let deserializer = toml::Deserializer::parse(text).map_err(|error| {
-            let line = line(error.span());
+        let located = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.unwrap_or_default().matches('\n').count() + 1;
             wrong(format_args!("{} at line {line}", error.message()))
-        })?;
-        Self::read(deserializer, |error| {
-            format!("{} at line {}", error.message(), line(error.span()))
-        })
+        };
+        let source = toml::Deserializer::parse(text).map_err(located)?;
+        Self::understand(Value::read(source).map_err(located)?)
     }
 
-    /// Understands a manifest that is a JSON value already, as bindings to other languages have it.
+    /// Understands a manifest that is a tree of values already, as bindings to other languages
+    /// have it.
     ///
     /// # Errors
-    /// `Manifest`, with the path of the field.
-    pub fn from_value(value: serde_json::Value) -> Result<Self> {
-        Self::read(value, ToString::to_string)
+    /// `Manifest`, with every mistake and the path of its field.
+    pub fn from_value(value: Value) -> Result<Self> {
+        read::manifest(value)
     }
 
-    fn read<'de, D: Deserializer<'de>>(
-        deserializer: D,
-        text: impl Fn(&D::Error) -> String,
-    ) -> Result<Self> {
-        serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let why = text(error.inner());
-            match error.path().to_string().as_str() {
-                "." => wrong(why),
-                path => wrong(format_args!("{path}: {why}")),
-            }
-        })
+    fn understand(value: Option<Value>) -> Result<Self> {
+        let value = value.ok_or_else(|| {
+            wrong(format_args!(
+                "it is larger than {SIZE_LIMIT} bytes, not counting the `data` of modules"
+            ))
+        })?;
+        Self::from_value(value)
     }
+}
+
+/// A manifest as a part of something else. Mistakes are found as in [`Manifest::from_value`].
+impl<'de> Deserialize<'de> for Manifest {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        Self::from_value(Value::deserialize(source)?).map_err(D::Error::custom)
+    }
+}
+
+/// Understands an update of a configuration: a text sets a key, null removes it.
+///
+/// # Errors
+/// `Manifest`, with every mistake; then nothing of the update may be used.
+pub fn config_update(value: Value) -> Result<BTreeMap<String, Option<String>>> {
+    read::config_update(value)
 }
 
 fn head(text: &str) -> String {
@@ -185,170 +213,11 @@ pub(crate) fn wrong(why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Manifest, format!("manifest: {why}"))
 }
 
-impl From<Vec<u8>> for Wasm {
-    fn from(data: Vec<u8>) -> Self {
-        Source::Data(data).into()
-    }
-}
-
-impl From<&[u8]> for Wasm {
-    fn from(data: &[u8]) -> Self {
-        data.to_vec().into()
-    }
-}
-
-impl From<Source> for Wasm {
-    fn from(source: Source) -> Self {
-        Self {
-            source,
-            name: None,
-            hash: None,
-        }
-    }
-}
-
-impl Wasm {
-    /// The same module under a name.
-    #[must_use]
-    pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-}
-
-/// A module as the text of a manifest has it.
-#[derive(Clone, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-struct WasmText {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none", with = "base64_text")]
-    data: Option<Vec<u8>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<String>,
-    // Older manifests say `header`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", alias = "header")]
-    headers: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hash: Option<Hash>,
-}
-
-impl TryFrom<WasmText> for Wasm {
-    type Error = String;
-
-    fn try_from(text: WasmText) -> Result<Self, String> {
-        let WasmText {
-            path,
-            data,
-            url,
-            method,
-            headers,
-            name,
-            hash,
-        } = text;
-        if url.is_none() && (method.is_some() || !headers.is_empty()) {
-            return Err("`method` and `headers` are allowed only beside `url`".into());
-        }
-        let source = match (path, data, url) {
-            (Some(path), None, None) => Source::Path(path),
-            (None, Some(data), None) => Source::Data(data),
-            (None, None, Some(url)) => Source::Url {
-                url,
-                method,
-                headers,
-            },
-            (None, None, None) => {
-                return Err("a module needs one of `path`, `data` and `url`".into());
-            }
-            _ => return Err("a module has only one of `path`, `data` and `url`".into()),
-        };
-        Ok(Self { source, name, hash })
-    }
-}
-
-impl From<Wasm> for WasmText {
-    fn from(wasm: Wasm) -> Self {
-        let mut text = Self {
-            name: wasm.name,
-            hash: wasm.hash,
-            ..Self::default()
-        };
-        match wasm.source {
-            Source::Data(data) => text.data = Some(data),
-            Source::Path(path) => text.path = Some(path),
-            Source::Url {
-                url,
-                method,
-                headers,
-            } => {
-                text.url = Some(url);
-                text.method = method;
-                text.headers = headers;
-            }
-        }
-        text
-    }
-}
-
-mod base64_text {
-    use serde::{Deserializer, Serialize, Serializer, de};
-
-    use super::{BASE64_STANDARD, Deserialize};
-    use base64::Engine as _;
-
-    pub(super) fn serialize<S: Serializer>(
-        data: &Option<Vec<u8>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let text = data.as_ref().map(|data| BASE64_STANDARD.encode(data));
-        text.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
-        // An object `{ptr, len}` would make the host read its own memory; only text is taken.
-        let Some(text) = Option::<String>::deserialize(deserializer)? else {
-            return Ok(None);
-        };
-        let data = BASE64_STANDARD.decode(text);
-        data.map(Some)
-            .map_err(|error| de::Error::custom(format_args!("not base64: {error}")))
-    }
-}
-
-impl<'de> Deserialize<'de> for Hash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let digits = text.as_bytes();
-        let wrong = || D::Error::custom("not a SHA-256, which has 64 hexadecimal digits");
-        if digits.len() != 64 {
-            return Err(wrong());
-        }
-        let mut hash = [0; 32];
-        for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-            let pair = str::from_utf8(pair).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(hash))
-    }
-}
-
-impl Serialize for Hash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl std::fmt::Display for Hash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tests;

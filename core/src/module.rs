@@ -8,6 +8,8 @@
 //!
 //! It does not know where modules come from, nor how imports are resolved.
 
+mod per_call;
+
 use std::{borrow::Cow, fmt};
 
 use wasmparser::{
@@ -56,6 +58,9 @@ const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::FUNCTION_REFERENCES, "function references"),
     (WasmFeatures::GC, "garbage collection"),
     (WasmFeatures::WIDE_ARITHMETIC, "wide arithmetic"),
+    (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes"),
+    (WasmFeatures::STACK_SWITCHING, "stack switching"),
+    (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exceptions"),
 ];
 
 /// The type of an import or export.
@@ -84,6 +89,17 @@ pub(crate) struct Module<'a> {
     pub(crate) exports: Vec<(Box<str>, ExternType)>,
     /// The export that must be entered once after instantiation.
     pub(crate) start: Option<&'static str>,
+    /// What calls of its functions start from.
+    pub(crate) state: State,
+}
+
+/// What calls of the functions of a module start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// What earlier calls left.
+    Kept,
+    /// The state of a fresh instance. Other modules can import functions of it only.
+    Fresh,
 }
 
 impl<'a> Module<'a> {
@@ -155,6 +171,23 @@ impl<'a> Module<'a> {
             imports,
             exports,
             start: start.map(|_| START),
+            state: State::Kept,
+        })
+    }
+
+    /// The same module, each call of whose exported functions starts from the state of a fresh
+    /// instance; `name` is the module's, for messages.
+    ///
+    /// # Errors
+    /// `InvalidModule` if it cannot be written down again.
+    pub(crate) fn with_fresh_calls(self, name: &str) -> Result<Self> {
+        let wasm = per_call::rewrite(&self.wasm, self.start);
+        let wasm = wasm.map_err(|error| invalid(name, error))?;
+        Ok(Self {
+            wasm: Cow::Owned(wasm),
+            start: None,
+            state: State::Fresh,
+            ..self
         })
     }
 

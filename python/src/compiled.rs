@@ -26,7 +26,7 @@ use crate::{
 /// same engine, and with the same host functions, which must be found there by their names.
 ///
 /// Args:
-///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest as a `dict`.
+///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
 ///     wasi: Whether the modules may import WASI preview 1.
 ///     functions: Host functions; all that `extism.host_fn` has registered so far, if not given.
 ///         Only those that a module imports are bound.

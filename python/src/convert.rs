@@ -1,21 +1,21 @@
 //! Arguments of Python calls as values of core: inputs, parsers, manifests and configurations.
 //!
 //! It checks forms only. What a manifest may contain is core's to say; a dictionary goes there as
-//! a JSON value, so mistakes have the same text in every form of manifest.
+//! a tree of values, so mistakes have the same text in every form of manifest.
 
-use std::{collections::BTreeMap, fmt, mem, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, mem, path::PathBuf, time::Duration};
 
-use polyextism::{Error, ErrorKind, Manifest, manifest::Source};
+use polyextism::{
+    Error, ErrorKind, Manifest,
+    manifest::{Source, Value, config_update},
+};
 use pyo3::{
     intern,
     prelude::*,
-    types::{
-        PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyMemoryView, PyString, PyTuple,
-    },
+    types::{PyBytes, PyDict, PyMapping, PyMemoryView, PyString, PyTuple},
 };
-use serde_json::{Map, Value};
 
-use crate::error;
+use crate::{error, tree};
 
 /// Bytes that outlive the release of the GIL: borrowed from an immutable object, or copied.
 pub(crate) enum Input<'a, 'py> {
@@ -59,7 +59,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Input<'a, 'py> {
 
 /// A copy of what a buffer holds, or `None` if the object is none. The buffer protocol itself is
 /// not part of the stable ABI of all supported versions; a memoryview is.
-fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+pub(crate) fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
     let Ok(view) = PyMemoryView::from(object) else {
         return Ok(None);
     };
@@ -160,10 +160,10 @@ pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     if let Ok(text) = plugin.cast::<PyString>() {
         return self::text(py, text.to_str()?);
     }
-    if plugin.cast::<PyDict>().is_ok() {
+    if plugin.cast::<PyMapping>().is_ok() || plugin.hasattr(intern!(py, "__manifest__"))? {
         return dictionary(plugin);
     }
-    if let Some(path) = path(plugin)? {
+    if let Some(path) = tree::path(plugin)? {
         return file(py, path);
     }
     if let Ok(bytes) = plugin.cast::<PyBytes>() {
@@ -176,7 +176,7 @@ pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
         None => {
             let found = type_name(plugin);
             let message = format!(
-                "a plug-in is a path, text, bytes or a manifest as a dict, found a value of type \
+                "a plug-in is a path, text, bytes or a manifest, found a value of type \
                  {found}"
             );
             Err(error::argument(py, message))
@@ -190,9 +190,8 @@ fn text(py: Python<'_>, text: &str) -> PyResult<Manifest> {
         return file(py, path);
     }
     // Nobody means such a text as a manifest: most likely a path is misspelt.
-    if !text.trim_start().starts_with(['{', '(', ';', '\0'])
-        && !text.contains('\n')
-        && !text.is_empty()
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    if !start.starts_with(['{', '(', ';', '\0']) && !text.contains(['\n', '=']) && !text.is_empty()
     {
         let shown: String = text.chars().take(200).collect();
         return Err(wrong(
@@ -201,13 +200,6 @@ fn text(py: Python<'_>, text: &str) -> PyResult<Manifest> {
         ));
     }
     Manifest::parse(text.as_bytes()).map_err(|failure| error::raise(py, failure))
-}
-
-fn path(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
-    match object.hasattr(intern!(object.py(), "__fspath__"))? {
-        true => object.extract().map(Some),
-        false => Ok(None),
-    }
 }
 
 fn file(py: Python<'_>, path: PathBuf) -> PyResult<Manifest> {
@@ -222,14 +214,8 @@ fn file(py: Python<'_>, path: PathBuf) -> PyResult<Manifest> {
 }
 
 fn dictionary(manifest: &Bound<'_, PyAny>) -> PyResult<Manifest> {
-    let py = manifest.py();
-    let mut data = Vec::new();
-    let value = value(manifest, Place::Root, &mut data)?;
-    let mut manifest = Manifest::from_value(value).map_err(|failure| error::raise(py, failure))?;
-    for (index, bytes) in data {
-        manifest.wasm[index].source = Source::Data(bytes);
-    }
-    Ok(manifest)
+    let value = tree::read(manifest)?;
+    Manifest::from_value(value).map_err(|failure| error::raise(manifest.py(), failure))
 }
 
 /// A manifest as [`manifest`] understands it, with the bytes of modules as `bytes`.
@@ -253,119 +239,20 @@ pub(crate) fn manifest_dict<'py>(
     Ok(manifest)
 }
 
-/// The entries that `config=` adds to those of the manifest.
-pub(crate) fn config(config: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
-    let value = value(config, Place::Key(&Place::Root, "config"), &mut Vec::new())?;
-    let value = Value::Object(Map::from_iter([("config".to_owned(), value)]));
-    let parsed = Manifest::from_value(value);
-    let parsed = parsed.map_err(|failure| error::raise(config.py(), failure))?;
-    Ok(parsed.config)
-}
-
-/// Where in a manifest a value is, in the spelling of core's messages.
-#[derive(Clone, Copy)]
-enum Place<'a> {
-    Root,
-    Key(&'a Self, &'a str),
-    Index(&'a Self, usize),
-}
-
-impl Place<'_> {
-    fn depth(&self) -> usize {
-        match self {
-            Self::Root => 0,
-            Self::Key(outer, _) | Self::Index(outer, _) => outer.depth() + 1,
-        }
-    }
-
-    /// The position of the module whose bytes are here, if they are.
-    fn module_data(&self) -> Option<usize> {
-        match self {
-            Self::Key(Self::Index(Self::Key(Self::Root, "wasm"), index), "data") => Some(*index),
-            _ => None,
-        }
+/// A value of the configuration, which is text.
+pub(crate) fn config_value(key: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let entry = Value::Table(vec![(key.to_owned(), tree::read(value)?)]);
+    let config = Value::Table(vec![("config".to_owned(), entry)]);
+    match Manifest::from_value(config) {
+        Ok(mut manifest) => Ok(manifest.config.remove(key).unwrap_or_default()),
+        Err(failure) => Err(error::raise(value.py(), failure)),
     }
 }
 
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => f.write_str("."),
-            Self::Key(Self::Root, key) => f.write_str(key),
-            Self::Key(outer, key) => write!(f, "{outer}.{key}"),
-            Self::Index(outer, index) => write!(f, "{outer}[{index}]"),
-        }
-    }
-}
-
-/// No manifest is nested deeper; a value that contains itself is.
-const DEEPEST: usize = 16;
-
-/// A Python value as a JSON value. The bytes of modules go to `data`, with the positions of the
-/// modules, and an empty text stands for them.
-fn value(
-    object: &Bound<'_, PyAny>,
-    place: Place<'_>,
-    data: &mut Vec<(usize, Vec<u8>)>,
-) -> PyResult<Value> {
-    let py = object.py();
-    if place.depth() > DEEPEST {
-        return Err(wrong(py, format!("{place}: nested too deep")));
-    }
-    if object.is_none() {
-        return Ok(Value::Null);
-    }
-    if let Ok(flag) = object.cast::<PyBool>() {
-        return Ok(Value::Bool(flag.is_true()));
-    }
-    if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Value::String(text.to_str()?.to_owned()));
-    }
-    if object.cast::<PyInt>().is_ok() {
-        let number = object.extract::<u64>().map(Value::from);
-        let number = number.or_else(|_| object.extract::<i64>().map(Value::from));
-        return number.map_err(|_| wrong(py, format!("{place}: the integer is too large")));
-    }
-    if object.cast::<PyFloat>().is_ok() {
-        return Ok(Value::from(object.extract::<f64>()?));
-    }
-    if let Ok(mapping) = object.cast::<PyMapping>() {
-        let mut map = Map::new();
-        for item in mapping.items()? {
-            let (key, item): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
-            let Ok(key) = key.cast::<PyString>() else {
-                let found = type_name(&key);
-                return Err(wrong(
-                    py,
-                    format!("{place}: a key is of type {found}, expected str"),
-                ));
-            };
-            let key = key.to_str()?;
-            map.insert(key.to_owned(), value(&item, Place::Key(&place, key), data)?);
-        }
-        return Ok(Value::Object(map));
-    }
-    if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
-        let mut list = Vec::new();
-        for (index, item) in object.try_iter()?.enumerate() {
-            list.push(value(&item?, Place::Index(&place, index), data)?);
-        }
-        return Ok(Value::Array(list));
-    }
-    if let Some(path) = path(object)? {
-        return Ok(Value::String(path.to_string_lossy().into_owned()));
-    }
-    if let Some(index) = place.module_data()
-        && let Some(bytes) = buffer(object)?
-    {
-        data.push((index, bytes.as_bytes().to_vec()));
-        return Ok(Value::String(String::new()));
-    }
-    let found = type_name(object);
-    Err(wrong(
-        py,
-        format!("{place}: a value of type {found} has no place in a manifest"),
-    ))
+/// The entries that `config=` adds to those of the manifest; `None` removes one.
+pub(crate) fn config(config: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, Option<String>>> {
+    let update = config_update(tree::read(config)?);
+    update.map_err(|failure| error::raise(config.py(), failure))
 }
 
 /// The name of the type of a value, for messages.

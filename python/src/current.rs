@@ -13,8 +13,9 @@ use pyo3::{
 
 use crate::{
     convert::Input,
-    error,
+    error, log,
     scope::{self, Token},
+    store::Store,
     value::{self, Memory, Val},
     view::Views,
 };
@@ -222,6 +223,63 @@ impl CurrentPlugin {
         }
     }
 
+    /// The variables of the plug-in: a mapping from `str` to `bytes` that guests see and change as
+    /// well. Setting one raises `extism.ArgumentError` if it does not fit.
+    #[getter]
+    fn vars<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Store::of_call(self.token).vars(py)
+    }
+
+    /// The configuration of the plug-in: a mapping from `str` to `str`. Changes are for this
+    /// instance only.
+    #[getter]
+    fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Store::of_call(self.token).config(py)
+    }
+
+    /// The error text that is set for the running call, `None` if there is none.
+    #[getter]
+    fn error(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        self.with(py, |mut caller| {
+            let text = caller.error();
+            text.map(|text| String::from_utf8_lossy(text).into_owned())
+        })
+    }
+
+    /// Sets the error text of the running call, as a guest does. The guest goes on; when it
+    /// returns, `Plugin.call` raises `extism.GuestError` with the text.
+    ///
+    /// Args:
+    ///     text: The text.
+    ///
+    /// Raises:
+    ///     extism.ArgumentError: If the text is empty.
+    ///     extism.MemoryLimitError: If the memory cannot grow enough.
+    fn set_error(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+        self.try_with(py, |mut caller| caller.set_error(text))
+    }
+
+    /// Takes the error text of the running call away.
+    fn clear_error(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |mut caller| caller.clear_error())
+    }
+
+    /// Logs a line on behalf of the plug-in, with its id.
+    ///
+    /// Args:
+    ///     level: `trace`, `debug`, `info`, `warn` or `error`, in any case.
+    ///     text: The line; beyond 64 KiB it is cut.
+    ///
+    /// Raises:
+    ///     extism.ArgumentError: If there is no such level.
+    fn log(&self, py: Python<'_>, level: &str, text: &str) -> PyResult<()> {
+        let level = log::level(py, level)?;
+        let id = self.with(py, |mut caller| caller.host().id())?;
+        // Writing may wait, for a pipe for instance.
+        py.detach(|| level.log(id, text));
+        Ok(())
+    }
+
     /// What the caller gave to `Plugin.call(..., host_context=...)`.
     ///
     /// Returns:
@@ -247,7 +305,7 @@ fn offset(value: &Bound<'_, PyAny>) -> PyResult<u64> {
 }
 
 #[cold]
-fn expired(py: Python<'_>) -> PyErr {
+pub(crate) fn expired(py: Python<'_>) -> PyErr {
     let message = "a CurrentPlugin is valid only on the thread of its own host function call, \
                    while that call runs and makes no further one";
     error::raise(py, Error::new(ErrorKind::Closed, message))

@@ -18,8 +18,11 @@ mod http;
 mod log;
 mod logging;
 mod plugin;
+mod schema;
 mod scope;
 mod signals;
+mod store;
+mod tree;
 mod value;
 mod view;
 mod waiting;
@@ -45,6 +48,8 @@ mod _native {
         function::Function,
         log::{CustomLog, set_log_file},
         plugin::Plugin,
+        schema::manifest_schema,
+        store::Store,
         value::{Memory, Val},
     };
 }

@@ -18,7 +18,7 @@ use std::{
     },
 };
 
-use polyextism::{Error, ErrorKind};
+use polyextism::{Error, ErrorKind, LogLevel};
 use pyo3::{PyTraverseError, PyVisit, exceptions::PyException, prelude::*, types::PyString};
 use tracing::{Metadata, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -292,6 +292,19 @@ fn threshold(py: Python<'_>, level: Option<&str>) -> PyResult<LevelFilter> {
         let allowed: Vec<_> = LEVELS.iter().map(|(known, _)| *known).collect();
         let allowed = allowed.join(", ");
         let message = format!("unknown log level {name:?}, allowed are {allowed}");
+        error::argument(py, message)
+    })
+}
+
+/// The level of a line.
+pub(crate) fn level(py: Python<'_>, name: &str) -> PyResult<LogLevel> {
+    let known = LogLevel::ALL
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    known.map(|(_, level)| *level).ok_or_else(|| {
+        let allowed: Vec<_> = LogLevel::ALL.iter().map(|(known, _)| *known).collect();
+        let allowed = allowed.join(", ");
+        let message = format!("unknown level of a log line {name:?}, allowed are {allowed}");
         error::argument(py, message)
     })
 }

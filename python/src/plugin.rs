@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use polyextism::{Error, ErrorKind, FunctionHandle};
+use polyextism::{Error, ErrorKind, FunctionHandle, Host};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -29,6 +29,7 @@ use crate::{
     http,
     scope::{self, ThreadId},
     signals,
+    store::Store,
 };
 
 /// How often a thread that waits for its turn looks for signals.
@@ -39,11 +40,12 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Any thread may call it; calls wait for each other. It is a context manager that closes itself.
 ///
 /// Args:
-///     plugin: A path, the text of a module or of a JSON manifest, the bytes of either, a
-///         manifest as a `dict` (where `data` of a module may be bytes), or a `CompiledPlugin`:
-///         then `wasi` and `functions` have been decided and are ignored.
+///     plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
+///         manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
+///         a `CompiledPlugin`: then `wasi` and `functions` have been decided and are ignored.
 ///     wasi: Whether the modules may import WASI preview 1.
-///     config: Configuration values, added to those of the manifest. Keys and values are `str`.
+///     config: Configuration values, added to those of the manifest. Keys and values are `str`;
+///         `None` removes a key.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
 ///         those that a module imports are bound.
 ///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmer:singlepass"`),
@@ -195,6 +197,11 @@ impl Plugin {
         }
     }
 
+    /// Lends the state of the plug-in on the host's side, between calls.
+    pub(crate) fn host<R>(&self, py: Python<'_>, f: impl FnOnce(&mut Host) -> R) -> PyResult<R> {
+        Ok(f(self.turn(py)?.live().plugin.host()))
+    }
+
     #[cold]
     fn raise(&self, py: Python<'_>, error: Error, function: Option<&str>) -> PyErr {
         let plugin = Some(self.id);
@@ -247,7 +254,7 @@ impl Plugin {
             }
         };
         if !config.is_empty() {
-            plugin.host().extend_config(config);
+            plugin.host().update_config(config);
         }
         signals::watch(&mut plugin);
         Ok(Self {
@@ -359,6 +366,37 @@ impl Plugin {
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
         self.turn(py)?.live().plugin.reset();
         Ok(())
+    }
+
+    /// The variables of the plug-in: a mapping from `str` to `bytes` that guests and host functions
+    /// see and change as well.
+    ///
+    /// Each access waits for the call that is running, and raises errors as `reset` does; setting a
+    /// variable also an `ArgumentError`, if it does not fit.
+    #[getter]
+    fn vars(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Store::of_plugin(slf).vars(py)
+    }
+
+    /// The configuration of this instance: a mapping from `str` to `str`. Errors are as those of
+    /// `vars`, or a `ManifestError` if a value is not text.
+    #[getter]
+    fn config(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Store::of_plugin(slf).config(py)
+    }
+
+    /// Changes the configuration of this instance.
+    ///
+    /// Args:
+    ///     config: Keys and their values, `str`; `None` removes the key. If one of them is wrong,
+    ///         nothing is changed.
+    ///
+    /// Raises:
+    ///     extism.ManifestError: If a value is neither text nor `None`.
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    fn update_config(slf: Py<Self>, config: &Bound<'_, PyAny>) -> PyResult<()> {
+        Store::of_plugin(slf).update_config(config)
     }
 
     /// The id of the plug-in, in log lines and errors.

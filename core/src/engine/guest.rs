@@ -4,7 +4,12 @@
 //! `&mut self`, so no slice survives a `grow` or a re-entry into the guest.
 
 use super::types::MemoryId;
-use crate::{error::Result, host::Host, kernel, span::Span};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    host::Host,
+    kernel,
+    span::Span,
+};
 
 /// The memories and the host state of a live program.
 ///
@@ -93,6 +98,33 @@ impl<'a> Caller<'a> {
     /// Frees the block at `offset`. Anything that is not the start of a live block is left alone.
     pub fn free(&mut self, offset: u64) {
         kernel::free(self.guest, offset);
+    }
+
+    /// The error text that the guest, or a host function for it, has set in the running call.
+    pub fn error(&mut self) -> Option<&[u8]> {
+        kernel::error(self.guest.split(kernel::MEMORY).0)
+    }
+
+    /// Sets the error text of the running call, as a guest does: unless it is taken away, the call
+    /// ends with it when the guest returns.
+    ///
+    /// # Errors
+    /// `Argument` if the text is empty; `MemoryLimit` as [`Caller::alloc`].
+    pub fn set_error(&mut self, text: &str) -> Result<()> {
+        if text.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                "the error text is empty; `clear_error` takes an error away",
+            ));
+        }
+        let offset = self.write(text.as_bytes())?;
+        kernel::set_error(self.guest, offset);
+        Ok(())
+    }
+
+    /// Takes the error text of the running call away.
+    pub fn clear_error(&mut self) {
+        kernel::set_error(self.guest, 0);
     }
 
     fn span(&mut self, offset: u64) -> Span {

@@ -1,12 +1,56 @@
-//! `log_*` and `get_log_level`: lines of the guest go to `tracing`, target `extism::pdk`.
+//! `log_*` and `get_log_level`: lines of the guest, and of host functions on its behalf, go to
+//! `tracing`, target `extism::pdk`.
 
 use tracing::{Level, level_filters::LevelFilter};
 use uuid::Uuid;
 
 use crate::{engine::guest::Caller, error::Result};
 
-/// The longest line, in bytes, that is taken from a guest; the rest is cut.
-const LINE_LIMIT: usize = 64 * 1024;
+/// The longest line, in bytes, that is logged for a guest; the rest is cut.
+pub const LINE_LIMIT: usize = 64 * 1024;
+
+/// The level of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What only the authors of a plug-in want to know.
+    Trace,
+    /// What helps to find a mistake.
+    Debug,
+    /// What is worth to be known.
+    Info,
+    /// What may be wrong.
+    Warn,
+    /// What is wrong.
+    Error,
+}
+
+impl LogLevel {
+    /// Every level with its name, the least important first.
+    pub const ALL: &[(&str, Self)] = &[
+        ("trace", Self::Trace),
+        ("debug", Self::Debug),
+        ("info", Self::Info),
+        ("warn", Self::Warn),
+        ("error", Self::Error),
+    ];
+
+    /// Logs a line on behalf of the plug-in of this id. What is longer than [`LINE_LIMIT`] is cut.
+    pub fn log(self, plugin: Uuid, line: &str) {
+        if self.level() <= LevelFilter::current() {
+            write(plugin, self.level(), line.as_bytes());
+        }
+    }
+
+    fn level(self) -> Level {
+        match self {
+            Self::Trace => Level::TRACE,
+            Self::Debug => Level::DEBUG,
+            Self::Info => Level::INFO,
+            Self::Warn => Level::WARN,
+            Self::Error => Level::ERROR,
+        }
+    }
+}
 
 /// What `get_log_level` says when nothing is logged.
 const OFF: u64 = i32::MAX as u64;
@@ -50,13 +94,17 @@ fn log(caller: &mut Caller<'_>, function: &str, level: Level, offset: u64) -> Re
         caller.free(offset);
         return Ok(());
     }
-    let mut line = super::argument(caller, function, "line", offset)?;
+    let line = super::argument(caller, function, "line", offset)?;
     caller.free(offset);
-    line.truncate(LINE_LIMIT);
-    let line = String::from_utf8_lossy(&line);
-    let mut plugin = Uuid::encode_buffer();
+    write(caller.host().id(), level, &line);
+    Ok(())
+}
+
+fn write(plugin: Uuid, level: Level, line: &[u8]) {
+    let line = String::from_utf8_lossy(&line[..line.len().min(LINE_LIMIT)]);
+    let mut buffer = Uuid::encode_buffer();
     // As text, so that it stands in quotes.
-    let plugin = &*caller.host().id().hyphenated().encode_lower(&mut plugin);
+    let plugin = &*plugin.hyphenated().encode_lower(&mut buffer);
     // The level of an event is part of its static description.
     match level {
         Level::TRACE => tracing::trace!(target: "extism::pdk", plugin, "{line}"),
@@ -65,5 +113,4 @@ fn log(caller: &mut Caller<'_>, function: &str, level: Level, offset: u64) -> Re
         Level::WARN => tracing::warn!(target: "extism::pdk", plugin, "{line}"),
         Level::ERROR => tracing::error!(target: "extism::pdk", plugin, "{line}"),
     }
-    Ok(())
 }

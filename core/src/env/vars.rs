@@ -90,6 +90,16 @@ impl Vars {
         Some(value)
     }
 
+    /// How many variables there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// All variables, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.values

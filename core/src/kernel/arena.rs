@@ -138,6 +138,11 @@ impl Arena<'_> {
         self.word(ERROR)
     }
 
+    /// Makes the block at `offset` the error text; 0 takes it away.
+    pub(super) fn set_error(&mut self, offset: u64) {
+        self.set(ERROR, offset);
+    }
+
     /// Where the output lies. `output_set` keeps it inside the memory, so `None` never happens;
     /// the check costs nothing beside the call.
     #[inline]

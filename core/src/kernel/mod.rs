@@ -104,9 +104,7 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
     match Arena(memory).error() {
         0 => {}
         offset => {
-            let length = Arena(memory).length(offset);
-            let span = crate::span::Span::new(offset, length, memory.len()).unwrap_or_default();
-            let error = Error::guest(&memory[span.range()]);
+            let error = Error::guest(text(memory, offset));
             return Err(match status {
                 Ok(code) => error.with_code(code),
                 Err(mut cause) => error
@@ -152,6 +150,25 @@ pub(crate) fn free(guest: &mut dyn Guest, offset: u64) {
 /// The length of the block at `offset`, 0 if there is none.
 pub(crate) fn length(memory: &mut [u8], offset: u64) -> u64 {
     Arena(memory).length(offset)
+}
+
+/// The error text of the running call, `None` if none is set.
+pub(crate) fn error(memory: &mut [u8]) -> Option<&[u8]> {
+    match Arena(memory).error() {
+        0 => None,
+        offset => Some(text(memory, offset)),
+    }
+}
+
+/// Makes the block at `offset` the error text of the running call; 0 takes it away.
+pub(crate) fn set_error(guest: &mut dyn Guest, offset: u64) {
+    Arena(guest.split(MEMORY).0).set_error(offset);
+}
+
+fn text(memory: &mut [u8], offset: u64) -> &[u8] {
+    let length = Arena(memory).length(offset);
+    let span = crate::span::Span::new(offset, length, memory.len()).unwrap_or_default();
+    &memory[span.range()]
 }
 
 /// Frees everything and clears the memory.

@@ -68,3 +68,37 @@ fn start_becomes_an_export() {
         assert_eq!(again.imports.len(), module.imports.len(), "{text}");
     }
 }
+
+/// What calls with a fresh state need is valid, and the types of exports stay.
+#[test]
+fn fresh_calls_are_valid_modules() {
+    for text in [
+        r#"(module (func (export "_start")))"#,
+        r#"(module (import "a" "f" (func $f (param f64))) (export "_start" (func $f)))"#,
+        r#"(module (memory 0) (memory $b (export "m") 65536)
+            (func (export "_start") (drop (memory.grow $b (memory.size)))))"#,
+        r#"(module (import "a" "m" (memory 1)) (memory $own 1 2) (data $own "x")
+            (data (memory 0) (i32.const 5) "y") (data (memory $own) (i32.const 6) "z")
+            (func (export "_start") (data.drop 0)
+              (memory.init $own 0 (i32.const 0) (i32.const 0) (i32.const 1))))"#,
+        r#"(module (import "a" "t" (table 1 funcref)) (import "a" "g" (global $g i32))
+            (table $own 1 5 externref) (table $funcs 1 funcref)
+            (global $h (mut i32) (global.get $g)) (global (mut funcref) (ref.func $f))
+            (elem (table 0) (global.get $g) func $f) (elem declare func $f)
+            (elem (table $funcs) (i32.const 0) funcref (ref.func $f) (ref.null func))
+            (func $f (export "_start") (param externref i64) (result i64 i32)
+              (drop (table.grow $own (local.get 0) (table.size $own)))
+              (elem.drop 0) (local.get 1) (global.get $h)))"#,
+        r#"(module (type $t (func (param i32))) (func $s) (start $s)
+            (func (export "_start") (type $t)) (global (export "g") (mut f32) (f32.const 1)))"#,
+        r#"(module (func (export "_start") unreachable) (@custom "producers" "x"))"#,
+    ] {
+        let module = read(text, &[]).expect(text);
+        let types = format!("{:?}", module.exports);
+        let fresh = module.with_fresh_calls("m").expect(text);
+        assert_eq!(fresh.start, None, "{text}");
+        let again = Module::read(fresh.wasm, &[], "test", "m").expect(text);
+        assert_eq!(format!("{:?}", again.exports), types, "{text}");
+        assert_eq!(again.imports.len(), fresh.imports.len(), "{text}");
+    }
+}

@@ -39,6 +39,7 @@ from ._errors import (
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
 from ._log import CustomLogger, set_log_custom
+from ._manifest import Manifest, MemoryOptions, Wasm
 from ._native import (
     CancelHandle,
     CompiledPlugin,
@@ -50,6 +51,7 @@ from ._native import (
     extism_version,
     set_log_file,
 )
+from ._state import Config, Vars
 from .codec import Codec, Json, LittleEndian, Pickle
 from .host_fn import ExplicitFunction, TypeInferredFunction, host_fn
 from .http import HttpRequest, HttpResponse
@@ -67,6 +69,7 @@ __all__ = [
     "ClosedError",
     "Codec",
     "CompiledPlugin",
+    "Config",
     "CurrentPlugin",
     "CustomLogger",
     "Engine",
@@ -84,9 +87,11 @@ __all__ = [
     "Json",
     "LinkError",
     "LittleEndian",
+    "Manifest",
     "ManifestError",
     "Memory",
     "MemoryLimitError",
+    "MemoryOptions",
     "OutOfFuelError",
     "Pickle",
     "Plugin",
@@ -99,6 +104,8 @@ __all__ = [
     "UnsupportedError",
     "Val",
     "ValType",
+    "Vars",
+    "Wasm",
     "engines",
     "extism_version",
     "host_fn",

@@ -1,0 +1,122 @@
+"""Manifests as typed objects.
+
+They only hold what they are given: what a manifest may say is decided where it is used, in one
+place for every form of manifest, and mistakes are raised there as `extism.ManifestError`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ._native import manifest_schema
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+@dataclass(frozen=True)
+class Wasm:
+    """A module of a manifest. `file`, `data` and `url` make one.
+
+    Attributes:
+        source: Which of the three it is, and that.
+        name: The name by which other modules import it.
+        hash: The SHA-256 of its bytes, in hexadecimal digits, which is checked.
+        method: The HTTP method of a `url`; GET if not given.
+        headers: HTTP headers of a `url`.
+    """
+
+    source: tuple[str, Any] = field(repr=False)
+    name: str | None = None
+    hash: str | None = None
+    method: str | None = None
+    headers: Mapping[str, str] | None = None
+
+    @classmethod
+    def file(
+        cls, path: str | os.PathLike[str], *, name: str | None = None, hash: str | None = None
+    ) -> Wasm:
+        """A module from a file, a WebAssembly binary or text."""
+        return cls(("path", path), name, hash)
+
+    @classmethod
+    def data(
+        cls, data: str | Buffer, *, name: str | None = None, hash: str | None = None
+    ) -> Wasm:
+        """A module from its bytes, a WebAssembly binary, or from its text."""
+        return cls(("data", data.encode() if isinstance(data, str) else data), name, hash)
+
+    @classmethod
+    def url(
+        cls,
+        url: str,
+        *,
+        method: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        name: str | None = None,
+        hash: str | None = None,
+    ) -> Wasm:
+        """A module that is fetched."""
+        return cls(("url", url), name, hash, method, headers)
+
+    def __manifest__(self) -> dict[str, Any]:
+        key, value = self.source
+        rest = {name: getattr(self, name) for name in ("name", "hash", "method", "headers")}
+        return _given({key: value, **rest})
+
+
+@dataclass(frozen=True)
+class MemoryOptions:
+    """Bounds on the memory of a plug-in; `None` is the default of each.
+
+    Attributes:
+        max_pages: The most pages of 64 KiB that all memories may have together.
+        max_http_response_bytes: The most bytes of an HTTP response.
+        max_var_bytes: The most bytes of the variable store; 0 disables it.
+    """
+
+    max_pages: int | None = None
+    max_http_response_bytes: int | None = None
+    max_var_bytes: int | None = None
+
+    def __manifest__(self) -> dict[str, Any]:
+        return _given(vars(self))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a plug-in is made of and what it may use; for `Plugin` and `CompiledPlugin`.
+
+    Attributes:
+        wasm: The modules. The main one is called `main`, or is the last.
+        memory: Bounds on memory.
+        config: What guests read as their configuration.
+        allowed_hosts: Globs of the hosts that guests may send HTTP requests to; none if not given.
+        allowed_paths: Host folders that a WASI guest may open, and the paths by which it does; `ro:`
+            before a host folder makes it read-only.
+        timeout_ms: How long a call may take, in milliseconds.
+    """
+
+    wasm: Sequence[Wasm]
+    memory: MemoryOptions = MemoryOptions()
+    config: Mapping[str, str] = field(default_factory=dict)
+    allowed_hosts: Sequence[str] | None = None
+    allowed_paths: Mapping[str, str] | None = None
+    timeout_ms: int | None = None
+
+    @staticmethod
+    def schema() -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of manifests in JSON, for editors and other programs."""
+        schema: dict[str, Any] = json.loads(manifest_schema())
+        return schema
+
+    def __manifest__(self) -> dict[str, Any]:
+        return _given(vars(self))
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

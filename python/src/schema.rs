@@ -1,0 +1,9 @@
+//! The JSON Schema of manifests, as core ships it.
+
+use pyo3::prelude::*;
+
+/// The JSON Schema of manifests, as text.
+#[pyfunction]
+pub(crate) fn manifest_schema() -> &'static str {
+    polyextism::manifest::JSON_SCHEMA
+}

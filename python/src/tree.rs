@@ -1,0 +1,95 @@
+//! Python values as the tree that a manifest is before it is understood.
+//!
+//! It knows no field: what a manifest may say is core's. Whatever has no counterpart there goes in
+//! under the name of its type, so that core's message names its place.
+
+use std::path::PathBuf;
+
+use polyextism::{Error, ErrorKind, manifest::Value};
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{PyBool, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple},
+};
+
+use crate::{
+    convert::{buffer, type_name},
+    error,
+};
+
+/// No manifest is nested deeper; a value that contains itself is.
+const DEEPEST: usize = 16;
+
+/// The tree of a Python value.
+pub(crate) fn read(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    node(object, 0)
+}
+
+fn node(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
+    let py = object.py();
+    if depth > DEEPEST {
+        let message = format!("manifest: nested too deep, at most {DEEPEST} levels are allowed");
+        let failure = Error::new(ErrorKind::Manifest, message);
+        return Err(error::raise(py, failure));
+    }
+    if object.is_none() {
+        return Ok(Value::Null);
+    }
+    if let Ok(flag) = object.cast::<PyBool>() {
+        return Ok(Value::Bool(flag.is_true()));
+    }
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Value::Text(text.to_str()?.to_owned()));
+    }
+    if object.cast::<PyInt>().is_ok() {
+        return Ok(match object.extract::<i128>() {
+            Ok(number) => Value::Integer(number),
+            // No field takes one so large.
+            Err(_) => Value::Float(object.extract::<f64>().unwrap_or(f64::INFINITY)),
+        });
+    }
+    if object.cast::<PyFloat>().is_ok() {
+        return Ok(Value::Float(object.extract()?));
+    }
+    if let Ok(mapping) = object.cast::<PyMapping>() {
+        return table(mapping, depth);
+    }
+    if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+        let items = object.try_iter()?;
+        let list = items.map(|item| node(&item?, depth + 1));
+        return list.collect::<PyResult<_>>().map(Value::List);
+    }
+    // The typed objects of `extism._manifest` say themselves what they stand for.
+    let fields = intern!(py, "__manifest__");
+    if object.hasattr(fields)? {
+        return node(&object.call_method0(fields)?, depth + 1);
+    }
+    if let Some(path) = path(object)? {
+        return Ok(Value::Path(path));
+    }
+    match buffer(object)? {
+        Some(bytes) => Ok(Value::Bytes(bytes.as_bytes().to_vec())),
+        None => Ok(Value::Other(type_name(object))),
+    }
+}
+
+fn table(mapping: &Bound<'_, PyMapping>, depth: usize) -> PyResult<Value> {
+    let mut table = Vec::new();
+    for item in mapping.items()? {
+        let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+        let Ok(key) = key.cast::<PyString>() else {
+            let (table, key) = (type_name(mapping), type_name(&key));
+            return Ok(Value::Other(format!("{table} with a key of type {key}")));
+        };
+        table.push((key.to_str()?.to_owned(), node(&value, depth + 1)?));
+    }
+    Ok(Value::Table(table))
+}
+
+/// The path that an object stands for, if it does.
+pub(crate) fn path(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    match object.hasattr(intern!(object.py(), "__fspath__"))? {
+        true => object.extract().map(Some),
+        false => Ok(None),
+    }
+}
