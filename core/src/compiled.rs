@@ -198,7 +198,8 @@ impl Compiled {
     fn frame(&self, position: Position) -> Option<Frame> {
         let module = (position.module.0 as usize).checked_sub(1)?;
         let (module, names) = self.0.names.get(module)?;
-        // Indices are those of the module as it was given: no step before the engine moves them.
+        // The engine counts in the module that it was given, names are those of the module that was
+        // read. Both count alike; a step between them that adds functions corrects the index here.
         let index = position.function;
         Some(Frame {
             module: module.clone(),

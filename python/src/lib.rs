@@ -40,6 +40,7 @@ mod _native {
         function::Function,
         log::{CustomLog, set_log_file},
         plugin::Plugin,
+        scope::forked,
         value::{Memory, Val},
     };
 }

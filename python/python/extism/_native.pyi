@@ -19,6 +19,7 @@ __all__ = [
     "Val",
     "engines",
     "extism_version",
+    "forked",
     "set_log_file",
 ]
 
@@ -190,4 +191,5 @@ class Engine:
 
 def engines() -> list[Engine]: ...
 def extism_version() -> str: ...
+def forked() -> None: ...
 def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None: ...
