@@ -10,11 +10,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    backtrace::{Frame, Names, Position},
+    backtrace::Guests,
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
-        types::{Import, Interruption, Limits, Linked, Metering, ModuleId, Program},
+        types::{Interruption, Limits, Linked, Metering, ModuleId, Program},
     },
     env::{
         http::Http,
@@ -63,8 +63,7 @@ struct Inner {
     program: AnyPrepared,
     main: ModuleId,
     entries: Vec<Entry>,
-    /// The modules after the kernel, in instantiation order: their names, and those of functions.
-    names: Vec<(Box<str>, Names)>,
+    guests: Guests,
     command: Option<usize>,
     bound: Vec<usize>,
     init: Init,
@@ -115,13 +114,9 @@ impl Compiled {
         let program = compile(engine.as_ref(), &units, &plan)?;
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
-        let named = |&unit: &usize| {
-            (
-                units[unit].name.clone(),
-                Names::of(&units[unit].module.wasm),
-            )
-        };
-        let names = plan.order.iter().map(named).collect();
+        let modules = plan.order.iter().map(|&unit| &units[unit]);
+        let guests = modules.map(|unit| (unit.name.clone(), &*unit.module.wasm));
+        let guests = Guests::new(guests);
         let main = module_id(&plan, main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let compiled = Self(Arc::new(Inner {
@@ -129,9 +124,9 @@ impl Compiled {
             engine,
             main,
             entries,
-            names,
+            guests,
             command,
-            bound: bound(&plan, &options.functions),
+            bound: plan.bound(&options.functions),
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
@@ -191,21 +186,7 @@ impl Compiled {
     /// The same error with the names of what was running.
     #[cold]
     pub(crate) fn explain(&self, error: Error) -> Error {
-        error.with_frames(|position| self.frame(position))
-    }
-
-    /// The function at a position. The kernel is no guest, so its functions are left out.
-    fn frame(&self, position: Position) -> Option<Frame> {
-        let module = (position.module.0 as usize).checked_sub(1)?;
-        let (module, names) = self.0.names.get(module)?;
-        // The engine counts in the module that it was given, names are those of the module that was
-        // read. Both count alike; a step between them that adds functions corrects the index here.
-        let index = position.function;
-        Some(Frame {
-            module: module.clone(),
-            function: names.function(index).map(Into::into),
-            index,
-        })
+        error.with_frames(|position| self.0.guests.frame(position))
     }
 
     pub(crate) fn main(&self) -> ModuleId {
@@ -306,19 +287,6 @@ fn compile(
 fn module_id(plan: &Plan, unit: usize) -> ModuleId {
     let position = plan.order.iter().position(|&other| other == unit);
     ModuleId(position.expect("every unit is in the order") as u32 + 1)
-}
-
-fn bound(plan: &Plan, functions: &[Function]) -> Vec<usize> {
-    let imported = |function: &Function| {
-        let mut imports = plan.imports.iter().flatten();
-        imports.any(|import| match import {
-            Import::Host { func, .. } => Arc::ptr_eq(func, function.func()),
-            Import::Export { .. } => false,
-        })
-    };
-    let functions = functions.iter().enumerate();
-    let bound = functions.filter(|(_, function)| imported(function));
-    bound.map(|(position, _)| position).collect()
 }
 
 /// What can be called: no parameters and at most one result.
