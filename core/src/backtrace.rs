@@ -51,9 +51,37 @@ impl fmt::Display for Frame {
     }
 }
 
+/// The modules of a program that are not the host's own: their names, and those of functions.
+#[derive(Debug)]
+pub(crate) struct Guests(Vec<(Box<str>, Names, u32)>);
+
+impl Guests {
+    /// Takes each module's name and binary, in instantiation order, and the index above which the
+    /// engine's indices of its functions are one too high.
+    pub(crate) fn new<'a>(modules: impl Iterator<Item = (Box<str>, &'a [u8], u32)>) -> Self {
+        let modules = modules.map(|(name, wasm, moved)| (name, Names::of(wasm), moved));
+        Self(modules.collect())
+    }
+
+    /// The function at a position. The first module of a program is the kernel, which is no guest,
+    /// so its functions are left out.
+    pub(crate) fn frame(&self, position: Position) -> Option<Frame> {
+        let module = (position.module.0 as usize).checked_sub(1)?;
+        let (module, names, moved) = self.0.get(module)?;
+        // The engine counts in the module that it was given, names are those of the module that was
+        // read.
+        let index = position.function - u32::from(position.function > *moved);
+        Some(Frame {
+            module: module.clone(),
+            function: names.function(index).map(Into::into),
+            index,
+        })
+    }
+}
+
 /// The name section of a module, read at the first failure only.
 #[derive(Debug)]
-pub(crate) struct Names {
+struct Names {
     section: Box<[u8]>,
     /// Where the name of each function is in the section, by index, in ascending order.
     functions: OnceLock<Box<[Named]>>,
@@ -68,7 +96,7 @@ struct Named {
 
 impl Names {
     /// Takes the name section out of a module that was validated.
-    pub(crate) fn of(wasm: &[u8]) -> Self {
+    fn of(wasm: &[u8]) -> Self {
         let payloads = Parser::new(0).parse_all(wasm).map_while(Result::ok);
         let mut sections = payloads.filter_map(|payload| match payload {
             Payload::CustomSection(section) => match section.as_known() {
@@ -84,7 +112,7 @@ impl Names {
     }
 
     /// The name of a function.
-    pub(crate) fn function(&self, index: u32) -> Option<&str> {
+    fn function(&self, index: u32) -> Option<&str> {
         let functions = self.functions.get_or_init(|| functions(&self.section));
         let found = functions.binary_search_by_key(&index, |named| named.index);
         let name = functions[found.ok()?].name.clone();

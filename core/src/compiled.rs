@@ -11,11 +11,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     alarm::Alarm,
-    backtrace::{Frame, Names, Position},
+    backtrace::Guests,
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
-        types::{Import, Interruption, Limits, Metering, ModuleId},
+        types::{Interruption, Limits, Metering, ModuleId},
     },
     env::{
         http::{self, Http},
@@ -78,8 +78,7 @@ struct Inner {
     program: AnyPrepared,
     main: ModuleId,
     entries: Vec<Entry>,
-    /// The modules after the kernel, in instantiation order: their names, and those of functions.
-    names: Vec<(Box<str>, Names, u32)>,
+    guests: Guests,
     command: Option<usize>,
     bound: Vec<usize>,
     init: Init,
@@ -131,12 +130,12 @@ impl Compiled {
         let program = program::compile(engine.as_ref(), &units, &plan)?;
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
-        let named = |&unit: &usize| {
-            let Unit { name, module } = &units[unit];
+        let modules = plan.order.iter().map(|&unit| &units[unit]);
+        let guests = modules.map(|Unit { name, module }| {
             let moved = program::moved_from(engine.as_ref(), module);
-            (name.clone(), Names::of(&module.wasm), moved)
-        };
-        let names = plan.order.iter().map(named).collect();
+            (name.clone(), &*module.wasm, moved)
+        });
+        let guests = Guests::new(guests);
         let main = module_id(&plan, main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let compiled = Self(Arc::new(Inner {
@@ -144,9 +143,9 @@ impl Compiled {
             engine,
             main,
             entries,
-            names,
+            guests,
             command,
-            bound: bound(&plan, &options.functions),
+            bound: plan.bound(&options.functions),
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
@@ -209,20 +208,7 @@ impl Compiled {
     /// The same error with the names of what was running.
     #[cold]
     pub(crate) fn explain(&self, error: Error) -> Error {
-        error.with_frames(|position| self.frame(position))
-    }
-
-    /// The function at a position. The kernel is no guest, so its functions are left out.
-    fn frame(&self, position: Position) -> Option<Frame> {
-        let module = (position.module.0 as usize).checked_sub(1)?;
-        let (module, names, moved) = self.0.names.get(module)?;
-        // Indices are those of the module as it was given.
-        let index = position.function - u32::from(position.function > *moved);
-        Some(Frame {
-            module: module.clone(),
-            function: names.function(index).map(Into::into),
-            index,
-        })
+        error.with_frames(|position| self.0.guests.frame(position))
     }
 
     pub(crate) fn main(&self) -> ModuleId {
@@ -304,19 +290,6 @@ fn read<'a>(
 fn module_id(plan: &Plan, unit: usize) -> ModuleId {
     let position = plan.order.iter().position(|&other| other == unit);
     ModuleId(position.expect("every unit is in the order") as u32 + 1)
-}
-
-fn bound(plan: &Plan, functions: &[Function]) -> Vec<usize> {
-    let imported = |function: &Function| {
-        let mut imports = plan.imports.iter().flatten();
-        imports.any(|import| match import {
-            Import::Host { func, .. } => Arc::ptr_eq(func, function.func()),
-            Import::Export { .. } => false,
-        })
-    };
-    let functions = functions.iter().enumerate();
-    let bound = functions.filter(|(_, function)| imported(function));
-    bound.map(|(position, _)| position).collect()
 }
 
 /// What can be called: no parameters and at most one result.

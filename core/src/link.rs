@@ -58,6 +58,22 @@ pub(crate) struct Plan {
     pub(crate) memories: Vec<MemoryExport>,
 }
 
+impl Plan {
+    /// Which of the functions are imported, by their positions.
+    pub(crate) fn bound(&self, functions: &[Function]) -> Vec<usize> {
+        let imported = |function: &Function| {
+            let mut imports = self.imports.iter().flatten();
+            imports.any(|import| match import {
+                Import::Host { func, .. } => Arc::ptr_eq(func, function.func()),
+                Import::Export { .. } => false,
+            })
+        };
+        let functions = functions.iter().enumerate();
+        let bound = functions.filter(|(_, function)| imported(function));
+        bound.map(|(position, _)| position).collect()
+    }
+}
+
 /// Links modules whose names differ.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use pyo3::{
     intern,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyDict, PyTuple, PyType},
+    types::{PyBytes, PyDict, PyTuple, PyType},
 };
 use uuid::Uuid;
 
@@ -116,6 +116,9 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
     }
     if let ErrorKind::Trap(trap) = kind {
         exception.setattr(intern!(py, "trap"), trap.name())?;
+    }
+    if let Some(text) = error.guest_text() {
+        exception.setattr(intern!(py, "guest_text"), PyBytes::new(py, text))?;
     }
     if !error.backtrace().is_empty() {
         set_backtrace(&exception, error.backtrace())?;

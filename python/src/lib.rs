@@ -49,6 +49,7 @@ mod _native {
         log::{CustomLog, set_log_file},
         plugin::Plugin,
         schema::manifest_schema,
+        scope::forked,
         store::Store,
         value::{Memory, Val},
     };

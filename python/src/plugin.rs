@@ -27,7 +27,7 @@ use crate::{
     error::{self, Place},
     functions::Functions,
     http,
-    scope::{self, ThreadId},
+    scope::{self, Process, ThreadId},
     signals,
     store::Store,
 };
@@ -84,7 +84,8 @@ struct Slot {
 
 enum State {
     Idle(Box<Live>),
-    Taken(ThreadId),
+    /// A thread has it, which a fork may have left behind in another process.
+    Taken(ThreadId, Process),
     Closed,
 }
 
@@ -170,16 +171,20 @@ impl Plugin {
 
     /// Takes the live plug-in if it is there.
     fn take(&self) -> polyextism::Result<Option<Box<Live>>> {
-        let me = scope::thread();
+        let (me, here) = (scope::thread(), scope::process());
         let mut slot = self.slot();
-        match mem::replace(&mut slot.state, State::Taken(me)) {
+        match mem::replace(&mut slot.state, State::Taken(me, here)) {
             State::Idle(live) => Ok(Some(live)),
-            State::Taken(owner) => {
-                slot.state = State::Taken(owner);
-                match owner == me {
-                    true => Err(reentrant()),
-                    false => Ok(None),
+            State::Taken(owner, process) => {
+                slot.state = State::Taken(owner, process);
+                if owner == me {
+                    return Err(reentrant());
                 }
+                if process != here {
+                    slot.state = State::Closed;
+                    return Err(left_behind());
+                }
+                Ok(None)
             }
             State::Closed => {
                 slot.state = State::Closed;
@@ -190,7 +195,7 @@ impl Plugin {
 
     fn wait(&self) {
         let mut slot = self.slot();
-        if let State::Taken(_) = slot.state {
+        if let State::Taken(..) = slot.state {
             slot.waiting += 1;
             let woken = self.idle.wait_timeout(slot, PATIENCE);
             woken.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
@@ -416,10 +421,12 @@ impl Plugin {
     /// Raises:
     ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let turn = self.turn(py);
+        // Closed before, or left behind by a fork.
         if let State::Closed = self.slot().state {
             return Ok(());
         }
-        let live = self.turn(py)?.close();
+        let live = turn?.close();
         drop(live);
         self.functions.clear();
         Ok(())
@@ -464,6 +471,13 @@ fn reentrant() -> Error {
     let message = "the plug-in is called by a host function that it called itself; another plug-in \
                    can be called there";
     Error::new(ErrorKind::Reentrant, message)
+}
+
+#[cold]
+fn left_behind() -> Error {
+    let message = "another thread was using the plug-in when the process was forked, and still has it \
+                   in the other process; make another plug-in";
+    Error::new(ErrorKind::Closed, message)
 }
 
 #[cold]

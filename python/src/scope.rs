@@ -1,4 +1,4 @@
-//! Which host call is running on this thread.
+//! Which host call is running on this thread, and which process this is.
 //!
 //! Python code that runs inside a host call reaches the calling plug-in through here: core's
 //! [`Caller`] is a borrow that no Python object can own, so it is kept in a scoped thread-local
@@ -13,6 +13,7 @@ use std::{
 };
 
 use polyextism::Caller;
+use pyo3::pyfunction;
 use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 
 /// A host call, unique in the process.
@@ -49,6 +50,24 @@ impl<'a, 'b: 'a> ReborrowMut<'a> for Frame<'b> {
             token: self.token,
         }
     }
+}
+
+/// A process, told from those that it was forked from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process(u64);
+
+/// How often this process and those before it were forked.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// The current process: one load, where asking the system takes a call.
+pub(crate) fn process() -> Process {
+    Process(FORKS.load(Ordering::Relaxed))
+}
+
+/// Tells that this process is a new one, with one thread only. Python calls it after a fork.
+#[pyfunction]
+pub(crate) fn forked() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The current thread.

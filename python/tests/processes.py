@@ -12,8 +12,10 @@ PATIENCE = 120
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Python to its end, whatever that is. It can import what is in this folder."""
+    # Newer Pythons warn of every fork of a process with threads.
+    options = ["-X", "faulthandler", "-W", "ignore::DeprecationWarning"]
     return subprocess.run(
-        [sys.executable, "-X", "faulthandler", *arguments],
+        [sys.executable, *options, *arguments],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,

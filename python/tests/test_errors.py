@@ -158,6 +158,17 @@ def test_traps(name, body):
     assert (error.trap, error.code) == (name, None)
 
 
+@pytest.mark.parametrize("end", ["(i32.const 0)", "(i32.const 3)", "unreachable"])
+def test_the_text_of_a_guest_is_kept_as_bytes(engine, end):
+    with pytest.raises(extism.GuestError) as raised:
+        extism.Plugin(ERROR.format(end=end), engine=engine).call("run")
+    assert str(raised.value) == "h\ufffd"
+    assert raised.value.guest_text == b"h\xff"
+    with pytest.raises(extism.TrapError) as raised:
+        extism.Plugin(trap("unreachable"), engine=engine).call("run")
+    assert raised.value.guest_text is None
+
+
 def test_a_trap_behind_a_guest_error_is_its_cause(engine):
     with pytest.raises(extism.GuestError) as raised:
         extism.Plugin(ERROR.format(end="unreachable"), engine=engine).call("run")

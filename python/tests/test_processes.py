@@ -119,6 +119,42 @@ FORKS = {
         thread.join()
         assert failures == []
     """,
+    # A thread that is not there in the child has the plug-in.
+    "while another thread is inside": """
+        entered, leave = threading.Event(), threading.Event()
+        def waiting(plugin, params, results):
+            entered.set()
+            leave.wait(60)
+            plugin.return_string(results[0], "whole")
+        functions = [extism.Function("host", [I64], [I64], waiting)]
+        made = [extism.Plugin(THROUGH_HOST, functions=functions, engine=engine) for _ in range(2)]
+        outputs = []
+        def work(plugin):
+            outputs.append(plugin.call("run"))
+        threads = [threading.Thread(target=work, args=(plugin,)) for plugin in made]
+        [thread.start() for thread in threads]
+        assert entered.wait(60)
+        import time
+        time.sleep(0.2)
+        def child():
+            for message in ["another thread was using the plug-in when the process was forked", "closed"]:
+                try:
+                    made[0].call("run")
+                except extism.ClosedError as error:
+                    assert message in str(error), error
+                else:
+                    raise AssertionError("it did not fail")
+            made[1].close()
+            made[1].close()
+            leave.set()
+            functions[0] = extism.Function("host", [I64], [I64], host)
+            Held().use()
+        in_child(child)
+        leave.set()
+        [thread.join(60) for thread in threads]
+        assert outputs == [b"whole"] * 2
+        assert made[0].call("run") == b"whole"
+    """,
     # Both processes come back out of the guest.
     "in a host function": """
         pids = []

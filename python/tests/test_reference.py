@@ -63,6 +63,48 @@ def test_pickle(engine):
     assert isinstance(pickle.loads(output), Gromble)
 
 
+class Grimace:
+    ...
+
+
+def test_pickle_of_a_parameter(engine):
+    seen = []
+
+    @extism.host_fn()
+    def load(input: typing.Annotated[Grimace, extism.Pickle]):
+        # input will be an instance of Grimace!
+        seen.append(input)
+
+    offset = '(import "extism:host/env" "input_offset" (func $offset (result i64)))'
+    module = function("(call $host (call $offset))", importing("(param i64)", "load") + offset)
+    extism.Plugin(module, functions=[load], engine=engine).call("run", pickle.dumps(Grimace()))
+    assert [type(one) for one in seen] == [Grimace]
+
+
+def test_pickle_of_a_result(engine):
+    @extism.host_fn()
+    def load(input: int) -> typing.Annotated[Grimace, extism.Pickle]:
+        return Grimace()
+
+    assert isinstance(pickle.loads(through(engine, load, b"")), Grimace)
+
+
+def test_json_of_a_parameter(engine):
+    seen = []
+
+    @extism.host_fn()
+    def load(input: typing.Annotated[dict, extism.Json]):
+        # input will be a dictionary decoded from json input.
+        seen.append(input.get("hello", None))
+
+    offset = '(import "extism:host/env" "input_offset" (func $offset (result i64)))'
+    module = function("(call $host (call $offset))", importing("(param i64)", "load") + offset)
+    plugin = extism.Plugin(module, functions=[load], engine=engine)
+    plugin.call("run", '{"hello": 3}')
+    plugin.call("run", "{}")
+    assert seen == [3, None]
+
+
 def test_more_control(engine):
     @extism.host_fn(signature=([extism.ValType.I64], []))
     def more_control(

@@ -178,8 +178,7 @@ fn the_hash_is_checked_before_anything_else() {
     let server = Server::start(site);
     let hashed = |path: &str| {
         let mut wasm = module(&server.url(path));
-        let hash: Hash = serde_json::from_value(HASH.to_uppercase().into()).expect("a hash");
-        wasm.hash = Some(hash);
+        wasm.hash = Some(Hash::from_hex(&HASH.to_uppercase()).expect("a hash"));
         wasm
     };
     check(hashed("/text"), &Options::default(), r#"ok """#);

@@ -9,6 +9,8 @@ functions that plug-ins can call; `engines` lists the engines that are built in;
 `Error`, of its own subclass.
 """
 
+import os
+
 from . import _interpreter
 
 _interpreter.refuse_others()
@@ -57,10 +59,15 @@ from .host_fn import ExplicitFunction, TypeInferredFunction, host_fn
 from .http import HttpRequest, HttpResponse
 from .types import Memory, Val, ValType
 
+from . import _native
+
 # Programs for the Extism Python SDK import from this module, or reach it as an attribute.
 from . import extism as extism
 
 __version__ = extism_version()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native.forked)
 
 __all__ = [
     "ArgumentError",

@@ -49,6 +49,9 @@ class Error(Exception):
     trap: str | None = None
     """The name of the trap, such as `"unreachable"`."""
 
+    guest_text: bytes | None = None
+    """The error text exactly as the guest set it, if it set one: it need not be UTF-8."""
+
     backtrace: tuple[Frame, ...] | None = None
     """The functions of guests that were running, the innermost first, at most 20; `None` if none
     was, or if the engine cannot tell. Tracebacks show it as a note."""
