@@ -103,6 +103,7 @@ impl Compiled {
             ));
         }
         let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off))?;
+        let http = Arc::new(http::Settings::new(manifest, &options.http)?);
         let units = read(engine.as_ref(), manifest, &options.http)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
@@ -129,7 +130,7 @@ impl Compiled {
                 memory_pages: max_pages,
             },
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
-            http: Arc::new(http::Settings::new(manifest, &options.http)),
+            http,
             #[cfg(feature = "wasi")]
             wasi: options.wasi.then(|| wasi_settings(manifest)),
         }));
