@@ -154,7 +154,7 @@ impl Compiled {
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             interrupted: options.interrupted,
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
-            http: Arc::new(http::Settings::new(manifest, &options.http)),
+            http,
             #[cfg(feature = "wasi")]
             wasi: options.wasi.then(|| wasi_settings(manifest)),
         }));

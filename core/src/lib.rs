@@ -9,9 +9,9 @@
 //!
 //! # Where things are
 //! [`engine`] is the narrow waist that backends implement. `module` reads binaries, `link` resolves
-//! imports, [`kernel`] and `env` serve guests, `wasi` serves programs of language tool chains,
-//! [`Compiled`] and [`Plugin`] are what users hold. Users of Rust depend on the package
-//! `polyextism`, which re-exports this crate and knows the engines that are built in.
+//! imports, [`kernel`] and `env` serve guests, `http` sends their requests, `wasi` serves programs of
+//! language tool chains, [`Compiled`] and [`Plugin`] are what users hold. Users of Rust depend on
+//! the package `polyextism`, which re-exports this crate and knows the engines that are built in.
 
 mod alarm;
 pub mod backtrace;

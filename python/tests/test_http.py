@@ -1,6 +1,7 @@
 """HTTP: against a server on loopback, and through a client of one's own. Never the internet."""
 
 import gc
+import gzip
 import json
 import os
 import signal
@@ -50,6 +51,9 @@ class Handler(BaseHTTPRequestHandler):
                         time.sleep(0.02)
                 except OSError:
                     pass
+            case "/gzip":
+                body = gzip.compress(bytes(5_000_000))
+                self.answer(200, body, {"Content-Encoding": "gzip"})
             case "/hello":
                 self.answer(200, b"hello", {"X-Own": "yes"})
             case _:
@@ -100,6 +104,17 @@ def test_hosts_are_denied_unless_listed(engine, server):
     with extism.Plugin(manifest("127.0.0.1"), engine=engine) as plugin:
         with pytest.raises(extism.HostFunctionError, match="`elsewhere.test` is not allowed"):
             plugin.call("get", request(f"{server}/away"))
+
+
+def test_the_limit_is_for_what_is_decompressed(engine, server):
+    for limit in [5_000_000, 4_999_999]:
+        source = {**manifest("127.0.0.1"), "memory": {"max_http_response_bytes": limit}}
+        with extism.Plugin(source, engine=engine) as plugin:
+            if limit == 5_000_000:
+                assert plugin.call("get", request(f"{server}/gzip")) == bytes(5_000_000)
+            else:
+                with pytest.raises(extism.HostFunctionError, match="more than 4999999 bytes"):
+                    plugin.call("get", request(f"{server}/gzip"))
 
 
 def test_a_server_that_is_not_there_is_the_cause(engine):

@@ -86,9 +86,9 @@ fn mistakes_in_a_manifest_are_the_same_on_every_engine() {
             "the module has the SHA-256",
         ),
         (
-            serde_json::json!({"wasm": [{"url": "https://example.com/x.wasm"}]}),
-            "unsupported",
-            "https://example.com/x.wasm",
+            serde_json::json!({"wasm": [{"url": "ftp://example.com/x.wasm"}]}),
+            "manifest",
+            "wasm[0].url: the URL has the scheme `ftp`",
         ),
         (
             serde_json::json!({"wasm": [{"path": library}], "timeout_ms": -5}),

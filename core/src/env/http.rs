@@ -17,7 +17,7 @@ use crate::{
         DEFAULT_RESPONSE_BYTES, DEFAULT_TIMEOUT, Failure, HttpClient, HttpOptions, HttpResponse,
         Patience, Policy, Request, Terms, fetch,
     },
-    manifest::Manifest,
+    manifest::{self, Manifest},
 };
 
 const NAME: &str = "http_request";
@@ -51,17 +51,20 @@ enum Headers {
 }
 
 impl Settings {
-    pub(crate) fn new(manifest: &Manifest, options: &HttpOptions) -> Self {
+    /// # Errors
+    /// `Manifest` if a pattern of `allowed_hosts` is wrong.
+    pub(crate) fn new(manifest: &Manifest, options: &HttpOptions) -> Result<Self> {
         let max_bytes = manifest.memory.max_http_response_bytes;
-        Self {
-            policy: Policy::listed(manifest.allowed_hosts.as_deref().unwrap_or_default()),
+        let hosts = manifest.allowed_hosts.as_deref().unwrap_or_default();
+        Ok(Self {
+            policy: Policy::listed(hosts).map_err(manifest::wrong)?,
             client: options.client.clone(),
             max_bytes: max_bytes.unwrap_or(DEFAULT_RESPONSE_BYTES),
             headers: match options.response_headers {
                 true => Headers::Readable,
                 false => Headers::Hidden,
             },
-        }
+        })
     }
 }
 

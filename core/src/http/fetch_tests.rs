@@ -36,7 +36,7 @@ fn get(address: SocketAddr, alarm: &Alarm, timeout: Duration) -> Result<HttpResp
     let request = Request::new(None, &format!("http://{address}/"), &BTreeMap::new(), None);
     let request = request.expect("a request");
     let terms = Terms {
-        policy: &Policy::listed(&["127.0.0.1".to_owned()]),
+        policy: &Policy::listed(&["127.0.0.1".to_owned()]).expect("it is short"),
         client: None,
         max_bytes: 1 << 20,
         limit_name: "a test",
@@ -147,7 +147,7 @@ fn an_own_client_gets_every_hop_that_is_allowed() {
         requests: Mutex::default(),
     };
     let terms = Terms {
-        policy: &Policy::listed(&["a.test".to_owned(), "b.test".to_owned()]),
+        policy: &Policy::listed(&["a.test".to_owned(), "b.test".to_owned()]).expect("short"),
         client: Some(&script),
         max_bytes: 10,
         limit_name: "a test",

@@ -1,6 +1,6 @@
 //! HTTP for guests and for modules that lie behind a URL.
 //!
-//! [`request`](self) makes a request of what a guest or a manifest says and is strict about it;
+//! `request` makes a request of what a guest or a manifest says and is strict about it;
 //! `policy` says which hosts and addresses it may reach; `fetch` sends it, follows redirects by the
 //! rules of `redirect` and looks at the policy before each hop; `wire` sends one hop, unless the user
 //! has a client of their own ([`HttpClient`]).

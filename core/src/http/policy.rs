@@ -17,6 +17,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use globset::{GlobBuilder, GlobMatcher};
 use url::{Host, Url};
 
+/// The most bytes of a pattern; a host has at most 255.
+const LONGEST_PATTERN: usize = 1024;
+
 /// Which hosts a request may reach.
 #[derive(Debug)]
 pub(crate) enum Policy {
@@ -52,8 +55,19 @@ impl Default for Policy {
 
 impl Policy {
     /// The policy of the manifest's `allowed_hosts`.
-    pub(crate) fn listed(patterns: &[String]) -> Self {
-        Self::Listed(patterns.iter().map(|text| Pattern::new(text)).collect())
+    ///
+    /// # Errors
+    /// Which pattern is too long.
+    pub(crate) fn listed(patterns: &[String]) -> Result<Self, String> {
+        let pattern = |(index, text): (usize, &String)| match text.len() {
+            0..=LONGEST_PATTERN => Ok(Pattern::new(text)),
+            length => Err(format!(
+                "allowed_hosts[{index}]: the pattern has {length} bytes, at most \
+                 {LONGEST_PATTERN} are allowed"
+            )),
+        };
+        let patterns = patterns.iter().enumerate().map(pattern);
+        patterns.collect::<Result<_, _>>().map(Self::Listed)
     }
 
     /// The policy of a user who names this URL.

@@ -95,9 +95,27 @@ const HOSTS: &[(&[&str], &str, Option<Leave>)] = &[
 fn hosts() {
     for (patterns, url, expected) in HOSTS {
         let patterns = patterns.iter().map(|text| (*text).to_owned());
-        let policy = Policy::listed(&patterns.collect::<Vec<_>>());
+        let policy = Policy::listed(&patterns.collect::<Vec<_>>()).expect("all are short");
         let parsed = request::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"));
         assert_eq!(policy.leave(&parsed), *expected, "{policy:?} {url}");
+    }
+}
+
+#[test]
+fn patterns_are_bounded() {
+    for wildcard in ["?", "*", "[a-z]"] {
+        let longest = wildcard.repeat(1024 / wildcard.len());
+        assert!(Policy::listed(std::slice::from_ref(&longest)).is_ok());
+        let found = Policy::listed(&["*".to_owned(), longest + "xxxxx"]).map(drop);
+        let found = found.expect_err("it is too long");
+        assert!(
+            found.starts_with("allowed_hosts[1]: the pattern has 102"),
+            "{found}"
+        );
+        assert!(
+            found.ends_with(" bytes, at most 1024 are allowed"),
+            "{found}"
+        );
     }
 }
 

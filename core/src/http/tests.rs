@@ -123,6 +123,38 @@ fn what_is_sent_is_what_was_parsed() {
     assert_eq!(own.headers["authorization"], "own");
 }
 
+/// Whatever is put together of what parsers disagree about: a second look at what is sent finds the
+/// host that was checked.
+#[test]
+fn no_text_is_understood_in_two_ways() {
+    const PARTS: &[&str] = &[
+        "a.test", "b.test", "@", ":", ":80", "/", "\\", "#", "?", "%40", "%2f", "%00", "\t",
+        "\r\n", ".", "[::1]", "127.1", "ü",
+    ];
+    let mut sent = 0;
+    let count = PARTS.len();
+    for number in 0..count.pow(4) {
+        let mut url = String::from("http://");
+        for place in 0..4 {
+            url.push_str(PARTS[number / count.pow(place) % count]);
+        }
+        let Ok(request) = request(&url, &[], b"") else {
+            continue;
+        };
+        let Some(uri) = request.uri() else {
+            continue;
+        };
+        let again = url::Url::parse(&uri.to_string()).expect(&url);
+        assert_eq!(again.host(), request.url.host(), "{url:?}");
+        assert_eq!(again.port(), request.url.port(), "{url:?}");
+        assert_eq!(again.username(), "", "{url:?}");
+        assert_eq!(again, request.url, "{url:?}");
+        assert!(!uri.to_string().contains(char::is_control), "{url:?}");
+        sent += 1;
+    }
+    assert!(sent > 1000, "{sent}");
+}
+
 #[test]
 fn methods() {
     let new = |method| {

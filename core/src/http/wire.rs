@@ -235,12 +235,22 @@ struct Lookup {
     leave: Leave,
 }
 
-/// The policy forbids the addresses of a host.
+/// Why a host is not connected to.
 #[derive(Debug, thiserror::Error)]
-#[error("the host is at {address}, {class}, which only a pattern without wildcards allows")]
-struct Forbidden {
-    address: IpAddr,
-    class: &'static str,
+enum Refusal {
+    #[error("the host is at {address}, {class}, which only a pattern without wildcards allows")]
+    Forbidden {
+        address: IpAddr,
+        class: &'static str,
+    },
+    #[error("the host has no address")]
+    Unknown(#[source] io::Error),
+}
+
+impl From<Refusal> for ureq::Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Other(refusal.into())
+    }
 }
 
 impl Lookup {
@@ -257,7 +267,10 @@ impl Lookup {
         Ok(match &self.host {
             Host::Ipv4(address) => vec![(*address, port).into()],
             Host::Ipv6(address) => vec![(*address, port).into()],
-            Host::Domain(name) => (name.as_str(), port).to_socket_addrs()?.collect(),
+            Host::Domain(name) => {
+                let addresses = (name.as_str(), port).to_socket_addrs();
+                addresses.map_err(Refusal::Unknown)?.collect()
+            }
         })
     }
 }
@@ -276,13 +289,13 @@ impl Resolver for Lookup {
                 None => allowed.push(address),
                 Some(class) => {
                     let address = address.ip();
-                    forbidden = Some(Forbidden { address, class });
+                    forbidden = Some(Refusal::Forbidden { address, class });
                 }
             }
         }
         match (allowed.is_empty(), forbidden) {
             (false, _) => Ok(allowed),
-            (true, Some(forbidden)) => Err(ureq::Error::Other(forbidden.into())),
+            (true, Some(forbidden)) => Err(forbidden.into()),
             (true, None) => Err(ureq::Error::HostNotFound),
         }
     }
@@ -313,7 +326,11 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
         }
         ureq::Error::Other(error) => {
             let why = format!("{place}: {error}");
-            let source = None;
+            let source = error.downcast::<Refusal>().ok();
+            let source = source.and_then(|refusal| match *refusal {
+                Refusal::Unknown(error) => Some(error.into()),
+                Refusal::Forbidden { .. } => None,
+            });
             return Failure::Failed { why, source };
         }
         error => error,
