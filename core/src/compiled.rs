@@ -118,6 +118,7 @@ impl Compiled {
             false => Interruption::Off,
         };
         let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
+        let http = Arc::new(http::Settings::new(manifest, &options.http)?);
         let units = read(engine.as_ref(), manifest, &options.http)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
