@@ -27,6 +27,7 @@ use crate::{
     manifest::{Manifest, wrong},
     module::{Module, signature},
     source,
+    wasi_settings::Wasi,
 };
 
 impl Choice {
@@ -49,8 +50,8 @@ const COMMAND: &str = "_start";
 pub struct Options {
     /// Host functions. Only those that a module imports are bound.
     pub functions: Vec<Function>,
-    /// Whether guests may import WASI preview 1.
-    pub wasi: bool,
+    /// What WASI preview 1 is given, if guests may import it.
+    pub wasi: Option<Wasi>,
 }
 
 /// A plug-in that is compiled and linked. Cloning shares it.
@@ -90,7 +91,8 @@ impl Compiled {
     /// Reads, links and compiles what `manifest` describes, for the engine `choice`.
     ///
     /// # Errors
-    /// `Manifest`, `InvalidModule`, `Link`, or `Unsupported`; never a failure of a guest.
+    /// `Argument` if WASI cannot be given what `options` say, `Manifest`, `InvalidModule`, `Link`, or
+    /// `Unsupported`; never a failure of a guest.
     pub fn new(choice: &Choice, manifest: &Manifest, options: &Options) -> Result<Self> {
         if manifest.timeout_ms.is_some() {
             return Err(Error::new(
@@ -98,13 +100,16 @@ impl Compiled {
                 "manifest: timeout_ms: this build of polyextism has no timeouts",
             ));
         }
+        if let Some(wasi) = &options.wasi {
+            wasi.check()?;
+        }
         let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off))?;
         let units = read(engine.as_ref(), manifest)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
             functions: &options.functions,
-            wasi: options.wasi,
+            wasi: options.wasi.is_some(),
         };
         let plan = link(&units, &offer)?;
         let init = init(&units, &plan, main)?;
@@ -126,7 +131,10 @@ impl Compiled {
             },
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             #[cfg(feature = "wasi")]
-            wasi: options.wasi.then(|| wasi_settings(manifest)),
+            wasi: options
+                .wasi
+                .as_ref()
+                .map(|wasi| wasi_settings(manifest, wasi)),
         }));
         Ok(compiled)
     }
@@ -184,6 +192,19 @@ impl Compiled {
         &self.0.init.own
     }
 
+    /// Whether output of guests is captured.
+    pub(crate) fn captures(&self) -> bool {
+        #[cfg(feature = "wasi")]
+        let captures = self
+            .0
+            .wasi
+            .as_ref()
+            .is_some_and(|settings| settings.wasi.captures());
+        #[cfg(not(feature = "wasi"))]
+        let captures = false;
+        captures
+    }
+
     /// A fresh host state.
     pub(crate) fn host(&self) -> Host {
         let vars = Vars::with_limit(self.0.var_bytes);
@@ -194,7 +215,7 @@ impl Compiled {
     pub(crate) fn instantiate(&self, host: Host) -> Result<Box<dyn DynInstance>> {
         #[cfg(feature = "wasi")]
         let host = match &self.0.wasi {
-            Some(settings) => host.with_wasi(crate::wasi::Wasi::new(settings)?),
+            Some(settings) => host.with_wasi(crate::wasi::State::new(settings)?),
             None => host,
         };
         self.0
@@ -351,13 +372,9 @@ fn function_type<'a>(module: &'a Module<'_>, name: &str) -> Option<&'a wasmparse
 }
 
 #[cfg(feature = "wasi")]
-fn wasi_settings(manifest: &Manifest) -> crate::wasi::Settings {
-    use crate::wasi::{Output, Settings};
-    Settings {
+fn wasi_settings(manifest: &Manifest, wasi: &Wasi) -> crate::wasi::Settings {
+    crate::wasi::Settings {
         allowed_paths: manifest.allowed_paths.clone().unwrap_or_default(),
-        output: match std::env::var_os("EXTISM_ENABLE_WASI_OUTPUT") {
-            Some(_) => Output::Inherit,
-            None => Output::Discard,
-        },
+        wasi: wasi.clone(),
     }
 }

@@ -23,7 +23,7 @@ pub struct Host {
     pub(crate) vars: Vars,
     pub(crate) http: Http,
     #[cfg(feature = "wasi")]
-    pub(crate) wasi: Option<crate::wasi::Wasi>,
+    pub(crate) wasi: Option<crate::wasi::State>,
 }
 
 impl Host {
@@ -38,7 +38,7 @@ impl Host {
     }
 
     #[cfg(feature = "wasi")]
-    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::Wasi) -> Self {
+    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::State) -> Self {
         self.wasi = Some(wasi);
         self
     }

@@ -29,6 +29,7 @@ mod source;
 mod span;
 #[cfg(feature = "wasi")]
 mod wasi;
+mod wasi_settings;
 
 pub use crate::{
     compiled::{Compiled, Options},
@@ -39,6 +40,7 @@ pub use crate::{
     host::Host,
     manifest::Manifest,
     plugin::{FunctionHandle, Plugin},
+    wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 
 /// The names of the functions that the host itself serves in `extism:host/env`.

@@ -30,6 +30,8 @@ pub struct Plugin {
     /// The entries of this instance, by their position in the compiled plug-in.
     entries: Box<[Option<EntryId>]>,
     id: Uuid,
+    /// Whether there may be output to forget before a call.
+    captures: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl Plugin {
             condition: Condition::Fresh,
             entries: vec![None; compiled.entry_count()].into(),
             id,
+            captures: compiled.captures(),
         })
     }
 
@@ -107,6 +110,9 @@ impl Plugin {
     /// If the handle comes from another compiled plug-in that has more functions.
     #[inline]
     pub fn call_function(&mut self, function: FunctionHandle, input: &[u8]) -> Result<&[u8]> {
+        if self.captures {
+            self.forget_output();
+        }
         if self.condition != Condition::Ready {
             self.make_ready(function)?;
         }
@@ -126,6 +132,7 @@ impl Plugin {
     /// Whatever the guest ended with; the next call tries again with a new instance.
     pub fn initialize(&mut self) -> Result<()> {
         if self.condition != Condition::Ready {
+            self.forget_output();
             self.run_init()?;
             self.run_own_init()?;
         }
@@ -141,6 +148,32 @@ impl Plugin {
     pub fn host(&mut self) -> &mut Host {
         let guest: &mut dyn Guest = &mut *self.instance;
         guest.host()
+    }
+
+    /// What the guest wrote to its standard output since the last call or initialisation began;
+    /// empty unless [`Wasi::stdout`](crate::Wasi::stdout) captures it.
+    pub fn stdout(&mut self) -> Vec<u8> {
+        #[cfg(feature = "wasi")]
+        let bytes = self.host().wasi.as_ref().map(crate::wasi::State::stdout);
+        #[cfg(not(feature = "wasi"))]
+        let bytes = None;
+        bytes.unwrap_or_default()
+    }
+
+    /// As [`Plugin::stdout`], for standard error.
+    pub fn stderr(&mut self) -> Vec<u8> {
+        #[cfg(feature = "wasi")]
+        let bytes = self.host().wasi.as_ref().map(crate::wasi::State::stderr);
+        #[cfg(not(feature = "wasi"))]
+        let bytes = None;
+        bytes.unwrap_or_default()
+    }
+
+    fn forget_output(&mut self) {
+        #[cfg(feature = "wasi")]
+        if let Some(wasi) = &self.host().wasi {
+            wasi.forget_output();
+        }
     }
 
     #[cold]

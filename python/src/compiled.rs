@@ -6,7 +6,7 @@
 use polyextism::{Compiled, Manifest, Options, engine::select::Choice};
 use pyo3::{PyTraverseError, PyVisit, prelude::*};
 
-use crate::{convert, engines, error, functions::Functions};
+use crate::{convert, engines, error, functions::Functions, wasi::Setting};
 
 /// A plug-in that is compiled and linked, ready to be instantiated.
 ///
@@ -15,12 +15,14 @@ use crate::{convert, engines, error, functions::Functions};
 ///
 /// Args:
 ///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest as a `dict`.
-///     wasi: Whether the modules may import WASI preview 1.
+///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
+///         it is given.
 ///     functions: Host functions; all that `extism.host_fn` has registered so far, if not given.
 ///         Only those that a module imports are bound.
 ///     engine: The engine, as `Plugin` takes it.
 ///
 /// Raises:
+///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
 ///     extism.ManifestError: If the manifest is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -37,13 +39,13 @@ impl CompiledPlugin {
     pub(crate) fn compile(
         py: Python<'_>,
         manifest: &Manifest,
-        wasi: bool,
+        wasi: Setting,
         functions: Functions,
         choice: Choice,
     ) -> PyResult<Self> {
         let options = Options {
             functions: functions.core(),
-            wasi,
+            wasi: wasi.0,
         };
         let compiled = py.detach(|| Compiled::new(&choice, manifest, &options));
         let compiled = compiled.map_err(|failure| error::raise(py, failure))?;
@@ -80,10 +82,13 @@ impl CompiledPlugin {
 #[pymethods]
 impl CompiledPlugin {
     #[new]
-    #[pyo3(signature = (plugin, wasi = false, functions = None, *, engine = None))]
+    #[pyo3(
+        signature = (plugin, wasi = Setting::OFF, functions = None, *, engine = None),
+        text_signature = "(plugin, wasi=False, functions=None, *, engine=None)"
+    )]
     fn new(
         plugin: &Bound<'_, PyAny>,
-        wasi: bool,
+        wasi: Setting,
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {

@@ -19,6 +19,7 @@ mod scope;
 mod value;
 mod view;
 mod waiting;
+mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.
 #[pyo3::pymodule(gil_used = false)]
@@ -32,5 +33,6 @@ mod _native {
         log::{CustomLog, set_log_file},
         plugin::Plugin,
         value::{Memory, Val},
+        wasi::Wasi,
     };
 }

@@ -26,6 +26,7 @@ use crate::{
     error::{self, Place},
     functions::Functions,
     scope::{self, ThreadId},
+    wasi::Setting,
 };
 
 /// How often a thread that waits for its turn looks for signals.
@@ -39,7 +40,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///     plugin: A path, the text of a module or of a JSON manifest, the bytes of either, a
 ///         manifest as a `dict` (where `data` of a module may be bytes), or a `CompiledPlugin`:
 ///         then `wasi` and `functions` have been decided and are ignored.
-///     wasi: Whether the modules may import WASI preview 1.
+///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
+///         it is given.
 ///     config: Configuration values, added to those of the manifest. Keys and values are `str`.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
 ///         those that a module imports are bound.
@@ -48,7 +50,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///         else it is the first that is built in.
 ///
 /// Raises:
-///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine.
+///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or if WASI cannot be
+///         given what `wasi` says.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -189,10 +192,15 @@ impl Plugin {
 #[pymethods]
 impl Plugin {
     #[new]
-    #[pyo3(signature = (plugin, wasi = false, config = None, functions = None, *, engine = None))]
+    #[pyo3(
+        signature = (
+            plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None
+        ),
+        text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None)"
+    )]
     fn new(
         plugin: &Bound<'_, PyAny>,
-        wasi: bool,
+        wasi: Setting,
         config: Option<&Bound<'_, PyAny>>,
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
@@ -306,6 +314,29 @@ impl Plugin {
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
         self.turn(py)?.live().plugin.reset();
         Ok(())
+    }
+
+    /// What the guest wrote to its standard output since the last call began, as bytes; empty unless
+    /// `wasi=extism.Wasi(stdout="capture")` captures it.
+    ///
+    /// Raises:
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    #[getter]
+    fn stdout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.turn(py)?.live().plugin.stdout();
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// What the guest wrote to its standard error, as `stdout` has it for standard output.
+    ///
+    /// Raises:
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    #[getter]
+    fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.turn(py)?.live().plugin.stderr();
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// The id of the plug-in, in log lines and errors.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Function, Manifest, Options, Plugin,
+    Choice, Function, Manifest, Options, Plugin, Wasi,
     manifest::{Source, Wasm},
 };
 use polyextism_tests::{engines, files, outcome::Outcome};
@@ -66,7 +66,7 @@ impl Guest {
             functions: vec![Function::text("hello_world", |_, text| {
                 Ok(text.replace('3', "42"))
             })],
-            wasi: self.wasi,
+            wasi: self.wasi.then(Wasi::default),
         };
         let compiled = choice.compile(&manifest, &options);
         let compiled = compiled.unwrap_or_else(|error| panic!("{:?}: {error:?}", self.path));

@@ -96,7 +96,7 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
         (Ok(code), _) => Ok(code),
         (Err(_), Some(failure)) => match failure.kind() {
             ErrorKind::Exit(0) => Ok(0),
-            ErrorKind::Exit(_) => Err(failure),
+            ErrorKind::Exit(_) | ErrorKind::Trap(_) => Err(failure),
             _ => return Err(failure),
         },
         (Err(trap), None) => Err(trap),
