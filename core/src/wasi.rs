@@ -22,7 +22,7 @@ use std::{
 use rand::{SeedableRng as _, rngs::StdRng};
 use wasmtime_wasi::{
     FsPerms, WasiCtxBuilder,
-    p1::{WasiP1Ctx, wasi_snapshot_preview1::WasiSnapshotPreview1 as _},
+    p1::{WasiP1Ctx, types, wasi_snapshot_preview1::WasiSnapshotPreview1 as _},
     p2::pipe::MemoryInputPipe,
 };
 use wiggle::{GuestError, GuestMemory};
@@ -213,7 +213,7 @@ fn call(name: &str, body: Body, mut caller: Caller<'_>, slots: &mut [u64]) -> Re
     };
     state.library.set_hostcall_fuel(HOSTCALL_FUEL);
     let errno = body(state, &mut GuestMemory::Unshared(memory), Args(slots))
-        .map_err(|error| ended(name, &error))?;
+        .or_else(|error| ended(name, &error))?;
     if let Some(result) = slots.first_mut() {
         *result = u64::from(errno as u32);
     }
@@ -221,9 +221,10 @@ fn call(name: &str, body: Body, mut caller: Caller<'_>, slots: &mut [u64]) -> Re
 }
 
 /// What becomes of a failure that is no errno. The specification of WASI wants a trap for a pointer
-/// that is outside of the memory or not aligned.
+/// that is outside of the memory or not aligned. A number that names nothing is an errno, as it is
+/// where the library meets it later.
 #[cold]
-fn ended(name: &str, error: &wiggle::error::Error) -> Error {
+fn ended(name: &str, error: &wiggle::error::Error) -> Result<i32> {
     let trapped = |trap, why: &str| {
         let message = format!("the guest trapped: {why} by WASI `{name}`");
         Error::new(ErrorKind::Trap(trap), message).with_source(format!("{error:#}"))
@@ -232,14 +233,19 @@ fn ended(name: &str, error: &wiggle::error::Error) -> Error {
     while let Some(GuestError::InFunc { err, .. }) = cause {
         cause = Some(err);
     }
-    match cause {
+    Err(match cause {
+        Some(
+            GuestError::InvalidFlagValue(_)
+            | GuestError::InvalidEnumValue(_)
+            | GuestError::TryFromIntError(_),
+        ) => return Ok(types::Errno::Inval as i32),
         Some(GuestError::PtrOverflow | GuestError::PtrOutOfBounds(_)) => {
             let trap = Trap::MemoryOutOfBounds;
             trapped(trap, &trap.to_string())
         }
         Some(GuestError::PtrNotAligned(..)) => trapped(Trap::Other, "unaligned memory access"),
         _ => failed(name, format_args!("{error:#}")),
-    }
+    })
 }
 
 #[cold]
