@@ -50,11 +50,15 @@ impl Wasi {
         clippy::too_many_arguments,
         reason = "they are named where they are given"
     )]
-    #[pyo3(signature = (
-        *, args = None, env = None, stdin = None, stdout = None, stderr = None,
-        capture_limit = CAPTURE_LIMIT, clock = None, seed = None,
-        max_descriptors = MAX_DESCRIPTORS
-    ))]
+    #[pyo3(
+        signature = (
+            *, args = None, env = None, stdin = None, stdout = None, stderr = None,
+            capture_limit = CAPTURE_LIMIT, clock = None, seed = None,
+            max_descriptors = MAX_DESCRIPTORS
+        ),
+        text_signature = "(*, args=None, env=None, stdin=None, stdout=None, stderr=None, \
+                          capture_limit=1048576, clock=None, seed=None, max_descriptors=256)"
+    )]
     fn new(
         py: Python<'_>,
         args: Option<Vec<String>>,
