@@ -30,6 +30,7 @@ use crate::{
     module::{Module, signature},
     program,
     source::{self, Downloads},
+    wasi_settings::Wasi,
 };
 
 impl Choice {
@@ -50,8 +51,8 @@ const COMMAND: &str = "_start";
 pub struct Options {
     /// Host functions. Only those that a module imports are bound.
     pub functions: Vec<Function>,
-    /// Whether guests may import WASI preview 1.
-    pub wasi: bool,
+    /// What WASI preview 1 is given, if guests may import it.
+    pub wasi: Option<Wasi>,
     /// HTTP of guests, and of modules that lie behind a URL.
     pub http: HttpOptions,
     /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
@@ -111,8 +112,12 @@ impl Compiled {
     /// Reads, links and compiles what `manifest` describes, for the engine `choice`.
     ///
     /// # Errors
-    /// `Manifest`, `InvalidModule`, `Link`, or `Unsupported`; never a failure of a guest.
+    /// `Argument` if WASI cannot be given what `options` say, `Manifest`, `InvalidModule`, `Link`, or
+    /// `Unsupported`; never a failure of a guest.
     pub fn new(choice: &Choice, manifest: &Manifest, options: &Options) -> Result<Self> {
+        if let Some(wasi) = &options.wasi {
+            wasi.check()?;
+        }
         let interruption = match choice.compiler().capabilities.interrupt {
             true => Interruption::On,
             false => Interruption::Off,
@@ -124,7 +129,7 @@ impl Compiled {
         let main = main.expect("`read` names one module so");
         let offer = Offer {
             functions: &options.functions,
-            wasi: options.wasi,
+            wasi: options.wasi.is_some(),
         };
         let plan = link(&units, &offer)?;
         let init = init(&units, &plan, main)?;
@@ -157,7 +162,10 @@ impl Compiled {
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             http,
             #[cfg(feature = "wasi")]
-            wasi: options.wasi.then(|| wasi_settings(manifest)),
+            wasi: options
+                .wasi
+                .as_ref()
+                .map(|wasi| wasi_settings(manifest, wasi)),
         }));
         Ok(compiled)
     }
@@ -236,6 +244,19 @@ impl Compiled {
         self.0.interrupted
     }
 
+    /// Whether output of guests is captured.
+    pub(crate) fn captures(&self) -> bool {
+        #[cfg(feature = "wasi")]
+        let captures = self
+            .0
+            .wasi
+            .as_ref()
+            .is_some_and(|settings| settings.wasi.captures());
+        #[cfg(not(feature = "wasi"))]
+        let captures = false;
+        captures
+    }
+
     /// A fresh host state.
     pub(crate) fn host(&self) -> Host {
         let alarm = Alarm::new(Some(Arc::clone(&self.0.engine)));
@@ -248,7 +269,7 @@ impl Compiled {
     pub(crate) fn instantiate(&self, host: Host) -> Result<Box<dyn DynInstance>> {
         #[cfg(feature = "wasi")]
         let host = match &self.0.wasi {
-            Some(settings) => host.with_wasi(crate::wasi::Wasi::new(settings)?),
+            Some(settings) => host.with_wasi(crate::wasi::State::new(settings)?),
             None => host,
         };
         self.0
@@ -380,13 +401,9 @@ fn function_type<'a>(module: &'a Module<'_>, name: &str) -> Option<&'a wasmparse
 }
 
 #[cfg(feature = "wasi")]
-fn wasi_settings(manifest: &Manifest) -> crate::wasi::Settings {
-    use crate::wasi::{Output, Settings};
-    Settings {
+fn wasi_settings(manifest: &Manifest, wasi: &Wasi) -> crate::wasi::Settings {
+    crate::wasi::Settings {
         allowed_paths: manifest.allowed_paths.clone().unwrap_or_default(),
-        output: match std::env::var_os("EXTISM_ENABLE_WASI_OUTPUT") {
-            Some(_) => Output::Inherit,
-            None => Output::Discard,
-        },
+        wasi: wasi.clone(),
     }
 }

@@ -26,7 +26,7 @@ pub struct Host {
     pub(crate) vars: Vars,
     pub(crate) http: Http,
     #[cfg(feature = "wasi")]
-    pub(crate) wasi: Option<crate::wasi::Wasi>,
+    pub(crate) wasi: Option<crate::wasi::State>,
 }
 
 impl Host {
@@ -47,13 +47,13 @@ impl Host {
     }
 
     #[cfg(feature = "wasi")]
-    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::Wasi) -> Self {
+    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::State) -> Self {
         self.wasi = Some(wasi);
         self
     }
 
     #[cfg(feature = "wasi")]
-    pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::Wasi>, &Alarm) {
+    pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::State>, &Alarm) {
         (self.wasi.as_mut(), &self.alarm)
     }
 

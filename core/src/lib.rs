@@ -36,6 +36,7 @@ mod span;
 mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
+mod wasi_settings;
 
 pub use crate::{
     alarm::{Alarm, CancelHandle},
@@ -55,6 +56,7 @@ pub use crate::{
     },
     manifest::Manifest,
     plugin::{FunctionHandle, Plugin},
+    wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 
 /// The names of the functions that the host itself serves in `extism:host/env`.

@@ -36,6 +36,8 @@ pub struct Plugin {
     alarm: Arc<Alarm>,
     /// How long a call may take.
     timeout: Option<Duration>,
+    /// Whether there may be output to forget before a call.
+    captures: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,7 @@ impl Plugin {
             id,
             alarm,
             timeout: compiled.timeout(),
+            captures: compiled.captures(),
         })
     }
 
@@ -136,6 +139,9 @@ impl Plugin {
         timeout: Option<Duration>,
     ) -> Result<&[u8]> {
         self.alarm.begin(timeout)?;
+        if self.captures {
+            self.forget_output();
+        }
         let outcome = match self.entry(function) {
             Ok(entry) => self.instance.exchange(entry, input),
             Err(error) => Err(error),
@@ -175,6 +181,7 @@ impl Plugin {
             return Ok(());
         }
         self.alarm.begin(self.timeout)?;
+        self.forget_output();
         let outcome = self.run_init().and_then(|()| self.run_own_init());
         let ended = self.alarm.end();
         match ended.overdue {
@@ -211,6 +218,32 @@ impl Plugin {
             self.condition = Condition::Stale;
         }
         Ok(entry)
+    }
+
+    /// What the guest wrote to its standard output since the last call or initialisation began;
+    /// empty unless [`Wasi::stdout`](crate::Wasi::stdout) captures it.
+    pub fn stdout(&mut self) -> Vec<u8> {
+        #[cfg(feature = "wasi")]
+        let bytes = self.host().wasi.as_ref().map(crate::wasi::State::stdout);
+        #[cfg(not(feature = "wasi"))]
+        let bytes = None;
+        bytes.unwrap_or_default()
+    }
+
+    /// As [`Plugin::stdout`], for standard error.
+    pub fn stderr(&mut self) -> Vec<u8> {
+        #[cfg(feature = "wasi")]
+        let bytes = self.host().wasi.as_ref().map(crate::wasi::State::stderr);
+        #[cfg(not(feature = "wasi"))]
+        let bytes = None;
+        bytes.unwrap_or_default()
+    }
+
+    fn forget_output(&mut self) {
+        #[cfg(feature = "wasi")]
+        if let Some(wasi) = &self.host().wasi {
+            wasi.forget_output();
+        }
     }
 
     #[cold]

@@ -1,106 +1,179 @@
 //! WASI preview 1 for every engine, by the library `wasmtime-wasi`.
 //!
 //! Its functions need a slice of guest memory and a context, which is just what
-//! [`Caller::memory`] lends. [`TABLE`] says name, parameters and forwarding body of each; the
-//! compiler checks every row against the library, which marks this surface as unsupported: so it is
-//! used in this file alone, and the 48 line is frozen. No engine is named or needed here.
+//! [`Caller::memory`] lends. `table` says name, parameters and body of each function, `rules` has
+//! what is ours around some of them, `streams` what the library writes and looks at through,
+//! [`crate::wasi_settings`] what users say. The library marks this surface as unsupported: so it is
+//! used here and in this folder alone, and the 48 line is frozen. No engine is named or needed here.
 //!
-//! Differences from the library's own linker: `proc_exit` takes every code, and futures run on a
-//! runtime of the calling thread that is made anew after a fork.
+//! Differences from the library's own linker: `proc_exit` takes every code, pointers outside of the
+//! memory are traps by name, descriptors are limited, what is no file is not opened, sleeping is
+//! always a future, and futures run on a runtime of the calling thread that is made anew after a
+//! fork.
+
+mod rules;
+mod streams;
+mod table;
 
 use std::{
     cell::RefCell,
     collections::BTreeMap,
-    future::{Future, poll_fn},
+    future::Future,
     path::Path,
-    pin::pin,
     sync::{Arc, LazyLock},
-    task::Poll,
-    time::{Duration, Instant},
 };
 
+use rand::{SeedableRng as _, rngs::StdRng};
 use wasmtime_wasi::{
     FsPerms, WasiCtxBuilder,
-    p1::{
-        WasiP1Ctx,
-        wasi_snapshot_preview1::{self as p1, WasiSnapshotPreview1 as _},
-    },
+    p1::{WasiP1Ctx, types, wasi_snapshot_preview1::WasiSnapshotPreview1 as _},
+    p2::pipe::MemoryInputPipe,
 };
-use wiggle::GuestMemory;
+use wiggle::{GuestError, GuestMemory};
 
+use self::{
+    streams::{Captured, FixedClock},
+    table::{Args, Body, Row, TABLE},
+};
 use crate::{
-    alarm::Alarm,
     engine::{
         guest::Caller,
-        types::{
-            HostFunc,
-            NumType::{self, I32, I64},
-            Signature,
-        },
+        types::{HostFunc, NumType::I32, Signature},
     },
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Trap},
     manifest::wrong,
+    wasi_settings::{Clock, Output, Wasi},
 };
-
-mod timer;
-
-use self::timer::Timer;
 
 /// The most bytes that one WASI call may make the host copy.
 const HOSTCALL_FUEL: usize = 128 << 20;
-
-/// The WASI state of one plug-in.
-pub(crate) struct Wasi(WasiP1Ctx);
+/// Set to anything, it sends output to the streams of the process, unless the settings say where.
+const ENABLE_OUTPUT: &str = "EXTISM_ENABLE_WASI_OUTPUT";
+/// Standard input, output and error.
+const STREAMS: usize = 3;
 
 /// What a plug-in's WASI may touch.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Settings {
     /// Host folder (`ro:` makes it read-only) to guest path.
     pub(crate) allowed_paths: BTreeMap<String, String>,
-    /// Where standard output and standard error go.
-    pub(crate) output: Output,
+    pub(crate) wasi: Wasi,
 }
 
-/// Where standard output and standard error go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// Nowhere; writes succeed.
-    #[default]
-    Discard,
-    /// To those of the process.
-    Inherit,
+/// The WASI state of one instance.
+pub(crate) struct State {
+    library: WasiP1Ctx,
+    /// How many descriptors are open.
+    open: usize,
+    max_descriptors: usize,
+    stdout: Option<Captured>,
+    stderr: Option<Captured>,
+    clock: Option<FixedClock>,
 }
 
-impl Wasi {
-    /// A fresh state: no arguments, no environment, no input, the folders of `settings`.
+impl State {
+    /// A fresh state.
     ///
     /// # Errors
     /// `Manifest` if a folder cannot be opened.
     pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        let wasi = &settings.wasi;
         let mut builder = WasiCtxBuilder::new();
         builder.allow_blocking_current_thread(true);
-        if settings.output == Output::Inherit {
-            builder.inherit_stdout().inherit_stderr();
+        builder.args(&wasi.args).envs(&wasi.env);
+        if !wasi.stdin.is_empty() {
+            builder.stdin(MemoryInputPipe::new(wasi.stdin.clone()));
         }
-        for (host, guest) in &settings.allowed_paths {
-            let (folder, permissions) = match host.strip_prefix("ro:") {
-                Some(folder) => (folder, FsPerms::ReadOnly),
-                None => (host.as_str(), FsPerms::ReadWrite),
-            };
-            let refuse = |why: String| {
-                wrong(format_args!(
-                    "allowed_paths.{host}: cannot open the folder `{folder}`: {why}"
-                ))
-            };
-            if !Path::new(folder).is_dir() {
-                return Err(refuse("there is no such folder".into()));
-            }
+        let (stdout, stderr) = (captured(wasi.stdout), captured(wasi.stderr));
+        match &stdout {
+            Some(stdout) => _ = builder.stdout(stdout.clone()),
+            None if inherits(wasi.stdout) => _ = builder.inherit_stdout(),
+            None => {}
+        }
+        match &stderr {
+            Some(stderr) => _ = builder.stderr(stderr.clone()),
+            None if inherits(wasi.stderr) => _ = builder.inherit_stderr(),
+            None => {}
+        }
+        let clock = match wasi.clock {
+            Clock::Real => None,
+            Clock::Fixed(start) => Some(FixedClock::new(start)),
+        };
+        if let Some(clock) = &clock {
             builder
-                .preopened_dir(folder, guest, permissions)
-                .map_err(|error| refuse(format!("{error:#}")))?;
+                .wall_clock(clock.clone())
+                .monotonic_clock(clock.clone());
         }
-        Ok(Self(builder.build_p1()))
+        if let Some(seed) = wasi.seed {
+            builder.secure_random(StdRng::seed_from_u64(seed));
+        }
+        open_folders(&mut builder, &settings.allowed_paths)?;
+        Ok(Self {
+            library: builder.build_p1(),
+            open: STREAMS + settings.allowed_paths.len(),
+            max_descriptors: wasi.max_descriptors,
+            stdout,
+            stderr,
+            clock,
+        })
     }
+
+    /// What was written to standard output, if it is captured.
+    pub(crate) fn stdout(&self) -> Vec<u8> {
+        self.stdout
+            .as_ref()
+            .map_or_else(Vec::new, |captured| captured.bytes().clone())
+    }
+
+    /// What was written to standard error, if it is captured.
+    pub(crate) fn stderr(&self) -> Vec<u8> {
+        self.stderr
+            .as_ref()
+            .map_or_else(Vec::new, |captured| captured.bytes().clone())
+    }
+
+    /// Forgets what was captured.
+    pub(crate) fn forget_output(&self) {
+        for captured in [&self.stdout, &self.stderr].into_iter().flatten() {
+            captured.bytes().clear();
+        }
+    }
+}
+
+fn captured(output: Output) -> Option<Captured> {
+    match output {
+        Output::Capture { limit } => Some(Captured::new(limit)),
+        Output::Default | Output::Discard | Output::Inherit => None,
+    }
+}
+
+fn inherits(output: Output) -> bool {
+    match output {
+        Output::Inherit => true,
+        Output::Default => std::env::var_os(ENABLE_OUTPUT).is_some(),
+        Output::Discard | Output::Capture { .. } => false,
+    }
+}
+
+fn open_folders(builder: &mut WasiCtxBuilder, paths: &BTreeMap<String, String>) -> Result<()> {
+    for (host, guest) in paths {
+        let (folder, permissions) = match host.strip_prefix("ro:") {
+            Some(folder) => (folder, FsPerms::ReadOnly),
+            None => (host.as_str(), FsPerms::ReadWrite),
+        };
+        let refuse = |why: String| {
+            wrong(format_args!(
+                "allowed_paths.{host}: cannot open the folder `{folder}`: {why}"
+            ))
+        };
+        if !Path::new(folder).is_dir() {
+            return Err(refuse("there is no such folder".into()));
+        }
+        builder
+            .preopened_dir(folder, guest, permissions)
+            .map_err(|error| refuse(format!("{error:#}")))?;
+    }
+    Ok(())
 }
 
 /// The function of that name, if preview 1 has it. Made once for the process: they have no state.
@@ -139,17 +212,17 @@ fn exit(code: i32) -> Error {
 
 fn call(name: &str, body: Body, mut caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
     let (memory, host) = caller.memory();
-    let (wasi, alarm) = host.wasi();
-    let Some(Wasi(context)) = wasi else {
+    let (state, alarm) = host.wasi();
+    let Some(state) = state else {
         return Err(failed(name, "WASI is off for this plug-in"));
     };
-    context.set_hostcall_fuel(HOSTCALL_FUEL);
+    state.library.set_hostcall_fuel(HOSTCALL_FUEL);
     let args = Args { slots, alarm };
-    let errno = body(context, &mut GuestMemory::Unshared(memory), args).map_err(|error| {
+    let errno = body(state, &mut GuestMemory::Unshared(memory), args).or_else(|error| {
         // What ended the wait comes out as itself.
         match error.downcast::<Error>() {
-            Ok(error) => error,
-            Err(error) => failed(name, format_args!("{error:#}")),
+            Ok(error) => Err(error),
+            Err(error) => ended(name, &error),
         }
     })?;
     if let Some(result) = slots.first_mut() {
@@ -158,92 +231,40 @@ fn call(name: &str, body: Body, mut caller: Caller<'_>, slots: &mut [u64]) -> Re
     Ok(())
 }
 
+/// What becomes of a failure that is no errno. The specification of WASI wants a trap for a pointer
+/// that is outside of the memory or not aligned. A number that names nothing is an errno, as it is
+/// where the library meets it later.
+#[cold]
+fn ended(name: &str, error: &wiggle::error::Error) -> Result<i32> {
+    let trapped = |trap, why: &str| {
+        let message = format!("the guest trapped: {why} by WASI `{name}`");
+        Error::new(ErrorKind::Trap(trap), message).with_source(format!("{error:#}"))
+    };
+    let mut cause = error.downcast_ref::<GuestError>();
+    while let Some(GuestError::InFunc { err, .. }) = cause {
+        cause = Some(err);
+    }
+    Err(match cause {
+        Some(
+            GuestError::InvalidFlagValue(_)
+            | GuestError::InvalidEnumValue(_)
+            | GuestError::TryFromIntError(_),
+        ) => return Ok(types::Errno::Inval as i32),
+        Some(GuestError::PtrOverflow | GuestError::PtrOutOfBounds(_)) => {
+            let trap = Trap::MemoryOutOfBounds;
+            trapped(trap, &trap.to_string())
+        }
+        Some(GuestError::PtrNotAligned(..)) => trapped(Trap::Other, "unaligned memory access"),
+        _ => failed(name, format_args!("{error:#}")),
+    })
+}
+
 #[cold]
 fn failed(name: &str, why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::HostFunction, format!("WASI `{name}`: {why}"))
 }
 
-/// Parameters by position, and what a function that waits must know.
-#[derive(Clone, Copy)]
-struct Args<'a> {
-    slots: &'a [u64],
-    alarm: &'a Alarm,
-}
-
-impl Args<'_> {
-    fn i(self, position: usize) -> i32 {
-        self.slots[position] as i32
-    }
-
-    fn l(self, position: usize) -> i64 {
-        self.slots[position] as i64
-    }
-
-    /// Sleeps, unless the call has to end.
-    fn sleep(self, time: Duration) -> wiggle::error::Result<()> {
-        let start = Instant::now();
-        loop {
-            let left = time.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Ok(());
-            }
-            std::thread::sleep(left.min(self.alarm.patience()));
-            self.alarm.attend()?;
-        }
-    }
-
-    /// Runs a future of the library to its end on a runtime of this thread, or until the call has to
-    /// end.
-    fn wait(self, future: impl Future<Output = Errno>) -> Errno {
-        on_runtime(async {
-            let mut future = pin!(future);
-            // Nearly all are ready at once, and need no timer.
-            let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
-            if let Poll::Ready(errno) = first {
-                return errno;
-            }
-            loop {
-                match tokio::time::timeout(self.alarm.patience(), &mut future).await {
-                    Ok(errno) => return errno,
-                    Err(_) => self.alarm.attend()?,
-                }
-            }
-        })
-    }
-}
-
-/// A lone timer is waited for here, everything else by the library.
-fn poll_oneoff(wasi: &mut WasiP1Ctx, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
-    let timer = match memory {
-        GuestMemory::Unshared(bytes) => {
-            let [subs, events, count, size] = [0, 1, 2, 3].map(|i| a.i(i) as u32);
-            Timer::read(bytes, subs, events, count, size)
-        }
-        _ => None,
-    };
-    if let Some(timer) = &timer {
-        a.sleep(Duration::from_nanos(timer.nanos))?;
-    }
-    if let (Some(timer), GuestMemory::Unshared(bytes)) = (&timer, &mut *memory) {
-        timer.ring(bytes);
-    }
-    let errno = a.wait(p1::poll_oneoff(
-        wasi,
-        memory,
-        a.i(0),
-        a.i(1),
-        a.i(2),
-        a.i(3),
-    ));
-    if let (Some(timer), GuestMemory::Unshared(bytes)) = (&timer, memory) {
-        timer.restore(bytes);
-    }
-    errno
-}
-
 type Errno = wiggle::error::Result<i32>;
-type Body = fn(&mut WasiP1Ctx, &mut GuestMemory<'_>, Args<'_>) -> Errno;
-type Row = (&'static str, &'static [NumType], Body);
 
 /// Runs a future on a runtime of this thread.
 fn on_runtime(future: impl Future<Output = Errno>) -> Errno {
@@ -267,53 +288,3 @@ fn on_runtime(future: impl Future<Output = Errno>) -> Errno {
         runtime.block_on(future)
     })
 }
-
-/// Every function of preview 1 but `proc_exit`; each returns an errno.
-#[rustfmt::skip]
-const TABLE: &[Row] = &[
-    ("args_get", &[I32, I32], |w, m, a| p1::args_get(w, m, a.i(0), a.i(1))),
-    ("args_sizes_get", &[I32, I32], |w, m, a| p1::args_sizes_get(w, m, a.i(0), a.i(1))),
-    ("clock_res_get", &[I32, I32], |w, m, a| p1::clock_res_get(w, m, a.i(0), a.i(1))),
-    ("clock_time_get", &[I32, I64, I32], |w, m, a| p1::clock_time_get(w, m, a.i(0), a.l(1), a.i(2))),
-    ("environ_get", &[I32, I32], |w, m, a| p1::environ_get(w, m, a.i(0), a.i(1))),
-    ("environ_sizes_get", &[I32, I32], |w, m, a| p1::environ_sizes_get(w, m, a.i(0), a.i(1))),
-    ("fd_advise", &[I32, I64, I64, I32], |w, m, a| a.wait(p1::fd_advise(w, m, a.i(0), a.l(1), a.l(2), a.i(3)))),
-    ("fd_allocate", &[I32, I64, I64], |w, m, a| p1::fd_allocate(w, m, a.i(0), a.l(1), a.l(2))),
-    ("fd_close", &[I32], |w, m, a| a.wait(p1::fd_close(w, m, a.i(0)))),
-    ("fd_datasync", &[I32], |w, m, a| a.wait(p1::fd_datasync(w, m, a.i(0)))),
-    ("fd_fdstat_get", &[I32, I32], |w, m, a| a.wait(p1::fd_fdstat_get(w, m, a.i(0), a.i(1)))),
-    ("fd_fdstat_set_flags", &[I32, I32], |w, m, a| p1::fd_fdstat_set_flags(w, m, a.i(0), a.i(1))),
-    ("fd_fdstat_set_rights", &[I32, I64, I64], |w, m, a| p1::fd_fdstat_set_rights(w, m, a.i(0), a.l(1), a.l(2))),
-    ("fd_filestat_get", &[I32, I32], |w, m, a| a.wait(p1::fd_filestat_get(w, m, a.i(0), a.i(1)))),
-    ("fd_filestat_set_size", &[I32, I64], |w, m, a| a.wait(p1::fd_filestat_set_size(w, m, a.i(0), a.l(1)))),
-    ("fd_filestat_set_times", &[I32, I64, I64, I32], |w, m, a| a.wait(p1::fd_filestat_set_times(w, m, a.i(0), a.l(1), a.l(2), a.i(3)))),
-    ("fd_pread", &[I32, I32, I32, I64, I32], |w, m, a| a.wait(p1::fd_pread(w, m, a.i(0), a.i(1), a.i(2), a.l(3), a.i(4)))),
-    ("fd_prestat_dir_name", &[I32, I32, I32], |w, m, a| p1::fd_prestat_dir_name(w, m, a.i(0), a.i(1), a.i(2))),
-    ("fd_prestat_get", &[I32, I32], |w, m, a| p1::fd_prestat_get(w, m, a.i(0), a.i(1))),
-    ("fd_pwrite", &[I32, I32, I32, I64, I32], |w, m, a| a.wait(p1::fd_pwrite(w, m, a.i(0), a.i(1), a.i(2), a.l(3), a.i(4)))),
-    ("fd_read", &[I32, I32, I32, I32], |w, m, a| a.wait(p1::fd_read(w, m, a.i(0), a.i(1), a.i(2), a.i(3)))),
-    ("fd_readdir", &[I32, I32, I32, I64, I32], |w, m, a| a.wait(p1::fd_readdir(w, m, a.i(0), a.i(1), a.i(2), a.l(3), a.i(4)))),
-    ("fd_renumber", &[I32, I32], |w, m, a| a.wait(p1::fd_renumber(w, m, a.i(0), a.i(1)))),
-    ("fd_seek", &[I32, I64, I32, I32], |w, m, a| a.wait(p1::fd_seek(w, m, a.i(0), a.l(1), a.i(2), a.i(3)))),
-    ("fd_sync", &[I32], |w, m, a| a.wait(p1::fd_sync(w, m, a.i(0)))),
-    ("fd_tell", &[I32, I32], |w, m, a| p1::fd_tell(w, m, a.i(0), a.i(1))),
-    ("fd_write", &[I32, I32, I32, I32], |w, m, a| a.wait(p1::fd_write(w, m, a.i(0), a.i(1), a.i(2), a.i(3)))),
-    ("path_create_directory", &[I32, I32, I32], |w, m, a| a.wait(p1::path_create_directory(w, m, a.i(0), a.i(1), a.i(2)))),
-    ("path_filestat_get", &[I32, I32, I32, I32, I32], |w, m, a| a.wait(p1::path_filestat_get(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4)))),
-    ("path_filestat_set_times", &[I32, I32, I32, I32, I64, I64, I32], |w, m, a| a.wait(p1::path_filestat_set_times(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.l(4), a.l(5), a.i(6)))),
-    ("path_link", &[I32, I32, I32, I32, I32, I32, I32], |w, m, a| a.wait(p1::path_link(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4), a.i(5), a.i(6)))),
-    ("path_open", &[I32, I32, I32, I32, I32, I64, I64, I32, I32], |w, m, a| a.wait(p1::path_open(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4), a.l(5), a.l(6), a.i(7), a.i(8)))),
-    ("path_readlink", &[I32, I32, I32, I32, I32, I32], |w, m, a| a.wait(p1::path_readlink(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4), a.i(5)))),
-    ("path_remove_directory", &[I32, I32, I32], |w, m, a| a.wait(p1::path_remove_directory(w, m, a.i(0), a.i(1), a.i(2)))),
-    ("path_rename", &[I32, I32, I32, I32, I32, I32], |w, m, a| a.wait(p1::path_rename(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4), a.i(5)))),
-    ("path_symlink", &[I32, I32, I32, I32, I32], |w, m, a| a.wait(p1::path_symlink(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4)))),
-    ("path_unlink_file", &[I32, I32, I32], |w, m, a| a.wait(p1::path_unlink_file(w, m, a.i(0), a.i(1), a.i(2)))),
-    ("poll_oneoff", &[I32, I32, I32, I32], poll_oneoff),
-    ("proc_raise", &[I32], |w, m, a| p1::proc_raise(w, m, a.i(0))),
-    ("random_get", &[I32, I32], |w, m, a| p1::random_get(w, m, a.i(0), a.i(1))),
-    ("sched_yield", &[], |w, m, _| p1::sched_yield(w, m)),
-    ("sock_accept", &[I32, I32, I32], |w, m, a| p1::sock_accept(w, m, a.i(0), a.i(1), a.i(2))),
-    ("sock_recv", &[I32, I32, I32, I32, I32, I32], |w, m, a| p1::sock_recv(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4), a.i(5))),
-    ("sock_send", &[I32, I32, I32, I32, I32], |w, m, a| p1::sock_send(w, m, a.i(0), a.i(1), a.i(2), a.i(3), a.i(4))),
-    ("sock_shutdown", &[I32, I32], |w, m, a| p1::sock_shutdown(w, m, a.i(0), a.i(1))),
-];

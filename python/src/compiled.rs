@@ -15,6 +15,7 @@ use crate::{
     convert, engines, error,
     functions::Functions,
     http::{Audience, Given},
+    wasi::Setting,
 };
 
 /// A plug-in that is compiled and linked, ready to be instantiated.
@@ -27,7 +28,8 @@ use crate::{
 ///
 /// Args:
 ///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
-///     wasi: Whether the modules may import WASI preview 1.
+///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
+///         it is given.
 ///     functions: Host functions; all that `extism.host_fn` has registered so far, if not given.
 ///         Only those that a module imports are bound.
 ///     engine: The engine, as `Plugin` takes it.
@@ -39,6 +41,7 @@ use crate::{
 ///         are announced, or `None`. What it raises ends that.
 ///
 /// Raises:
+///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
 ///     extism.ManifestError: If the manifest is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -49,7 +52,7 @@ pub(crate) struct CompiledPlugin {
     compiled: Compiled,
     choice: Choice,
     manifest: Manifest,
-    wasi: bool,
+    wasi: Setting,
     response_headers: bool,
     functions: Functions,
 }
@@ -58,7 +61,7 @@ impl CompiledPlugin {
     pub(crate) fn compile(
         py: Python<'_>,
         manifest: Manifest,
-        wasi: bool,
+        wasi: Setting,
         functions: Functions,
         choice: Choice,
         http: Given<'_, '_>,
@@ -67,7 +70,7 @@ impl CompiledPlugin {
         let audience = Audience::new(http)?;
         let mut options = Options {
             functions: functions.core(),
-            wasi,
+            wasi: wasi.0.clone(),
             http: audience.options(http),
             ..Options::default()
         };
@@ -115,13 +118,17 @@ impl CompiledPlugin {
 #[pymethods]
 impl CompiledPlugin {
     #[new]
-    #[pyo3(signature = (
-        plugin, wasi = false, functions = None, *, engine = None, http_client = None,
-        http_response_headers = false, progress = None
-    ))]
+    #[pyo3(
+        signature = (
+            plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
+            http_response_headers = false, progress = None
+        ),
+        text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
+                          http_response_headers=False, progress=None)"
+    )]
     fn new(
         plugin: &Bound<'_, PyAny>,
-        wasi: bool,
+        wasi: Setting,
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
         http_client: Option<&Bound<'_, PyAny>>,
@@ -169,7 +176,7 @@ impl CompiledPlugin {
         let make = py.import("functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;
         let manifest = convert::manifest_dict(py, &this.manifest)?;
-        let arguments = (manifest, this.wasi, this.functions.list(py)?);
+        let arguments = (manifest, this.wasi.object(py)?, this.functions.list(py)?);
         // Of a subclass, what it adds.
         let state = slf.getattr_opt("__dict__")?;
         (make, arguments, state).into_pyobject(py)

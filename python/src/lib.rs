@@ -26,6 +26,7 @@ mod tree;
 mod value;
 mod view;
 mod waiting;
+mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.
 #[pyo3::pymodule(gil_used = false)]
@@ -52,5 +53,6 @@ mod _native {
         scope::forked,
         store::Store,
         value::{Memory, Val},
+        wasi::Wasi,
     };
 }

@@ -30,6 +30,7 @@ use crate::{
     scope::{self, Process, ThreadId},
     signals,
     store::Store,
+    wasi::Setting,
 };
 
 /// How often a thread that waits for its turn looks for signals.
@@ -43,7 +44,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///     plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
 ///         manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
 ///         a `CompiledPlugin`: then `wasi` and `functions` have been decided and are ignored.
-///     wasi: Whether the modules may import WASI preview 1.
+///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
+///         it is given.
 ///     config: Configuration values, added to those of the manifest. Keys and values are `str`;
 ///         `None` removes a key.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
@@ -60,7 +62,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
-///         about HTTP.
+///         about HTTP, or if WASI cannot be given what `wasi` says.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -217,17 +219,21 @@ impl Plugin {
 #[pymethods]
 impl Plugin {
     #[new]
-    #[pyo3(signature = (
-        plugin, wasi = false, config = None, functions = None, *, engine = None, http_client = None,
-        http_response_headers = false, progress = None
-    ))]
+    #[pyo3(
+        signature = (
+            plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None,
+            http_client = None, http_response_headers = false, progress = None
+        ),
+        text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None, \
+                          http_client=None, http_response_headers=False, progress=None)"
+    )]
     #[expect(
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
     )]
     fn new(
         plugin: &Bound<'_, PyAny>,
-        wasi: bool,
+        wasi: Setting,
         config: Option<&Bound<'_, PyAny>>,
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
@@ -402,6 +408,29 @@ impl Plugin {
     ///     extism.ClosedError: If the plug-in is closed.
     fn update_config(slf: Py<Self>, config: &Bound<'_, PyAny>) -> PyResult<()> {
         Store::of_plugin(slf).update_config(config)
+    }
+
+    /// What the guest wrote to its standard output since the last call began, as bytes; empty unless
+    /// `wasi=extism.Wasi(stdout="capture")` captures it.
+    ///
+    /// Raises:
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    #[getter]
+    fn stdout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.turn(py)?.live().plugin.stdout();
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// What the guest wrote to its standard error, as `stdout` has it for standard output.
+    ///
+    /// Raises:
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    #[getter]
+    fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.turn(py)?.live().plugin.stderr();
+        Ok(PyBytes::new(py, &bytes))
     }
 
     /// The id of the plug-in, in log lines and errors.

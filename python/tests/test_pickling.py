@@ -161,3 +161,26 @@ def test_the_http_settings_are_pickled(engine, guests):
     for copied in (compiled, pickle.loads(pickle.dumps(compiled))):
         with extism.Plugin(copied) as plugin:
             assert plugin.call("f", '{"url": "http://example.com/"}') == b'{"x-test":"yes"}'
+
+
+def test_the_wasi_settings_are_pickled(engine):
+    wasi = extism.Wasi(
+        args=["a", "b"], env={"K": "V"}, stdin=b"in", stdout="capture", capture_limit=5, clock=7, seed=8
+    )
+    copied = pickle.loads(pickle.dumps(wasi))
+    assert (copied.args, copied.env, copied.stdin) == (["a", "b"], {"K": "V"}, b"in")
+    wat = """(module
+        (import "wasi_snapshot_preview1" "fd_write"
+          (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 16) "hello, world")
+        (func (export "f") (result i32)
+          (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 5))
+          (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))"""
+    compiled = extism.CompiledPlugin(wat, wasi=wasi, engine=engine)
+    for one in (compiled, pickle.loads(pickle.dumps(compiled))):
+        with extism.Plugin(one) as plugin:
+            plugin.call("f")
+            assert plugin.stdout == b"hello"
+    for off in (False, True):
+        compiled = extism.CompiledPlugin("(module (func (export \"f\")))", wasi=off, engine=engine)
+        assert extism.Plugin(pickle.loads(pickle.dumps(compiled))).call("f") == b""

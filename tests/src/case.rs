@@ -1,7 +1,8 @@
 //! Plug-in cases: WebAssembly text with directives in `;;!` comments.
 //!
 //! ```text
-//! ;;! wasi                          WASI is on
+//! ;;! wasi                          WASI is on; also: wasi arg "…", wasi env KEY = "…",
+//!                                   wasi stdin "…", wasi capture BYTES, wasi clock N, wasi seed N
 //! ;;! config KEY = "…"              an entry of the configuration
 //! ;;! max-pages N                   memory.max_pages of the manifest; also max-var-bytes
 //! ;;! function KIND [as NAME] [in NAMESPACE]    a host function of offers.rs
@@ -14,6 +15,7 @@
 //! ;;! init  reset                   initialises; resets the kernel memory
 //! ;;! call NAME ["input"]           calls a function
 //! ;;! exists NAME                   asks whether a function can be called
+//! ;;! stdout  stderr                looks at captured output
 //! ;;! var KEY  set-var KEY = "…"    looks at or changes a variable from outside
 //! ;;! = …                           how the step before ends, as outcome.rs writes it
 //! ;;% include NAME                  the text of include/NAME.wat
@@ -22,6 +24,8 @@
 //! in an expectation stands for the engine's name. This file knows no engine.
 
 use std::path::{Path, PathBuf};
+
+use polyextism::{Clock, Output, Wasi};
 
 use crate::{
     files,
@@ -43,8 +47,8 @@ pub struct Case {
 pub struct Setting {
     /// The modules, in the order of the manifest.
     pub modules: Vec<Module>,
-    /// Whether WASI is on.
-    pub wasi: bool,
+    /// What WASI is given, if it is on.
+    pub wasi: Option<Wasi>,
     /// The configuration.
     pub config: Vec<(String, String)>,
     /// The limit on pages.
@@ -91,6 +95,8 @@ pub enum Action {
     Reset,
     Call(String, Vec<u8>),
     Exists(String),
+    Stdout,
+    Stderr,
     Var(String),
     SetVar(String, Vec<u8>),
 }
@@ -98,7 +104,10 @@ pub enum Action {
 impl Action {
     /// Whether the step returns something, so that it needs an expectation.
     pub fn returns(&self) -> bool {
-        matches!(self, Self::Call(..) | Self::Exists(_) | Self::Var(_))
+        matches!(
+            self,
+            Self::Call(..) | Self::Exists(_) | Self::Stdout | Self::Stderr | Self::Var(_)
+        )
     }
 }
 
@@ -150,7 +159,7 @@ impl Case {
         }
         let setting = &mut self.setting;
         match word {
-            "wasi" => setting.wasi = true,
+            "wasi" => wasi(setting.wasi.get_or_insert_default(), rest)?,
             "config" => {
                 let (key, value) = assignment(rest)?;
                 setting.config.push((key, text(value)?));
@@ -184,6 +193,8 @@ impl Case {
             "new" => Action::New,
             "init" => Action::Init,
             "reset" => Action::Reset,
+            "stdout" => Action::Stdout,
+            "stderr" => Action::Stderr,
             "exists" => Action::Exists(rest.to_owned()),
             "var" => Action::Var(rest.to_owned()),
             "set-var" => {
@@ -265,6 +276,27 @@ pub fn groups() -> Vec<(String, Vec<PathBuf>)> {
         (name, files)
     };
     names.into_iter().map(group).collect()
+}
+
+fn wasi(wasi: &mut Wasi, rest: &str) -> Result<(), String> {
+    let (word, value) = rest.split_once(' ').unwrap_or((rest, ""));
+    match word {
+        "" => {}
+        "arg" => wasi.args.push(text(unquote_all(value)?)?),
+        "env" => {
+            let (key, value) = assignment(value)?;
+            wasi.env.push((key, text(value)?));
+        }
+        "stdin" => wasi.stdin = unquote_all(value)?,
+        "capture" => {
+            let limit = number(value)?;
+            (wasi.stdout, wasi.stderr) = (Output::Capture { limit }, Output::Capture { limit });
+        }
+        "clock" => wasi.clock = Clock::Fixed(number(value)?),
+        "seed" => wasi.seed = Some(number(value)?),
+        _ => return Err(format!("unknown setting of WASI `{word}`")),
+    }
+    Ok(())
 }
 
 fn assignment(text: &str) -> Result<(String, Vec<u8>), String> {

@@ -17,6 +17,7 @@ pub mod random;
 pub mod run;
 pub mod script;
 pub mod server;
+pub mod wasi;
 pub mod web;
 
 use polyextism::{Choice, Function, Manifest, Options, Plugin, Result};

@@ -64,6 +64,8 @@ fn act(plugin: &mut Plugin, action: &Action) -> Outcome {
         }
         Action::Call(name, input) => Outcome::of(plugin.call(name, input)),
         Action::Exists(name) => Outcome::Ok(plugin.function_exists(name).to_string().into()),
+        Action::Stdout => Outcome::Ok(plugin.stdout()),
+        Action::Stderr => Outcome::Ok(plugin.stderr()),
         Action::Var(key) => match plugin.host().vars().get(key) {
             Some(value) => Outcome::Ok(value.to_vec()),
             None => Outcome::Nothing,
@@ -169,7 +171,7 @@ fn prepare(setting: &Setting) -> Result<(Manifest, Options), String> {
     let functions = setting.functions.iter().map(|text| offers::function(text));
     let options = Options {
         functions: functions.collect::<Result<_, _>>()?,
-        wasi: setting.wasi,
+        wasi: setting.wasi.clone(),
         ..Options::default()
     };
     Ok((manifest, options))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Compiled, Error, ErrorKind, Function, Manifest, Options, Plugin, Result,
+    Choice, Compiled, Error, ErrorKind, Function, Manifest, Options, Plugin, Result, Wasi,
     backtrace::{FRAMES, NAME_LIMIT},
     manifest::Wasm,
 };
@@ -97,7 +97,7 @@ fn compile(choice: &Choice, modules: Vec<Wasm>, functions: Vec<Function>) -> Res
         &manifest,
         &Options {
             functions,
-            wasi,
+            wasi: wasi.then(Wasi::default),
             ..Options::default()
         },
     )

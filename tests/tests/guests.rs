@@ -9,7 +9,7 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Function, Manifest, Options, Plugin,
+    Choice, Function, Manifest, Options, Plugin, Wasi,
     manifest::{Source, Wasm},
 };
 use polyextism_tests::{engines, files, outcome::Outcome, server::Server, web};
@@ -73,7 +73,7 @@ impl Guest {
             functions: vec![Function::text("hello_world", |_, text| {
                 Ok(text.replace('3', "42"))
             })],
-            wasi: self.wasi,
+            wasi: self.wasi.then(Wasi::default),
             ..Options::default()
         };
         options.http.response_headers = true;

@@ -12,6 +12,7 @@ use std::{
 
 use polyextism::{
     Caller, Choice, Compiled, Error, ErrorKind, Function, Interrupted, Manifest, Options, Plugin,
+    Wasi,
 };
 use polyextism_tests::{endless::guest, engines, plugin};
 
@@ -280,7 +281,7 @@ fn a_sleep_in_wasi_ends() {
         (func (export "ready")))"#;
     for choice in engines() {
         let options = Options {
-            wasi: true,
+            wasi: Some(Wasi::default()),
             ..Options::default()
         };
         let compiled = choice.compile(&Manifest::of(wat.as_bytes()), &options);

@@ -96,7 +96,7 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
         (Ok(code), _) => Ok(code),
         (Err(mut trap), Some(failure)) => match failure.kind() {
             ErrorKind::Exit(0) => Ok(0),
-            ErrorKind::Exit(_) => Err(failure.with_trace_of(&mut trap)),
+            ErrorKind::Exit(_) | ErrorKind::Trap(_) => Err(failure.with_trace_of(&mut trap)),
             _ => return Err(failure.with_trace_of(&mut trap)),
         },
         (Err(trap), None) => Err(trap),

@@ -1,7 +1,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, TypeAlias, TypeVar, final, overload
+from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, final, overload
 from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
@@ -21,6 +21,7 @@ __all__ = [
     "Plugin",
     "Store",
     "Val",
+    "Wasi",
     "engines",
     "extism_version",
     "forked",
@@ -36,7 +37,7 @@ class CompiledPlugin:
     def __new__(
         cls,
         plugin: str | Buffer | os.PathLike[str] | _Manifest,
-        wasi: bool = False,
+        wasi: bool | Wasi = False,
         functions: Iterable[Function] | None = None,
         *,
         engine: str | Engine | None = None,
@@ -55,7 +56,7 @@ class Plugin:
     def __new__(
         cls,
         plugin: str | Buffer | os.PathLike[str] | _Manifest | CompiledPlugin,
-        wasi: bool = False,
+        wasi: bool | Wasi = False,
         config: Mapping[str, str | None] | None = None,
         functions: Iterable[Function] | None = None,
         *,
@@ -122,6 +123,10 @@ class Plugin:
     def update_config(self, config: Mapping[str, str | None]) -> None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
+    @property
+    def stdout(self) -> bytes: ...
+    @property
+    def stderr(self) -> bytes: ...
     @property
     def id(self) -> UUID: ...
     @property
@@ -240,6 +245,28 @@ class Engine:
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __hash__(self) -> int: ...
+
+@final
+class Wasi:
+    def __new__(
+        cls,
+        *,
+        args: Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | Buffer | None = None,
+        stdout: Literal["discard", "inherit", "capture"] | None = None,
+        stderr: Literal["discard", "inherit", "capture"] | None = None,
+        capture_limit: int = 1048576,
+        clock: int | None = None,
+        seed: int | None = None,
+        max_descriptors: int = 256,
+    ) -> Self: ...
+    @property
+    def args(self) -> list[str]: ...
+    @property
+    def env(self) -> dict[str, str]: ...
+    @property
+    def stdin(self) -> bytes: ...
 
 def engines() -> list[Engine]: ...
 def extism_version() -> str: ...

@@ -3,7 +3,7 @@
 ;;! call yield
 ;;! = ok "0 "
 ;;! call random
-;;! = error host-function "WASI `random_get`: Pointer out of bounds: Region { start: 0, len: 4 }"
+;;! = error trap(memory-out-of-bounds) "the guest trapped: out of bounds memory access by WASI `random_get`"
 ;;! call exit
 ;;! = error exit(6) "the guest exited with the code 6"
 (module
