@@ -31,7 +31,38 @@ impl Span {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Span;
+
+    /// Numbers around everything that may be an edge, and any others.
+    fn near(edge: u64) -> impl Strategy<Value = u64> {
+        let edges = [0, edge, 1 << 16, 1 << 32, 1 << 63, u64::MAX];
+        let around = (
+            proptest::sample::select(edges.to_vec()),
+            0u64..4,
+            any::<bool>(),
+        );
+        prop_oneof![
+            around.prop_map(|(edge, by, above)| match above {
+                true => edge.wrapping_add(by),
+                false => edge.wrapping_sub(by),
+            }),
+            any::<u64>(),
+        ]
+    }
+
+    proptest! {
+        /// A span is given exactly if every byte of it lies inside, counted without overflow.
+        #[test]
+        fn a_span_lies_inside((size, offset, length) in (0u64..1 << 40)
+            .prop_flat_map(|size| (Just(size), near(size), near(size)))) {
+            let inside = u128::from(offset) + u128::from(length) <= u128::from(size);
+            let span = Span::new(offset, length, size as usize).map(Span::range);
+            let expected = inside.then(|| offset as usize..(offset + length) as usize);
+            prop_assert_eq!(span, expected);
+        }
+    }
 
     #[test]
     fn edges() {

@@ -22,6 +22,7 @@ GUEST = f"""(module
   (import "extism:host/env" "var_get" (func $get (param i64) (result i64)))
   (import "extism:host/env" "var_set" (func $set (param i64 i64)))
   (import "extism:host/env" "config_get" (func $config (param i64) (result i64)))
+  (import "extism:host/env" "log_info" (func $log (param i64)))
   (func $answer (param $block i64) (call $output (local.get $block) (call $length (local.get $block))))
   (func (export "get") (call $answer (call $get (call $offset))))
   (func (export "config") (call $answer (call $config (call $offset))))
@@ -29,6 +30,7 @@ GUEST = f"""(module
     (local.set $key (call $alloc (i64.const 1)))
     (call $store (local.get $key) (i32.const 107))
     (call $set (local.get $key) (call $offset)))
+  (func (export "log") (call $log (call $offset)))
   (func (export "host") (call $host))
   (func (export "error_then_host") (call $error (call $offset)) (call $host))
   (func (export "host_then_trap") (call $host) unreachable))"""
@@ -254,6 +256,18 @@ def test_log_lines_of_host_functions(engine, tmp_path):
 
 
 SIZES = [0, 1, 64 << 10, 16 << 20]
+
+
+def test_log_lines_of_guests(engine):
+    lines = []
+    log = extism.set_log_custom(lines.append, "info")
+    guest = plugin(engine)
+    for size in SIZES:
+        guest.call("log", "y" * size)
+        log.drain()
+        shown = "y" * min(size, 64 << 10)
+        assert lines.pop().endswith(f' INFO extism::pdk: {shown} plugin="{guest.id}"\n')
+    assert not lines
 
 
 def test_sizes(engine):
