@@ -15,6 +15,7 @@ pub mod quote;
 pub mod random;
 pub mod run;
 pub mod script;
+pub mod site;
 pub mod wasi;
 
 use polyextism::{Choice, Function, Manifest, Options, Plugin, Result};
