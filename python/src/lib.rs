@@ -23,6 +23,7 @@ mod scope;
 mod signals;
 mod store;
 mod tree;
+mod turns;
 mod value;
 mod view;
 mod waiting;

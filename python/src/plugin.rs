@@ -1,17 +1,9 @@
 //! `Plugin`: a live plug-in for Python.
 //!
-//! Calls are serialised by turns: whoever calls takes the live plug-in out of its slot and puts it
-//! back afterwards. Invariants: the GIL is released while a guest runs and while a thread waits for
-//! its turn; the slot's own lock is held for a few instructions only, and no Python code runs
-//! under it; who has the turn already gets an error instead of a deadlock.
+//! What it does itself is to translate: arguments, outputs and errors. `turns` has the live plug-in and
+//! gives it to one thread at a time. Invariant: the GIL is released while a guest runs.
 
-use std::{
-    mem,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
-
-use polyextism::{Error, ErrorKind, FunctionHandle, Host};
+use polyextism::{Error, Host};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -26,15 +18,11 @@ use crate::{
     engines,
     error::{self, Place},
     functions::Functions,
-    http,
-    scope::{self, Process, ThreadId},
-    signals,
+    http, signals,
     store::Store,
+    turns::{Turn, Turns},
     wasi::Setting,
 };
-
-/// How often a thread that waits for its turn looks for signals.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A plug-in: WebAssembly modules that run together, ready to be called.
 ///
@@ -73,135 +61,17 @@ pub(crate) struct Plugin {
     id: Uuid,
     engine: &'static str,
     cancel: polyextism::CancelHandle,
-    slot: Mutex<Slot>,
-    idle: Condvar,
+    turns: Turns,
     /// Keeps alive what the guest can call.
     functions: Functions,
 }
 
-struct Slot {
-    state: State,
-    waiting: usize,
-}
-
-enum State {
-    Idle(Box<Live>),
-    /// A thread has it, which a fork may have left behind in another process.
-    Taken(ThreadId, Process),
-    Closed,
-}
-
-struct Live {
-    plugin: polyextism::Plugin,
-    /// The function that was called last.
-    last: Option<(String, FunctionHandle)>,
-}
-
-impl Live {
-    fn call(
-        &mut self,
-        name: &str,
-        input: &[u8],
-        limit: Option<Duration>,
-    ) -> polyextism::Result<&[u8]> {
-        let handle = match &self.last {
-            Some((last, handle)) if last == name => *handle,
-            _ => self.find(name)?,
-        };
-        self.plugin.call_within(handle, input, limit)
-    }
-
-    #[cold]
-    fn find(&mut self, name: &str) -> polyextism::Result<FunctionHandle> {
-        let handle = self.plugin.function(name)?;
-        let (last, known) = self.last.get_or_insert_with(|| (String::new(), handle));
-        name.clone_into(last);
-        *known = handle;
-        Ok(handle)
-    }
-}
-
-/// The live plug-in, out of its slot until this is dropped.
-struct Turn<'a> {
-    owner: &'a Plugin,
-    live: Option<Box<Live>>,
-}
-
-impl Turn<'_> {
-    fn live(&mut self) -> &mut Live {
-        self.live.as_mut().expect("it is taken by `drop` only")
-    }
-
-    fn close(mut self) -> Option<Box<Live>> {
-        self.live.take()
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        // Nobody should enter a guest whose call ended in a panic of the host.
-        let live = self.live.take().filter(|_| !std::thread::panicking());
-        let mut slot = self.owner.slot();
-        slot.state = live.map_or(State::Closed, State::Idle);
-        // Waking nobody is a system call as well.
-        if slot.waiting > 0 {
-            drop(slot);
-            self.owner.idle.notify_all();
-        }
-    }
-}
-
 impl Plugin {
-    fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for the live plug-in and takes it.
     fn turn(&self, py: Python<'_>) -> PyResult<Turn<'_>> {
-        loop {
-            if let Some(live) = self
-                .take()
-                .map_err(|failure| self.raise(py, failure, None))?
-            {
-                let live = Some(live);
-                return Ok(Turn { owner: self, live });
-            }
-            py.detach(|| self.wait());
-            py.check_signals()?;
-        }
-    }
-
-    /// Takes the live plug-in if it is there.
-    fn take(&self) -> polyextism::Result<Option<Box<Live>>> {
-        let (me, here) = (scope::thread(), scope::process());
-        let mut slot = self.slot();
-        match mem::replace(&mut slot.state, State::Taken(me, here)) {
-            State::Idle(live) => Ok(Some(live)),
-            State::Taken(owner, process) => {
-                slot.state = State::Taken(owner, process);
-                if owner == me {
-                    return Err(reentrant());
-                }
-                if process != here {
-                    slot.state = State::Closed;
-                    return Err(left_behind());
-                }
-                Ok(None)
-            }
-            State::Closed => {
-                slot.state = State::Closed;
-                Err(closed())
-            }
-        }
-    }
-
-    fn wait(&self) {
-        let mut slot = self.slot();
-        if let State::Taken(..) = slot.state {
-            slot.waiting += 1;
-            let woken = self.idle.wait_timeout(slot, PATIENCE);
-            woken.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
-        }
+        self.turns
+            .next(py)?
+            .map_err(|failure| self.raise(py, failure, None))
     }
 
     /// Lends the state of the plug-in on the host's side, between calls.
@@ -272,11 +142,7 @@ impl Plugin {
             id: plugin.id(),
             cancel: plugin.cancel_handle(),
             engine: plugin.engine(),
-            slot: Mutex::new(Slot {
-                state: State::Idle(Box::new(Live { plugin, last: None })),
-                waiting: 0,
-            }),
-            idle: Condvar::new(),
+            turns: Turns::new(plugin),
             functions,
         })
     }
@@ -452,7 +318,7 @@ impl Plugin {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let turn = self.turn(py);
         // Closed before, or left behind by a fork.
-        if let State::Closed = self.slot().state {
+        if self.turns.are_over() {
             return Ok(());
         }
         let live = turn?.close();
@@ -493,23 +359,4 @@ impl Plugin {
     fn __clear__(&self) {
         self.functions.clear();
     }
-}
-
-#[cold]
-fn reentrant() -> Error {
-    let message = "the plug-in is called by a host function that it called itself; another plug-in \
-                   can be called there";
-    Error::new(ErrorKind::Reentrant, message)
-}
-
-#[cold]
-fn left_behind() -> Error {
-    let message = "another thread was using the plug-in when the process was forked, and still has it \
-                   in the other process; make another plug-in";
-    Error::new(ErrorKind::Closed, message)
-}
-
-#[cold]
-fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the plug-in is closed")
 }
