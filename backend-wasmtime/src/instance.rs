@@ -210,6 +210,24 @@ impl Instance {
         })
     }
 
+    #[inline]
+    fn enter_here(&mut self, entry: EntryId) -> Result<i32> {
+        let store = &mut self.store;
+        let status = match &mut self.entries[entry.0 as usize] {
+            Code::Status(func) => func.call(store, ()),
+            Code::Void(func) => func.call(store, ()).map(|()| 0),
+            Code::Other {
+                func,
+                zeros,
+                results,
+            } => func.call(store, zeros, results).map(|()| match **results {
+                [Val::I32(status)] => status,
+                _ => 0,
+            }),
+        };
+        status.map_err(|source| self.failed(source))
+    }
+
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.get_func(&mut self.store, export)?;
@@ -251,20 +269,10 @@ impl engine::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
-        let store = &mut self.store;
-        let status = match &mut self.entries[entry.0 as usize] {
-            Code::Status(func) => func.call(store, ()),
-            Code::Void(func) => func.call(store, ()).map(|()| 0),
-            Code::Other {
-                func,
-                zeros,
-                results,
-            } => func.call(store, zeros, results).map(|()| match **results {
-                [Val::I32(status)] => status,
-                _ => 0,
-            }),
-        };
-        status.map_err(|source| self.failed(source))
+        // wasmtime runs guests on the stack of the caller, and ends the process if it is too small.
+        stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
+            self.enter_here(entry)
+        })
     }
 
     fn fuel(&mut self) -> Option<&mut dyn Fuel> {

@@ -56,9 +56,6 @@ const POWERS: Capabilities = Capabilities::NONE
     .interrupt(true)
     .memory_limit(true);
 
-/// The stack that guests may use, in bytes. They run on the stack of the calling thread.
-const STACK: usize = 512 * 1024;
-
 /// The engines of this process. wasmtime shares one engine between programs and threads safely.
 static ENGINES: Mutex<Vec<(Settings, wasmtime::Engine)>> = Mutex::new(Vec::new());
 
@@ -147,7 +144,7 @@ fn config(settings: &Settings, variant: Variant) -> Config {
         .cranelift_nan_canonicalization(true)
         .epoch_interruption(settings.interruption == Interruption::On)
         .consume_fuel(settings.metering == Metering::On)
-        .max_wasm_stack(STACK)
+        .max_wasm_stack(limits::STACK)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_bulk_memory(true)

@@ -11,6 +11,13 @@ use crate::instance::{Instance, State};
 
 const PAGE: usize = 64 * 1024;
 
+/// The stack that guests may use, in bytes. They run on the stack of the calling thread.
+pub(crate) const STACK: usize = 512 * 1024;
+/// What must be left of it when a guest is entered: host functions come on top of the guest.
+pub(crate) const NEEDED_STACK: usize = STACK + 512 * 1024;
+/// What a guest gets instead if there is less.
+pub(crate) const GROWN_STACK: usize = STACK + 2048 * 1024;
+
 /// Counts the pages of all memories of an instance.
 ///
 /// While the instance is made every memory is granted, so that the error can name their sum; no
