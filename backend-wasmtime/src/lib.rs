@@ -40,7 +40,13 @@ pub const BACKEND: Backend = Backend {
     compilers: &[
         Compiler {
             name: "cranelift",
-            capabilities: POWERS.proposals(&[Proposal::Simd, Proposal::TailCall]),
+            capabilities: POWERS.proposals(&[
+                Proposal::Simd,
+                Proposal::TailCall,
+                Proposal::RelaxedSimd,
+                Proposal::Memory64,
+                Proposal::WideArithmetic,
+            ]),
         },
         // Winch has no tail calls, and whether it has all of SIMD depends on the processor.
         Compiler {
@@ -154,10 +160,11 @@ fn config(settings: &Settings, variant: Variant) -> Config {
         .wasm_extended_const(true)
         .wasm_simd(has(Proposal::Simd))
         .wasm_tail_call(has(Proposal::TailCall))
-        .wasm_relaxed_simd(false)
-        .wasm_memory64(false)
+        .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
+        .relaxed_simd_deterministic(true)
+        .wasm_memory64(has(Proposal::Memory64))
         .wasm_custom_page_sizes(false)
-        .wasm_wide_arithmetic(false)
+        .wasm_wide_arithmetic(has(Proposal::WideArithmetic))
         .wasm_exceptions(false)
         .wasm_function_references(false)
         .wasm_gc(false)

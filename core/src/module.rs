@@ -44,6 +44,9 @@ fn feature(proposal: Proposal) -> WasmFeatures {
     match proposal {
         Proposal::Simd => WasmFeatures::SIMD,
         Proposal::TailCall => WasmFeatures::TAIL_CALL,
+        Proposal::RelaxedSimd => WasmFeatures::RELAXED_SIMD,
+        Proposal::Memory64 => WasmFeatures::MEMORY64,
+        Proposal::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
     }
 }
 

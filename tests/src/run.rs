@@ -150,6 +150,7 @@ fn has(choice: &Choice, power: &str) -> Result<bool, String> {
         "interrupt" => capabilities.interrupt,
         "memory-limit" => capabilities.memory_limit,
         "simd" => capabilities.proposals.contains(&Proposal::Simd),
+        "memory64" => capabilities.proposals.contains(&Proposal::Memory64),
         "tail-call" => capabilities.proposals.contains(&Proposal::TailCall),
         EXTERNREF | SEVERAL_RESULTS => !lacks(choice, power),
         _ => return Err(format!("unknown power `{power}`")),

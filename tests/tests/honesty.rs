@@ -186,7 +186,7 @@ fn memory_limit() {
 
 /// Every proposal that the waist knows, with a module that needs it and outputs nothing but traps
 /// if it computes something wrong.
-fn proposals() -> [(Proposal, &'static str); 2] {
+fn proposals() -> [(Proposal, &'static str); 5] {
     [
         (
             Proposal::Simd,
@@ -206,6 +206,28 @@ fn proposals() -> [(Proposal, &'static str); 2] {
                  (if (i32.ne (i32.const 5) (call $down (i32.const 1000000)))
                    (then unreachable))))",
         ),
+        (
+            Proposal::RelaxedSimd,
+            "(module (func (export \"f\")
+               (if (i32.ne (i32.const 12) (i32.trunc_f32_s (f32x4.extract_lane 0
+                   (f32x4.relaxed_madd (f32x4.splat (f32.const 2)) (f32x4.splat (f32.const 5))
+                     (f32x4.splat (f32.const 2))))))
+                 (then unreachable))))",
+        ),
+        (
+            Proposal::Memory64,
+            "(module (memory i64 1) (table i64 1 funcref)
+               (func (export \"f\")
+                 (i64.store (i64.const 8) (i64.const 7))
+                 (if (i64.ne (i64.const 7) (i64.load (i64.const 8))) (then unreachable))))",
+        ),
+        (
+            Proposal::WideArithmetic,
+            "(module (func (export \"f\") (local i64)
+               (local.set 0 (i64.mul_wide_u (i64.const -1) (i64.const 3)))
+               (if (i64.ne (local.get 0) (i64.const 2)) (then unreachable))
+               drop))",
+        ),
     ]
 }
 
@@ -217,12 +239,17 @@ fn proposals_are_declared_or_refused() {
             let made: Result<Plugin, Error> = plugin(&choice, guest, &[]);
             if !declared.contains(&proposal) {
                 let what = proposal.name();
-                let message = format!(
-                    "engine `{}` has no {what}, which module `main` needs",
-                    choice.name()
-                );
                 let error = made.expect_err("it is not declared");
                 assert_eq!(error.kind(), ErrorKind::Unsupported, "{choice:?} {what}");
+                // The relaxed kind needs the other as well, which may be missing too.
+                let also = match proposal == Proposal::RelaxedSimd {
+                    true if !declared.contains(&Proposal::Simd) => "SIMD and no ",
+                    _ => "",
+                };
+                let message = format!(
+                    "engine `{}` has no {also}{what}, which module `main` needs",
+                    choice.name()
+                );
                 assert_eq!(error.to_string(), message);
                 continue;
             }

@@ -112,7 +112,7 @@ const PROPOSALS: &[(&str, Option<Proposal>, &str)] = &[
         None,
         "(module (memory 1) (func (result i32) (i32.atomic.load (i32.const 0))))",
     ),
-    ("memory64", None, "(module (memory i64 1))"),
+    ("memory64", Some(Proposal::Memory64), "(module (memory i64 1))"),
     ("exceptions", None, "(module (tag))"),
     ("garbage collection", None, "(module (type (struct (field i32))))"),
     (
@@ -122,14 +122,14 @@ const PROPOSALS: &[(&str, Option<Proposal>, &str)] = &[
     ),
     (
         "relaxed SIMD",
-        None,
+        Some(Proposal::RelaxedSimd),
         "(module (func (param v128 v128) (result v128)
             (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))",
     ),
     ("custom page sizes", None, "(module (memory 1 (pagesize 1)))"),
     (
         "wide arithmetic",
-        None,
+        Some(Proposal::WideArithmetic),
         "(module (func (param i64 i64) (result i64 i64)
             (i64.mul_wide_u (local.get 0) (local.get 1))))",
     ),

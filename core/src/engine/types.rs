@@ -259,6 +259,12 @@ pub enum Proposal {
     Simd,
     /// Tail calls.
     TailCall,
+    /// Relaxed SIMD, with the same results on every machine.
+    RelaxedSimd,
+    /// Memories and tables with 64-bit addresses.
+    Memory64,
+    /// 128-bit additions, subtractions and multiplications.
+    WideArithmetic,
 }
 
 impl Proposal {
@@ -267,6 +273,9 @@ impl Proposal {
         match self {
             Self::Simd => "SIMD",
             Self::TailCall => "tail calls",
+            Self::RelaxedSimd => "relaxed SIMD",
+            Self::Memory64 => "memory64",
+            Self::WideArithmetic => "wide arithmetic",
         }
     }
 }
