@@ -1,6 +1,6 @@
 //! What a call costs through core, by engine: `group/case/engine`. An id never changes its meaning.
 
-use std::hint::black_box;
+use std::{hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use polyextism::Plugin;
@@ -18,6 +18,10 @@ fn call(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("noop-by-name", &name), |bencher| {
             bencher.iter(|| plugin.call(black_box("noop"), b"").map(<[u8]>::len));
+        });
+        let hour = Some(Duration::from_secs(3600));
+        group.bench_function(BenchmarkId::new("noop-deadline", &name), |bencher| {
+            bencher.iter(|| plugin.call_within(noop, b"", hour).map(<[u8]>::len));
         });
         let echo = plugin.function("echo").expect("the guest has it");
         for (case, length) in [

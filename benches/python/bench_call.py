@@ -32,6 +32,12 @@ def noop(plugin):
     return lambda: call("noop", b""), 20_000, 1
 
 
+def deadline(plugin):
+    call = plugin.call
+    assert call("noop", b"", timeout=3600) == b""
+    return lambda: call("noop", b"", timeout=3600), 20_000, 1
+
+
 def host(plugin):
     """A thousand host function calls in one call; the cost is that of one of them."""
     call = plugin.call
@@ -51,6 +57,7 @@ def echo(size):
 
 CASES = {
     "no-op call": noop,
+    "no-op call with a deadline": deadline,
     "host function i64 -> i64": host,
     "echo 64 B": echo(64),
     "echo 64 KiB": echo(64 << 10),
