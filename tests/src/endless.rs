@@ -1,5 +1,51 @@
 //! Guests that never end by themselves, each in its own way.
 
+use std::time::Duration;
+
+use polyextism::{
+    Caller, Choice, Compiled, Error, Function, Interrupted, Manifest, Options, Plugin,
+};
+
+/// How late a call may end on a machine that is busy with other tests. On an idle one it is 10 ms.
+pub const LATE: Duration = Duration::from_secs(5);
+
+/// What the guests import as `nap`.
+fn nap() -> Function {
+    Function::typed("nap", |_: &mut Caller<'_>, (): ()| Ok(()))
+}
+
+/// A live plug-in of one module that may import `nap`.
+///
+/// # Panics
+/// If it cannot be made.
+pub fn made(
+    choice: &Choice,
+    wat: &str,
+    timeout_ms: Option<u64>,
+    interrupted: Interrupted,
+) -> Plugin {
+    let mut manifest = Manifest::of(wat.as_bytes());
+    manifest.timeout_ms = timeout_ms;
+    let options = Options {
+        functions: vec![nap()],
+        interrupted,
+        ..Options::default()
+    };
+    let compiled: Compiled = choice.compile(&manifest, &options).expect("it compiles");
+    Plugin::new(&compiled).expect("it starts")
+}
+
+/// Calls a function that fails.
+///
+/// # Panics
+/// If it does not.
+pub fn fails(plugin: &mut Plugin, name: &str) -> Error {
+    match plugin.call(name, b"") {
+        Ok(_) => panic!("`{name}` ended by itself"),
+        Err(error) => error,
+    }
+}
+
 /// What it does, and the body of its function `endless`.
 pub const ENDLESS: &[(&str, &str)] = &[
     ("loop", "(loop $l (br $l))"),

@@ -11,36 +11,12 @@ use std::{
 };
 
 use polyextism::{
-    Caller, Choice, Compiled, Error, ErrorKind, Function, Interrupted, Manifest, Options, Plugin,
-    Wasi,
+    Caller, Error, ErrorKind, Function, Interrupted, Manifest, Options, Plugin, Wasi,
 };
-use polyextism_tests::{endless::guest, engines, plugin};
-
-/// How late a call may end on a machine that is busy with other tests. On an idle one it is 10 ms.
-const LATE: Duration = Duration::from_secs(5);
-
-fn nap() -> Function {
-    Function::typed("nap", |_: &mut Caller<'_>, (): ()| Ok(()))
-}
-
-fn made(choice: &Choice, wat: &str, timeout_ms: Option<u64>, interrupted: Interrupted) -> Plugin {
-    let mut manifest = Manifest::of(wat.as_bytes());
-    manifest.timeout_ms = timeout_ms;
-    let options = Options {
-        functions: vec![nap()],
-        interrupted,
-        ..Options::default()
-    };
-    let compiled: Compiled = choice.compile(&manifest, &options).expect("it compiles");
-    Plugin::new(&compiled).expect("it starts")
-}
-
-fn fails(plugin: &mut Plugin, name: &str) -> Error {
-    match plugin.call(name, b"") {
-        Ok(_) => panic!("`{name}` ended by itself"),
-        Err(error) => error,
-    }
-}
+use polyextism_tests::{
+    endless::{LATE, fails, guest, made},
+    engines, plugin,
+};
 
 /// After an interruption the state of the guest is that of a new instance, or stays on request.
 #[test]
