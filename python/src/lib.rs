@@ -12,6 +12,8 @@ mod convert;
 mod current;
 mod engines;
 mod error;
+#[cfg(unix)]
+mod faults;
 mod function;
 mod functions;
 mod http;
@@ -36,10 +38,16 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        #[cfg(unix)]
+        crate::faults::install();
         crate::error::prepare(module.py())?;
         crate::logging::logger(module.py())?;
         crate::signals::follow_forks(module)
     }
+
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::faults::beneath;
 
     #[pymodule_export]
     use crate::{

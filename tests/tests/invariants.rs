@@ -11,11 +11,12 @@ use serde_json::Value;
 
 const ENGINES: &[&str] = &["wasmtime", "wasmer"];
 
-/// The files that may contain `unsafe`: the memory view of wasmer and its `Send`, and the host
-/// functions of wasmtime.
+/// The files that may contain `unsafe`: the memory view of wasmer and its `Send`, the host functions of
+/// wasmtime, and Python's handlers of fatal signals.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/instance.rs",
     "backend-wasmtime/src/host.rs",
+    "python/src/faults.rs",
 ];
 
 /// The Rust files of a folder of the repository, as paths from its root.

@@ -11,9 +11,10 @@ functions that plug-ins can call; `engines` lists the engines that are built in;
 
 import os
 
-from . import _interpreter
+from . import _faults, _interpreter
 
 _interpreter.refuse_others()
+_faults.install()
 
 from ._errors import (
     ArgumentError,

@@ -1,0 +1,120 @@
+//! Keeps the signal handlers of engines above those of Python's `faulthandler`.
+//!
+//! Engines catch the traps of guests by handlers of fatal signals. `faulthandler` takes the same signals
+//! for a crash: switched on after an engine has installed its handlers it ends the process at the next
+//! trap, and switched off it takes theirs away. So this module puts a handler of its own below those
+//! of all engines, when the package is imported, and lets `faulthandler` change only what lies below
+//! that: what is no trap of a guest is passed down, so its crash reports stay.
+//!
+//! It does not know what an engine's handler does, but that it passes on what it does not take. It holds
+//! the only unsafe code of the crate: `sigaction`, and the calls of handlers.
+//!
+//! Invariant: but for the moment in which `faulthandler` changes something, the handlers of engines are
+//! on top.
+
+#![allow(
+    unsafe_code,
+    reason = "signal handlers have no safe interface in any library that keeps their order"
+)]
+
+use std::{
+    ffi::{c_int, c_void},
+    mem, ptr,
+    sync::{
+        Once,
+        atomic::{AtomicPtr, Ordering::SeqCst},
+    },
+};
+
+use libc::{SA_SIGINFO, SIG_DFL, SIG_IGN, SIGBUS, SIGFPE, SIGILL, SIGSEGV, sigaction, siginfo_t};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
+
+/// The signals by which guests trap.
+const SIGNALS: [c_int; 4] = [SIGBUS, SIGFPE, SIGILL, SIGSEGV];
+
+/// What lies below our handler, for each of [`SIGNALS`]. Never freed: a handler may be using it.
+static BELOW: [AtomicPtr<sigaction>; SIGNALS.len()] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; SIGNALS.len()];
+
+/// Puts our handler on top of what is there now. Done once, before any engine is set up.
+pub(crate) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for (signal, below) in SIGNALS.into_iter().zip(&BELOW) {
+            below.store(Box::leak(Box::new(current(signal))), SeqCst);
+            // SAFETY: an all-zero `sigaction` is a valid one, with an empty mask.
+            let mut own: sigaction = unsafe { mem::zeroed() };
+            own.sa_sigaction = pass_down as *const () as usize;
+            own.sa_flags = SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+            set(signal, &own);
+        }
+    });
+}
+
+/// Calls a function that changes handlers of fatal signals, as if those of engines were not there.
+///
+/// A guest of another thread that traps in this moment ends the process, as it would in any host.
+#[pyfunction]
+#[pyo3(signature = (function, *args, **kwargs))]
+pub(crate) fn beneath<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let above = SIGNALS.map(current);
+    for (signal, below) in SIGNALS.into_iter().zip(&BELOW) {
+        // SAFETY: `install` has run when the module was imported; what it stored is never freed.
+        set(signal, unsafe { &*below.load(SeqCst) });
+    }
+    let outcome = function.call(args, kwargs);
+    for ((signal, below), above) in SIGNALS.into_iter().zip(&BELOW).zip(&above) {
+        below.store(Box::leak(Box::new(current(signal))), SeqCst);
+        set(signal, above);
+    }
+    outcome
+}
+
+fn current(signal: c_int) -> sigaction {
+    // SAFETY: an all-zero `sigaction` is a valid one; the call only writes to it.
+    unsafe {
+        let mut found = mem::zeroed();
+        sigaction(signal, ptr::null(), &mut found);
+        found
+    }
+}
+
+fn set(signal: c_int, action: &sigaction) {
+    // SAFETY: `action` is our own handler or one that was installed before, for the same signal.
+    unsafe {
+        sigaction(signal, action, ptr::null_mut());
+    }
+}
+
+/// Our handler: does what would have been done without engines. Async-signal-safe: it loads an atomic
+/// and calls `sigaction` or the handler below.
+extern "C" fn pass_down(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let position = SIGNALS.iter().position(|known| *known == signal);
+    let Some(below) = position.map(|position| BELOW[position].load(SeqCst)) else {
+        return;
+    };
+    // SAFETY: `install` stored a valid action before it installed this handler, and none is freed.
+    let below = unsafe { &*below };
+    match below.sa_sigaction {
+        // The instruction that failed runs again when the handler returns.
+        SIG_DFL | SIG_IGN => set(signal, below),
+        // SAFETY: with `SA_SIGINFO` the field is a handler of three arguments.
+        handler if below.sa_flags & SA_SIGINFO != 0 => unsafe {
+            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
+                mem::transmute(handler);
+            handler(signal, info, context);
+        },
+        // SAFETY: without it, and not being one of the constants, it is one of one argument.
+        handler => unsafe {
+            let handler: extern "C" fn(c_int) = mem::transmute(handler);
+            handler(signal);
+        },
+    }
+}
