@@ -22,15 +22,18 @@ PROGRAM = """
       (func (export "deep") (result i32)
         (i32.sub (i32.wrap_i64 (call $deep (i32.const 2000))) (i32.const 21))))'''
 
-    inner = None
-    for level in range(LEVELS):
+    def around(called, engine):
         @extism.host_fn(name="host")
-        def host(n: int, called=inner) -> int:
+        def host(n: int) -> int:
             if called is not None:
                 called.call("deep")
             return n + 1
 
-        inner = extism.Plugin(GUEST, functions=[host], engine=ENGINES[level % len(ENGINES)])
+        return extism.Plugin(GUEST, functions=[host], engine=engine)
+
+    inner = None
+    for level in range(LEVELS):
+        inner = around(inner, ENGINES[level % len(ENGINES)])
 
     def use():
         for _ in range(3):
