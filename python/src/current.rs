@@ -237,6 +237,16 @@ impl CurrentPlugin {
         Store::of_call(self.token).config(py)
     }
 
+    /// How long the running call may go on, in seconds; `None` if it has no time limit, and 0 if the
+    /// limit is over: then the call fails when the host function returns.
+    #[getter]
+    fn time_remaining(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.with(py, |mut caller| {
+            let remaining = caller.host().alarm().remaining();
+            remaining.map(|remaining| remaining.as_secs_f64())
+        })
+    }
+
     /// The error text that is set for the running call, `None` if there is none.
     #[getter]
     fn error(&self, py: Python<'_>) -> PyResult<Option<String>> {
