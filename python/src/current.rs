@@ -15,6 +15,7 @@ use crate::{
     convert::Input,
     error, log,
     scope::{self, Token},
+    signals,
     store::Store,
     value::{self, Memory, Val},
     view::Views,
@@ -46,6 +47,15 @@ impl CurrentPlugin {
         if !self.views.is_empty() {
             let _ = scope::with(self.token, |caller| self.views.finish(py, caller));
         }
+    }
+
+    /// Has this process, a child that was forked in the host function, look after the running call.
+    #[cold]
+    pub(crate) fn follow_fork(&self, py: Python<'_>) -> PyResult<()> {
+        signals::arrive(py)?;
+        let alarm = self.with(py, |mut caller| caller.host().alarm())?;
+        let watched = alarm.watch_again();
+        watched.map_err(|failure| error::raise(py, failure))
     }
 
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(Caller<'_>) -> R) -> PyResult<R> {

@@ -257,6 +257,38 @@ print("done")
     assert output(program, engine) == "done\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_call_that_forks_keeps_its_time_limit(engine):
+    """The child is in the middle of a call that its parent began, with its deadline and Ctrl-C."""
+    program = PROGRAM + """
+guest = '''(module
+  (import "extism:host/user" "fork" (func $fork))
+  (func (export "run") (call $fork) (loop $again (br $again))))'''
+children = []
+@extism.host_fn(name="fork", signature=([], []))
+def fork(plugin, params, results):
+    children.append(os.fork())
+    if children[-1] == 0:
+        signal.alarm(90)
+        if ring:
+            signal.signal(signal.SIGVTALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0.05)
+
+for ring, timeout, expected in [(False, 0.1, extism.TimeoutError), (True, None, KeyboardInterrupt)]:
+    plugin = extism.Plugin(guest, functions=[fork], engine=engine)
+    if ring:
+        threading.Timer(0.1, plugin.cancel_handle().cancel).start()
+    try:
+        plugin.call("run", timeout=timeout)
+    except (expected, extism.CancelledError) as error:
+        if children[-1] == 0:
+            os._exit(0 if type(error) is expected else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(children[-1], 0)[1]) == 0
+print("done")
+"""
+    assert output(program, engine) == "done\n"
+
+
 @pytest.mark.parametrize("what", ["request", "sleep", "spin"])
 @pytest.mark.parametrize("timeout", ["60", "0.05", "None"])
 def test_the_interpreter_ends_during_a_wait(engine, what, timeout):

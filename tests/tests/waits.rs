@@ -2,7 +2,6 @@
 //! Deadlines and cancellations reach them there as they do in a loop, on every engine.
 
 use std::{
-    fs,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +18,6 @@ use polyextism_tests::{
     engines,
     outcome::Outcome,
     server::{Reply, Seen, Server, head},
-    wasi::folder,
     web,
 };
 
@@ -391,57 +389,4 @@ fn nested_plugins_have_deadlines_of_their_own() {
             );
         }
     }
-}
-
-/// A new instance that cannot be made takes nothing of the plug-in with it.
-#[test]
-fn a_plugin_survives_an_instance_that_cannot_be_made() {
-    let wat = r#"(module
-        (import "wasi_snapshot_preview1" "fd_tell" (func (param i32 i32) (result i32)))
-        (import "extism:host/env" "var_get" (func $get (param i64) (result i64)))
-        (import "extism:host/env" "config_get" (func $config (param i64) (result i64)))
-        (import "extism:host/env" "input_offset" (func $offset (result i64)))
-        (import "extism:host/env" "length" (func $length (param i64) (result i64)))
-        (import "extism:host/env" "output_set" (func $output (param i64 i64)))
-        (memory (export "memory") 1)
-        (func $put (param $block i64)
-          (call $output (local.get $block) (call $length (local.get $block))))
-        (func (export "var") (call $put (call $get (call $offset))))
-        (func (export "config") (call $put (call $config (call $offset))))
-        (func (export "endless") (loop $again (br $again))))"#;
-    let root = folder(
-        &std::env::temp_dir(),
-        &format!("polyextism-replaced-{}", std::process::id()),
-    );
-    for choice in engines() {
-        fs::create_dir_all(&root).expect("the folder can be made");
-        let mut manifest = Manifest::of(wat.as_bytes());
-        manifest.allowed_paths = Some([(root.clone(), "/data".to_owned())].into());
-        let options = Options {
-            wasi: Some(Wasi::default()),
-            ..Options::default()
-        };
-        let compiled = choice.compile(&manifest, &options).expect("it compiles");
-        let mut plugin = Plugin::new(&compiled).expect("the folder is there");
-        let id = plugin.id();
-        plugin.host().vars_mut().set("k", "kept").expect("it fits");
-        let entries = [("k".to_owned(), Some("set".to_owned()))];
-        plugin.host().update_config(entries);
-        plugin.set_timeout(Some(Duration::from_millis(20)));
-        for _ in 0..2 {
-            assert_eq!(fails(&mut plugin, "endless").kind(), ErrorKind::Timeout);
-            fs::remove_dir(&root).expect("it is empty");
-            for _ in 0..2 {
-                let error = fails(&mut plugin, "var");
-                assert_eq!(error.kind(), ErrorKind::Manifest, "{choice:?}: {error}");
-            }
-            fs::create_dir(&root).expect("it was removed");
-            plugin.set_timeout(Some(LATE));
-            assert_eq!(plugin.call("var", b"k").expect("it starts again"), b"kept");
-            assert_eq!(plugin.call("config", b"k").expect("it goes on"), b"set");
-            assert_eq!((plugin.host().id(), plugin.id()), (id, id), "{choice:?}");
-            plugin.set_timeout(Some(Duration::from_millis(20)));
-        }
-    }
-    fs::remove_dir(&root).expect("it is empty");
 }
