@@ -143,7 +143,7 @@ def test_time_remaining(engine):
         kept.append(current)
         seen.append(current.time_remaining)
         if seen[-1] is not None and seen[-1] < 1:
-            time.sleep(0.06)
+            time.sleep(0.2)
             seen.append(current.time_remaining)
 
     with extism.Plugin(guest, functions=[look], engine=engine) as plugin:

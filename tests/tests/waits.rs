@@ -24,6 +24,9 @@ use polyextism_tests::{
 /// How late a call may end on a machine that is busy with other tests.
 const LATE: Duration = Duration::from_secs(5);
 
+/// What passes until a deadline in a host function is noticed, with the same slack.
+const NOTICED: Duration = Duration::from_millis(150);
+
 /// A server that never comes to an end, in three ways.
 fn endless(seen: &Seen) -> Reply {
     let piece = b"x";
@@ -192,6 +195,7 @@ fn backtraces_of_what_was_interrupted() {
         while alarm.remaining() != Some(Duration::ZERO) {
             thread::sleep(Duration::from_millis(1));
         }
+        thread::sleep(NOTICED);
         Ok(())
     });
     let cases: [(&str, &[&str]); 3] = [
@@ -341,6 +345,9 @@ fn nested(
             .lock()
             .expect("nobody panicked")
             .push(error.expect_err("it is endless").kind());
+        if limit.is_none() {
+            thread::sleep(NOTICED);
+        }
         inner.call("ready", b"").map(drop)
     });
     (plugin(outer, OUTER, &[other]), seen)
@@ -369,7 +376,7 @@ fn nested_plugins_have_deadlines_of_their_own() {
                 "{what}"
             );
             // The outer deadline passes while the inner one runs on.
-            let (mut plugin, seen) = nested(&outer, &inner, Some(Duration::from_millis(60)));
+            let (mut plugin, seen) = nested(&outer, &inner, Some(NOTICED));
             plugin.set_timeout(Some(Duration::from_millis(10)));
             let error = fails(&mut plugin, "call");
             assert_eq!(error.kind(), ErrorKind::Timeout, "{what}");
