@@ -46,3 +46,8 @@ pub fn default_engine() -> Result<Choice> {
 pub fn engines() -> impl Iterator<Item = Choice> {
     Choice::all(BACKENDS)
 }
+
+/// The Rust of the README, which is compiled as documentation is.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -238,6 +238,15 @@ impl Alarm {
         due
     }
 
+    /// Puts the running call under the watchdog of this process. It is for host functions in which
+    /// the process was forked, in the child: the call that they return to is still the parent's.
+    ///
+    /// # Errors
+    /// `Engine` if the watchdog cannot be started.
+    pub fn watch_again(self: &Arc<Self>) -> Result<()> {
+        clock::watch(self)
+    }
+
     /// How long the running call may go on; `None` if it has no deadline.
     pub fn remaining(&self) -> Option<Duration> {
         match self.deadline.load(Relaxed) {

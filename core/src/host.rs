@@ -57,6 +57,15 @@ impl Host {
         (self.wasi.as_mut(), &self.alarm)
     }
 
+    /// Becomes what `other` is, of which nothing is left; but WASI stays as it is here.
+    pub(crate) fn take_over(&mut self, other: &mut Self) {
+        *self = Self {
+            #[cfg(feature = "wasi")]
+            wasi: self.wasi.take(),
+            ..std::mem::take(other)
+        };
+    }
+
     /// The id of the plug-in.
     pub fn id(&self) -> Uuid {
         self.id

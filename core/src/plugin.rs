@@ -288,10 +288,13 @@ impl Plugin {
         Ok(())
     }
 
-    /// A new instance with the same host state: variables and configuration stay.
+    /// A new instance with the same host state: variables and configuration stay, also if there is
+    /// no new instance.
     fn replace(&mut self) -> Result<()> {
-        let host = std::mem::take(self.host());
-        self.instance = self.compiled.instantiate(host)?;
+        let mut instance = self.compiled.instantiate(Host::default())?;
+        let fresh: &mut dyn Guest = &mut *instance;
+        fresh.host().take_over(self.host());
+        self.instance = instance;
         self.entries.fill(None);
         self.condition = Condition::Fresh;
         Ok(())

@@ -76,7 +76,8 @@ pub enum Output {
     Default,
     /// Nowhere; writes succeed.
     Discard,
-    /// To the stream of the process.
+    /// To the stream of the process. If that is full (a pipe that nobody reads), the call waits for it,
+    /// and no deadline ends that.
     Inherit,
     /// Into memory, where [`Plugin::stdout`](crate::Plugin::stdout) and
     /// [`Plugin::stderr`](crate::Plugin::stderr) find it.

@@ -15,6 +15,7 @@ use crate::{
     convert::Input,
     error, log,
     scope::{self, Token},
+    signals,
     store::Store,
     value::{self, Memory, Val},
     view::Views,
@@ -46,6 +47,15 @@ impl CurrentPlugin {
         if !self.views.is_empty() {
             let _ = scope::with(self.token, |caller| self.views.finish(py, caller));
         }
+    }
+
+    /// Has this process, a child that was forked in the host function, look after the running call.
+    #[cold]
+    pub(crate) fn follow_fork(&self, py: Python<'_>) -> PyResult<()> {
+        signals::arrive(py)?;
+        let alarm = self.with(py, |mut caller| caller.host().alarm())?;
+        let watched = alarm.watch_again();
+        watched.map_err(|failure| error::raise(py, failure))
     }
 
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(Caller<'_>) -> R) -> PyResult<R> {
@@ -235,6 +245,16 @@ impl CurrentPlugin {
     #[getter]
     fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Store::of_call(self.token).config(py)
+    }
+
+    /// How long the running call may go on, in seconds; `None` if it has no time limit, and 0 if the
+    /// limit is over: then the call fails when the host function returns.
+    #[getter]
+    fn time_remaining(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        self.with(py, |mut caller| {
+            let remaining = caller.host().alarm().remaining();
+            remaining.map(|remaining| remaining.as_secs_f64())
+        })
     }
 
     /// The error text that is set for the running call, `None` if there is none.

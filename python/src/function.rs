@@ -250,10 +250,14 @@ impl Callback {
         let Some(target) = self.target(py) else {
             return Err(self.cleared());
         };
+        let process = scope::process();
         let outcome = scope::enter(caller, |token| {
             let current = Bound::new(py, CurrentPlugin::new(token))?;
             let outcome = self.run(&target, &current, slots);
             current.get().finish(py);
+            if scope::process() != process {
+                current.get().follow_fork(py)?;
+            }
             outcome
         });
         outcome.map_err(|failure| self.failed(py, failure))

@@ -156,7 +156,8 @@ impl Plugin {
     ///         read-only buffer.
     ///     host_context: What `CurrentPlugin.host_context()` gives to host functions.
     ///     timeout: How long this call may take, in seconds; `math.inf` is no limit. If not given,
-    ///         `timeout_ms` of the manifest says it. What initialises the plug-in counts.
+    ///         `timeout_ms` of the manifest says it. What initialises the plug-in counts; waiting for the
+    ///         calls of other threads does not.
     ///
     /// Returns:
     ///     What `parse` returns; by default the output as bytes.

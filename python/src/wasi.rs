@@ -26,7 +26,8 @@ use crate::{
 ///     stdin: What can be read from standard input: a `str` (as UTF-8), bytes or another buffer.
 ///     stdout: Where standard output goes: `"discard"`, `"inherit"` (to that of the process, not to
 ///         `sys.stdout`) or `"capture"`. If not given, it is discarded, or inherited if the
-///         environment variable `EXTISM_ENABLE_WASI_OUTPUT` is set.
+///         environment variable `EXTISM_ENABLE_WASI_OUTPUT` is set. A stream of the process that is
+///         full, as a pipe that nobody reads, makes the call wait, and no time limit ends that.
 ///     stderr: Where standard error goes, likewise.
 ///     capture_limit: The most bytes of each stream that are kept of one call. What does not fit is
 ///         lost, and the write fails with `EIO`.

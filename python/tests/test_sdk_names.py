@@ -11,7 +11,7 @@ from wat import THROUGH_HOST
 # By name: what the SDK has at top level, and in its module `extism.extism`.
 TOP = """Codec CurrentPlugin Error Function Json Memory Pickle Plugin Val ValType extism_version
 host_fn set_log_custom set_log_file""".split()
-MODULE = TOP + "CompiledPlugin CustomLogger ExplicitFunction HOST_FN_REGISTRY TypeInferredFunction".split()
+MODULE = TOP + "CancelHandle CompiledPlugin CustomLogger ExplicitFunction HOST_FN_REGISTRY TypeInferredFunction".split()
 
 # The parameters of the SDK come first, in its order.
 SIGNATURES = {
@@ -29,6 +29,7 @@ SIGNATURES = {
     "CurrentPlugin.input_buffer": "self input",
     "CurrentPlugin.input_bytes": "self input",
     "CurrentPlugin.input_string": "self input",
+    "CancelHandle.cancel": "self",
     "CustomLogger": "f",
     "CustomLogger.drain": "self",
     "ExplicitFunction": "namespace name args returns func user_data",

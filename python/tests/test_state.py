@@ -209,14 +209,14 @@ def test_errors_of_the_guest(engine):
     seen = []
     guest = plugin(engine, body)
     actions = [lambda current: current.set_error("t\u00e4xt")]
-    with pytest.raises(extism.GuestError, match="^t\u00e4xt$"):
+    with pytest.raises(extism.GuestError, match="(?m)^t\u00e4xt$"):
         guest.call("host")
-    with pytest.raises(extism.GuestError, match="^t\u00e4xt$"):
+    with pytest.raises(extism.GuestError, match="(?m)^t\u00e4xt$"):
         guest.call("host_then_trap")
-    with pytest.raises(extism.GuestError, match="^t\u00e4xt$"):
+    with pytest.raises(extism.GuestError, match="(?m)^t\u00e4xt$"):
         guest.call("error_then_host", "of the guest")
     actions = []
-    with pytest.raises(extism.GuestError, match="^of the guest$"):
+    with pytest.raises(extism.GuestError, match="(?m)^of the guest$"):
         guest.call("error_then_host", "of the guest")
     actions = [lambda current: current.set_error("x"), lambda current: current.clear_error()]
     assert guest.call("error_then_host", "of the guest") == b""

@@ -1,10 +1,12 @@
 //! What a plug-in keeps on the host's side, seen from outside, from host functions and by guests:
 //! the same on every engine, for values of every size.
 
+use std::{fs, time::Duration};
+
 use polyextism::{
-    Choice, Error, ErrorKind, Function, Manifest, Options, Plugin, engine::types::Signature,
+    Choice, Error, ErrorKind, Function, Manifest, Options, Plugin, Wasi, engine::types::Signature,
 };
-use polyextism_tests::{engines, plugin};
+use polyextism_tests::{engines, plugin, wasi::folder};
 
 const GUEST: &str = r#"
 (module
@@ -209,4 +211,58 @@ fn host_functions_change_state() {
         assert!(plugin.host().vars().is_empty());
         assert_eq!(plugin.call("get", b"").expect("it is gone"), b"");
     }
+}
+
+/// A new instance that cannot be made takes nothing of the plug-in with it.
+#[test]
+fn a_plugin_survives_an_instance_that_cannot_be_made() {
+    let wat = r#"(module
+        (import "wasi_snapshot_preview1" "fd_tell" (func (param i32 i32) (result i32)))
+        (import "extism:host/env" "var_get" (func $get (param i64) (result i64)))
+        (import "extism:host/env" "config_get" (func $config (param i64) (result i64)))
+        (import "extism:host/env" "input_offset" (func $offset (result i64)))
+        (import "extism:host/env" "length" (func $length (param i64) (result i64)))
+        (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+        (memory (export "memory") 1)
+        (func $put (param $block i64)
+          (call $output (local.get $block) (call $length (local.get $block))))
+        (func (export "var") (call $put (call $get (call $offset))))
+        (func (export "config") (call $put (call $config (call $offset))))
+        (func (export "endless") (loop $again (br $again))))"#;
+    let root = folder(
+        &std::env::temp_dir(),
+        &format!("polyextism-replaced-{}", std::process::id()),
+    );
+    for choice in engines() {
+        fs::create_dir_all(&root).expect("the folder can be made");
+        let mut manifest = Manifest::of(wat.as_bytes());
+        manifest.allowed_paths = Some([(root.clone(), "/data".to_owned())].into());
+        let options = Options {
+            wasi: Some(Wasi::default()),
+            ..Options::default()
+        };
+        let compiled = choice.compile(&manifest, &options).expect("it compiles");
+        let mut plugin = Plugin::new(&compiled).expect("the folder is there");
+        let id = plugin.id();
+        plugin.host().vars_mut().set("k", "kept").expect("it fits");
+        let entries = [("k".to_owned(), Some("set".to_owned()))];
+        plugin.host().update_config(entries);
+        plugin.set_timeout(Some(Duration::from_millis(20)));
+        for _ in 0..2 {
+            let error = plugin.call("endless", b"").expect_err("it is endless");
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{choice:?}: {error}");
+            fs::remove_dir(&root).expect("it is empty");
+            for _ in 0..2 {
+                let error = plugin.call("var", b"k").expect_err("there is no folder");
+                assert_eq!(error.kind(), ErrorKind::Manifest, "{choice:?}: {error}");
+            }
+            fs::create_dir(&root).expect("it was removed");
+            plugin.set_timeout(None);
+            assert_eq!(plugin.call("var", b"k").expect("it starts again"), b"kept");
+            assert_eq!(plugin.call("config", b"k").expect("it goes on"), b"set");
+            assert_eq!((plugin.host().id(), plugin.id()), (id, id), "{choice:?}");
+            plugin.set_timeout(Some(Duration::from_millis(20)));
+        }
+    }
+    fs::remove_dir(&root).expect("it is empty");
 }

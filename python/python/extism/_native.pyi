@@ -12,6 +12,7 @@ from .http import HttpRequest, HttpResponse
 from .types import ValType
 
 __all__ = [
+    "CancelHandle",
     "CompiledPlugin",
     "CurrentPlugin",
     "CustomLog",
@@ -190,6 +191,8 @@ class CurrentPlugin:
     def vars(self) -> Vars: ...
     @property
     def config(self) -> Config: ...
+    @property
+    def time_remaining(self) -> float | None: ...
     @property
     def error(self) -> str | None: ...
     def set_error(self, text: str) -> None: ...
