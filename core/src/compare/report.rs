@@ -125,6 +125,11 @@ impl Report {
         &self.runs
     }
 
+    /// Gives away what each engine made of the plug-in.
+    pub fn into_runs(self) -> Vec<Run> {
+        self.runs
+    }
+
     /// The calls.
     pub fn calls(&self) -> &[Call] {
         &self.calls

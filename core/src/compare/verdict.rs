@@ -157,7 +157,7 @@ pub(super) fn failure(error: &Error) -> String {
 
 fn log(step: &Step) -> String {
     let lines = step.log.iter();
-    let lines = lines.map(|line| format!("{:?} {:?}", line.level, line.text));
+    let lines = lines.map(|line| format!("{} {:?}", line.level.name(), line.text));
     let mut lines: Vec<_> = lines.collect();
     if step.lost_lines > 0 {
         lines.push(format!("and {} more lines", step.lost_lines));

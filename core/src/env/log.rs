@@ -38,6 +38,11 @@ impl LogLevel {
         ("error", Self::Error),
     ];
 
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
+
     fn level(self) -> Level {
         match self {
             Self::Trace => Level::TRACE,

@@ -5,8 +5,8 @@
 ...     plugin.call("count_vowels", "Hello, World!")
 
 `Plugin` is what most programs need, and `CompiledPlugin` makes many of one; `host_fn` makes Python
-functions that plug-ins can call; `engines` lists the engines that are built in; every failure is an
-`Error`, of its own subclass.
+functions that plug-ins can call; `engines` lists the engines that are built in, and `compare` runs the
+same calls on all of them; every failure is an `Error`, of its own subclass.
 """
 
 import os
@@ -15,6 +15,7 @@ from . import _interpreter
 
 _interpreter.refuse_others()
 
+from ._compare import Difference, LogLine, Report, Run, Step
 from ._errors import (
     ArgumentError,
     CancelledError,
@@ -50,6 +51,7 @@ from ._native import (
     Function,
     Plugin,
     Wasi,
+    compare,
     engines,
     extism_version,
     set_log_file,
@@ -80,6 +82,7 @@ __all__ = [
     "Config",
     "CurrentPlugin",
     "CustomLogger",
+    "Difference",
     "Engine",
     "EngineError",
     "Error",
@@ -95,6 +98,7 @@ __all__ = [
     "Json",
     "LinkError",
     "LittleEndian",
+    "LogLine",
     "Manifest",
     "ManifestError",
     "Memory",
@@ -104,7 +108,10 @@ __all__ = [
     "Pickle",
     "Plugin",
     "ReentrantError",
+    "Report",
     "ReturnCodeError",
+    "Run",
+    "Step",
     "TrapError",
     "TypeInferredFunction",
     "UnknownEngineError",
@@ -115,6 +122,7 @@ __all__ = [
     "Vars",
     "Wasi",
     "Wasm",
+    "compare",
     "engines",
     "extism_version",
     "host_fn",
