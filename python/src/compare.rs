@@ -11,7 +11,7 @@ use std::{
 
 use polyextism::{
     Choice, Error, Manifest, Options,
-    compare::{self, Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported},
+    compare::{Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported, check},
 };
 use pyo3::{
     exceptions::PyException,
@@ -93,7 +93,7 @@ pub(crate) fn compare<'py>(
     let py = plugin.py();
     let calls = self::calls(calls)?;
     let choices = choices(py, engines)?;
-    compare::check(&choices, &calls).map_err(|failure| error::raise(py, failure))?;
+    check(&choices, &calls).map_err(|failure| error::raise(py, failure))?;
     let mut manifest = convert::manifest(plugin)?;
     for (key, value) in config.map(convert::config).transpose()?.unwrap_or_default() {
         match value {
