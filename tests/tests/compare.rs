@@ -54,9 +54,10 @@ fn setup(act: Act, seed: Option<u64>) -> Setup {
     let host = Function::typed("host", move |caller, ()| {
         act(caller, turn.fetch_add(1, Ordering::Relaxed))
     });
+    let capture = Output::Capture { limit: 1024 };
     let wasi = Wasi {
-        stdout: Output::Capture,
-        stderr: Output::Capture,
+        stdout: capture.clone(),
+        stderr: capture,
         seed,
         ..Wasi::default()
     };
@@ -204,7 +205,7 @@ fn engines_that_cannot_run_the_plug_in() {
     const SIMD: &str = r#"(module (func (export "f") (drop (v128.const i64x2 0 0))))"#;
     let able = |choice: &polyextism::Choice| {
         let proposals = choice.compiler().capabilities.proposals;
-        proposals.contains(Proposal::Simd)
+        proposals.contains(&Proposal::Simd)
     };
     let (able, unable): (Vec<_>, Vec<_>) = engines().into_iter().partition(able);
     assert!(
