@@ -56,7 +56,7 @@ fn setup(act: Act, seed: Option<u64>) -> Setup {
     });
     let capture = Output::Capture { limit: 1024 };
     let wasi = Wasi {
-        stdout: capture.clone(),
+        stdout: capture,
         stderr: capture,
         seed,
         ..Wasi::default()

@@ -54,11 +54,14 @@ impl LogLevel {
     }
 }
 
+/// What a sink does with a line.
+type Take = dyn Fn(LogLevel, &str) + Send + Sync;
+
 /// Who gets the log lines of one plug-in, beside `tracing`. Cloning shares it.
 #[derive(Clone)]
 pub struct LogSink {
     level: LogLevel,
-    take: Arc<dyn Fn(LogLevel, &str) + Send + Sync>,
+    take: Arc<Take>,
 }
 
 impl LogSink {
