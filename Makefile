@@ -46,7 +46,7 @@ alone: tools
 	$(CARGO) test --locked -p polyextism-tests --no-default-features --features wasmer
 
 python: $(NATIVE)
-	cd python && ../$(BIN)/python -m mypy --strict python/extism
+	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
 	cd python && ../$(BIN)/python -m mypy.stubtest extism
 	cd python && ../$(BIN)/python -m pytest
 

@@ -16,7 +16,10 @@
 
 pub use polyextism_core::{engine::select::Choice, *};
 
-use polyextism_core::engine::erased::Backend;
+use polyextism_core::{
+    compare::{Call, Report, Setup},
+    engine::erased::Backend,
+};
 
 /// The engines that are built in, in the order of preference.
 pub const BACKENDS: &[Backend] = &[
@@ -45,6 +48,28 @@ pub fn default_engine() -> Result<Choice> {
 /// Every engine that is built in, with every one of its compilers.
 pub fn engines() -> impl Iterator<Item = Choice> {
     Choice::all(BACKENDS)
+}
+
+/// Runs the same calls on every engine that is built in, with every one of its compilers, and says
+/// whether they agree. [`compare::compare`] does the same for engines of one's choice.
+///
+/// ```no_run
+/// use polyextism::{Manifest, compare, compare::{Call, Setup}};
+///
+/// # fn main() -> polyextism::Result<()> {
+/// let manifest = Manifest::of(std::fs::read("count_vowels.wasm").expect("a file"));
+/// let calls = [Call::new("count_vowels", "Hello, World!")];
+/// let report = compare(&manifest, &calls, &Setup::default())?;
+/// assert!(report.is_equal(), "{report}");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As there.
+pub fn compare(manifest: &Manifest, calls: &[Call], setup: &Setup) -> Result<Report> {
+    let engines: Vec<_> = engines().collect();
+    compare::compare(&engines, manifest, calls, setup)
 }
 
 /// The Rust of the README, which is compiled as documentation is.

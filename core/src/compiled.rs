@@ -15,7 +15,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, Metering, ModuleId},
+        types::{Interruption, Limits, MemoryId, Metering, ModuleId},
     },
     env::{
         http::{self, Http},
@@ -78,6 +78,7 @@ struct Inner {
     engine: Arc<dyn DynEngine>,
     program: AnyPrepared,
     main: ModuleId,
+    memories: u32,
     entries: Vec<Entry>,
     guests: Guests,
     command: Option<usize>,
@@ -148,6 +149,7 @@ impl Compiled {
             program: engine.prepare(program)?,
             engine,
             main,
+            memories: plan.memories.len() as u32,
             entries,
             guests,
             command,
@@ -222,6 +224,11 @@ impl Compiled {
 
     pub(crate) fn main(&self) -> ModuleId {
         self.0.main
+    }
+
+    /// The memories that the host can see.
+    pub(crate) fn memories(&self) -> impl Iterator<Item = MemoryId> + use<> {
+        (0..self.0.memories).map(MemoryId)
     }
 
     /// What must be entered once, in order, before any call of an instance.

@@ -11,7 +11,11 @@ use uuid::Uuid;
 use crate::{
     alarm::Alarm,
     engine::types::Failed,
-    env::{http::Http, log::LogLevel, vars::Vars},
+    env::{
+        http::Http,
+        log::{LogLevel, LogSink, Logger},
+        vars::Vars,
+    },
     error::{Error, Result},
 };
 
@@ -19,6 +23,7 @@ use crate::{
 #[derive(Default)]
 pub struct Host {
     id: Uuid,
+    logger: Logger,
     alarm: Arc<Alarm>,
     failure: Option<Error>,
     context: Option<Box<dyn Any + Send>>,
@@ -36,8 +41,10 @@ impl Host {
         vars: Vars,
         http: Http,
     ) -> Self {
+        let id = Uuid::new_v4();
         Self {
-            id: Uuid::new_v4(),
+            id,
+            logger: Logger::new(id),
             alarm,
             config,
             vars,
@@ -101,7 +108,18 @@ impl Host {
     /// Logs a line on behalf of the plug-in, as if it had done so itself. What is longer than
     /// [`LINE_LIMIT`](crate::LINE_LIMIT) is cut.
     pub fn log(&self, level: LogLevel, line: &str) {
-        level.log(self.id, line);
+        self.logger.log(level, line);
+    }
+
+    /// Logs lines on behalf of the plug-in, also where this state is not at hand.
+    pub fn logger(&self) -> &Logger {
+        &self.logger
+    }
+
+    /// Sets who gets the log lines of this plug-in and of no other, beside `tracing`. The sink stays
+    /// as long as the plug-in. Guests are told the level that is the lower one of the two.
+    pub fn set_log_sink(&mut self, sink: Option<LogSink>) {
+        self.logger.set_sink(sink);
     }
 
     /// What the caller of the running call handed over, if it has the type `T`.

@@ -10,13 +10,15 @@
 //! # Where things are
 //! [`engine`] is the narrow waist that backends implement. `module` reads binaries, `link` resolves
 //! imports, [`kernel`] and `env` serve guests, `http` sends their requests, `wasi` serves programs of
-//! language tool chains, [`Compiled`] and [`Plugin`] are what users hold. Users of Rust depend on
-//! the package `polyextism`, which re-exports this crate and knows the engines that are built in.
+//! language tool chains, [`Compiled`] and [`Plugin`] are what users hold, [`compare`] runs one plug-in
+//! on several engines. Users of Rust depend on the package `polyextism`, which re-exports this crate
+//! and knows the engines that are built in.
 
 mod alarm;
 pub mod backtrace;
 mod budget;
 pub mod clock;
+pub mod compare;
 mod compiled;
 pub mod engine;
 mod env;
@@ -44,7 +46,7 @@ pub use crate::{
     compiled::{Compiled, Interrupted, Options},
     engine::guest::Caller,
     env::{
-        log::{LINE_LIMIT, LogLevel},
+        log::{LINE_LIMIT, LogLevel, LogSink, Logger},
         vars::{Vars, VarsError},
     },
     error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},

@@ -220,6 +220,14 @@ impl Plugin {
         Ok(entry)
     }
 
+    /// How large the memories are now, in bytes: that of the kernel, and those that modules export as
+    /// `memory`. One that several modules export counts for each.
+    pub fn memory_bytes(&mut self) -> u64 {
+        let memories = self.compiled.memories();
+        let sizes = memories.map(|memory| self.instance.split(memory).0.len() as u64);
+        sizes.sum()
+    }
+
     /// What the guest wrote to its standard output since the last call or initialisation began;
     /// empty unless [`Wasi::stdout`](crate::Wasi::stdout) captures it.
     pub fn stdout(&mut self) -> Vec<u8> {

@@ -294,9 +294,9 @@ impl CurrentPlugin {
     ///     extism.ArgumentError: If there is no such level.
     fn log(&self, py: Python<'_>, level: &str, text: &str) -> PyResult<()> {
         let level = log::level(py, level)?;
-        let id = self.with(py, |mut caller| caller.host().id())?;
+        let logger = self.with(py, |mut caller| caller.host().logger().clone())?;
         // Writing may wait, for a pipe for instance.
-        py.detach(|| level.log(id, text));
+        py.detach(|| logger.log(level, text));
         Ok(())
     }
 

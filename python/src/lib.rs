@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod cancel;
+mod compare;
 mod compiled;
 mod convert;
 mod current;
@@ -52,6 +53,7 @@ mod _native {
     #[pymodule_export]
     use crate::{
         cancel::CancelHandle,
+        compare::compare,
         compiled::CompiledPlugin,
         current::CurrentPlugin,
         engines::{Engine, engines, extism_version},

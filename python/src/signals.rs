@@ -8,7 +8,7 @@
 use std::{cell::Cell, fmt};
 
 use polyextism::{Error, ErrorKind};
-use pyo3::prelude::*;
+use pyo3::{exceptions::PyImportError, prelude::*};
 
 thread_local! {
     /// Whether this is the main thread, if that is known.
@@ -38,7 +38,12 @@ pub(crate) fn arrive(py: Python<'_>) -> PyResult<()> {
 
 #[cold]
 fn find_out(py: Python<'_>) -> PyResult<()> {
-    let threading = py.import("threading")?;
+    let threading = match py.import("threading") {
+        Ok(threading) => threading,
+        // The interpreter ends: nothing can be imported, and no handler will run any more.
+        Err(failure) if failure.is_instance_of::<PyImportError>(py) => return Ok(()),
+        Err(raised) => return Err(raised),
+    };
     let main = threading.call_method0("main_thread")?;
     MAIN.set(Some(threading.call_method0("current_thread")?.is(&main)));
     Ok(())

@@ -1,5 +1,9 @@
 //! `log_*` and `get_log_level`: lines of the guest, and of host functions on its behalf, go to
-//! `tracing`, target `extism::pdk`.
+//! `tracing`, target `extism::pdk`, and to the sink of the plug-in if it has one.
+//!
+//! Invariant: a level is logged if either of the two wants it, and guests are told the lower one.
+
+use std::{fmt, sync::Arc};
 
 use tracing::{Level, level_filters::LevelFilter};
 use uuid::Uuid;
@@ -34,11 +38,9 @@ impl LogLevel {
         ("error", Self::Error),
     ];
 
-    /// Logs a line on behalf of the plug-in of this id. What is longer than [`LINE_LIMIT`] is cut.
-    pub fn log(self, plugin: Uuid, line: &str) {
-        if self.level() <= LevelFilter::current() {
-            write(plugin, self.level(), line.as_bytes());
-        }
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].0
     }
 
     fn level(self) -> Level {
@@ -52,65 +54,126 @@ impl LogLevel {
     }
 }
 
+/// What a sink does with a line.
+type Take = dyn Fn(LogLevel, &str) + Send + Sync;
+
+/// Who gets the log lines of one plug-in, beside `tracing`. Cloning shares it.
+#[derive(Clone)]
+pub struct LogSink {
+    level: LogLevel,
+    take: Arc<Take>,
+}
+
+impl LogSink {
+    /// A sink for lines from `level` on. `take` is called on the thread of the guest, for each line
+    /// in order; the line has at most [`LINE_LIMIT`] bytes of the guest's.
+    pub fn new(level: LogLevel, take: impl Fn(LogLevel, &str) + Send + Sync + 'static) -> Self {
+        let take = Arc::new(take);
+        Self { level, take }
+    }
+}
+
+impl fmt::Debug for LogSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogSink")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Logs lines on behalf of one plug-in, also while its host state is not at hand. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Logger {
+    plugin: Uuid,
+    sink: Option<LogSink>,
+}
+
+impl Logger {
+    pub(crate) fn new(plugin: Uuid) -> Self {
+        let sink = None;
+        Self { plugin, sink }
+    }
+
+    pub(crate) fn set_sink(&mut self, sink: Option<LogSink>) {
+        self.sink = sink;
+    }
+
+    /// Logs a line, if its level is wanted. What is longer than [`LINE_LIMIT`] is cut.
+    pub fn log(&self, level: LogLevel, line: &str) {
+        if self.wants(level) {
+            self.write(level, line.as_bytes());
+        }
+    }
+
+    fn wants(&self, level: LogLevel) -> bool {
+        level.level() <= LevelFilter::current() || self.sink(level).is_some()
+    }
+
+    /// The sink, if it wants lines of this level.
+    fn sink(&self, level: LogLevel) -> Option<&LogSink> {
+        self.sink.as_ref().filter(|sink| level >= sink.level)
+    }
+
+    fn write(&self, level: LogLevel, line: &[u8]) {
+        let line = String::from_utf8_lossy(&line[..line.len().min(LINE_LIMIT)]);
+        let mut buffer = Uuid::encode_buffer();
+        // As text, so that it stands in quotes.
+        let plugin = &*self.plugin.hyphenated().encode_lower(&mut buffer);
+        // The level of an event is part of its static description.
+        match level {
+            LogLevel::Trace => tracing::trace!(target: "extism::pdk", plugin, "{line}"),
+            LogLevel::Debug => tracing::debug!(target: "extism::pdk", plugin, "{line}"),
+            LogLevel::Info => tracing::info!(target: "extism::pdk", plugin, "{line}"),
+            LogLevel::Warn => tracing::warn!(target: "extism::pdk", plugin, "{line}"),
+            LogLevel::Error => tracing::error!(target: "extism::pdk", plugin, "{line}"),
+        }
+        if let Some(sink) = self.sink(level) {
+            (sink.take)(level, &line);
+        }
+    }
+}
+
 /// What `get_log_level` says when nothing is logged.
 const OFF: u64 = i32::MAX as u64;
 
 pub(super) fn trace(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    log(caller, "log_trace", Level::TRACE, slots[0])
+    log(caller, "log_trace", LogLevel::Trace, slots[0])
 }
 
 pub(super) fn debug(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    log(caller, "log_debug", Level::DEBUG, slots[0])
+    log(caller, "log_debug", LogLevel::Debug, slots[0])
 }
 
 pub(super) fn info(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    log(caller, "log_info", Level::INFO, slots[0])
+    log(caller, "log_info", LogLevel::Info, slots[0])
 }
 
 pub(super) fn warn(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    log(caller, "log_warn", Level::WARN, slots[0])
+    log(caller, "log_warn", LogLevel::Warn, slots[0])
 }
 
 pub(super) fn error(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    log(caller, "log_error", Level::ERROR, slots[0])
+    log(caller, "log_error", LogLevel::Error, slots[0])
 }
 
 /// `get_log_level() -> level`: 0 trace, 1 debug, 2 info, 3 warn, 4 error, `i32::MAX` off.
-pub(super) fn level(_: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    slots[0] = match LevelFilter::current().into_level() {
-        Some(Level::TRACE) => 0,
-        Some(Level::DEBUG) => 1,
-        Some(Level::INFO) => 2,
-        Some(Level::WARN) => 3,
-        Some(Level::ERROR) => 4,
-        None => OFF,
-    };
+pub(super) fn level(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
+    let logger = caller.host().logger();
+    let lowest = LogLevel::ALL
+        .iter()
+        .position(|(_, level)| logger.wants(*level));
+    slots[0] = lowest.map_or(OFF, |position| position as u64);
     Ok(())
 }
 
 /// Frees the line; a bad handle is an error only if the level is logged.
-fn log(caller: &mut Caller<'_>, function: &str, level: Level, offset: u64) -> Result<()> {
-    if level > LevelFilter::current() {
+fn log(caller: &mut Caller<'_>, function: &str, level: LogLevel, offset: u64) -> Result<()> {
+    if !caller.host().logger().wants(level) {
         caller.free(offset);
         return Ok(());
     }
     let line = super::argument(caller, function, "line", offset)?;
     caller.free(offset);
-    write(caller.host().id(), level, &line);
+    caller.host().logger().write(level, &line);
     Ok(())
-}
-
-fn write(plugin: Uuid, level: Level, line: &[u8]) {
-    let line = String::from_utf8_lossy(&line[..line.len().min(LINE_LIMIT)]);
-    let mut buffer = Uuid::encode_buffer();
-    // As text, so that it stands in quotes.
-    let plugin = &*plugin.hyphenated().encode_lower(&mut buffer);
-    // The level of an event is part of its static description.
-    match level {
-        Level::TRACE => tracing::trace!(target: "extism::pdk", plugin, "{line}"),
-        Level::DEBUG => tracing::debug!(target: "extism::pdk", plugin, "{line}"),
-        Level::INFO => tracing::info!(target: "extism::pdk", plugin, "{line}"),
-        Level::WARN => tracing::warn!(target: "extism::pdk", plugin, "{line}"),
-        Level::ERROR => tracing::error!(target: "extism::pdk", plugin, "{line}"),
-    }
 }

@@ -5,8 +5,8 @@
 ...     plugin.call("count_vowels", "Hello, World!")
 
 `Plugin` is what most programs need, and `CompiledPlugin` makes many of one; `host_fn` makes Python
-functions that plug-ins can call; `engines` lists the engines that are built in; every failure is an
-`Error`, of its own subclass.
+functions that plug-ins can call; `engines` lists the engines that are built in, and `compare` runs the
+same calls on all of them; every failure is an `Error`, of its own subclass.
 """
 
 import os
@@ -16,6 +16,7 @@ from . import _faults, _interpreter
 _interpreter.refuse_others()
 _faults.install()
 
+from ._compare import Difference, LogLine, Report, Run, Step
 from ._errors import (
     ArgumentError,
     CancelledError,
@@ -51,6 +52,7 @@ from ._native import (
     Function,
     Plugin,
     Wasi,
+    compare,
     engines,
     extism_version,
     set_log_file,
@@ -81,6 +83,7 @@ __all__ = [
     "Config",
     "CurrentPlugin",
     "CustomLogger",
+    "Difference",
     "Engine",
     "EngineError",
     "Error",
@@ -96,6 +99,7 @@ __all__ = [
     "Json",
     "LinkError",
     "LittleEndian",
+    "LogLine",
     "Manifest",
     "ManifestError",
     "Memory",
@@ -105,7 +109,10 @@ __all__ = [
     "Pickle",
     "Plugin",
     "ReentrantError",
+    "Report",
     "ReturnCodeError",
+    "Run",
+    "Step",
     "TrapError",
     "TypeInferredFunction",
     "UnknownEngineError",
@@ -116,6 +123,7 @@ __all__ = [
     "Vars",
     "Wasi",
     "Wasm",
+    "compare",
     "engines",
     "extism_version",
     "host_fn",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from typing_extensions import Buffer, Self, disjoint_base
 
+from ._compare import Report
 from ._manifest import Manifest
 from ._state import Config, Vars
 from .http import HttpRequest, HttpResponse
@@ -24,6 +25,7 @@ __all__ = [
     "Val",
     "Wasi",
     "beneath",
+    "compare",
     "engines",
     "extism_version",
     "forked",
@@ -273,6 +275,20 @@ class Wasi:
     def stdin(self) -> bytes: ...
 
 def beneath(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T: ...
+def compare(
+    plugin: str | Buffer | os.PathLike[str] | _Manifest,
+    calls: Iterable[str | tuple[str, str | Buffer]],
+    engines: Iterable[str | Engine] | None = None,
+    *,
+    wasi: bool | Wasi = False,
+    config: Mapping[str, str | None] | None = None,
+    functions: Iterable[Function] | None = None,
+    timeout: float | None = None,
+    log_level: str = "trace",
+    unsupported: Literal["difference", "ignore"] = "difference",
+    http_client: Callable[[HttpRequest], HttpResponse] | None = None,
+    http_response_headers: bool = False,
+) -> Report: ...
 def engines() -> list[Engine]: ...
 def extism_version() -> str: ...
 def forked() -> None: ...

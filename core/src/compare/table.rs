@@ -1,0 +1,93 @@
+//! A report as text: the verdict, a row for each call and engine, and what differs.
+//!
+//! Invariant: no line is longer than [`WIDTH`] characters, whatever guests say.
+
+use std::{fmt, time::Duration};
+
+use super::{
+    report::{Report, Run, Step},
+    verdict::{failure, outcome, quote, shorten},
+};
+
+/// The longest line, in characters.
+const WIDTH: usize = 120;
+/// The room of the column with the outcome.
+const OUTCOME: usize = 48;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let engines: Vec<_> = self.runs().iter().map(|run| &*run.engine).collect();
+        let verdict = match self.differences().len() {
+            0 => "equal".to_owned(),
+            1 => "1 difference".to_owned(),
+            more => format!("{more} differences"),
+        };
+        line(f, &format!("{verdict}: {}", engines.join(", ")))?;
+        let width = engines.iter().map(|name| name.chars().count()).max();
+        let width = width.unwrap_or_default();
+
+        line(f, "\nstart")?;
+        for run in self.runs() {
+            let start = match &run.steps {
+                Ok(_) => "ready".to_owned(),
+                Err(error) => shorten(&failure(error), OUTCOME),
+            };
+            let time = milliseconds(run.ready);
+            line(
+                f,
+                &format!("  {:width$}  {start:<49}  {time:>33}", run.engine),
+            )?;
+        }
+        for (position, call) in self.calls().iter().enumerate() {
+            let (function, input) = (&call.function, quote(&call.input));
+            line(f, &format!("\n{} {function} {input}", position + 1))?;
+            for (run, step) in steps(self.runs(), position) {
+                line(f, &format!("  {:width$}  {}", run.engine, row(step)))?;
+            }
+        }
+        for difference in self.differences() {
+            let aspect = difference.aspect.name();
+            let place = difference
+                .call
+                .map(|position| (position, &self.calls()[position]));
+            let place = match place {
+                Some((position, call)) => format!("{} {}: ", position + 1, call.function),
+                None => String::new(),
+            };
+            line(f, &format!("\ndifference in {place}{aspect}"))?;
+            for (engine, value) in &difference.values {
+                line(f, &format!("  {engine:width$}  {value}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What came of a call on the engines that ran it.
+fn steps(runs: &[Run], position: usize) -> impl Iterator<Item = (&Run, &Step)> {
+    runs.iter().filter_map(move |run| match &run.steps {
+        Ok(steps) => steps.get(position).map(|step| (run, step)),
+        Err(_) => None,
+    })
+}
+
+fn row(step: &Step) -> String {
+    let outcome = shorten(&outcome(step), OUTCOME);
+    let (log, vars) = (step.log.len(), step.vars.len());
+    let memory = step.memory_bytes / 1024;
+    let time = milliseconds(step.time);
+    format!("{outcome:<49}  log {log:<3} vars {vars:<3} {memory:>8} KiB {time:>13}")
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+}
+
+/// A line, cut; an empty one before it if it begins with a line feed.
+fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let (before, text) = match text.strip_prefix('\n') {
+        Some(text) => ("\n", text),
+        None => ("", text),
+    };
+    writeln!(f, "{before}{}", shorten(text, WIDTH - 1).trim_end())
+}

@@ -1,0 +1,323 @@
+//! `compare`: the same calls on several engines, for Python.
+//!
+//! Core runs the calls and finds what differs; here arguments become core's values, and its report
+//! becomes the value types of `extism._compare`. Invariants: the GIL is released while a guest runs;
+//! what is no failure of a plug-in, such as Ctrl-C, ends the comparison as itself.
+
+use std::{
+    error::Error as _,
+    time::{Duration, Instant},
+};
+
+use polyextism::{
+    Choice, Error, Manifest, Options,
+    compare::{Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported, check},
+};
+use pyo3::{
+    exceptions::PyException,
+    prelude::*,
+    types::{PyBytes, PyDict, PyString, PyTuple},
+};
+
+use crate::{
+    convert::{self, Input, Timeout, type_name},
+    engines, error,
+    functions::Functions,
+    http::{Audience, Given},
+    log, signals,
+    wasi::Setting,
+};
+
+/// What `unsupported=` may say.
+const UNSUPPORTED: &[(&str, Unsupported)] = &[
+    ("difference", Unsupported::Differs),
+    ("ignore", Unsupported::LeftOut),
+];
+
+/// Runs the same calls on several engines and reports whether they agree.
+///
+/// Each engine gets a fresh instance, on which the calls follow each other. Outputs, failures, log
+/// lines, variables and captured output count; time and memory are reported only. Log lines come
+/// into the report whatever the log of the process is, and go there as well.
+///
+/// Args:
+///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
+///     calls: The calls, each the name of a function, or a pair of a name and an input.
+///     engines: The engines, each as `engine=` of `Plugin` has it; all that are built in, with all
+///         their compilers, if not given. The same one twice shows what differs from run to run.
+///     wasi: As for `Plugin`. Fix `clock` and `seed` if the plug-in looks at them.
+///     config: As for `Plugin`.
+///     functions: As for `Plugin`; every engine calls the same ones.
+///     timeout: How long each call may take, in seconds; `timeout_ms` of the manifest if not given.
+///     log_level: The lowest level of log lines that are compared; guests are told it.
+///     unsupported: Whether an engine that has not what the plug-in needs is a `"difference"`, or
+///         left out of the verdict: `"ignore"`. If no engine has it, there is nothing to leave out.
+///     http_client: As for `Plugin`.
+///     http_response_headers: As for `Plugin`.
+///
+/// Returns:
+///     An `extism.Report`. Failures of calls, and engines that cannot run the plug-in, are in it.
+///
+/// Raises:
+///     extism.ArgumentError: If there is no call or no engine, or if an argument is wrong.
+///     extism.ManifestError: If the manifest cannot be read, or the configuration is wrong.
+///     extism.UnknownEngineError: If an engine is not built in.
+#[pyfunction]
+#[pyo3(
+    signature = (
+        plugin, calls, engines = None, *, wasi = Setting::OFF, config = None, functions = None,
+        timeout = None, log_level = "trace", unsupported = "difference", http_client = None,
+        http_response_headers = false
+    ),
+    text_signature = "(plugin, calls, engines=None, *, wasi=False, config=None, functions=None, \
+                      timeout=None, log_level='trace', unsupported='difference', \
+                      http_client=None, http_response_headers=False)"
+)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "Python names them where it calls it"
+)]
+pub(crate) fn compare<'py>(
+    plugin: &Bound<'py, PyAny>,
+    calls: &Bound<'py, PyAny>,
+    engines: Option<&Bound<'py, PyAny>>,
+    wasi: Setting,
+    config: Option<&Bound<'py, PyAny>>,
+    functions: Option<&Bound<'py, PyAny>>,
+    timeout: Option<Timeout>,
+    log_level: &str,
+    unsupported: &str,
+    http_client: Option<&Bound<'py, PyAny>>,
+    http_response_headers: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = plugin.py();
+    let calls = self::calls(calls)?;
+    let choices = choices(py, engines)?;
+    check(&choices, &calls).map_err(|failure| error::raise(py, failure))?;
+    let mut manifest = convert::manifest(plugin)?;
+    for (key, value) in config.map(convert::config).transpose()?.unwrap_or_default() {
+        match value {
+            Some(value) => manifest.config.insert(key, value),
+            None => manifest.config.remove(&key),
+        };
+    }
+    let http = Given {
+        client: http_client,
+        response_headers: http_response_headers,
+        progress: None,
+    };
+    let audience = Audience::new(http)?;
+    // These own what guests can call until the end.
+    let functions = Functions::given(py, functions)?.with_client(http.client(py)?);
+    let mut options = Options {
+        functions: functions.core(),
+        wasi: wasi.0,
+        http: audience.options(http),
+        ..Options::default()
+    };
+    options.http.client = functions.core_client();
+    let subject = Subject {
+        manifest,
+        timeout,
+        audience: &audience,
+        setup: Setup {
+            options,
+            log_level: log::level(py, log_level)?,
+            unsupported: self::unsupported(py, unsupported)?,
+        },
+    };
+    signals::arrive(py)?;
+    let mut runs = Vec::new();
+    for choice in &choices {
+        runs.push(subject.run(py, choice, &calls)?);
+    }
+    let unsupported = subject.setup.unsupported;
+    let report = py.detach(|| Report::new(calls, runs, unsupported));
+    drop(functions);
+    to_python(py, report)
+}
+
+/// What every engine is given.
+struct Subject<'a> {
+    manifest: Manifest,
+    setup: Setup,
+    timeout: Option<Timeout>,
+    audience: &'a Audience,
+}
+
+impl Subject<'_> {
+    fn run(&self, py: Python<'_>, choice: &Choice, calls: &[Call]) -> PyResult<Run> {
+        let start = Instant::now();
+        let (manifest, setup) = (&self.manifest, &self.setup);
+        let trial = py.detach(|| Trial::start(choice, manifest, setup));
+        let ready = start.elapsed();
+        if let Some(raised) = self.audience.take_raised() {
+            return Err(raised);
+        }
+        let steps = match trial {
+            Ok(trial) => Ok(self.steps(py, trial, calls)?),
+            Err(failure) => Err(no_stop(py, failure)?),
+        };
+        Ok(Run {
+            engine: choice.name(),
+            ready,
+            steps,
+        })
+    }
+
+    fn steps(&self, py: Python<'_>, mut trial: Trial, calls: &[Call]) -> PyResult<Vec<Step>> {
+        signals::watch(trial.plugin());
+        if let Some(Timeout(limit)) = self.timeout {
+            trial.plugin().set_timeout(limit);
+        }
+        let mut steps = Vec::new();
+        for call in calls {
+            let mut step = py.detach(|| trial.call(call));
+            step.outcome = match step.outcome {
+                Ok(output) => Ok(output),
+                Err(failure) => Err(no_stop(py, failure)?),
+            };
+            steps.push(step);
+            py.check_signals()?;
+        }
+        Ok(steps)
+    }
+}
+
+/// The same failure, unless it stands for something that stops the program.
+fn no_stop(py: Python<'_>, failure: Error) -> PyResult<Error> {
+    let stops = match failure.source() {
+        None => false,
+        Some(source) => match source.downcast_ref::<PyErr>() {
+            Some(raised) => !raised.is_instance_of::<PyException>(py),
+            None => source.is::<signals::Raised>(),
+        },
+    };
+    match stops {
+        true => Err(error::raise(py, failure)),
+        false => Ok(failure),
+    }
+}
+
+fn calls(calls: &Bound<'_, PyAny>) -> PyResult<Vec<Call>> {
+    if calls.is_instance_of::<PyString>() {
+        let message = "calls is a list of names and of pairs (name, input), found a str";
+        return Err(error::argument(calls.py(), message));
+    }
+    calls.try_iter()?.map(|item| call(&item?)).collect()
+}
+
+fn call(item: &Bound<'_, PyAny>) -> PyResult<Call> {
+    if let Ok(name) = item.cast::<PyString>() {
+        return Ok(Call::new(name.to_str()?, []));
+    }
+    let pair = item.cast::<PyTuple>().ok();
+    let pair = pair.filter(|pair| pair.len() == 2);
+    let pair = pair.map(|pair| PyResult::Ok((pair.get_item(0)?, pair.get_item(1)?)));
+    match pair.transpose()? {
+        Some((name, input)) if name.is_instance_of::<PyString>() => {
+            let input = input.extract::<Input<'_, '_>>()?;
+            Ok(Call::new(name.extract::<String>()?, input.bytes()))
+        }
+        _ => {
+            let found = type_name(item);
+            let message = format!(
+                "a call is the name of a function or a pair (name, input), found a value of type \
+                 {found}"
+            );
+            Err(error::argument(item.py(), message))
+        }
+    }
+}
+
+fn choices(py: Python<'_>, engines: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Choice>> {
+    let Some(engines) = engines else {
+        return Ok(polyextism::engines().collect());
+    };
+    if engines.is_instance_of::<PyString>() {
+        return Err(error::argument(py, "engines is a list, found a str"));
+    }
+    let choose = |engine: PyResult<Bound<'_, PyAny>>| engines::choose(py, Some(&engine?));
+    engines.try_iter()?.map(choose).collect()
+}
+
+fn unsupported(py: Python<'_>, name: &str) -> PyResult<Unsupported> {
+    let known = UNSUPPORTED.iter().find(|(known, _)| *known == name);
+    known.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        let allowed: Vec<_> = UNSUPPORTED.iter().map(|(known, _)| *known).collect();
+        let allowed = allowed.join(", ");
+        let message = format!("unsupported is {name:?}, allowed are {allowed}");
+        error::argument(py, message)
+    })
+}
+
+/// The report as `extism.Report`.
+fn to_python(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyAny>> {
+    let types = py.import("extism._compare")?;
+    let text = report.to_string();
+    let mut differences = Vec::new();
+    for one in report.differences() {
+        let function = one.call.map(|call| report.calls()[call].function.clone());
+        let values: Vec<_> = one.values.clone();
+        let values = PyTuple::new(py, values)?;
+        let arguments = (one.call, function, one.aspect.name(), values);
+        differences.push(types.getattr("Difference")?.call1(arguments)?);
+    }
+    let calls = report.calls().to_vec();
+    let mut runs = Vec::new();
+    for run in report.into_runs() {
+        let (steps, failure) = match run.steps {
+            Ok(steps) => (steps, None),
+            Err(failure) => (Vec::new(), Some(exception(py, failure))),
+        };
+        let steps = steps.into_iter().zip(&calls);
+        let steps = steps.map(|(step, call)| self::step(&types, step, call));
+        let steps = PyTuple::new(py, steps.collect::<PyResult<Vec<_>>>()?)?;
+        let arguments = (run.engine, failure, steps, seconds(run.ready));
+        runs.push(types.getattr("Run")?.call1(arguments)?);
+    }
+    let runs = PyTuple::new(py, runs)?;
+    let differences = PyTuple::new(py, differences)?;
+    types.getattr("Report")?.call1((runs, differences, text))
+}
+
+fn step<'py>(types: &Bound<'py, PyModule>, step: Step, call: &Call) -> PyResult<Bound<'py, PyAny>> {
+    let py = types.py();
+    let (output, failure) = match step.outcome {
+        Ok(output) => (Some(PyBytes::new(py, &output)), None),
+        Err(failure) => (None, Some(exception(py, failure))),
+    };
+    let class = types.getattr("LogLine")?;
+    let line = |line: LogLine| class.call1((line.level.name(), line.text));
+    let log = step.log.into_iter().map(line);
+    let log = PyTuple::new(py, log.collect::<PyResult<Vec<_>>>()?)?;
+    let vars = PyDict::new(py);
+    for (key, value) in step.vars {
+        vars.set_item(key, PyBytes::new(py, &value))?;
+    }
+    let arguments = (
+        &call.function,
+        PyBytes::new(py, &call.input),
+        output,
+        failure,
+        log,
+        step.lost_lines,
+        vars,
+        PyBytes::new(py, &step.stdout),
+        PyBytes::new(py, &step.stderr),
+        step.memory_bytes,
+        seconds(step.time),
+    );
+    types.getattr("Step")?.call1(arguments)
+}
+
+fn exception(py: Python<'_>, failure: Error) -> Bound<'_, PyAny> {
+    error::raise(py, failure)
+        .into_value(py)
+        .into_bound(py)
+        .into_any()
+}
+
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
