@@ -27,7 +27,7 @@ use crate::{
     http::HttpOptions,
     link::{Offer, Plan, Unit, link},
     manifest::{MAIN, Manifest},
-    module::{Module, signature},
+    module::{Module, bounds::Bounds, signature},
     program,
     source::{self, Downloads},
     wasi_settings::Wasi,
@@ -57,6 +57,8 @@ pub struct Options {
     pub http: HttpOptions,
     /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
     pub interrupted: Interrupted,
+    /// What each module may cost to compile.
+    pub bounds: Bounds,
 }
 
 /// What becomes of an instance whose guest was stopped in the middle of its work.
@@ -124,7 +126,7 @@ impl Compiled {
         };
         let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
-        let units = read(engine.as_ref(), manifest, &options.http)?;
+        let units = read(engine.as_ref(), manifest, options)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
@@ -173,6 +175,11 @@ impl Compiled {
     /// The name of the engine.
     pub fn engine(&self) -> &'static str {
         self.0.engine.name()
+    }
+
+    /// Whether both are the same one, not only alike.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Which of [`Options::functions`] the modules import, by their positions there, in order.
@@ -290,14 +297,20 @@ impl std::fmt::Debug for Compiled {
 fn read<'a>(
     engine: &dyn DynEngine,
     manifest: &'a Manifest,
-    http: &HttpOptions,
+    options: &Options,
 ) -> Result<Vec<Unit<'a>>> {
     let capabilities = engine.capabilities();
     let names = manifest.names()?;
     let mut units: Vec<Unit<'a>> = Vec::new();
     for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
-        let bytes = source::read(wasm, index, &Downloads::new(manifest, http))?;
-        let module = Module::read(bytes, capabilities.proposals, engine.name(), name)?;
+        let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
+        let module = Module::read(
+            bytes,
+            capabilities.proposals,
+            engine.name(),
+            name,
+            &options.bounds,
+        )?;
         let module = match name != MAIN && is_command(&module, name)? {
             // A library with an entry of its own is a program for each call.
             true => module.with_fresh_calls(name)?,

@@ -52,6 +52,16 @@ impl Host {
         self
     }
 
+    /// Takes over what belongs to the instance that `old` was the state of.
+    pub(crate) fn take_over(&mut self, old: Self) {
+        #[cfg(feature = "wasi")]
+        {
+            self.wasi = old.wasi;
+        }
+        #[cfg(not(feature = "wasi"))]
+        drop(old);
+    }
+
     #[cfg(feature = "wasi")]
     pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::State>, &Alarm) {
         (self.wasi.as_mut(), &self.alarm)

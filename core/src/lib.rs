@@ -30,6 +30,7 @@ pub mod manifest;
 mod module;
 mod panic;
 mod plugin;
+mod pool;
 mod program;
 mod source;
 mod span;
@@ -55,7 +56,9 @@ pub use crate::{
         ProgressFn,
     },
     manifest::Manifest,
+    module::bounds::Bounds,
     plugin::{FunctionHandle, Plugin},
+    pool::{Place, Pool, PooledPlugin, Reuse},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 
