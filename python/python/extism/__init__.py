@@ -4,8 +4,8 @@
 >>> with extism.Plugin("count_vowels.wasm", engine="wasmer") as plugin:
 ...     plugin.call("count_vowels", "Hello, World!")
 
-`Plugin` is what most programs need, and `CompiledPlugin` makes many of one,
-and a `Pool` of it lends them; `host_fn` makes Python
+`Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` of it lends
+them; `host_fn` makes Python
 functions that plug-ins can call; `engines` lists the engines that are built in; every failure is an
 `Error`, of its own subclass.
 """
