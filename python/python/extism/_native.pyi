@@ -12,6 +12,7 @@ from .http import HttpRequest, HttpResponse
 from .types import ValType
 
 __all__ = [
+    "CancelHandle",
     "CompiledPlugin",
     "CurrentPlugin",
     "CustomLog",
