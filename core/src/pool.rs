@@ -55,7 +55,7 @@ struct Link {
     process: u32,
     state: Mutex<State>,
     freed: Condvar,
-    next: OnceLock<Box<Link>>,
+    next: OnceLock<Box<Self>>,
 }
 
 #[derive(Default)]
