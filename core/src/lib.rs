@@ -28,6 +28,7 @@ pub mod kernel;
 mod link;
 pub mod manifest;
 mod module;
+mod options;
 mod panic;
 mod plugin;
 mod pool;
@@ -42,7 +43,7 @@ mod wasi_settings;
 pub use crate::{
     alarm::{Alarm, CancelHandle},
     backtrace::Frame,
-    compiled::{Compiled, Interrupted, Options},
+    compiled::Compiled,
     engine::guest::Caller,
     env::{
         log::{LINE_LIMIT, LogLevel},
@@ -57,6 +58,7 @@ pub use crate::{
     },
     manifest::Manifest,
     module::bounds::Bounds,
+    options::{Interrupted, Options},
     plugin::{FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     alarm::{Alarm, CancelHandle},
-    compiled::{Compiled, Interrupted},
+    compiled::Compiled,
     engine::{
         erased::DynInstance,
         guest::Guest,
@@ -23,6 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Host,
     kernel,
+    options::Interrupted,
 };
 
 /// A live plug-in.
