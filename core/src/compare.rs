@@ -20,11 +20,12 @@ use std::{
 
 pub use self::report::{Aspect, Difference, LogLine, Report, Run, Step};
 use crate::{
-    compiled::{Compiled, Options},
+    compiled::Compiled,
     engine::select::Choice,
     env::log::{LogLevel, LogSink},
     error::{Error, ErrorKind, Result},
     manifest::Manifest,
+    options::Options,
     plugin::Plugin,
 };
 

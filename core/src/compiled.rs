@@ -22,12 +22,11 @@ use crate::{
         vars::{DEFAULT_LIMIT, Vars},
     },
     error::{Error, ErrorKind, Result},
-    function::Function,
     host::Host,
-    http::HttpOptions,
     link::{Offer, Plan, Unit, link},
     manifest::{MAIN, Manifest},
     module::{Module, signature},
+    options::{Interrupted, Options},
     program,
     source::{self, Downloads},
     wasi_settings::Wasi,
@@ -45,30 +44,6 @@ impl Choice {
 
 /// The entry of a WASI command. Each call of it gets an instance of its own.
 const COMMAND: &str = "_start";
-
-/// What a plug-in is given beside its manifest.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Host functions. Only those that a module imports are bound.
-    pub functions: Vec<Function>,
-    /// What WASI preview 1 is given, if guests may import it.
-    pub wasi: Option<Wasi>,
-    /// HTTP of guests, and of modules that lie behind a URL.
-    pub http: HttpOptions,
-    /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
-    pub interrupted: Interrupted,
-}
-
-/// What becomes of an instance whose guest was stopped in the middle of its work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Interrupted {
-    /// The next call gets a new instance: memories and globals as at the start, and initialised
-    /// again. Variables and configuration stay.
-    #[default]
-    Replaced,
-    /// The next call goes on with it, in whatever state the guest was stopped.
-    Kept,
-}
 
 /// A plug-in that is compiled and linked. Cloning shares it.
 #[derive(Clone)]
@@ -125,7 +100,7 @@ impl Compiled {
         };
         let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
-        let units = read(engine.as_ref(), manifest, &options.http)?;
+        let units = read(engine.as_ref(), manifest, options)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
@@ -175,6 +150,11 @@ impl Compiled {
     /// The name of the engine.
     pub fn engine(&self) -> &'static str {
         self.0.engine.name()
+    }
+
+    /// Whether both are the same one, not only alike.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Which of [`Options::functions`] the modules import, by their positions there, in order.
@@ -297,14 +277,20 @@ impl std::fmt::Debug for Compiled {
 fn read<'a>(
     engine: &dyn DynEngine,
     manifest: &'a Manifest,
-    http: &HttpOptions,
+    options: &Options,
 ) -> Result<Vec<Unit<'a>>> {
     let capabilities = engine.capabilities();
     let names = manifest.names()?;
     let mut units: Vec<Unit<'a>> = Vec::new();
     for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
-        let bytes = source::read(wasm, index, &Downloads::new(manifest, http))?;
-        let module = Module::read(bytes, capabilities.proposals, engine.name(), name)?;
+        let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
+        let module = Module::read(
+            bytes,
+            capabilities.proposals,
+            engine.name(),
+            name,
+            &options.bounds,
+        )?;
         let module = match name != MAIN && is_command(&module, name)? {
             // A library with an entry of its own is a program for each call.
             true => module.with_fresh_calls(name)?,

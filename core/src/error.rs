@@ -97,7 +97,7 @@ pub enum ErrorKind {
     Reentrant,
     /// The function returned this code, which is not zero, and set no error text.
     ReturnCode(i32),
-    /// The deadline of the call has passed.
+    /// The deadline of the call has passed, or the time to wait for an instance.
     Timeout,
     /// The guest trapped.
     Trap(Trap),

@@ -59,6 +59,16 @@ impl Host {
         self
     }
 
+    /// Takes over from `old` what belongs to its instance.
+    pub(crate) fn keep_instance_state(&mut self, old: Self) {
+        #[cfg(feature = "wasi")]
+        {
+            self.wasi = old.wasi;
+        }
+        #[cfg(not(feature = "wasi"))]
+        drop(old);
+    }
+
     #[cfg(feature = "wasi")]
     pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::State>, &Alarm) {
         (self.wasi.as_mut(), &self.alarm)

@@ -30,8 +30,10 @@ pub mod kernel;
 mod link;
 pub mod manifest;
 mod module;
+mod options;
 mod panic;
 mod plugin;
+mod pool;
 mod program;
 mod source;
 mod span;
@@ -43,7 +45,7 @@ mod wasi_settings;
 pub use crate::{
     alarm::{Alarm, CancelHandle},
     backtrace::Frame,
-    compiled::{Compiled, Interrupted, Options},
+    compiled::Compiled,
     engine::guest::Caller,
     env::{
         log::{LINE_LIMIT, LogLevel, LogSink, Logger},
@@ -57,7 +59,10 @@ pub use crate::{
         ProgressFn,
     },
     manifest::Manifest,
+    module::bounds::Bounds,
+    options::{Interrupted, Options},
     plugin::{FunctionHandle, Plugin},
+    pool::{Place, Pool, PooledPlugin, Reuse},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 

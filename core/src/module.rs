@@ -8,6 +8,7 @@
 //!
 //! It does not know where modules come from, nor how imports are resolved.
 
+pub(crate) mod bounds;
 mod per_call;
 
 use std::{borrow::Cow, fmt};
@@ -20,6 +21,7 @@ use wasmparser::{
 use crate::{
     engine::types::{NumType, Proposal, Signature},
     error::{Error, ErrorKind, Result},
+    module::bounds::Bounds,
 };
 
 /// The export name that a module's former start function gets. Names of guests may be anything,
@@ -109,12 +111,13 @@ impl<'a> Module<'a> {
     /// Reads a binary for an engine that offers `proposals`; `name` is the module's, for messages.
     ///
     /// # Errors
-    /// `InvalidModule`, or `Unsupported` if it needs a proposal that `engine` does not offer.
+    /// `InvalidModule`, also if it has more than `bounds` allow; or `Unsupported` if it needs a proposal that `engine` does not offer.
     pub(crate) fn read(
         wasm: Cow<'a, [u8]>,
         proposals: &[Proposal],
         engine: &str,
         name: &str,
+        bounds: &Bounds,
     ) -> Result<Self> {
         if !wasm.starts_with(b"\0asm") {
             return Err(invalid(
@@ -122,6 +125,7 @@ impl<'a> Module<'a> {
                 "it does not start with the magic bytes `\\0asm`",
             ));
         }
+        bounds.check(&wasm, name)?;
         let features = (proposals.iter().copied().map(feature))
             .fold(common_features(), |features, more| features | more);
         let types = match Validator::new_with_features(features).validate_all(&wasm) {

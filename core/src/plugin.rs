@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     alarm::{Alarm, CancelHandle},
-    compiled::{Compiled, Interrupted},
+    compiled::Compiled,
     engine::{
         erased::DynInstance,
         guest::Guest,
@@ -23,6 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     host::Host,
     kernel,
+    options::Interrupted,
 };
 
 /// A live plug-in.
@@ -38,6 +39,8 @@ pub struct Plugin {
     timeout: Option<Duration>,
     /// Whether there may be output to forget before a call.
     captures: bool,
+    /// Whether a call ended in the middle of something.
+    suspect: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,7 @@ impl Plugin {
             alarm,
             timeout: compiled.timeout(),
             captures: compiled.captures(),
+            suspect: false,
         })
     }
 
@@ -151,8 +155,14 @@ impl Plugin {
             self.condition = Condition::Stale;
         }
         match ended.overdue {
-            Some(error) if outcome.is_ok() => Err(error),
-            _ => outcome.map_err(|error| self.compiled.explain(error)),
+            Some(error) if outcome.is_ok() => {
+                self.suspect = true;
+                Err(error)
+            }
+            _ => outcome.map_err(|error| {
+                self.suspect |= !is_orderly(error.kind());
+                self.compiled.explain(error)
+            }),
         }
     }
 
@@ -170,6 +180,27 @@ impl Plugin {
     /// A handle to cancel calls of this plug-in from any thread.
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(Arc::clone(&self.alarm))
+    }
+
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// Whether the guest is in a state that it did not choose: a call ended other than by returning.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.suspect
+    }
+
+    /// Gives the instance the host state of a new plug-in: id, variables, configuration, time limit.
+    /// What its guests have open stays, because they have its numbers in their memory.
+    pub(crate) fn renew_host(&mut self) {
+        let fresh = self.compiled.host();
+        (self.id, self.alarm) = (fresh.id(), fresh.alarm());
+        self.timeout = self.compiled.timeout();
+        self.forget_output();
+        let old = std::mem::replace(self.host(), fresh);
+        self.host().keep_instance_state(old);
+        self.reset();
     }
 
     /// Runs the guest's initialisation now instead of at the first call.
@@ -325,6 +356,14 @@ impl std::fmt::Debug for Plugin {
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether the guest itself ended the call, by returning.
+fn is_orderly(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Guest | ErrorKind::ReturnCode(_) | ErrorKind::UnknownFunction
+    )
 }
 
 #[cold]

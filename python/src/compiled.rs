@@ -96,7 +96,17 @@ impl CompiledPlugin {
     pub(crate) fn instance(&self, py: Python<'_>) -> PyResult<(polyextism::Plugin, Functions)> {
         let plugin = py.detach(|| polyextism::Plugin::new(&self.compiled));
         let plugin = plugin.map_err(|failure| error::raise(py, failure))?;
-        Ok((plugin, self.functions.share(py)))
+        Ok((plugin, self.functions(py)))
+    }
+
+    /// What keeps the host functions of an instance alive.
+    pub(crate) fn functions(&self, py: Python<'_>) -> Functions {
+        self.functions.share(py)
+    }
+
+    /// What core made of it.
+    pub(crate) fn core(&self) -> &Compiled {
+        &self.compiled
     }
 
     /// Refuses another engine than the one it is compiled for.

@@ -21,6 +21,7 @@ mod http;
 mod log;
 mod logging;
 mod plugin;
+mod pool;
 mod schema;
 mod scope;
 mod signals;
@@ -60,6 +61,7 @@ mod _native {
         function::Function,
         log::{CustomLog, set_log_file},
         plugin::Plugin,
+        pool::Pool,
         schema::manifest_schema,
         scope::forked,
         store::Store,

@@ -3,7 +3,7 @@
 //! What it does itself is to translate: arguments, outputs and errors. `turns` has the live plug-in and
 //! gives it to one thread at a time. Invariant: the GIL is released while a guest runs.
 
-use polyextism::{Error, Host};
+use polyextism::{Error, Host, Place as PoolPlace};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -67,6 +67,22 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
+    /// A live plug-in, and its place if a pool has lent it.
+    pub(crate) fn live(
+        mut plugin: polyextism::Plugin,
+        place: Option<PoolPlace>,
+        functions: Functions,
+    ) -> Self {
+        signals::watch(&mut plugin);
+        Self {
+            id: plugin.id(),
+            cancel: plugin.cancel_handle(),
+            engine: plugin.engine(),
+            turns: Turns::new(plugin, place),
+            functions,
+        }
+    }
+
     /// Waits for the live plug-in and takes it.
     fn turn(&self, py: Python<'_>) -> PyResult<Turn<'_>> {
         self.turns
@@ -137,14 +153,7 @@ impl Plugin {
         if !config.is_empty() {
             plugin.host().update_config(config);
         }
-        signals::watch(&mut plugin);
-        Ok(Self {
-            id: plugin.id(),
-            cancel: plugin.cancel_handle(),
-            engine: plugin.engine(),
-            turns: Turns::new(plugin),
-            functions,
-        })
+        Ok(Self::live(plugin, None, functions))
     }
 
     /// Calls a function of the plug-in.
@@ -312,7 +321,8 @@ impl Plugin {
         self.engine
     }
 
-    /// Frees the plug-in, after the call that is running. Closing it again does nothing.
+    /// Frees the plug-in, or gives it back to its pool, after the call that is running. Closing it
+    /// again does nothing.
     ///
     /// Raises:
     ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
@@ -322,8 +332,9 @@ impl Plugin {
         if self.turns.are_over() {
             return Ok(());
         }
-        let live = turn?.close();
-        drop(live);
+        if let Some(live) = turn?.close() {
+            py.detach(|| live.end());
+        }
         self.functions.clear();
         Ok(())
     }

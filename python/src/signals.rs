@@ -51,10 +51,15 @@ fn find_out(py: Python<'_>) -> PyResult<()> {
 
 /// Has the calls of a plug-in look for signals.
 pub(crate) fn watch(plugin: &mut polyextism::Plugin) {
-    plugin.host().alarm().set_check(|| match MAIN.get() {
+    plugin.host().alarm().set_check(check);
+}
+
+/// Runs what signal handlers have to run, on the main thread.
+pub(crate) fn check() -> polyextism::Result<()> {
+    match MAIN.get() {
         Some(true) => Python::attach(|py| py.check_signals()).map_err(raised),
         _ => Ok(()),
-    });
+    }
 }
 
 #[cold]

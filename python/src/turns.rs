@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use polyextism::{Error, ErrorKind, FunctionHandle};
+use polyextism::{Error, ErrorKind, FunctionHandle, Place};
 use pyo3::prelude::*;
 
 use crate::scope::{self, Process, ThreadId};
@@ -42,9 +42,19 @@ pub(crate) struct Live {
     pub(crate) plugin: polyextism::Plugin,
     /// The function that was called last.
     last: Option<(String, FunctionHandle)>,
+    /// Where it goes in the end, if a pool has lent it. Dropped after the plug-in.
+    place: Option<Place>,
 }
 
 impl Live {
+    /// Frees the plug-in, or gives it back.
+    pub(crate) fn end(self) {
+        match self.place {
+            Some(place) => place.give_back(self.plugin),
+            None => drop(self.plugin),
+        }
+    }
+
     /// Calls a function by its name.
     pub(crate) fn call(
         &mut self,
@@ -101,8 +111,13 @@ impl Drop for Turn<'_> {
 }
 
 impl Turns {
-    pub(crate) fn new(plugin: polyextism::Plugin) -> Self {
-        let live = Box::new(Live { plugin, last: None });
+    pub(crate) fn new(plugin: polyextism::Plugin, place: Option<Place>) -> Self {
+        let last = None;
+        let live = Box::new(Live {
+            plugin,
+            last,
+            place,
+        });
         Self {
             slot: Mutex::new(Slot {
                 state: State::Idle(live),

@@ -1,7 +1,7 @@
 //! What can be checked of the kernel without an engine.
 
 use super::{FUNCTIONS, WASM};
-use crate::module::Module;
+use crate::{Bounds, module::Module};
 
 /// Set `BLESS=1` to assemble `kernel.wat` anew.
 #[test]
@@ -20,7 +20,8 @@ fn kernel_is_assembled() {
 
 #[test]
 fn table_is_what_the_kernel_exports() {
-    let module = Module::read(WASM.into(), &[], "test", "kernel").expect("the kernel is valid");
+    let module = Module::read(WASM.into(), &[], "test", "kernel", &Bounds::default())
+        .expect("the kernel is valid");
     let mut exported: Vec<_> = module
         .functions()
         .map(|(name, ty)| format!("{name} {ty}"))

@@ -1,11 +1,11 @@
 //! What is refused, with which words, and what becomes of a start section.
 
-use super::Module;
+use super::{Module, bounds::Bounds};
 use crate::engine::types::Proposal;
 
 fn read(text: &str, proposals: &[Proposal]) -> Result<Module<'static>, String> {
     let wasm = wat::parse_str(text).expect("valid text");
-    Module::read(wasm.into(), proposals, "test", "m")
+    Module::read(wasm.into(), proposals, "test", "m", &Bounds::default())
         .map_err(|error| format!("{}: {error}", error.kind().name()))
 }
 
@@ -47,7 +47,8 @@ fn bytes_that_are_no_module() {
         b"\0asm\x01\0\0\0\x01",
         b"\0asm\x0d\0\x01\0",
     ] {
-        let error = Module::read(bytes.into(), &[], "test", "m").expect_err("refused");
+        let error =
+            Module::read(bytes.into(), &[], "test", "m", &Bounds::default()).expect_err("refused");
         assert_eq!(error.kind().name(), "invalid-module", "{bytes:?}: {error}");
     }
 }
@@ -61,7 +62,8 @@ fn start_becomes_an_export() {
     ] {
         let module = read(text, &[]).expect(text);
         let start = module.start.expect("it has a start function");
-        let again = Module::read(module.wasm.clone(), &[], "test", "m").expect("still valid");
+        let again = Module::read(module.wasm.clone(), &[], "test", "m", &Bounds::default())
+            .expect("still valid");
         assert_eq!(again.start, None, "{text}");
         assert!(again.functions().any(|(name, _)| name == start), "{text}");
         assert_eq!(again.exports.len(), module.exports.len() + 1, "{text}");
@@ -97,7 +99,7 @@ fn fresh_calls_are_valid_modules() {
         let types = format!("{:?}", module.exports);
         let fresh = module.with_fresh_calls("m").expect(text);
         assert_eq!(fresh.start, None, "{text}");
-        let again = Module::read(fresh.wasm, &[], "test", "m").expect(text);
+        let again = Module::read(fresh.wasm, &[], "test", "m", &Bounds::default()).expect(text);
         assert_eq!(format!("{:?}", again.exports), types, "{text}");
         assert_eq!(again.imports.len(), fresh.imports.len(), "{text}");
     }

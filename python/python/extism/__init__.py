@@ -4,9 +4,9 @@
 >>> with extism.Plugin("count_vowels.wasm", engine="wasmer") as plugin:
 ...     plugin.call("count_vowels", "Hello, World!")
 
-`Plugin` is what most programs need, and `CompiledPlugin` makes many of one; `host_fn` makes Python
-functions that plug-ins can call; `engines` lists the engines that are built in, and `compare` runs the
-same calls on all of them; every failure is an `Error`, of its own subclass.
+`Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them;
+`host_fn` makes Python functions that plug-ins can call; `engines` lists the engines that are built in,
+and `compare` runs the same calls on all of them; every failure is an `Error`, of its own subclass.
 """
 
 import os
@@ -51,6 +51,7 @@ from ._native import (
     Engine,
     Function,
     Plugin,
+    Pool,
     Wasi,
     compare,
     engines,
@@ -108,6 +109,7 @@ __all__ = [
     "OutOfFuelError",
     "Pickle",
     "Plugin",
+    "Pool",
     "ReentrantError",
     "Report",
     "ReturnCodeError",

@@ -21,6 +21,7 @@ __all__ = [
     "Function",
     "Memory",
     "Plugin",
+    "Pool",
     "Store",
     "Val",
     "Wasi",
@@ -143,6 +144,23 @@ class Plugin:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+@final
+class Pool:
+    def __new__(
+        cls,
+        compiled: CompiledPlugin,
+        max_instances: int | None = None,
+        reuse: bool = False,
+    ) -> Self: ...
+    def get(self, timeout: float | None = None) -> Plugin: ...
+    @property
+    def max_instances(self) -> int: ...
+    @property
+    def reuse(self) -> bool: ...
+    @property
+    def instances(self) -> int: ...
+    def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
 class CancelHandle:

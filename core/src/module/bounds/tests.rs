@@ -1,0 +1,305 @@
+//! Each bound at its default: as much as is allowed passes, one more is refused and says what it
+//! found, and a higher bound lets it pass.
+
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements,
+    EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
+    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType,
+    TypeSection, ValType,
+};
+
+use super::Bounds;
+
+/// A bound, a module that has `n` of it, and how the message begins.
+type Row = (
+    fn(&mut Bounds) -> &mut u64,
+    fn(u64) -> Vec<u8>,
+    &'static str,
+    &'static str,
+);
+
+const ROWS: &[Row] = &[
+    (|b| &mut b.module_bytes, bytes, "module `m` has", "bytes"),
+    (|b| &mut b.types, types, "module `m` has", "types"),
+    (
+        |b| &mut b.signature,
+        signature,
+        "type 0 of module `m` has",
+        "parameters and results",
+    ),
+    (|b| &mut b.imports, imports, "module `m` has", "imports"),
+    (|b| &mut b.exports, exports, "module `m` has", "exports"),
+    (
+        |b| &mut b.functions,
+        functions,
+        "module `m` has",
+        "functions",
+    ),
+    (
+        |b| &mut b.function_bytes,
+        function_bytes,
+        "the code of function 0 of module `m` has",
+        "bytes",
+    ),
+    (
+        |b| &mut b.locals,
+        locals,
+        "the code of function 1 of module `m` has",
+        "parameters and locals",
+    ),
+    (
+        |b| &mut b.all_locals,
+        all_locals,
+        "module `m` has",
+        "parameters and locals in all functions",
+    ),
+    (
+        |b| &mut b.nesting,
+        nesting,
+        "the code of function 0 of module `m` has",
+        "blocks inside each other",
+    ),
+    (|b| &mut b.globals, globals, "module `m` has", "globals"),
+    (|b| &mut b.memories, memories, "module `m` has", "memories"),
+    (|b| &mut b.tables, tables, "module `m` has", "tables"),
+    (
+        |b| &mut b.table_elements,
+        table_elements,
+        "module `m` has",
+        "table elements",
+    ),
+    (
+        |b| &mut b.element_segments,
+        element_segments,
+        "module `m` has",
+        "element segments",
+    ),
+    (
+        |b| &mut b.data_segments,
+        data_segments,
+        "module `m` has",
+        "data segments",
+    ),
+];
+
+#[test]
+fn each_bound_is_exact_and_can_be_raised() {
+    for (bound, module, subject, what) in ROWS {
+        let mut bounds = Bounds::default();
+        let allowed = *bound(&mut bounds);
+        let most = module(allowed);
+        assert_eq!(refusal(&bounds, &most), None, "{what}");
+        let more = module(allowed + 1);
+        let found = allowed + 1;
+        let expect =
+            format!("invalid-module: {subject} {found} {what}, at most {allowed} are allowed");
+        assert_eq!(refusal(&bounds, &more), Some(expect));
+        *bound(&mut bounds) += 1;
+        assert_eq!(refusal(&bounds, &more), None, "{what}");
+    }
+}
+
+/// The message does not depend on how far the rest of the module can be read.
+#[test]
+fn what_cannot_be_read_is_left_to_the_validator() {
+    let whole = locals(3);
+    let none = Bounds {
+        functions: 0,
+        ..Bounds::default()
+    };
+    let said = refusal(&none, &whole);
+    assert!(said.is_some());
+    // Up to the functions nothing is too much; from there on it is always the same.
+    let outcomes = (8..whole.len()).map(|end| refusal(&none, &whole[..end]));
+    let first = outcomes.clone().position(|outcome| outcome.is_some());
+    let first = first.expect("a cut behind the functions");
+    assert!(outcomes.skip(first).all(|outcome| outcome == said));
+}
+
+fn refusal(bounds: &Bounds, wasm: &[u8]) -> Option<String> {
+    let error = bounds.check(wasm, "m").err()?;
+    Some(format!("{}: {error}", error.kind().name()))
+}
+
+fn bytes(n: u64) -> Vec<u8> {
+    // The head of the module and that of the section, with a length of four bytes.
+    let data = vec![0; n as usize - 8 - 1 - 4 - 2];
+    let section = CustomSection {
+        name: "x".into(),
+        data: data.into(),
+    };
+    let wasm = Module::new().section(&section).clone().finish();
+    assert_eq!(wasm.len() as u64, n);
+    wasm
+}
+
+fn types(n: u64) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    for _ in 0..n {
+        types.ty().function([], []);
+    }
+    Module::new().section(&types).clone().finish()
+}
+
+fn signature(n: u64) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    let params = vec![ValType::I32; n as usize - 1];
+    types.ty().function(params, [ValType::I64]);
+    Module::new().section(&types).clone().finish()
+}
+
+fn imports(n: u64) -> Vec<u8> {
+    let mut imports = ImportSection::new();
+    for _ in 0..n {
+        imports.import("a", "b", EntityType::Function(0));
+    }
+    Module::new()
+        .section(&void())
+        .section(&imports)
+        .clone()
+        .finish()
+}
+
+fn exports(n: u64) -> Vec<u8> {
+    let mut exports = ExportSection::new();
+    for index in 0..n {
+        exports.export(&index.to_string(), ExportKind::Func, 0);
+    }
+    Module::new().section(&exports).clone().finish()
+}
+
+fn functions(n: u64) -> Vec<u8> {
+    program((0..n).map(|_| body(0, b"")))
+}
+
+fn function_bytes(n: u64) -> Vec<u8> {
+    // One for the number of locals, one for the end.
+    program([body(0, &vec![1; n as usize - 2])])
+}
+
+/// One of them is a parameter.
+fn locals(n: u64) -> Vec<u8> {
+    program([body(0, b""), body(n as u32 - 1, b"")])
+}
+
+fn all_locals(n: u64) -> Vec<u8> {
+    const EACH: u64 = 8_000;
+    let full = (0..n / EACH).map(|_| body(EACH as u32 - 1, b""));
+    let rest = (0..n % EACH).map(|_| body(0, b""));
+    program(full.chain(rest))
+}
+
+fn nesting(n: u64) -> Vec<u8> {
+    let mut function = Function::new([]);
+    for _ in 0..n {
+        function.instructions().block(BlockType::Empty);
+    }
+    for _ in 0..=n {
+        function.instructions().end();
+    }
+    program([function])
+}
+
+/// One of them is imported.
+fn globals(n: u64) -> Vec<u8> {
+    let ty = GlobalType {
+        val_type: ValType::I32,
+        mutable: false,
+        shared: false,
+    };
+    let mut globals = GlobalSection::new();
+    for _ in 1..n {
+        globals.global(ty, &ConstExpr::i32_const(0));
+    }
+    importing(ty, |module| module.section(&globals))
+}
+
+/// One of them is imported.
+fn memories(n: u64) -> Vec<u8> {
+    let ty = MemoryType {
+        minimum: 0,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
+    let mut memories = MemorySection::new();
+    for _ in 1..n {
+        memories.memory(ty);
+    }
+    importing(ty, |module| module.section(&memories))
+}
+
+/// One of them is imported.
+fn tables(n: u64) -> Vec<u8> {
+    let mut tables = TableSection::new();
+    for _ in 1..n {
+        tables.table(table(0));
+    }
+    importing(table(0), |module| module.section(&tables))
+}
+
+/// Most of them are in an imported table.
+fn table_elements(n: u64) -> Vec<u8> {
+    let mut tables = TableSection::new();
+    tables.table(table(7));
+    importing(table(n - 7), |module| module.section(&tables))
+}
+
+fn element_segments(n: u64) -> Vec<u8> {
+    let mut elements = ElementSection::new();
+    for _ in 0..n {
+        elements.passive(Elements::Functions([0].as_slice().into()));
+    }
+    Module::new().section(&elements).clone().finish()
+}
+
+fn data_segments(n: u64) -> Vec<u8> {
+    let mut data = DataSection::new();
+    for _ in 0..n {
+        data.passive([]);
+    }
+    Module::new().section(&data).clone().finish()
+}
+
+fn table(minimum: u64) -> TableType {
+    TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum,
+        maximum: None,
+        shared: false,
+    }
+}
+
+fn void() -> TypeSection {
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I32], []);
+    types
+}
+
+fn importing(ty: impl Into<EntityType>, rest: impl FnOnce(&mut Module) -> &mut Module) -> Vec<u8> {
+    let mut imports = ImportSection::new();
+    imports.import("a", "b", ty);
+    rest(Module::new().section(&imports)).clone().finish()
+}
+
+/// Instructions are given as bytes.
+fn body(locals: u32, instructions: &[u8]) -> Function {
+    let mut function = Function::new((locals > 0).then_some((locals, ValType::I32)));
+    function.raw(instructions.iter().copied());
+    function.instructions().end();
+    function
+}
+
+/// All functions have one parameter.
+fn program(bodies: impl IntoIterator<Item = Function>) -> Vec<u8> {
+    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+    for body in bodies {
+        functions.function(0);
+        code.function(&body);
+    }
+    let mut module = Module::new();
+    module.section(&void()).section(&functions).section(&code);
+    module.finish()
+}

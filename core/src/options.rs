@@ -1,0 +1,29 @@
+//! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
+
+use crate::{function::Function, http::HttpOptions, module::bounds::Bounds, wasi_settings::Wasi};
+
+/// What a plug-in is given beside its manifest.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Host functions. Only those that a module imports are bound.
+    pub functions: Vec<Function>,
+    /// What WASI preview 1 is given, if guests may import it.
+    pub wasi: Option<Wasi>,
+    /// HTTP of guests, and of modules that lie behind a URL.
+    pub http: HttpOptions,
+    /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
+    pub interrupted: Interrupted,
+    /// What each module may cost to compile.
+    pub bounds: Bounds,
+}
+
+/// What becomes of an instance whose guest was stopped in the middle of its work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interrupted {
+    /// The next call gets a new instance: memories and globals as at the start, and initialised
+    /// again. Variables and configuration stay.
+    #[default]
+    Replaced,
+    /// The next call goes on with it, in whatever state the guest was stopped.
+    Kept,
+}

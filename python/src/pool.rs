@@ -1,0 +1,136 @@
+//! `Pool`: lends instances of a compiled plug-in to Python.
+//!
+//! How many there are and who gets the next one is core's to say. Invariant: the GIL is released while
+//! a thread waits, and signals are looked after on the main thread.
+
+use std::num::NonZeroUsize;
+
+use polyextism::Reuse;
+use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyTuple};
+
+use crate::{
+    compiled::CompiledPlugin,
+    convert::{self, Timeout},
+    error,
+    plugin::Plugin,
+    signals,
+};
+
+/// A bounded number of instances of one compiled plug-in, lent to whoever asks.
+///
+/// Any thread may use it. Who comes while all instances are lent waits, in the order of coming. A forked
+/// process starts with an empty pool; a pickled one is a new pool where it is loaded.
+///
+/// >>> with pool.get(timeout=1) as plugin:
+/// ...     plugin.call("f")
+///
+/// Args:
+///     compiled: The `CompiledPlugin` that it makes instances of, when they are needed.
+///     max_instances: The most instances at a time; if not given, as many as the machine can run.
+///     reuse: Whether an instance that was given back is lent again, with its memory as the borrower
+///         left it, and without being initialised again. If not, each borrower has a new one. In
+///         both cases variables, configuration and id are new for each borrower, and an instance
+///         whose last call did not return (a trap, an exit, a time limit, a cancellation, a host
+///         function that failed) is not lent again.
+///
+/// Raises:
+///     extism.ArgumentError: If `compiled` is no `CompiledPlugin`, or `max_instances` less than 1.
+#[pyclass(module = "extism", frozen, weakref)]
+pub(crate) struct Pool {
+    pool: polyextism::Pool,
+    compiled: Py<CompiledPlugin>,
+}
+
+#[pymethods]
+impl Pool {
+    #[new]
+    #[pyo3(signature = (compiled, max_instances = None, reuse = false))]
+    fn new(
+        compiled: &Bound<'_, PyAny>,
+        max_instances: Option<&Bound<'_, PyAny>>,
+        reuse: bool,
+    ) -> PyResult<Self> {
+        let py = compiled.py();
+        let Ok(compiled) = compiled.cast::<CompiledPlugin>() else {
+            let found = convert::type_name(compiled);
+            let message = format!(
+                "compiled: expected an extism.CompiledPlugin, found a value of type {found}"
+            );
+            return Err(error::argument(py, message));
+        };
+        let max = match max_instances {
+            None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            Some(max) => match max.extract::<NonZeroUsize>() {
+                Ok(max) => max,
+                Err(_) => {
+                    let found = max.repr()?;
+                    let message =
+                        format!("max_instances: expected a number, at least 1, found {found}");
+                    return Err(error::argument(py, message));
+                }
+            },
+        };
+        let reuse = if reuse { Reuse::Guest } else { Reuse::Never };
+        Ok(Self {
+            pool: polyextism::Pool::with(compiled.get().core(), max, reuse),
+            compiled: compiled.clone().unbind(),
+        })
+    }
+
+    /// Lends an instance. Closing it, which it does itself as a context manager, gives it back; after
+    /// that it raises `ClosedError`. One that is forgotten makes room when it is collected, and is
+    /// not lent again.
+    ///
+    /// Args:
+    ///     timeout: How long to wait, in seconds, if all are lent. If not given, for as long as it takes;
+    ///         for ever, if the caller itself has them.
+    ///
+    /// Raises:
+    ///     extism.TimeoutError: If none was given back in time.
+    ///     extism.TrapError: If a new one cannot be made because a data segment does not fit.
+    ///     extism.MemoryLimitError: If its memories are too large from the start.
+    ///     extism.ManifestError: If an allowed path cannot be opened.
+    #[pyo3(signature = (timeout = None))]
+    fn get(&self, py: Python<'_>, timeout: Option<Timeout>) -> PyResult<Plugin> {
+        signals::arrive(py)?;
+        let timeout = timeout.and_then(|timeout| timeout.0);
+        let lent = py.detach(|| self.pool.get_while(timeout, signals::check));
+        let lent = lent.map_err(|failure| error::raise(py, failure))?;
+        let functions = self.compiled.get().functions(py);
+        let (plugin, place) = lent.into_parts();
+        Ok(Plugin::live(plugin, Some(place), functions))
+    }
+
+    /// The most instances that there are at a time.
+    #[getter]
+    fn max_instances(&self) -> usize {
+        self.pool.max_instances().get()
+    }
+
+    /// Whether instances are lent again.
+    #[getter]
+    fn reuse(&self) -> bool {
+        self.pool.reuse() == Reuse::Guest
+    }
+
+    /// How many instances there are now, lent or waiting to be.
+    #[getter]
+    fn instances(&self) -> usize {
+        self.pool.instances()
+    }
+
+    fn __repr__(&self) -> String {
+        let (now, max) = (self.pool.instances(), self.pool.max_instances());
+        format!("<extism.Pool of {now} of {max} instances>")
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let (py, this) = (slf.py(), slf.get());
+        let arguments = (&this.compiled, this.max_instances(), this.reuse());
+        (slf.get_type(), arguments).into_pyobject(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.compiled)
+    }
+}
