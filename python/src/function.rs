@@ -4,27 +4,22 @@
 //! forms that infer it from annotations are built on top, in Python. There, what guests call and
 //! what Python calls differ: the latter is `wrapped`.
 //!
-//! Invariants: an exception stops the guest and waits, as itself, in core's error; a result that
-//! its type cannot hold is an error and never another value. The callable is owned by the Python
-//! object alone, where the garbage collector sees it: what core holds on to does not keep it alive.
+//! Invariant: the callable is owned by the Python object alone, where the garbage collector sees it:
+//! what core holds on to does not keep it alive.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use polyextism::{
-    Caller, Error, ErrorKind, Result,
-    engine::types::{NumType, Signature},
-};
+use polyextism::engine::types::{NumType, Signature};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
-    types::{PyDict, PyList, PyString, PyTuple},
+    types::{PyDict, PyString, PyTuple},
 };
 
 use crate::{
+    callback::{Callback, Convention, Target},
     convert::{self, type_name},
-    current::CurrentPlugin,
-    error, scope,
-    value::{self, Val},
+    error, value,
 };
 
 /// A host function: a Python callable that plug-ins can import.
@@ -42,6 +37,8 @@ use crate::{
 ///         are lists of `Val`; what it returns is put into `results`.
 ///     user_data: Further arguments for `f`.
 ///     wrapped: What calling the object calls, if not `f`.
+///     numbers: Whether guests get what `wrapped(*numbers, *user_data)` returns, without `Val`s between:
+///         a number, if there is one result. `f` is not called then.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a type is not one of I32, I64, F32 and F64.
@@ -49,32 +46,6 @@ use crate::{
 pub(crate) struct Function {
     function: polyextism::Function,
     callback: Arc<Callback>,
-}
-
-/// What a guest's call ends up in.
-struct Callback {
-    name: Box<str>,
-    signature: Signature,
-    target: Mutex<Option<Target>>,
-}
-
-struct Target {
-    f: Py<PyAny>,
-    user_data: Py<PyTuple>,
-    /// What Python calls, if not `f`.
-    wrapped: Option<Py<PyAny>>,
-}
-
-/// Why a host function did not end well.
-enum Failure {
-    Raised(PyErr),
-    Wrong(String),
-}
-
-impl From<PyErr> for Failure {
-    fn from(raised: PyErr) -> Self {
-        Self::Raised(raised)
-    }
 }
 
 impl Function {
@@ -86,10 +57,11 @@ impl Function {
 #[pymethods]
 impl Function {
     #[new]
-    #[pyo3(signature = (*args, wrapped = None, **kwargs))]
+    #[pyo3(signature = (*args, wrapped = None, numbers = false, **kwargs))]
     fn new(
         args: &Bound<'_, PyTuple>,
         wrapped: Option<Py<PyAny>>,
+        numbers: bool,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let py = args.py();
@@ -121,10 +93,15 @@ impl Function {
             params: types(&rest.get_item(1)?, &name, "parameter")?,
             results: types(&rest.get_item(2)?, &name, "result")?,
         };
+        let convention = match numbers && wrapped.is_some() && signature.results.len() < 2 {
+            true => Convention::Numbers,
+            false => Convention::Explicit,
+        };
         let target = Target {
             f: f.unbind(),
             user_data: rest.get_slice(4, rest.len()).unbind(),
             wrapped,
+            convention,
         };
         Ok(Self::make(namespace, name, signature, target))
     }
@@ -231,148 +208,4 @@ fn types(types: &Bound<'_, PyAny>, name: &str, what: &str) -> PyResult<Box<[NumT
         value::num_type(&ty?, what)
     };
     types.try_iter()?.enumerate().map(one).collect()
-}
-
-impl Callback {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Target>> {
-        self.target.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn target(&self, py: Python<'_>) -> Option<Target> {
-        self.lock().as_ref().map(|target| Target {
-            f: target.f.clone_ref(py),
-            user_data: target.user_data.clone_ref(py),
-            wrapped: target.wrapped.as_ref().map(|wrapped| wrapped.clone_ref(py)),
-        })
-    }
-
-    fn invoke(&self, py: Python<'_>, caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
-        let Some(target) = self.target(py) else {
-            return Err(self.cleared());
-        };
-        let process = scope::process();
-        let outcome = scope::enter(caller, |token| {
-            let current = Bound::new(py, CurrentPlugin::new(token))?;
-            let outcome = self.run(&target, &current, slots);
-            current.get().finish(py);
-            if scope::process() != process {
-                current.get().follow_fork(py)?;
-            }
-            outcome
-        });
-        outcome.map_err(|failure| self.failed(py, failure))
-    }
-
-    fn run(
-        &self,
-        target: &Target,
-        current: &Bound<'_, CurrentPlugin>,
-        slots: &mut [u64],
-    ) -> Result<(), Failure> {
-        let py = current.py();
-        let params = values(py, &self.signature.params, slots)?;
-        slots.fill(0);
-        let results = values(py, &self.signature.results, slots)?;
-        let user_data = target.user_data.bind(py);
-        let f = target.f.bind(py);
-        if user_data.is_empty() {
-            f.call1((current, &params, &results))?;
-        } else {
-            let mut args = vec![
-                current.as_any().clone(),
-                params.into_any(),
-                results.clone().into_any(),
-            ];
-            args.extend(user_data);
-            f.call1(PyTuple::new(py, args)?)?;
-        }
-        self.take_results(&results, slots)
-    }
-
-    fn take_results(&self, results: &Bound<'_, PyList>, slots: &mut [u64]) -> Result<(), Failure> {
-        let types = &self.signature.results;
-        if results.len() != types.len() {
-            let (found, expected) = (results.len(), types.len());
-            return Err(self.wrong(format_args!(
-                "the list of results has {found} elements, expected {expected}"
-            )));
-        }
-        for (index, (slot, &ty)) in slots.iter_mut().zip(types).enumerate() {
-            let item = results.get_item(index)?;
-            let Ok(val) = item.cast::<Val>() else {
-                let found = type_name(&item);
-                return Err(self.wrong(format_args!(
-                    "result {index} is of type {found}, expected an extism.Val"
-                )));
-            };
-            let value = val
-                .try_borrow()
-                .map_err(PyErr::from)?
-                .value
-                .clone_ref(item.py());
-            *slot = value::store(ty, value.bind(item.py())).ok_or_else(|| {
-                let (found, name) = (shown(value.bind(item.py())), ty.name());
-                let allowed = value::allowed(ty);
-                self.wrong(format_args!(
-                    "result {index} of type {name} is {found}, allowed are {allowed}"
-                ))
-            })?;
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn wrong(&self, why: std::fmt::Arguments<'_>) -> Failure {
-        Failure::Wrong(format!("host function `{}`: {why}", self.name))
-    }
-
-    #[cold]
-    fn failed(&self, py: Python<'_>, failure: Failure) -> Error {
-        match failure {
-            Failure::Wrong(message) => Error::new(ErrorKind::HostFunction, message),
-            Failure::Raised(raised) => {
-                error::raised(py, &format!("host function `{}`", self.name), raised)
-            }
-        }
-    }
-
-    #[cold]
-    fn too_late(&self) -> Error {
-        let message = format!(
-            "host function `{}` cannot run: the Python interpreter is shutting down",
-            self.name
-        );
-        Error::new(ErrorKind::HostFunction, message)
-    }
-
-    #[cold]
-    fn cleared(&self) -> Error {
-        let message = format!(
-            "host function `{}` is gone: it was garbage collected",
-            self.name
-        );
-        Error::new(ErrorKind::HostFunction, message)
-    }
-}
-
-fn values<'py>(py: Python<'py>, types: &[NumType], slots: &[u64]) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    for (&ty, &slot) in types.iter().zip(slots) {
-        let t = value::val_type(py, ty)?.clone_ref(py);
-        let value = value::load(py, ty, slot)?;
-        list.append(Bound::new(py, Val { t, value })?)?;
-    }
-    Ok(list)
-}
-
-/// A value in a message: its `repr`, cut.
-fn shown(value: &Bound<'_, PyAny>) -> String {
-    const LONGEST: usize = 100;
-    let text = value
-        .repr()
-        .map_or_else(|_| type_name(value), |text| text.to_string());
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod callback;
 mod cancel;
 mod compare;
 mod compiled;

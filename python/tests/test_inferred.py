@@ -376,3 +376,63 @@ def test_async_by_hand(engine):
         return asyncio.run(work())
 
     assert through(engine, host, "x") == b"x!"
+
+
+SCALARS = [
+    (int, "i64", [0, 1, -1, 2**63 - 1, -(2**63)]),
+    (float, "f64", [0.0, -1.5, 1e300, float("inf")]),
+]
+
+
+@pytest.mark.parametrize(("kind", "ty", "values"), SCALARS)
+def test_numbers_reach_the_function_itself(engine, kind, ty, values):
+    """With numbers alone, and also with user data, several parameters, or nothing returned."""
+    seen = []
+
+    def one(value):
+        seen.append((value,))
+        return value
+
+    def two(first, second, *more):
+        seen.append((first, second, *more))
+        return second
+
+    def none(value):
+        seen.append((value,))
+        return "ignored"
+
+    one.__annotations__ = {"value": kind, "return": kind}
+    two.__annotations__ = {"first": kind, "second": kind, "return": kind}
+    none.__annotations__ = {"value": kind, "return": None}
+    functions = [
+        extism.host_fn(name="one")(one),
+        extism.host_fn(name="two", user_data=["data"])(two),
+        extism.host_fn(name="none")(none),
+    ]
+    for value in values:
+        text = f"nan:0x{value}" if value != value else repr(value).replace("inf", "inf")
+        guest = f"""(module
+          (import "extism:host/user" "one" (func $one (param {ty}) (result {ty})))
+          (import "extism:host/user" "two" (func $two (param {ty} {ty}) (result {ty})))
+          (import "extism:host/user" "none" (func $none (param {ty})))
+          (func (export "f") (result i32)
+            (call $none (call $two (call $one ({ty}.const {text})) ({ty}.const {text})))
+            (i32.const 0)))"""
+        seen.clear()
+        with extism.Plugin(guest, functions=functions, engine=engine) as plugin:
+            plugin.call("f")
+        assert seen == [(value,), (value, value, "data"), (value,)]
+        assert [type(entry[0]) for entry in seen] == [kind] * 3
+
+
+@pytest.mark.parametrize("returned", [2**64, -(2**63) - 1, None, "1", 1.5])
+def test_a_number_that_does_not_fit(engine, returned):
+    @extism.host_fn(name="host")
+    def host(value: int) -> int:
+        return returned
+
+    guest = """(module (import "extism:host/user" "host" (func $host (param i64) (result i64)))
+        (func (export "f") (drop (call $host (i64.const 1)))))"""
+    with extism.Plugin(guest, functions=[host], engine=engine) as plugin:
+        with pytest.raises(extism.HostFunctionError, match="result 0 of type i64 is"):
+            plugin.call("f")

@@ -22,7 +22,7 @@ pub struct Bounds {
     pub module_bytes: u64,
     /// Types. 100 000.
     pub types: u64,
-    /// Parameters and results together of one function type. 2000, as in browsers.
+    /// Parameters and results together of one function type. 1000.
     pub signature: u64,
     /// Imports. 10 000.
     pub imports: u64,
@@ -30,9 +30,9 @@ pub struct Bounds {
     pub exports: u64,
     /// Functions, without those that are imported. 100 000.
     pub functions: u64,
-    /// Bytes of the code of one function. 7 654 321, as in browsers.
+    /// Bytes of the code of one function. 4 MiB.
     pub function_bytes: u64,
-    /// Parameters and locals together of one function. 50 000, as in browsers.
+    /// Parameters and locals together of one function. 40 000.
     pub locals: u64,
     /// Parameters and locals together of all functions. 4 000 000.
     pub all_locals: u64,
@@ -57,12 +57,12 @@ impl Default for Bounds {
         Self {
             module_bytes: 64 << 20,
             types: 100_000,
-            signature: 2000,
+            signature: 1000,
             imports: 10_000,
             exports: 100_000,
             functions: 100_000,
-            function_bytes: 7_654_321,
-            locals: 50_000,
+            function_bytes: 4 << 20,
+            locals: 40_000,
             all_locals: 4_000_000,
             nesting: 10_000,
             globals: 100_000,

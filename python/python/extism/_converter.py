@@ -17,7 +17,7 @@ from ._native import CurrentPlugin
 from .codec import Codec
 from .types import Val, ValType
 
-__all__ = ["Converter", "Refused", "converter", "members", "shown", "strip"]
+__all__ = ["NUMBERS", "Converter", "Refused", "converter", "members", "shown", "strip"]
 
 
 class Refused(Exception):
@@ -199,6 +199,10 @@ _PLAIN: dict[type, Converter] = {
     float: Converter(ValType.F64, _read_number, _write_number),
     bool: Converter(ValType.I32, _read_bool, _write_bool),
 }
+
+
+#: Those that cross as they are: the host reads and writes them without help.
+NUMBERS = (_PLAIN[int], _PLAIN[float])
 
 
 def members(hint: Any) -> tuple[Any, ...] | None:

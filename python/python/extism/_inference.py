@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ._converter import Converter, Refused, converter, members, shown, strip
+from ._converter import NUMBERS, Converter, Refused, converter, members, shown, strip
 from ._errors import ArgumentError
 from ._native import CurrentPlugin
 from .types import Val, ValType
@@ -32,6 +32,8 @@ class Inferred(NamedTuple):
     signature: tuple[Sequence[ValType], Sequence[ValType]]
     enter: Callable[..., None]
     """It is called as `enter(plugin, params, results, *user_data)`."""
+    numbers: bool
+    """Whether the annotated function itself may be called, with numbers for a number or nothing."""
 
 
 def infer(
@@ -61,9 +63,12 @@ def infer(
     takes_plugin = bool(own) and annotations.of(own[0]) is CurrentPlugin
     params = [annotations.parameter(parameter) for parameter in own[takes_plugin:]]
     results, single = annotations.results(signature.return_annotation)
+    crossing = [*params, *results]
+    numbers = all(value in NUMBERS for value in crossing) and single is bool(results)
     return Inferred(
         ([param.type for param in params], [result.type for result in results]),
         _enter(f, takes_plugin, params, results, single),
+        numbers and not takes_plugin,
     )
 
 

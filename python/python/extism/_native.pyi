@@ -177,6 +177,7 @@ class Function:
         f: Callable[..., Any],
         *user_data: Any,
         wrapped: Callable[..., Any] | None = None,
+        numbers: bool = False,
     ) -> Self: ...
     @overload
     def __new__(
@@ -188,6 +189,7 @@ class Function:
         f: Callable[..., Any],
         *user_data: Any,
         wrapped: Callable[..., Any] | None = None,
+        numbers: bool = False,
     ) -> Self: ...
     @property
     def name(self) -> str: ...

@@ -108,7 +108,15 @@ class TypeInferredFunction(ExplicitFunction):
         inferred = infer(func, name, len(user_data), scope)
         (params, results), enter = inferred.signature, inferred.enter
         self = Function.__new__(
-            cls, namespace, name, params, results, enter, *user_data, wrapped=func
+            cls,
+            namespace,
+            name,
+            params,
+            results,
+            enter,
+            *user_data,
+            wrapped=func,
+            numbers=inferred.numbers,
         )
         return _wrap(self, func)
 

@@ -1,0 +1,260 @@
+//! What happens when a guest calls a host function: from slots to Python values and back.
+//!
+//! `function` has the object that Python sees. Invariants: an exception stops the guest and waits, as
+//! itself, in core's error; a result that its type cannot hold is an error and never another value.
+
+use std::sync::{Mutex, PoisonError};
+
+use polyextism::{
+    Caller, Error, ErrorKind, Result,
+    engine::types::{NumType, Signature},
+};
+use pyo3::{
+    prelude::*,
+    types::{PyList, PyTuple},
+};
+
+use crate::{
+    convert::type_name,
+    current::CurrentPlugin,
+    error, scope, signals,
+    value::{self, Val},
+};
+
+/// What a guest's call ends up in.
+pub(crate) struct Callback {
+    pub(crate) name: Box<str>,
+    pub(crate) signature: Signature,
+    pub(crate) target: Mutex<Option<Target>>,
+}
+
+/// The Python side of a host function.
+pub(crate) struct Target {
+    pub(crate) f: Py<PyAny>,
+    pub(crate) user_data: Py<PyTuple>,
+    /// What Python calls, if not `f`.
+    pub(crate) wrapped: Option<Py<PyAny>>,
+    pub(crate) convention: Convention,
+}
+
+/// How a guest's call reaches Python.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Convention {
+    /// `f(plugin, params, results, *user_data)`.
+    Explicit,
+    /// `wrapped(*numbers, *user_data)`, which returns the only result, if there is one.
+    Numbers,
+}
+
+/// Why a host function did not end well.
+enum Failure {
+    Raised(PyErr),
+    Wrong(String),
+}
+
+impl From<PyErr> for Failure {
+    fn from(raised: PyErr) -> Self {
+        Self::Raised(raised)
+    }
+}
+
+impl Callback {
+    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Option<Target>> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn target(&self, py: Python<'_>) -> Option<Target> {
+        self.lock().as_ref().map(|target| Target {
+            f: target.f.clone_ref(py),
+            user_data: target.user_data.clone_ref(py),
+            wrapped: target.wrapped.as_ref().map(|wrapped| wrapped.clone_ref(py)),
+            convention: target.convention,
+        })
+    }
+
+    /// Runs it for a guest.
+    pub(crate) fn invoke(
+        &self,
+        py: Python<'_>,
+        caller: Caller<'_>,
+        slots: &mut [u64],
+    ) -> Result<()> {
+        let Some(target) = self.target(py) else {
+            return Err(self.cleared());
+        };
+        let process = scope::process();
+        if let (Convention::Numbers, Some(wrapped)) = (target.convention, &target.wrapped) {
+            let outcome = self.compute(wrapped.bind(py), target.user_data.bind(py), slots);
+            if scope::process() != process {
+                follow_fork(py, caller)?;
+            }
+            return outcome.map_err(|failure| self.failed(py, failure));
+        }
+        let outcome = scope::enter(caller, |token| {
+            let current = Bound::new(py, CurrentPlugin::new(token))?;
+            let outcome = self.run(&target, &current, slots);
+            current.get().finish(py);
+            if scope::process() != process {
+                current.get().follow_fork(py)?;
+            }
+            outcome
+        });
+        outcome.map_err(|failure| self.failed(py, failure))
+    }
+
+    /// Calls Python with numbers, for a number or nothing.
+    fn compute(
+        &self,
+        f: &Bound<'_, PyAny>,
+        user_data: &Bound<'_, PyTuple>,
+        slots: &mut [u64],
+    ) -> Result<(), Failure> {
+        let py = f.py();
+        let load = |index: usize| value::load(py, self.signature.params[index], slots[index]);
+        let returned = match (self.signature.params.len(), user_data.is_empty()) {
+            (0, true) => f.call0()?,
+            (1, true) => f.call1((load(0)?,))?,
+            (2, true) => f.call1((load(0)?, load(1)?))?,
+            (count, _) => {
+                let mut args = (0..count).map(load).collect::<PyResult<Vec<_>>>()?;
+                args.extend(user_data.iter().map(Bound::unbind));
+                f.call1(PyTuple::new(py, args)?)?
+            }
+        };
+        if let [ty] = *self.signature.results {
+            slots[0] = self.slot(0, ty, &returned)?;
+        }
+        Ok(())
+    }
+
+    /// The slot for a result.
+    fn slot(&self, index: usize, ty: NumType, value: &Bound<'_, PyAny>) -> Result<u64, Failure> {
+        value::store(ty, value).ok_or_else(|| {
+            let (found, name, allowed) = (shown(value), ty.name(), value::allowed(ty));
+            self.wrong(format_args!(
+                "result {index} of type {name} is {found}, allowed are {allowed}"
+            ))
+        })
+    }
+
+    fn run(
+        &self,
+        target: &Target,
+        current: &Bound<'_, CurrentPlugin>,
+        slots: &mut [u64],
+    ) -> Result<(), Failure> {
+        let py = current.py();
+        let params = values(py, &self.signature.params, slots)?;
+        slots.fill(0);
+        let results = values(py, &self.signature.results, slots)?;
+        let user_data = target.user_data.bind(py);
+        let f = target.f.bind(py);
+        if user_data.is_empty() {
+            f.call1((current, &params, &results))?;
+        } else {
+            let mut args = vec![
+                current.as_any().clone(),
+                params.into_any(),
+                results.clone().into_any(),
+            ];
+            args.extend(user_data);
+            f.call1(PyTuple::new(py, args)?)?;
+        }
+        self.take_results(&results, slots)
+    }
+
+    fn take_results(&self, results: &Bound<'_, PyList>, slots: &mut [u64]) -> Result<(), Failure> {
+        let types = &self.signature.results;
+        if results.len() != types.len() {
+            let (found, expected) = (results.len(), types.len());
+            return Err(self.wrong(format_args!(
+                "the list of results has {found} elements, expected {expected}"
+            )));
+        }
+        for (index, (slot, &ty)) in slots.iter_mut().zip(types).enumerate() {
+            let item = results.get_item(index)?;
+            let Ok(val) = item.cast::<Val>() else {
+                let found = type_name(&item);
+                return Err(self.wrong(format_args!(
+                    "result {index} is of type {found}, expected an extism.Val"
+                )));
+            };
+            let value = val
+                .try_borrow()
+                .map_err(PyErr::from)?
+                .value
+                .clone_ref(item.py());
+            *slot = self.slot(index, ty, value.bind(item.py()))?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn wrong(&self, why: std::fmt::Arguments<'_>) -> Failure {
+        Failure::Wrong(format!("host function `{}`: {why}", self.name))
+    }
+
+    #[cold]
+    fn failed(&self, py: Python<'_>, failure: Failure) -> Error {
+        match failure {
+            Failure::Wrong(message) => Error::new(ErrorKind::HostFunction, message),
+            Failure::Raised(raised) => {
+                error::raised(py, &format!("host function `{}`", self.name), raised)
+            }
+        }
+    }
+
+    #[cold]
+    pub(crate) fn too_late(&self) -> Error {
+        let message = format!(
+            "host function `{}` cannot run: the Python interpreter is shutting down",
+            self.name
+        );
+        Error::new(ErrorKind::HostFunction, message)
+    }
+
+    #[cold]
+    pub(crate) fn cleared(&self) -> Error {
+        let message = format!(
+            "host function `{}` is gone: it was garbage collected",
+            self.name
+        );
+        Error::new(ErrorKind::HostFunction, message)
+    }
+}
+
+/// What a host function that forked has to do in the child.
+#[cold]
+fn follow_fork(py: Python<'_>, mut caller: Caller<'_>) -> Result<()> {
+    let raised = |raised| {
+        Error::new(
+            ErrorKind::HostFunction,
+            "the forked process has no main thread",
+        )
+        .with_source(raised)
+    };
+    signals::arrive(py).map_err(raised)?;
+    caller.host().alarm().watch_again()
+}
+
+fn values<'py>(py: Python<'py>, types: &[NumType], slots: &[u64]) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for (&ty, &slot) in types.iter().zip(slots) {
+        let t = value::val_type(py, ty)?.clone_ref(py);
+        let value = value::load(py, ty, slot)?;
+        list.append(Bound::new(py, Val { t, value })?)?;
+    }
+    Ok(list)
+}
+
+/// A value in a message: its `repr`, cut.
+fn shown(value: &Bound<'_, PyAny>) -> String {
+    const LONGEST: usize = 100;
+    let text = value
+        .repr()
+        .map_or_else(|_| type_name(value), |text| text.to_string());
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
