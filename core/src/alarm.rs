@@ -12,7 +12,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{
             AtomicU64,
             Ordering::{Acquire, Relaxed, SeqCst},
@@ -60,7 +60,9 @@ pub struct Alarm {
     /// The process whose watchdog watches this alarm, in the numbering of `clock`.
     pub(crate) watched: AtomicU64,
     check: OnceLock<Box<dyn Fn() -> Result<()> + Send + Sync>>,
-    engine: Option<Arc<dyn DynEngine>>,
+    /// Not owned: the watchdog drops alarms, and must never be the one who drops an engine. That takes
+    /// locks of the engine, which a fork at that moment would leave locked in the child.
+    engine: Option<Weak<dyn DynEngine>>,
 }
 
 /// How a call ended, as far as its alarm knows.
@@ -85,7 +87,7 @@ pub(crate) enum Sight {
 impl Alarm {
     /// The alarm of a plug-in on `engine`, whose guests look at it when they are nudged, or by
     /// themselves.
-    pub(crate) fn new(engine: Option<Arc<dyn DynEngine>>) -> Self {
+    pub(crate) fn new(engine: Option<&Arc<dyn DynEngine>>) -> Self {
         Self {
             state: AtomicU64::new(0),
             deadline: AtomicU64::new(NEVER),
@@ -93,7 +95,7 @@ impl Alarm {
             checked: AtomicU64::new(0),
             watched: AtomicU64::new(0),
             check: OnceLock::new(),
-            engine,
+            engine: engine.map(Arc::downgrade),
         }
     }
 
@@ -276,7 +278,7 @@ impl Alarm {
 
     /// Makes the guest look.
     pub(crate) fn nudge(&self) {
-        if let Some(engine) = &self.engine {
+        if let Some(engine) = self.engine.as_ref().and_then(Weak::upgrade) {
             engine.nudge();
         }
     }

@@ -175,14 +175,9 @@ impl Watchdog {
             let now = now();
             HEARD.store(now, Relaxed);
             let mut next = TICK.as_nanos() as u64;
-            let look = |watched: &mut Watched| !watched.look(now, self.number, &mut next);
-            let gone: Vec<_> = list.watched.extract_if(.., look).collect();
-            if !gone.is_empty() {
-                // Dropping an alarm may drop an engine, which takes time.
-                drop(list);
-                drop(gone);
-                list = self.lock();
-            }
+            let look = |watched: &mut Watched| watched.look(now, self.number, &mut next);
+            // Nothing that takes time: an alarm owns no engine.
+            list.watched.retain_mut(look);
             let wait = Duration::from_nanos(next.max(SHORTEST));
             let woken = self.work.wait_timeout(list, wait);
             list = woken.unwrap_or_else(PoisonError::into_inner).0;

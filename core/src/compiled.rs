@@ -246,7 +246,7 @@ impl Compiled {
 
     /// A fresh host state.
     pub(crate) fn host(&self) -> Host {
-        let alarm = Alarm::new(Some(Arc::clone(&self.0.engine)));
+        let alarm = Alarm::new(Some(&self.0.engine));
         let vars = Vars::with_limit(self.0.var_bytes);
         let http = Http::new(self.0.http.clone());
         Host::new(Arc::new(alarm), self.0.config.clone(), vars, http)
