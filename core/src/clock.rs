@@ -1,6 +1,6 @@
 //! The watchdog: one thread of the process that notices when deadlines pass.
 //!
-//! It looks at the alarms of the plug-ins that are in use, every [`TICK`] or when the next deadline
+//! It looks at the alarms of the plug-ins that are in use, every 4 ms or when the next deadline
 //! comes, and makes overdue guests look at their alarm until their call has ended. It sleeps when no
 //! plug-in is in use. What a deadline means is the business of `alarm`.
 //!

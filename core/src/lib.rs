@@ -5,7 +5,8 @@
 //! [`engine::erased::DynInstance::exchange`], whose body is compiled for each engine: it writes the
 //! kernel's header and the input straight into the kernel memory, enters the guest, reads the
 //! header and lends the output. Nothing on the way looks up a string twice, builds a type,
-//! allocates, reads a clock, takes a global lock or wakes a thread.
+//! allocates, takes a global lock or wakes a thread. The clock is read only by a call that has a
+//! deadline or looks for signals.
 //!
 //! # Where things are
 //! [`engine`] is the narrow waist that backends implement. `module` reads binaries, `link` resolves

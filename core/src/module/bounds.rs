@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The most that one module may have of everything that costs time or memory to compile. What has more
 /// is refused as `InvalidModule`.
 ///
-/// The defaults let the programs of all common tool chains pass, large interpreters included.
+/// The defaults let every plug-in and program of the tests pass, CPython included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes of the binary. 64 MiB.
