@@ -16,6 +16,7 @@
 //! and knows the engines that are built in.
 
 mod alarm;
+pub mod alone;
 pub mod backtrace;
 mod budget;
 pub mod clock;

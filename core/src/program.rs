@@ -3,7 +3,7 @@
 //! This is where modules are rewritten for what an engine cannot do itself. It does not know where
 //! modules come from; link errors are behind it. Invariant: module 0 is the kernel.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     budget,
@@ -48,14 +48,30 @@ pub(crate) fn moved_from(engine: &dyn DynEngine, module: &Module<'_>) -> u32 {
     }
 }
 
-/// Compiles a module. Where the engine cannot make guests look up, the module does so itself.
+/// Compiles a module.
 fn compile_module(
     engine: &dyn DynEngine,
     name: &str,
     wasm: &[u8],
     imports: &[Import],
 ) -> Result<Linked<AnyModule>> {
-    let mut imports = imports.to_vec();
+    let (wasm, further) = rewritten(engine, name, wasm)?;
+    Ok(Linked {
+        module: engine.compile(&wasm)?,
+        imports: [imports, &further].concat(),
+    })
+}
+
+/// What the engine gets for a module, and the imports that follow those of the module. Where the
+/// engine cannot make guests look up, the module does so itself.
+///
+/// # Errors
+/// `Engine` if the module cannot be rewritten.
+pub(crate) fn rewritten<'a>(
+    engine: &dyn DynEngine,
+    name: &str,
+    wasm: &'a [u8],
+) -> Result<(Cow<'a, [u8]>, Vec<Import>)> {
     let instrumented = match engine.capabilities().interrupt {
         true => None,
         false => budget::instrument(wasm).map_err(|source| {
@@ -63,12 +79,12 @@ fn compile_module(
             Error::new(ErrorKind::Engine, message).with_source(source)
         })?,
     };
-    if instrumented.is_some() {
-        imports.push(Import::Host {
-            func: Arc::clone(budget::check()),
-            memory: None,
-        });
-    }
-    let module = engine.compile(instrumented.as_deref().unwrap_or(wasm))?;
-    Ok(Linked { module, imports })
+    Ok(match instrumented {
+        None => (Cow::Borrowed(wasm), Vec::new()),
+        Some(wasm) => {
+            let func = Arc::clone(budget::check());
+            let check = Import::Host { func, memory: None };
+            (Cow::Owned(wasm), vec![check])
+        }
+    })
 }
