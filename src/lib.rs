@@ -27,6 +27,8 @@ pub const BACKENDS: &[Backend] = &[
     polyextism_wasmtime::BACKEND,
     #[cfg(feature = "wasmer")]
     polyextism_wasmer::BACKEND,
+    #[cfg(feature = "wasmi")]
+    polyextism_wasmi::BACKEND,
 ];
 
 /// Chooses an engine by `name` or `name:compiler`.

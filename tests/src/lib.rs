@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod broken;
 pub mod case;
 pub mod endless;
 pub mod files;
@@ -18,6 +19,8 @@ pub mod run;
 pub mod script;
 pub mod server;
 pub mod site;
+pub mod spec;
+pub mod suite;
 pub mod wasi;
 pub mod web;
 

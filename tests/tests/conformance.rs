@@ -3,100 +3,20 @@
 //! Trials are named `<engine>::<group>/<case>`. `BLESS=1` rewrites the expectations of the plug-in
 //! cases by what the first engine does; every engine is compared with them all the same.
 
-use std::{
-    process::ExitCode,
-    sync::{Arc, OnceLock},
-};
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-use polyextism::Choice;
-use polyextism_tests::{
-    case::{self, Case},
-    engines, files,
-    kernel::{Kernel, Names},
-    outcome::Outcome,
-    run,
-    script::{self, Script},
-};
+use polyextism_tests::{engines, suite};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let mut trials = Vec::new();
-    kernel_trials(&mut trials);
-    plugin_trials(&mut trials);
-    libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// Each script runs under both sets of names.
-fn kernel_trials(trials: &mut Vec<Trial>) {
-    let scripts: Vec<(String, Arc<Script>)> = files::cases("kernel", "script")
-        .iter()
-        .flat_map(|path| {
-            let file = files::stem(path);
-            let scripts = script::parse(&files::text(path));
-            let scripts = scripts.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-            scripts
-                .into_iter()
-                .map(move |script| (format!("{file}: {}", script.name), script.into()))
-        })
-        .collect();
-    for choice in engines() {
-        for names in Names::ALL {
-            let kernel = Arc::new(OnceLock::new());
-            for (name, script) in &scripts {
-                let (kernel, script) = (kernel.clone(), script.clone());
-                let engine = choice.name();
-                let namespace = names.namespace();
-                trials.push(Trial::test(
-                    format!("{engine}::kernel/{namespace}/{name}"),
-                    move || Ok(run_script(&choice, names, &kernel, &script)?),
-                ));
-            }
-        }
-    }
-}
-
-fn run_script(
-    choice: &Choice,
-    names: Names,
-    kernel: &OnceLock<Result<Kernel, Outcome>>,
-    script: &Script,
-) -> Result<(), String> {
-    let kernel = kernel
-        .get_or_init(|| Kernel::new(choice, names).map_err(|error| Outcome::failed(&error)))
-        .as_ref()
-        .map_err(|outcome| format!("the guest was not compiled: {outcome}"))?;
-    match kernel.run(&script.records, &script.input) {
-        Ok((outcome, results)) => script.check(&outcome, &results),
-        Err(error) => Err(format!("the script could not be run: {error:?}")),
-    }
-}
-
-fn plugin_trials(trials: &mut Vec<Trial>) {
-    let bless = std::env::var_os("BLESS").is_some();
     let engines = engines();
-    for (group, paths) in case::groups() {
-        for path in paths {
-            let read = || Case::parse(&files::text(&path));
-            let named = |why| format!("{}: {why}", path.display());
-            let mut case = read().map_err(named);
-            if bless && let Ok(old) = &case {
-                case = run::bless(old, &engines[0])
-                    .map_err(named)
-                    .and_then(|text| {
-                        std::fs::write(&path, text).map_err(|error| named(error.to_string()))?;
-                        read().map_err(named)
-                    });
-            }
-            let case = Arc::new(case);
-            for choice in engines.clone() {
-                let case = case.clone();
-                let name = format!("{}::{group}/{}", choice.name(), files::stem(&path));
-                trials.push(Trial::test(name, move || match case.as_ref() {
-                    Ok(case) => Ok(run::check(case, &choice)?),
-                    Err(why) => Err(why.into()),
-                }));
-            }
-        }
+    if std::env::var_os("BLESS").is_some() {
+        suite::bless(&engines[0]);
     }
+    let trials = suite::trials(&engines).into_iter().map(|trial| {
+        let name = format!("{}::{}/{}", trial.engine, trial.group, trial.case);
+        Trial::test(name, move || Ok((trial.run)()?))
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

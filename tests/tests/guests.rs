@@ -310,33 +310,9 @@ fn endless_recursion_in_a_script() {
     }
 }
 
-/// The folder of the registry package `extism-pdk`.
-fn official() -> PathBuf {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
-        .current_dir(files::repository())
-        .output()
-        .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
-    let packages = metadata["packages"].as_array().expect("a list");
-    let package = packages
-        .iter()
-        .find(|package| package["name"] == "extism-pdk");
-    let manifest = package.and_then(|package| package["manifest_path"].as_str());
-    let manifest = Path::new(manifest.expect("a dev-dependency of this package"));
-    manifest.parent().expect("it lies in a folder").to_owned()
-}
-
 #[test]
 fn official_rust() {
-    let folder = official();
+    let folder = files::package("extism-pdk");
     let guest = |path: &str| Guest {
         path: folder.join(path),
         ..Guest::own("")
@@ -375,7 +351,7 @@ fn official_rust() {
 fn http_of_language_kits() {
     let server = Server::start(web::site);
     let input = |path: &str| format!(r#"{{"url": "{}", "method": "GET"}}"#, server.url(path));
-    let folder = official();
+    let folder = files::package("extism-pdk");
     let guest = |path: &str| Guest {
         path: folder.join(path),
         ..Guest::own("").with_hosts(&["127.0.0.1"])

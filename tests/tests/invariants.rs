@@ -9,7 +9,7 @@ use std::{
 use polyextism_tests::files::repository;
 use serde_json::Value;
 
-const ENGINES: &[&str] = &["wasmtime", "wasmer"];
+const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memory view of wasmer and its `Send`, the host functions of
 /// wasmtime, and Python's handlers of fatal signals.
@@ -112,7 +112,9 @@ fn backends_have_the_same_files() {
         });
         files.collect::<BTreeSet<_>>()
     };
-    assert_eq!(files(ENGINES[0]), files(ENGINES[1]));
+    for engine in ENGINES {
+        assert_eq!(files(ENGINES[0]), files(engine));
+    }
 }
 
 #[test]
@@ -122,6 +124,7 @@ fn unsafe_code_is_where_it_may_be() {
         "core",
         "backend-wasmtime",
         "backend-wasmer",
+        "backend-wasmi",
         "python",
         "benches",
     ];
@@ -144,6 +147,7 @@ fn files_are_short_and_say_what_they_are() {
         "core",
         "backend-wasmtime",
         "backend-wasmer",
+        "backend-wasmi",
         "python/src",
         "benches",
         "tests/src",

@@ -1,0 +1,158 @@
+//! The wasmi backend: the engine traits of core on wasmi, an interpreter.
+//!
+//! It has one compiler, which makes wasmi's own code. What this crate deliberately does not know: what
+//! the programs are for, who wrote them, and what their host functions do.
+//!
+//! Invariants: every opening makes a wasmi engine of its own; every WebAssembly feature and everything
+//! that changes results is set explicitly; wasmi is built to make NaNs canonical.
+
+#![deny(unsafe_code)]
+
+mod conv;
+mod host;
+mod inspect;
+mod instance;
+mod limits;
+
+use std::sync::Arc;
+
+use polyextism_core::{
+    Error, Result,
+    engine::{
+        Engine,
+        erased::{Backend, Compiler, DynEngine},
+        types::{
+            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
+            Settings,
+        },
+    },
+    host::Host,
+};
+use wasmi::{CompilationMode, Config};
+
+pub use crate::instance::{Instance, Prepared};
+
+/// The wasmi backend, for the list of engines.
+pub const BACKEND: Backend = Backend {
+    name: "wasmi",
+    version: "2.0.0",
+    compilers: &[Compiler {
+        name: "interpreter",
+        capabilities: POWERS,
+    }],
+    open,
+};
+
+const POWERS: Capabilities = Capabilities::NONE
+    .fuel(true)
+    .inspect(true)
+    .memory_limit(true)
+    .proposals(&[
+        Proposal::Simd,
+        Proposal::TailCall,
+        Proposal::RelaxedSimd,
+        Proposal::Memory64,
+        Proposal::WideArithmetic,
+    ]);
+
+/// wasmi, opened with some settings.
+pub struct Wasmi {
+    engine: wasmi::Engine,
+    settings: Settings,
+}
+
+fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
+    Ok(Arc::new(Wasmi::open(settings)?))
+}
+
+impl Wasmi {
+    /// Opens wasmi: a new engine that shares nothing with any other.
+    ///
+    /// # Errors
+    /// `Unsupported` for interruption, and for a compiler that this backend does not have.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let settings = *settings;
+        if settings.compiler != BACKEND.compilers[0].name {
+            let what = format!("compiler `{}`", settings.compiler);
+            return Err(Error::unsupported(BACKEND.name, what));
+        }
+        if settings.interruption == Interruption::On {
+            return Err(Error::unsupported(BACKEND.name, "interruption"));
+        }
+        Ok(Self {
+            engine: wasmi::Engine::new(&config(&settings)),
+            settings,
+        })
+    }
+}
+
+fn config(settings: &Settings) -> Config {
+    let has = |proposal| POWERS.proposals.contains(&proposal);
+    let mut config = Config::default();
+    config
+        // Whatever wasmi refuses it refuses when it compiles, not when a function is called.
+        .compilation_mode(CompilationMode::Eager)
+        .consume_fuel(settings.metering == Metering::On)
+        .ignore_custom_sections(true)
+        .set_max_recursion_depth(limits::RECURSION)
+        .set_max_stack_height(limits::STACK)
+        .allow_start_fn(false)
+        .floats(true)
+        .wasm_mutable_global(true)
+        .wasm_sign_extension(true)
+        .wasm_saturating_float_to_int(true)
+        .wasm_multi_value(true)
+        .wasm_multi_memory(true)
+        .wasm_bulk_memory(true)
+        .wasm_reference_types(true)
+        .wasm_extended_const(true)
+        .wasm_custom_page_sizes(false)
+        .wasm_simd(has(Proposal::Simd))
+        .wasm_tail_call(has(Proposal::TailCall))
+        .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
+        .wasm_memory64(has(Proposal::Memory64))
+        .wasm_wide_arithmetic(has(Proposal::WideArithmetic));
+    config
+}
+
+impl Engine for Wasmi {
+    type Module = wasmi::Module;
+    type Prepared = Prepared;
+    type Instance = Instance;
+
+    fn name(&self) -> &'static str {
+        BACKEND.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        POWERS.fuel(self.settings.metering == Metering::On)
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {
+        wasmi::Module::new(&self.engine, wasm).map_err(conv::rejection)
+    }
+
+    fn prepare(&self, program: Program<wasmi::Module>) -> Result<Prepared> {
+        Ok(Prepared::new(program))
+    }
+
+    fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
+        Instance::new(&self.engine, &self.settings, program, host, limits)
+    }
+
+    fn extend(&self, instance: &mut Instance, module: Linked<wasmi::Module>) -> Result<ModuleId> {
+        instance.extend(module)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BACKEND;
+
+    #[test]
+    fn the_version_is_the_locked_one() {
+        let lock = include_str!("../../Cargo.lock");
+        let entry = format!("name = \"wasmi\"\nversion = \"{}\"\n", BACKEND.version);
+        assert!(lock.contains(&entry), "Cargo.lock has another wasmi");
+    }
+}

@@ -1,0 +1,97 @@
+//! The memory limit, the fuel meter and the stack of an instance.
+//!
+//! This file does not know when core sets them. wasmi cannot be interrupted. Invariant: the limit
+//! counts the pages of all memories of the instance and never counts too few.
+
+use polyextism_core::{Error, ErrorKind, Result, engine::Fuel};
+use wasmi::ResourceLimiter;
+use wasmi_core::LimiterError;
+
+use crate::instance::Instance;
+
+const PAGE: usize = 64 * 1024;
+
+/// How many calls may be inside each other.
+pub(crate) const RECURSION: usize = 10_000;
+/// What the values of these calls may take together, in bytes.
+pub(crate) const STACK: usize = 4 * 1024 * 1024;
+
+/// Counts the pages of all memories of an instance.
+///
+/// While the instance is made every memory is granted, so that the error can name their sum; no
+/// guest code runs before [`MemoryLimit::enforce`].
+#[derive(Default)]
+pub(crate) struct MemoryLimit {
+    used: u64,
+    limit: Option<u64>,
+}
+
+impl MemoryLimit {
+    /// Starts to refuse what goes beyond `limit`.
+    pub(crate) fn enforce(&mut self, limit: u64) -> Result<()> {
+        let used = self.used;
+        if used > limit {
+            let message = format!(
+                "the memories of the program need {used} pages at the start, the limit is {limit}"
+            );
+            return Err(Error::new(ErrorKind::MemoryLimit, message));
+        }
+        self.limit = Some(limit);
+        Ok(())
+    }
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let used = self.used + (desired.saturating_sub(current) / PAGE) as u64;
+        let granted = self.limit.is_none_or(|limit| used <= limit);
+        if granted {
+            // Stays counted should the system then refuse the memory.
+            self.used = used;
+        }
+        Ok(granted)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+    }
+
+    fn instances(&self) -> usize {
+        usize::MAX
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}
+
+impl Fuel for Instance {
+    fn set(&mut self, units: u64) {
+        self.store
+            .set_fuel(units)
+            .expect("`fuel` lends the meter only if the engine counts");
+    }
+
+    fn left(&self) -> u64 {
+        self.store
+            .get_fuel()
+            .expect("`fuel` lends the meter only if the engine counts")
+    }
+}
