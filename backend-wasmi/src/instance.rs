@@ -172,6 +172,13 @@ fn instantiate(
             Source::Export(module, name) => find(store, instances, *module, name)?,
         });
     }
+    // wasmi keeps the imports of a module by their kinds.
+    externs.sort_by_key(|import| match import {
+        Extern::Func(_) => 0,
+        Extern::Table(_) => 1,
+        Extern::Memory(_) => 2,
+        Extern::Global(_) => 3,
+    });
     wasmi::Instance::new(store, module, &externs).map_err(conv::refusal)
 }
 

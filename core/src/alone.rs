@@ -18,8 +18,8 @@ pub struct Ready {
     pub wasm: Vec<u8>,
     /// What the module imports, in order: names of a module and of an export of it.
     pub imports: Vec<(Box<str>, Box<str>)>,
-    /// What follows these imports: functions of core's own.
-    pub further: Vec<Import>,
+    /// What follows these imports: a function of core's own, if any.
+    pub further: Option<Import>,
     /// The export that must be entered once after instantiation, if any.
     pub start: Option<&'static str>,
 }

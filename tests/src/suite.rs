@@ -5,12 +5,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use polyextism::Choice;
+use polyextism::{Choice, KernelForm};
 
 use crate::{
     case::{self, Case},
     files,
-    kernel::{Kernel, Names},
+    kernel::{Form, Kernel, Names},
     outcome::Outcome,
     run,
     script::{self, Script},
@@ -39,7 +39,7 @@ pub fn trials(engines: &[Choice]) -> Vec<Trial> {
     trials
 }
 
-/// Each script runs under both sets of names.
+/// Each script runs under both sets of names, and reaches the kernel in every way.
 fn kernel_trials(engines: &[Choice], trials: &mut Vec<Trial>) {
     let scripts: Vec<(String, Arc<Script>)> = files::cases("kernel", "script")
         .iter()
@@ -54,15 +54,22 @@ fn kernel_trials(engines: &[Choice], trials: &mut Vec<Trial>) {
         .collect();
     for &choice in engines {
         for names in Names::ALL {
-            let kernel = Arc::new(OnceLock::new());
-            for (name, script) in &scripts {
-                let (kernel, script) = (kernel.clone(), script.clone());
-                trials.push(Trial {
-                    engine: choice.name(),
-                    group: "kernel".to_owned(),
-                    case: format!("{}/{name}", names.namespace()),
-                    run: Box::new(move || run_script(&choice, names, &kernel, &script)),
-                });
+            for form in Form::ALL {
+                let kernel = Arc::new(OnceLock::new());
+                let suffix = match form {
+                    Form::Expanded => "",
+                    Form::Referenced => " (referenced)",
+                    Form::Apart => " (apart)",
+                };
+                for (name, script) in &scripts {
+                    let (kernel, script) = (kernel.clone(), script.clone());
+                    trials.push(Trial {
+                        engine: choice.name(),
+                        group: "kernel".to_owned(),
+                        case: format!("{}/{name}{suffix}", names.namespace()),
+                        run: Box::new(move || run_script(&choice, names, form, &kernel, &script)),
+                    });
+                }
             }
         }
     }
@@ -71,11 +78,12 @@ fn kernel_trials(engines: &[Choice], trials: &mut Vec<Trial>) {
 fn run_script(
     choice: &Choice,
     names: Names,
+    form: Form,
     kernel: &OnceLock<Result<Kernel, Outcome>>,
     script: &Script,
 ) -> Result<(), String> {
     let kernel = kernel
-        .get_or_init(|| Kernel::new(choice, names).map_err(|error| Outcome::failed(&error)))
+        .get_or_init(|| Kernel::new(choice, names, form).map_err(|error| Outcome::failed(&error)))
         .as_ref()
         .map_err(|outcome| format!("the guest was not compiled: {outcome}"))?;
     match kernel.run(&script.records, &script.input) {
@@ -84,22 +92,27 @@ fn run_script(
     }
 }
 
+/// Where the kernel is in the plug-ins, and what the names of those trials end with.
+const FORMS: [(KernelForm, &str); 2] = [(KernelForm::Fused, ""), (KernelForm::Apart, " (apart)")];
+
 fn plugin_trials(engines: &[Choice], trials: &mut Vec<Trial>) {
     for (group, paths) in case::groups() {
         for path in paths {
             let case = Case::parse(&files::text(&path));
             let case = Arc::new(case.map_err(|why| format!("{}: {why}", path.display())));
             for &choice in engines {
-                let case = case.clone();
-                trials.push(Trial {
-                    engine: choice.name(),
-                    group: group.clone(),
-                    case: files::stem(&path).to_owned(),
-                    run: Box::new(move || match case.as_ref() {
-                        Ok(case) => run::check(case, &choice),
-                        Err(why) => Err(why.clone()),
-                    }),
-                });
+                for (form, suffix) in FORMS {
+                    let case = case.clone();
+                    trials.push(Trial {
+                        engine: choice.name(),
+                        group: group.clone(),
+                        case: format!("{}{suffix}", files::stem(&path)),
+                        run: Box::new(move || match case.as_ref() {
+                            Ok(case) => run::check(case, &choice, form),
+                            Err(why) => Err(why.clone()),
+                        }),
+                    });
+                }
             }
         }
     }

@@ -74,7 +74,7 @@ fn every_group_of_the_conformance_suite_can_fail() {
 /// A fault for each group of the waist's cases.
 const WAIST: &[(&str, Fault)] = &[
     ("code", Fault::LostTraps),
-    ("features", Fault::WrongResults),
+    ("features", Fault::Refuses),
     ("honesty", Fault::Modest),
     ("inspect", Fault::WrongResults),
     ("limits", Fault::Unlimited),
@@ -112,8 +112,7 @@ fn failures(fault: Fault, text: &str) -> usize {
 fn every_set_of_the_specification_can_fail() {
     let mut sets = BTreeSet::new();
     for file in files::all() {
-        // One script of each set is enough: the first that asserts something of a result and that the
-        // engine runs as it should.
+        // One script of each set is enough: the first that asserts something of a result that is there.
         if sets.contains(&file.set) {
             continue;
         }
@@ -121,17 +120,11 @@ fn every_set_of_the_specification_can_fail() {
         if !text.contains("(assert_return") {
             continue;
         }
-        let mut passed = 0;
-        let ran = spec::run(choice(Fault::None), &text, |_, verdict| {
-            passed += usize::from(verdict == Verdict::Passed);
-        });
-        if ran.is_err() || passed < 10 || failures(Fault::None, &text) > 0 {
-            continue;
+        let honest = failures(Fault::None, &text);
+        if failures(Fault::WrongResults, &text) > honest {
+            assert!(failures(Fault::Closed, &text) > honest, "{}", file.name());
+            sets.insert(file.set);
         }
-        let broken = failures(Fault::WrongResults, &text);
-        assert!(broken > 0, "{} passes with wrong results", file.name());
-        assert!(failures(Fault::Closed, &text) > 0);
-        sets.insert(file.set);
     }
     println!("{sets:?}");
     let all: BTreeSet<_> = files::all().into_iter().map(|file| file.set).collect();
@@ -139,7 +132,7 @@ fn every_set_of_the_specification_can_fail() {
     assert_eq!(missing, NEVER_RUN, "sets of which nothing runs");
 }
 
-/// Sets that need a proposal which no engine has, so that nothing of them can be wrong.
+/// Sets that need a proposal which no engine has, so that no result of them can be wrong.
 const NEVER_RUN: &[&str] = &[];
 
 /// A directive of each kind, right, and the same with something wrong.

@@ -11,7 +11,7 @@ use polyextism::{
         inspect::{Inspect, Value},
         types::{
             Capabilities, EntryId, Failed, HostFunc, Import, Interruption, Limits, Linked,
-            MemoryId, ModuleId, Program, Proposal, Settings,
+            MemoryId, ModuleId, Program, Settings,
         },
     },
 };
@@ -23,8 +23,6 @@ use super::FAULTS;
 pub enum Fault {
     /// Nothing.
     None,
-    /// It declares every proposal, and refuses what it is given of them.
-    Boasts,
     /// It cannot be opened.
     Closed,
     /// It declares that it can be interrupted, and does not listen.
@@ -41,6 +39,8 @@ pub enum Fault {
     NoGrowth,
     /// Every trap is the same.
     OtherTraps,
+    /// It compiles nothing.
+    Refuses,
     /// It never enters a function.
     Stuck,
     /// Host functions that fail return.
@@ -57,18 +57,9 @@ pub enum Fault {
     ZeroResults,
 }
 
-const ALL_PROPOSALS: &[Proposal] = &[
-    Proposal::Simd,
-    Proposal::TailCall,
-    Proposal::RelaxedSimd,
-    Proposal::Memory64,
-    Proposal::WideArithmetic,
-];
-
 /// What the engine declares if the one inside has these capabilities.
 pub(super) fn declared(fault: Fault, inner: Capabilities) -> Capabilities {
     match fault {
-        Fault::Boasts => inner.proposals(ALL_PROPOSALS),
         Fault::Deaf => inner.interrupt(true),
         _ => inner,
     }
@@ -189,6 +180,9 @@ impl Engine for Broken {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
+        if self.fault == Fault::Refuses {
+            return Err(Error::unsupported(self.name, "compiler"));
+        }
         self.inside.compile(wasm)
     }
 

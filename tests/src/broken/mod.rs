@@ -18,7 +18,6 @@ pub use self::engine::Fault;
 /// The faults by the names of their compilers. The first is none.
 pub const FAULTS: &[(&str, Fault)] = &[
     ("honest", Fault::None),
-    ("boasts", Fault::Boasts),
     ("closed", Fault::Closed),
     ("deaf", Fault::Deaf),
     ("first-import", Fault::FirstImport),
@@ -27,6 +26,7 @@ pub const FAULTS: &[(&str, Fault)] = &[
     ("modest", Fault::Modest),
     ("no-growth", Fault::NoGrowth),
     ("other-traps", Fault::OtherTraps),
+    ("refuses", Fault::Refuses),
     ("stuck", Fault::Stuck),
     ("swallowed-failures", Fault::SwallowedFailures),
     ("twice", Fault::Twice),
