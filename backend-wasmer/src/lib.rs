@@ -56,7 +56,10 @@ pub const BACKEND: Backend = Backend {
     open,
 };
 
-const POWERS: Capabilities = Capabilities::NONE.inspect(true).memory_limit(true);
+const POWERS: Capabilities = Capabilities::NONE
+    .backtrace(true)
+    .inspect(true)
+    .memory_limit(true);
 
 /// The name of the engine with the compiler that is not the default.
 const SINGLEPASS: &str = "wasmer:singlepass";

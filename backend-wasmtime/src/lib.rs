@@ -62,6 +62,7 @@ pub const BACKEND: Backend = Backend {
 };
 
 const POWERS: Capabilities = Capabilities::NONE
+    .backtrace(true)
     .fuel(true)
     .inspect(true)
     .interrupt(true)

@@ -8,6 +8,14 @@ import pytest
 import extism
 from conftest import ENGINES
 
+TRACED = [name for name in ENGINES if "backtrace" in extism.Engine(name).capabilities]
+
+
+@pytest.fixture(params=TRACED)
+def engine(request):
+    return request.param
+
+
 MODULE = """(module
   (import "extism:host/user" "host" (func $host))
   (func $inner unreachable)
@@ -62,8 +70,8 @@ def test_errors_are_pickled_with_their_attributes(engine):
 
 
 def test_of_a_plugin_in_a_host_function():
-    for engine in ENGINES:
-        for inner in ENGINES:
+    for engine in TRACED:
+        for inner in TRACED:
 
             def host(plugin, params, results):
                 raise fail(inner, "trap")
@@ -72,3 +80,8 @@ def test_of_a_plugin_in_a_host_function():
             assert [str(frame) for frame in error.backtrace] == ["main!function[3]"]
             frames = [str(frame) for frame in error.__cause__.backtrace]
             assert frames == ["main!inner", "main!_ZN5outer17h0E"]
+
+
+def test_engines_without_backtraces_say_nothing():
+    for engine in set(ENGINES) - set(TRACED):
+        assert fail(engine, "trap").backtrace is None

@@ -16,8 +16,6 @@ pub const EXTERNREF: &str = "externref";
 /// Imported functions with more than one result.
 pub const SEVERAL_RESULTS: &str = "several-results";
 
-/// The functions that were running when a call failed.
-pub const TRACES: &str = "traces";
 /// Canonical NaNs also where a sign operation follows arithmetic at once.
 pub const NAN_SIGN: &str = "nan-sign";
 
@@ -25,7 +23,6 @@ const GAPS: &[(&str, &str)] = &[
     ("wasmi", FLOAT_TRACE),
     ("wasmi", LEAN_CALLS),
     ("wasmi", OVERFLOW_TRACE),
-    ("wasmi", TRACES),
     ("wasmer", FLOAT_TRACE),
     ("wasmer", LEAN_CALLS),
     ("wasmer", OVERFLOW_TRACE),

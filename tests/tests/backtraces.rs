@@ -116,7 +116,7 @@ fn main(choice: &Choice) -> Plugin {
 
 /// The engines that say which functions were running.
 fn traced() -> impl Iterator<Item = Choice> {
-    let traced = |choice: &Choice| !gaps::lacks(choice, gaps::TRACES);
+    let traced = |choice: &Choice| choice.compiler().capabilities.backtrace;
     engines().into_iter().filter(traced)
 }
 
@@ -146,8 +146,9 @@ fn engines_that_cannot_tell_say_nothing() {
     for choice in engines() {
         let mut plugin = main(&choice);
         let error = fail(&mut plugin, "trap");
-        let silent = frames(&error).is_empty();
-        assert_eq!(silent, gaps::lacks(&choice, gaps::TRACES), "{choice:?}");
+        let told = !frames(&error).is_empty();
+        let declared = choice.compiler().capabilities.backtrace;
+        assert_eq!(told, declared, "{choice:?}");
         for (name, gap, expected) in [
             ("overflow", gaps::OVERFLOW_TRACE, &overflow[..]),
             ("float", gaps::FLOAT_TRACE, &["main!floats"]),

@@ -285,6 +285,8 @@ impl Proposal {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
+    /// Failures of guests say which functions were running.
+    pub backtrace: bool,
     /// Fuel can be counted.
     pub fuel: bool,
     /// Running guests look up when they are nudged. Core makes the guests of other engines look up
@@ -301,12 +303,19 @@ pub struct Capabilities {
 impl Capabilities {
     /// An engine that only runs code.
     pub const NONE: Self = Self {
+        backtrace: false,
         fuel: false,
         inspect: false,
         interrupt: false,
         memory_limit: false,
         proposals: &[],
     };
+
+    /// With or without backtraces.
+    #[must_use]
+    pub const fn backtrace(self, backtrace: bool) -> Self {
+        Self { backtrace, ..self }
+    }
 
     /// With or without fuel.
     #[must_use]
