@@ -57,6 +57,9 @@ const GUEST: &str = r#"(module
     (local.set $block (call $alloc (i64.const 8)))
     (call $store (local.get $block) (call $input (i64.const 0)))
     (call $var_set (local.get $block) (local.get $block))
+    ;; The host has freed it.
+    (local.set $block (call $alloc (i64.const 8)))
+    (call $store (local.get $block) (call $input (i64.const 0)))
     (call $output (local.get $block) (i64.const 8))
     ;; A vector at 8 of the bytes at 16.
     (i32.store (i32.const 8) (i32.const 16))
@@ -99,8 +102,10 @@ const GUEST: &str = r#"(module
 
   ;; In what the host remembers.
   (func (export "look_at_host") (result i32)
-    (i32.add (i32.add (call $status) (i64.ne (call $headers) (i64.const 0)))
-      (i64.ne (call $error) (i64.const 0)))))"#;
+    (i32.add (call $status) (i64.ne (call $error) (i64.const 0))))
+  (func (export "headers") (local $block i64)
+    (local.set $block (call $headers))
+    (call $output (local.get $block) (call $length (local.get $block)))))"#;
 
 const REQUEST: &[u8] = br#"{"url": "http://canary.test/"}"#;
 
@@ -108,7 +113,7 @@ fn compiled(choice: &Choice, interrupted: Interrupted) -> Compiled {
     let answer = |_: HttpRequest| {
         Ok(HttpResponse {
             status: 200,
-            headers: vec![("x-canary".to_owned(), CANARY.to_vec())],
+            headers: vec![("x-canary".to_owned(), b"CaNaRy".to_vec())],
             body: CANARY.to_vec(),
         })
     };
@@ -141,6 +146,7 @@ fn plant(plugin: &mut Plugin) {
     assert!(found(plugin, "look_at_memory") > 100_000);
     assert!(found(plugin, "look_at_kernel") > 0);
     assert!(found(plugin, "look_at_host") > 0);
+    assert_ne!(plugin.call("headers", b"").expect("a text"), b"{}");
     plugin.call("plant", CANARY).expect("it plants");
 }
 
@@ -169,6 +175,11 @@ fn is_new(plugin: &mut Plugin, what: &str) {
     assert_eq!(plugin.stdout(), b"", "{what}");
     assert_eq!(plugin.host().vars().iter().count(), 0, "{what}");
     is_clean(plugin, ALL, what);
+    assert_eq!(
+        plugin.call("headers", b"").expect("a text"),
+        b"{}",
+        "{what}"
+    );
     assert_eq!(plugin.host().vars().iter().count(), 0, "{what}");
 }
 
@@ -224,6 +235,7 @@ fn borrowers_find_nothing() {
                     assert_eq!(next.host().vars().iter().count(), 0, "{what}");
                     is_clean(&mut next, KERNEL, &what);
                     is_clean(&mut next, &["look_at_host"], &what);
+                    assert_eq!(next.call("headers", b"").expect("a text"), b"{}", "{what}");
                     // That was asked for.
                     assert!(found(&mut next, "look_at_memory") > 0, "{what}");
                 }
