@@ -164,6 +164,10 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    faulthandler.cancel_dump_traceback_later()
+    try:
+        code = main()
+    finally:
+        # At the end of the interpreter nobody handles it any more.
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
     sys.exit(code)

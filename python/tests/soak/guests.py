@@ -25,7 +25,7 @@ TRAPS = {
     "integer-overflow": "(drop (i32.div_s (i32.const 0x80000000) (i32.const -1)))",
     "bad-conversion": "(drop (i32.trunc_f64_s (f64.const nan)))",
     "null-element": "(call_indirect (type $void) (i32.const 1))",
-    "bad-signature": "(call_indirect (type $other) (i32.const 0))",
+    "bad-signature": "(call_indirect (type $other) (i64.const 1) (i32.const 0))",
     "table-out-of-bounds": "(call_indirect (type $void) (i32.const 99))",
     "stack-overflow": "(call $deep (i64.const 1))",
 }
