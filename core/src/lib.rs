@@ -26,6 +26,7 @@ pub mod engine;
 mod env;
 pub mod error;
 mod function;
+mod fuse;
 pub mod host;
 mod http;
 pub mod kernel;
@@ -39,6 +40,7 @@ mod plugin;
 mod pool;
 mod process;
 mod program;
+mod rewrite;
 mod source;
 mod span;
 mod threads;
@@ -64,7 +66,7 @@ pub use crate::{
     },
     manifest::Manifest,
     module::bounds::Bounds,
-    options::{Interrupted, Options},
+    options::{Interrupted, KernelForm, Options},
     plugin::{FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
