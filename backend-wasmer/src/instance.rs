@@ -290,6 +290,10 @@ impl engine::Instance for Instance {
             self.enter_here(entry)
         })
     }
+
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
+    }
 }
 
 impl Instance {
@@ -308,9 +312,5 @@ impl Instance {
             }),
         };
         status.map_err(|source| self.failed(source))
-    }
-
-    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
-        Some(self)
     }
 }
