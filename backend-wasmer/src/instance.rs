@@ -286,6 +286,19 @@ impl engine::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
+        stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
+            self.enter_here(entry)
+        })
+    }
+
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
+    }
+}
+
+impl Instance {
+    #[inline]
+    fn enter_here(&mut self, entry: EntryId) -> Result<i32> {
         let store = &mut self.store;
         let status = match &self.entries[entry.0 as usize] {
             Code::Status(func) => func.call(store),
@@ -299,9 +312,5 @@ impl engine::Instance for Instance {
             }),
         };
         status.map_err(|source| self.failed(source))
-    }
-
-    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
-        Some(self)
     }
 }

@@ -96,7 +96,7 @@ impl Stage {
         let program = engine.prepare(Program {
             modules: vec![Linked {
                 module: engine.compile(&spectest.wasm)?,
-                imports: spectest.further,
+                imports: spectest.further.into_iter().collect(),
             }],
             memories: vec![MemoryExport {
                 module: ModuleId(0),
@@ -144,7 +144,7 @@ impl Stage {
     /// Instantiates a module, and enters its start function if it has one.
     pub(super) fn add(&mut self, wasm: &[u8]) -> Result<Arc<Live>, Ended> {
         let ready = self.read(wasm)?;
-        let mut imports = Vec::with_capacity(ready.imports.len() + ready.further.len());
+        let mut imports = Vec::with_capacity(ready.imports.len() + 1);
         for (module, name) in &ready.imports {
             match self.registered.get(&**module) {
                 Some(Module::Live(live)) => imports.push(Import::Export {
