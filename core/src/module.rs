@@ -66,6 +66,7 @@ const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::CUSTOM_PAGE_SIZES, "custom page sizes"),
     (WasmFeatures::STACK_SWITCHING, "stack switching"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "legacy exceptions"),
+    (WasmFeatures::CUSTOM_DESCRIPTORS, "custom descriptors"),
 ];
 
 /// The type of an import or export.
@@ -229,11 +230,17 @@ fn refuse(
     if !valid(all) {
         return invalid(name, error);
     }
-    let missing: Vec<_> = NAMED_FEATURES
+    // Of several that would do, the one that is listed first is named.
+    let mut needed = all;
+    for (feature, _) in NAMED_FEATURES.iter().rev() {
+        if !features.contains(*feature) && valid(needed - *feature) {
+            needed -= *feature;
+        }
+    }
+    let missing = NAMED_FEATURES
         .iter()
-        .filter(|(feature, _)| !features.contains(*feature) && !valid(all - *feature))
-        .map(|(_, what)| *what)
-        .collect();
+        .filter(|(feature, _)| !features.contains(*feature) && needed.contains(*feature));
+    let missing: Vec<_> = missing.map(|(_, what)| *what).collect();
     let missing = missing.join(" and no ");
     Error::new(
         ErrorKind::Unsupported,

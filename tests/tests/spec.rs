@@ -1,7 +1,7 @@
 //! The WebAssembly specification's test suite on every engine.
 //!
-//! Trials are named `<engine>::spec/<set>/<file>`. Each runs in a process of its own, so that an engine
-//! that ends its process is a result like any other. What is known to fail is listed in `tests/spec`,
+//! Trials are named `<engine>::spec/<set>/<file>`. They run in other processes, so that an engine that
+//! ends its process is a result like any other. What is known to fail is listed in `tests/spec`,
 //! with the reason; `BLESS=1` rewrites these lists and the tables that are made of them. Sets that need
 //! what no engine has, or that are part of a later version, are run by `--include-ignored` only.
 
@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     io::{self, BufRead as _, BufReader, Write as _},
     path::Path,
-    process::{Command, ExitCode, Stdio},
+    process::{Child, ChildStdin, Command, ExitCode, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
@@ -27,8 +27,10 @@ use polyextism_tests::{
     },
 };
 
-/// The first argument of a process that runs one script.
-const ONE: &str = "--one-script";
+/// The first argument of a process that runs scripts.
+const SERVE: &str = "--serve";
+/// What such a process prints after each script.
+const END: &str = "end";
 /// How long a script may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -36,9 +38,8 @@ type Verdicts = Vec<(usize, Verdict)>;
 
 fn main() -> ExitCode {
     let mut given = std::env::args().skip(1);
-    if given.next().as_deref() == Some(ONE) {
-        let [engine, path] = [(); 2].map(|()| given.next().expect("two more are given"));
-        return one(&engine, Path::new(&path));
+    if given.next().as_deref() == Some(SERVE) {
+        return serve(&given.next().expect("the engine is given"));
     }
     let bless = std::env::var_os("BLESS").is_some();
     let learnt = Arc::new(Mutex::new(BTreeMap::<(String, String), Verdicts>::new()));
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     for choice in engines() {
         let engine = choice.name();
         let known = Arc::new(Known::of(&engine));
+        let idle = Arc::new(Idle::default());
         for file in &scripts {
             let (engine, file, known, learnt) = (
                 engine.clone(),
@@ -54,10 +56,11 @@ fn main() -> ExitCode {
                 Arc::clone(&known),
                 Arc::clone(&learnt),
             );
+            let idle = Arc::clone(&idle);
             let name = format!("{engine}::spec/{}", file.name());
             let later = !file.is_always_run();
             let trial = Trial::test(name, move || {
-                let verdicts = apart(&engine, &file)?;
+                let verdicts = apart(&engine, &idle, &file)?;
                 let checked = known.check(&file.name(), &verdicts);
                 if bless {
                     let mut learnt = learnt.lock().expect("no trial panics with it");
@@ -89,78 +92,110 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// Runs a script in this process, and prints a line for each directive.
-fn one(engine: &str, path: &Path) -> ExitCode {
-    let text = place::text(path);
+/// Runs the scripts whose paths come in, and prints a line for each directive, and one at the end of each
+/// script.
+fn serve(engine: &str) -> ExitCode {
     let choice: Choice = polyextism::engine(engine).expect("the parent knows the engines");
     let mut out = io::stdout().lock();
-    let ended = spec::run(choice, &text, |line, verdict| {
-        let (word, why) = match &verdict {
-            Verdict::Passed => ("passed", ""),
-            Verdict::Refused(what) => ("refused", &**what),
-            Verdict::Failed(why) => ("failed", &**why),
-        };
-        let why = why.replace('\n', " ");
-        writeln!(out, "{line} {word} {why}").expect("the parent listens");
-    });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            let _ = writeln!(io::stderr(), "{why}");
-            ExitCode::FAILURE
+    for path in io::stdin().lines() {
+        let path = path.expect("the parent writes text");
+        let text = place::text(Path::new(&path));
+        let ended = spec::run(choice, &text, |line, verdict| {
+            let (word, why) = match &verdict {
+                Verdict::Passed => ("passed", ""),
+                Verdict::Refused(what) => ("refused", &**what),
+                Verdict::Failed(why) => ("failed", &**why),
+            };
+            let why = why.replace('\n', " ");
+            writeln!(out, "{line} {word} {why}").expect("the parent listens");
+        });
+        if let Err(why) = ended {
+            let _ = writeln!(io::stderr(), "{path}: {why}");
+            return ExitCode::FAILURE;
+        }
+        writeln!(out, "{END}").expect("the parent listens");
+    }
+    ExitCode::SUCCESS
+}
+
+/// A process that runs scripts on an engine, one after the other.
+struct Worker {
+    child: Child,
+    paths: ChildStdin,
+    lines: mpsc::Receiver<String>,
+}
+
+/// The workers of an engine that have nothing to do.
+type Idle = Mutex<Vec<Worker>>;
+
+impl Worker {
+    fn new(engine: &str) -> io::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args([SERVE, engine])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let out = child.stdout.take().expect("it is piped");
+        let paths = child.stdin.take().expect("it is piped");
+        let (tell, lines) = mpsc::channel();
+        thread::spawn(move || {
+            let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+            lines.try_for_each(|line| tell.send(line).ok())
+        });
+        Ok(Self {
+            child,
+            paths,
+            lines,
+        })
+    }
+
+    /// Runs a script; what it does not get to because the process ends, or does not, says why.
+    fn run(&mut self, file: &File) -> Result<(Verdicts, Option<String>), String> {
+        writeln!(self.paths, "{}", file.path.display()).map_err(|error| error.to_string())?;
+        let mut verdicts = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line == END => return Ok((verdicts, None)),
+                Ok(line) => {
+                    verdicts.push(parse(&line).ok_or_else(|| format!("what is `{line}`?"))?)
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    let killed = self.child.kill().and_then(|()| self.child.wait());
+                    killed.map_err(|error| error.to_string())?;
+                    return Ok((verdicts, Some("the script does not end".to_owned())));
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    let status = self.child.wait().map_err(|error| error.to_string())?;
+                    return Ok((verdicts, Some(format!("the process ended with {status}"))));
+                }
+            }
         }
     }
 }
 
-/// Runs a script in a process of its own. What it does not get to has failed.
-fn apart(engine: &str, file: &File) -> Result<Verdicts, String> {
+/// Runs a script in another process. What it does not get to has failed.
+fn apart(engine: &str, idle: &Idle, file: &File) -> Result<Verdicts, String> {
     let lines = spec::directives(&file.text())?;
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut child = Command::new(program)
-        .args([ONE, engine])
-        .arg(&file.path)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let out = child.stdout.take().expect("it is piped");
-    let (tell, told) = mpsc::channel();
-    let reader = thread::spawn(move || {
-        for line in BufReader::new(out).lines().map_while(Result::ok) {
-            if tell.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    let mut verdicts = Vec::new();
-    let mut late = false;
-    loop {
-        match told.recv_timeout(PATIENCE) {
-            Ok(line) => verdicts.push(parse(&line).ok_or_else(|| format!("what is `{line}`?"))?),
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                late = true;
-                let _ = child.kill();
-            }
-        }
-    }
-    let status = child.wait().map_err(|error| error.to_string())?;
-    reader.join().map_err(|_| "the reader panicked")?;
+    let worker = idle.lock().expect("no trial panics with it").pop();
+    let mut worker = match worker {
+        Some(worker) => worker,
+        None => Worker::new(engine).map_err(|error| error.to_string())?,
+    };
+    let (mut verdicts, died) = worker.run(file)?;
     let ran = verdicts.len();
     if !verdicts.iter().map(|(line, _)| line).eq(&lines[..ran]) {
         return Err("the directives that ran are not those of the script".to_owned());
     }
-    match status.success() && ran < lines.len() {
-        true => Err(format!("{ran} of {} directives ran", lines.len())),
-        false => {
-            let why = match late {
-                true => "the script does not end".to_owned(),
-                false => format!("the process ended with {status}"),
-            };
-            let rest = lines[ran..]
-                .iter()
-                .map(|line| (*line, Verdict::Failed(why.clone())));
-            verdicts.extend(rest);
+    match died {
+        None if ran < lines.len() => Err(format!("{ran} of {} directives ran", lines.len())),
+        None => {
+            idle.lock().expect("no trial panics with it").push(worker);
+            Ok(verdicts)
+        }
+        Some(why) => {
+            let rest = lines[ran..].iter();
+            verdicts.extend(rest.map(|line| (*line, Verdict::Failed(why.clone()))));
             Ok(verdicts)
         }
     }

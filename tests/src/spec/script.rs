@@ -19,20 +19,26 @@ use super::{
     values,
 };
 
-/// Traps by the words that the suite has for them. A message may go on after these.
-const TRAPS: &[(&str, Trap)] = &[
-    ("indirect call type mismatch", Trap::BadSignature),
-    ("integer divide by zero", Trap::DivideByZero),
-    ("integer overflow", Trap::IntegerOverflow),
-    ("invalid conversion to integer", Trap::BadConversion),
-    ("null function reference", Trap::NullReference),
-    ("null reference", Trap::NullReference),
-    ("out of bounds memory access", Trap::MemoryOutOfBounds),
-    ("out of bounds table access", Trap::TableOutOfBounds),
-    ("unaligned atomic", Trap::UnalignedAtomic),
-    ("undefined", Trap::TableOutOfBounds),
-    ("uninitialized", Trap::NullElement),
-    ("unreachable", Trap::Unreachable),
+/// Traps by the words that the suite has for them; the first that fit count. A message may go on after
+/// these.
+const TRAPS: &[(&str, &[Trap])] = &[
+    ("indirect call type mismatch", &[Trap::BadSignature]),
+    ("indirect call", &[Trap::BadSignature, Trap::NullElement]),
+    ("integer divide by zero", &[Trap::DivideByZero]),
+    ("integer overflow", &[Trap::IntegerOverflow]),
+    ("invalid conversion to integer", &[Trap::BadConversion]),
+    ("null function reference", &[Trap::NullReference]),
+    ("null reference", &[Trap::NullReference]),
+    ("out of bounds memory access", &[Trap::MemoryOutOfBounds]),
+    ("out of bounds table access", &[Trap::TableOutOfBounds]),
+    (
+        "out of bounds",
+        &[Trap::MemoryOutOfBounds, Trap::TableOutOfBounds],
+    ),
+    ("unaligned atomic", &[Trap::UnalignedAtomic]),
+    ("undefined", &[Trap::TableOutOfBounds]),
+    ("uninitialized", &[Trap::NullElement]),
+    ("unreachable", &[Trap::Unreachable]),
 ];
 
 /// The lines of the directives of a script, in order.
@@ -97,7 +103,8 @@ struct Script {
     /// The last module.
     current: Module,
     named: BTreeMap<String, Module>,
-    definitions: BTreeMap<Option<String>, Result<Vec<u8>, String>>,
+    /// What is defined but not alive, by name, and the last one without; else why it is not there.
+    definitions: BTreeMap<Option<String>, Result<Vec<u8>, Module>>,
 }
 
 impl Script {
@@ -115,8 +122,8 @@ impl Script {
                 let (wasm, verdict) = match read {
                     Ok(wasm) => (Ok(wasm), Verdict::Passed),
                     Err(ended) => {
-                        let verdict = verdict_of(ended);
-                        (Err(format!("{verdict:?}")), verdict)
+                        let (module, verdict) = absent(ended);
+                        (Err(module), verdict)
                     }
                 };
                 self.definitions.insert(None, wasm.clone());
@@ -128,7 +135,8 @@ impl Script {
             } => {
                 let made = match self.definitions.get(&module.map(owned)) {
                     Some(Ok(wasm)) => self.stage.add(wasm),
-                    Some(Err(why)) => Err(Ended::Absent(why.clone())),
+                    Some(Err(Module::Refused(why))) => Err(Ended::Refused(why.clone())),
+                    Some(Err(_)) => Err(Ended::Absent("its definition is not there".to_owned())),
                     None => Err(Ended::Absent("there is no such definition".to_owned())),
                 };
                 self.define(instance, made)
@@ -158,7 +166,14 @@ impl Script {
                 let wanted = TRAPS.iter().find(|(words, _)| message.starts_with(words));
                 let ended = self.execute(exec).map(drop);
                 match wanted {
-                    Some((_, trap)) => wants(ErrorKind::Trap(*trap), ended),
+                    Some((_, traps)) => wants(
+                        &traps
+                            .iter()
+                            .copied()
+                            .map(ErrorKind::Trap)
+                            .collect::<Vec<_>>(),
+                        ended,
+                    ),
                     None => match ended {
                         Err(Ended::Refused(why)) => Verdict::Refused(why),
                         _ => Verdict::Failed(format!("`{message}` is no trap that is known here")),
@@ -167,19 +182,19 @@ impl Script {
             }
             WastDirective::AssertExhaustion { call, .. } => {
                 let ended = self.invoke(&call).map(drop);
-                wants(ErrorKind::Trap(Trap::StackOverflow), ended)
+                wants(&[ErrorKind::Trap(Trap::StackOverflow)], ended)
             }
             WastDirective::AssertMalformed { mut module, .. }
             | WastDirective::AssertInvalid { mut module, .. }
             | WastDirective::AssertMalformedCustom { mut module, .. }
             | WastDirective::AssertInvalidCustom { mut module, .. } => {
                 let ended = bytes(&mut module).and_then(|wasm| self.stage.read(&wasm).map(drop));
-                wants(ErrorKind::InvalidModule, ended)
+                wants(&[ErrorKind::InvalidModule], ended)
             }
             WastDirective::AssertUnlinkable { module, .. } => {
                 let wasm = bytes(&mut QuoteWat::Wat(module));
                 wants(
-                    ErrorKind::Link,
+                    &[ErrorKind::Link],
                     wasm.and_then(|wasm| self.stage.link(&wasm)),
                 )
             }
@@ -198,14 +213,7 @@ impl Script {
     fn define(&mut self, name: Option<Id<'_>>, made: Result<Arc<Live>, Ended>) -> Verdict {
         let (module, verdict) = match made {
             Ok(live) => (Module::Live(live), Verdict::Passed),
-            Err(Ended::Refused(why)) => (Module::Refused(why.clone()), Verdict::Refused(why)),
-            Err(ended) => {
-                let verdict = verdict_of(ended);
-                (
-                    Module::Absent(format!("its module is not there: {verdict:?}")),
-                    verdict,
-                )
-            }
+            Err(ended) => absent(ended),
         };
         if let Some(name) = name {
             self.named.insert(owned(name), module.clone());
@@ -273,6 +281,18 @@ fn bytes(module: &mut QuoteWat<'_>) -> Result<Vec<u8>, Ended> {
     }
 }
 
+/// A module that could not be made.
+fn absent(ended: Ended) -> (Module, Verdict) {
+    match ended {
+        Ended::Refused(why) => (Module::Refused(why.clone()), Verdict::Refused(why)),
+        ended => {
+            let verdict = verdict_of(ended);
+            let why = format!("its module is not there: {verdict:?}");
+            (Module::Absent(why), verdict)
+        }
+    }
+}
+
 fn verdict_of(ended: Ended) -> Verdict {
     match ended {
         Ended::Refused(why) => Verdict::Refused(why),
@@ -284,9 +304,9 @@ fn verdict_of(ended: Ended) -> Verdict {
 }
 
 /// Whether something ended as the suite wants it.
-fn wants(kind: ErrorKind, ended: Result<(), Ended>) -> Verdict {
+fn wants(kinds: &[ErrorKind], ended: Result<(), Ended>) -> Verdict {
     match ended {
-        Err(Ended::Error(error)) if error.kind() == kind => Verdict::Passed,
+        Err(Ended::Error(error)) if kinds.contains(&error.kind()) => Verdict::Passed,
         Ok(()) => Verdict::Failed("it is taken".to_owned()),
         Err(ended) => verdict_of(ended),
     }
