@@ -10,11 +10,11 @@ use polyextism_core::{
     Error, ErrorKind, Result,
     backtrace::Position,
     engine::{
-        self, Fuel,
+        self,
         guest::Guest,
         types::{
-            EntryId, HostFunc, Import, Interruption, Limits, MemoryExport, MemoryId, Metering,
-            ModuleId, Program, Settings,
+            EntryId, HostFunc, Import, Interruption, Limits, MemoryExport, MemoryId, ModuleId,
+            Program, Settings,
         },
     },
     host::Host,
@@ -119,7 +119,6 @@ pub struct Instance {
     pub(crate) store: Store<State>,
     instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
-    metering: Metering,
 }
 
 /// An exported function that core may enter, ready to be called.
@@ -150,10 +149,6 @@ impl Instance {
             limit: MemoryLimit::default(),
         };
         let mut store = Store::new(engine, state);
-        let metering = settings.metering;
-        if metering == Metering::On {
-            store.set_fuel(u64::MAX).map_err(conv::refusal)?;
-        }
         if settings.interruption == Interruption::On {
             limits::attend(&mut store);
         }
@@ -186,7 +181,6 @@ impl Instance {
             store,
             instances,
             entries: Vec::new(),
-            metering,
         })
     }
 
@@ -273,12 +267,5 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
-    }
-
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        match self.metering {
-            Metering::On => Some(self),
-            Metering::Off => None,
-        }
     }
 }

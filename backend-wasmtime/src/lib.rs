@@ -25,7 +25,7 @@ use polyextism_core::{
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
-        types::{Capabilities, Interruption, Limits, Metering, Program, Proposal, Settings},
+        types::{Capabilities, Interruption, Limits, Program, Proposal, Settings},
     },
     host::Host,
 };
@@ -57,10 +57,7 @@ pub const BACKEND: Backend = Backend {
     open,
 };
 
-const POWERS: Capabilities = Capabilities::NONE
-    .fuel(true)
-    .interrupt(true)
-    .memory_limit(true);
+const POWERS: Capabilities = Capabilities::NONE.interrupt(true).memory_limit(true);
 
 /// The engines of this process. wasmtime shares one engine between programs and threads safely.
 static ENGINES: Mutex<Vec<(Settings, wasmtime::Engine)>> = Mutex::new(Vec::new());
@@ -149,7 +146,7 @@ fn config(settings: &Settings, variant: Variant) -> Config {
         .strategy(variant.strategy)
         .cranelift_nan_canonicalization(true)
         .epoch_interruption(settings.interruption == Interruption::On)
-        .consume_fuel(settings.metering == Metering::On)
+        .consume_fuel(false)
         .max_wasm_stack(limits::STACK)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
@@ -185,7 +182,6 @@ impl Engine for Wasmtime {
     fn capabilities(&self) -> Capabilities {
         self.variant
             .capabilities
-            .fuel(self.settings.metering == Metering::On)
             .interrupt(self.settings.interruption == Interruption::On)
     }
 

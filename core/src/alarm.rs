@@ -219,9 +219,15 @@ impl Alarm {
             (None, _) => Ok(()),
         };
         if outcome.is_err() {
-            self.state.fetch_or(STOPPED, SeqCst);
+            self.stop();
         }
         outcome
+    }
+
+    /// Takes note that the guest of the running call is stopped in the middle of its work.
+    #[cold]
+    pub(crate) fn stop(&self) {
+        self.state.fetch_or(STOPPED, SeqCst);
     }
 
     #[inline]

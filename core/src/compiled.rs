@@ -15,7 +15,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, MemoryId, Metering, ModuleId},
+        types::{Interruption, Limits, MemoryId, ModuleId},
     },
     env::{
         http::{self, Http},
@@ -27,7 +27,7 @@ use crate::{
     manifest::{MAIN, Manifest},
     module::{Module, signature},
     options::{Interrupted, Options},
-    program,
+    program::{self, Counting},
     source::{self, Downloads},
     wasi_settings::Wasi,
 };
@@ -62,6 +62,7 @@ struct Inner {
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
     timeout: Option<Duration>,
+    fuel: Option<u64>,
     interrupted: Interrupted,
     var_bytes: u64,
     http: Arc<http::Settings>,
@@ -94,11 +95,12 @@ impl Compiled {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
         }
-        let interruption = match choice.compiler().capabilities.interrupt {
-            true => Interruption::On,
-            false => Interruption::Off,
+        // Guests that count fuel look up by themselves.
+        let interruption = match (choice.compiler().capabilities.interrupt, options.fuel) {
+            (true, None) => Interruption::On,
+            (false, _) | (_, Some(_)) => Interruption::Off,
         };
-        let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
+        let engine = choice.open(&choice.settings(interruption))?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
         let units = read(engine.as_ref(), manifest, options)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
@@ -109,12 +111,13 @@ impl Compiled {
         };
         let plan = link(&units, &offer)?;
         let init = init(&units, &plan, main)?;
-        let program = program::compile(engine.as_ref(), &units, &plan)?;
+        let counting = Counting::needed(engine.as_ref(), options);
+        let program = program::compile(engine.as_ref(), &units, &plan, counting)?;
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
         let modules = plan.order.iter().map(|&unit| &units[unit]);
         let guests = modules.map(|Unit { name, module }| {
-            let moved = program::moved_from(engine.as_ref(), module);
+            let moved = counting.moved_from(module);
             (name.clone(), &*module.wasm, moved)
         });
         let guests = Guests::new(guests);
@@ -135,6 +138,7 @@ impl Compiled {
                 memory_pages: max_pages,
             },
             timeout: manifest.timeout_ms.map(Duration::from_millis),
+            fuel: options.fuel,
             interrupted: options.interrupted,
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             http,
@@ -224,6 +228,11 @@ impl Compiled {
     /// How long a call may take, if the manifest says it.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.0.timeout
+    }
+
+    /// How much work a call may do, if guests count it.
+    pub(crate) fn fuel(&self) -> Option<u64> {
+        self.0.fuel
     }
 
     /// What becomes of an instance whose guest was stopped.

@@ -45,9 +45,6 @@ pub enum Trap {
     /// A null reference was used.
     #[error("null reference")]
     NullReference,
-    /// The fuel of the call is used up.
-    #[error("out of fuel")]
-    OutOfFuel,
     /// The stack of the guest is exhausted.
     #[error("call stack exhausted")]
     StackOverflow,
@@ -183,7 +180,6 @@ impl Trap {
             Self::MemoryOutOfBounds => "memory-out-of-bounds",
             Self::NullElement => "null-element",
             Self::NullReference => "null-reference",
-            Self::OutOfFuel => "out-of-fuel",
             Self::StackOverflow => "stack-overflow",
             Self::TableOutOfBounds => "table-out-of-bounds",
             Self::UnalignedAtomic => "unaligned-atomic",
@@ -236,10 +232,7 @@ impl Error {
     /// A trap of the guest. The message is made here, so it is the same on every engine.
     #[cold]
     pub fn trap(trap: Trap) -> Self {
-        match trap {
-            Trap::OutOfFuel => Self::new(ErrorKind::OutOfFuel, "the guest ran out of fuel"),
-            trap => Self::new(ErrorKind::Trap(trap), format!("the guest trapped: {trap}")),
-        }
+        Self::new(ErrorKind::Trap(trap), format!("the guest trapped: {trap}"))
     }
 
     /// A request that an engine cannot honour.

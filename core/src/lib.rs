@@ -24,6 +24,7 @@ mod compiled;
 pub mod engine;
 mod env;
 pub mod error;
+mod fuel;
 mod function;
 pub mod host;
 mod http;
@@ -62,7 +63,7 @@ pub use crate::{
     manifest::Manifest,
     module::bounds::Bounds,
     options::{Interrupted, Options},
-    plugin::{FunctionHandle, Plugin},
+    plugin::{CallLimits, FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     alarm::{Alarm, CancelHandle},
+    budget,
     compiled::Compiled,
     engine::{
         erased::DynInstance,
@@ -21,9 +22,11 @@ use crate::{
         types::{EntryId, ModuleId},
     },
     error::{Error, ErrorKind, Result},
+    fuel::Meter,
     host::Host,
     kernel,
     options::Interrupted,
+    program,
 };
 
 /// A live plug-in.
@@ -37,8 +40,12 @@ pub struct Plugin {
     alarm: Arc<Alarm>,
     /// How long a call may take.
     timeout: Option<Duration>,
-    /// Whether there may be output to forget before a call.
-    captures: bool,
+    /// How much work a call may do, if guests count it.
+    fuel: Option<u64>,
+    /// The function of this instance that tells how much fuel its guests have left.
+    take: Option<EntryId>,
+    /// Whether there is anything to do before a call: output to forget, fuel to hand out.
+    prepares: bool,
     /// Whether a call ended in the middle of something.
     suspect: bool,
 }
@@ -51,6 +58,16 @@ enum Condition {
     Ready,
     /// To be replaced before the next call.
     Stale,
+}
+
+/// What one call may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallLimits {
+    /// How long it may take; `None` is no limit.
+    pub timeout: Option<Duration>,
+    /// How many units of work it may do, as [`Options::fuel`](crate::Options::fuel) has it; `None` is
+    /// no limit.
+    pub fuel: Option<u64>,
 }
 
 /// An exported function, looked up once. It fits every plug-in of the same [`Compiled`].
@@ -74,7 +91,9 @@ impl Plugin {
             id,
             alarm,
             timeout: compiled.timeout(),
-            captures: compiled.captures(),
+            fuel: compiled.fuel(),
+            take: None,
+            prepares: compiled.captures() || compiled.fuel().is_some(),
             suspect: false,
         })
     }
@@ -142,10 +161,47 @@ impl Plugin {
         input: &[u8],
         timeout: Option<Duration>,
     ) -> Result<&[u8]> {
-        self.alarm.begin(timeout)?;
-        if self.captures {
-            self.forget_output();
+        self.run_call(function, input, timeout, self.fuel)
+    }
+
+    /// As [`Plugin::call_function`], with limits for this call alone.
+    ///
+    /// # Errors
+    /// As [`Plugin::call_within`]; `OutOfFuel`, or `Argument` if the plug-in was compiled without
+    /// [`Options::fuel`](crate::Options::fuel) and is given some.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn call_with(
+        &mut self,
+        function: FunctionHandle,
+        input: &[u8],
+        limits: &CallLimits,
+    ) -> Result<&[u8]> {
+        self.check_fuel(limits.fuel)?;
+        self.run_call(function, input, limits.timeout, limits.fuel)
+    }
+
+    fn check_fuel(&self, fuel: Option<u64>) -> Result<()> {
+        if fuel.is_some() && self.compiled.fuel().is_none() {
+            let message = "this plug-in counts no fuel: fuel has to be given when it is compiled";
+            return Err(Error::new(ErrorKind::Argument, message));
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn run_call(
+        &mut self,
+        function: FunctionHandle,
+        input: &[u8],
+        timeout: Option<Duration>,
+        fuel: Option<u64>,
+    ) -> Result<&[u8]> {
+        if self.prepares {
+            self.prepare(fuel)?;
+        }
+        self.alarm.begin(timeout)?;
         let outcome = match self.entry(function) {
             Ok(entry) => self.instance.exchange(entry, input),
             Err(error) => Err(error),
@@ -177,6 +233,38 @@ impl Plugin {
         self.timeout
     }
 
+    /// How many units of work each call may do from now on, if it is not said with the call; `None` is
+    /// no limit. At first it is [`Options::fuel`](crate::Options::fuel).
+    ///
+    /// # Errors
+    /// `Argument` if the plug-in was compiled without it and is given some.
+    pub fn set_fuel(&mut self, fuel: Option<u64>) -> Result<()> {
+        self.check_fuel(fuel)?;
+        self.fuel = fuel;
+        Ok(())
+    }
+
+    /// How many units of work each call may do, if it is not said with the call.
+    pub fn fuel(&self) -> Option<u64> {
+        self.fuel
+    }
+
+    /// How many units of work the last call did, or [`Plugin::initialize`]; `None` if the plug-in was
+    /// compiled without [`Options::fuel`](crate::Options::fuel).
+    ///
+    /// If the guest trapped, up to 20 000 units that it did in its last loop may not be counted. Also
+    /// that is the same on every engine.
+    pub fn fuel_consumed(&mut self) -> Option<u64> {
+        self.compiled.fuel()?;
+        // An engine that fails to run this has no fuel to give back.
+        let left = self.take_left().unwrap_or_default();
+        let meter = self.host().meter.as_mut();
+        meter.map_or(Some(0), |meter| {
+            meter.give_back(left);
+            Some(meter.used())
+        })
+    }
+
     /// A handle to cancel calls of this plug-in from any thread.
     pub fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(Arc::clone(&self.alarm))
@@ -196,7 +284,7 @@ impl Plugin {
     pub(crate) fn renew_host(&mut self) {
         let fresh = self.compiled.host();
         (self.id, self.alarm) = (fresh.id(), fresh.alarm());
-        self.timeout = self.compiled.timeout();
+        (self.timeout, self.fuel) = (self.compiled.timeout(), self.compiled.fuel());
         self.forget_output();
         let old = std::mem::replace(self.host(), fresh);
         self.host().keep_instance_state(old);
@@ -211,8 +299,8 @@ impl Plugin {
         if self.condition == Condition::Ready {
             return Ok(());
         }
+        self.prepare(self.fuel)?;
         self.alarm.begin(self.timeout)?;
-        self.forget_output();
         let outcome = self.run_init().and_then(|()| self.run_own_init());
         let ended = self.alarm.end();
         match ended.overdue {
@@ -278,6 +366,32 @@ impl Plugin {
         bytes.unwrap_or_default()
     }
 
+    /// What comes before a call.
+    fn prepare(&mut self, fuel: Option<u64>) -> Result<()> {
+        self.forget_output();
+        if self.compiled.fuel().is_some() {
+            // Guests start with nothing, so that they cannot use more than this call may.
+            self.take_left()?;
+            self.host().meter = Some(Meter::new(fuel));
+        }
+        Ok(())
+    }
+
+    /// Takes what the guests have left of their fuel.
+    fn take_left(&mut self) -> Result<u64> {
+        let entry = match self.take {
+            Some(entry) => entry,
+            None => {
+                let entry = self.instance.entry(program::LENDER, budget::TAKE);
+                entry.ok_or_else(|| missing(budget::TAKE))?
+            }
+        };
+        self.take = Some(entry);
+        let left = self.instance.enter(entry)?;
+        // Below nothing if the guest was stopped when it asked for more.
+        Ok(u64::try_from(left).unwrap_or_default())
+    }
+
     fn forget_output(&mut self) {
         #[cfg(feature = "wasi")]
         if let Some(wasi) = &self.host().wasi {
@@ -335,6 +449,7 @@ impl Plugin {
         fresh.host().take_over(self.host());
         self.instance = instance;
         self.entries.fill(None);
+        self.take = None;
         self.condition = Condition::Fresh;
         Ok(())
     }

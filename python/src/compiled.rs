@@ -13,6 +13,7 @@ use pyo3::{
 
 use crate::{
     convert, engines, error,
+    fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
     wasi::Setting,
@@ -39,6 +40,7 @@ use crate::{
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
+///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
 ///
 /// Raises:
 ///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
@@ -54,6 +56,7 @@ pub(crate) struct CompiledPlugin {
     manifest: Manifest,
     wasi: Setting,
     response_headers: bool,
+    fuel: Option<u64>,
     functions: Functions,
 }
 
@@ -65,13 +68,16 @@ impl CompiledPlugin {
         functions: Functions,
         choice: Choice,
         http: Given<'_, '_>,
+        fuel: Option<Fuel>,
     ) -> PyResult<Self> {
+        let fuel = fuel.map(Fuel::counted);
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
         let mut options = Options {
             functions: functions.core(),
             wasi: wasi.0.clone(),
             http: audience.options(http),
+            fuel,
             ..Options::default()
         };
         options.http.client = functions.core_client();
@@ -88,6 +94,7 @@ impl CompiledPlugin {
             manifest,
             wasi,
             response_headers: http.response_headers,
+            fuel,
             functions,
         })
     }
@@ -131,10 +138,14 @@ impl CompiledPlugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
-            http_response_headers = false, progress = None
+            http_response_headers = false, progress = None, fuel = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
-                          http_response_headers=False, progress=None)"
+                          http_response_headers=False, progress=None, fuel=None)"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
     )]
     fn new(
         plugin: &Bound<'_, PyAny>,
@@ -144,6 +155,7 @@ impl CompiledPlugin {
         http_client: Option<&Bound<'_, PyAny>>,
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
+        fuel: Option<Fuel>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
@@ -154,7 +166,7 @@ impl CompiledPlugin {
             response_headers: http_response_headers,
             progress,
         };
-        Self::compile(py, manifest, wasi, functions, choice, http)
+        Self::compile(py, manifest, wasi, functions, choice, http, fuel)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.
@@ -180,6 +192,7 @@ impl CompiledPlugin {
         let (py, this) = (slf.py(), slf.get());
         let options = [("engine", this.choice.name())].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
+        options.set_item("fuel", Fuel::object(py, this.fuel)?)?;
         if let Some(client) = this.functions.client(py) {
             options.set_item("http_client", client)?;
         }

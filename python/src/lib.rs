@@ -16,6 +16,7 @@ mod engines;
 mod error;
 #[cfg(unix)]
 mod faults;
+mod fuel;
 mod function;
 mod functions;
 mod http;

@@ -1,7 +1,9 @@
 //! What must be known of a module before its first section is written.
 
 use wasm_encoder::reencode;
-use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef};
+use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef};
+
+use super::writer::Width;
 
 /// What must be known of a module before its first section is written.
 #[derive(Default)]
@@ -11,6 +13,10 @@ pub(super) struct Shape {
     /// The types of the functions that the module defines.
     pub(super) functions: Vec<u32>,
     pub(super) globals: u32,
+    pub(super) imported_globals: u32,
+    /// Whether each memory, and each table, has addresses of 64 bits.
+    wide_memories: Vec<bool>,
+    wide_tables: Vec<bool>,
     pub(super) has_code: bool,
 }
 
@@ -35,7 +41,9 @@ impl Shape {
                             TypeRef::Func(_) | TypeRef::FuncExact(_) => {
                                 shape.imported_functions += 1;
                             }
-                            TypeRef::Global(_) => shape.globals += 1,
+                            TypeRef::Global(_) => shape.imported_globals += 1,
+                            TypeRef::Memory(ty) => shape.wide_memories.push(ty.memory64),
+                            TypeRef::Table(ty) => shape.wide_tables.push(ty.table64),
                             _ => {}
                         }
                     }
@@ -43,7 +51,17 @@ impl Shape {
                 Payload::FunctionSection(section) => {
                     shape.functions = section.into_iter().collect::<Result<_, _>>()?;
                 }
-                Payload::GlobalSection(section) => shape.globals += section.count(),
+                Payload::TableSection(section) => {
+                    for table in section {
+                        shape.wide_tables.push(table?.ty.table64);
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        shape.wide_memories.push(memory?.memory64);
+                    }
+                }
+                Payload::GlobalSection(section) => shape.globals = section.count(),
                 Payload::CodeSectionStart { count, .. } => {
                     shape.has_code = count > 0;
                     break;
@@ -51,6 +69,28 @@ impl Shape {
                 _ => {}
             }
         }
+        shape.globals += shape.imported_globals;
         Ok(shape)
+    }
+
+    /// How wide the length of a bulk instruction is.
+    pub(super) fn width(&self, operator: &Operator<'_>) -> Width {
+        let memory = |memory: u32| self.wide_memories[memory as usize];
+        let table = |table: u32| self.wide_tables[table as usize];
+        let wide = match *operator {
+            Operator::MemoryFill { mem } => memory(mem),
+            Operator::MemoryCopy { dst_mem, src_mem } => memory(dst_mem) && memory(src_mem),
+            Operator::TableFill { table: own } | Operator::TableGrow { table: own } => table(own),
+            Operator::TableCopy {
+                dst_table,
+                src_table,
+            } => table(dst_table) && table(src_table),
+            // What comes from segments has a short length.
+            _ => false,
+        };
+        match wide {
+            true => Width::I64,
+            false => Width::I32,
+        }
     }
 }

@@ -12,13 +12,20 @@ pub(super) enum Place {
     Local,
 }
 
+/// How wide the length of a bulk instruction is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Width {
+    I32,
+    I64,
+}
+
 /// Writes one function.
 pub(super) struct Writer {
     pub(super) out: Function,
     /// A local for the budget.
     pub(super) counter: u32,
-    /// A local for the length of a bulk instruction.
-    pub(super) length: u32,
+    /// Locals for the length of a bulk instruction, one for each [`Width`].
+    pub(super) lengths: [u32; 2],
     pub(super) global: u32,
     pub(super) check: u32,
     pub(super) place: Place,
@@ -48,18 +55,19 @@ impl Writer {
     }
 
     /// Before an instruction whose length is on the stack.
-    pub(super) fn charge_length(&mut self, shift: i64) {
-        self.put(&Instruction::LocalTee(self.length));
+    pub(super) fn charge_length(&mut self, shift: i64, width: Width) {
+        let length = self.lengths[width as usize];
+        self.put(&Instruction::LocalTee(length));
         self.put(&match self.place {
             Place::Global => Instruction::GlobalGet(self.global),
             Place::Local => Instruction::LocalGet(self.counter),
         });
-        self.spend(&[
-            Instruction::LocalGet(self.length),
-            Instruction::I64ExtendI32U,
-            Instruction::I64Const(shift),
-            Instruction::I64ShrU,
-        ]);
+        let widened = match width {
+            Width::I32 => &[Instruction::LocalGet(length), Instruction::I64ExtendI32U][..],
+            Width::I64 => &[Instruction::LocalGet(length)],
+        };
+        let units = [Instruction::I64Const(shift), Instruction::I64ShrU];
+        self.spend(&[widened, &units].concat());
     }
 
     /// Takes what `cost` computes from the budget on the stack, and checks.
@@ -74,13 +82,14 @@ impl Writer {
             Instruction::I64Const(0),
             Instruction::I64LtS,
             Instruction::If(BlockType::Empty),
+            Instruction::LocalGet(self.counter),
             Instruction::Call(self.check),
-            match self.place {
-                Place::Global => Instruction::GlobalSet(self.global),
-                Place::Local => Instruction::LocalSet(self.counter),
-            },
-            Instruction::End,
         ]);
+        if self.place == Place::Local {
+            self.put(&Instruction::LocalTee(self.counter));
+        }
+        // Also where a local counts: if the guest traps, this is what is known of its budget.
+        self.all(&[Instruction::GlobalSet(self.global), Instruction::End]);
     }
 
     /// Writes the budget back.

@@ -81,20 +81,7 @@ pub trait Instance: Guest + Send + 'static {
     /// they fail.
     ///
     /// # Errors
-    /// `Trap`, or `OutOfFuel`. When a host function failed, any error: core replaces it by the
+    /// `Trap`. When a host function failed, any error: core replaces it by the
     /// failure that waits in the host state.
     fn enter(&mut self, entry: EntryId) -> Result<i32>;
-
-    /// The fuel meter. `None` without the capability, or if the engine was not opened for it.
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        None
-    }
-}
-
-/// The fuel of one instance, in units of its engine.
-pub trait Fuel {
-    /// Sets what is left.
-    fn set(&mut self, units: u64);
-    /// What is left.
-    fn left(&self) -> u64;
 }

@@ -97,7 +97,7 @@ class MemoryLimitError(Error):
 
 
 class OutOfFuelError(Error):
-    """The fuel of the call is used up."""
+    """The call used up its fuel."""
 
     kind = "out-of-fuel"
 

@@ -49,6 +49,7 @@ class CompiledPlugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        fuel: float | None = None,
     ) -> Self: ...
     @property
     def engine(self) -> str: ...
@@ -69,6 +70,7 @@ class Plugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        fuel: float | None = None,
     ) -> Self: ...
     @overload
     def call(
@@ -78,6 +80,7 @@ class Plugin:
         *,
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> bytes: ...
     @overload
     def call(
@@ -88,6 +91,7 @@ class Plugin:
         host_context: Any = None,
         *,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -98,6 +102,7 @@ class Plugin:
         parse: None,
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -108,6 +113,7 @@ class Plugin:
         host_context: Any = None,
         *,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> _T: ...
     @overload
     def call(
@@ -118,6 +124,7 @@ class Plugin:
         parse: Callable[[bytes], _T],
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> _T: ...
     def function_exists(self, name: str) -> bool: ...
     def cancel_handle(self) -> CancelHandle: ...
@@ -128,6 +135,8 @@ class Plugin:
     def update_config(self, config: Mapping[str, str | None]) -> None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
+    @property
+    def fuel_consumed(self) -> int | None: ...
     @property
     def stdout(self) -> bytes: ...
     @property
