@@ -25,7 +25,7 @@ use crate::{
     host::Host,
     link::{Offer, Plan, Unit, link},
     manifest::{MAIN, Manifest},
-    module::{Module, signature},
+    module::{Module, signature, tables},
     options::{Interrupted, Options},
     program::{self, Counting},
     source::{self, Downloads},
@@ -102,7 +102,7 @@ impl Compiled {
         };
         let engine = choice.open(&choice.settings(interruption))?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
-        let units = read(engine.as_ref(), manifest, options)?;
+        let mut units = read(engine.as_ref(), manifest, options)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
@@ -111,6 +111,7 @@ impl Compiled {
         };
         let plan = link(&units, &offer)?;
         let init = init(&units, &plan, main)?;
+        tables::limit(&mut units, options.bounds.table_elements)?;
         let counting = Counting::needed(engine.as_ref(), options);
         let program = program::compile(engine.as_ref(), &units, &plan, counting)?;
         let entries = entries(&units[main].module);
@@ -123,6 +124,7 @@ impl Compiled {
         let guests = Guests::new(guests);
         let main = module_id(&plan, main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
+        let max_pages = max_pages.unwrap_or(options.bounds.memory_pages);
         let compiled = Self(Arc::new(Inner {
             program: engine.prepare(program)?,
             engine,
@@ -135,7 +137,7 @@ impl Compiled {
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
-                memory_pages: max_pages,
+                memory_pages: Some(max_pages),
             },
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             fuel: options.fuel,

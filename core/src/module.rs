@@ -10,6 +10,7 @@
 
 pub(crate) mod bounds;
 mod per_call;
+pub(crate) mod tables;
 
 use std::{borrow::Cow, fmt};
 

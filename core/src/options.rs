@@ -13,7 +13,7 @@ pub struct Options {
     pub http: HttpOptions,
     /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
     pub interrupted: Interrupted,
-    /// What each module may cost to compile.
+    /// What each module may cost to compile, and what a plug-in may have when it runs.
     pub bounds: Bounds,
     /// How much work a call may do, if its guests are to count it; [`u64::MAX`] counts without a limit.
     ///

@@ -16,6 +16,7 @@ use crate::{
     fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
+    limits::Limits,
     wasi::Setting,
 };
 
@@ -41,6 +42,7 @@ use crate::{
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
 ///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
+///     limits: What modules may cost to compile and instances may have, an `extism.Limits`.
 ///
 /// Raises:
 ///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
@@ -57,20 +59,29 @@ pub(crate) struct CompiledPlugin {
     wasi: Setting,
     response_headers: bool,
     fuel: Option<u64>,
+    limits: Limits,
     functions: Functions,
+}
+
+/// What a plug-in is given beside its manifest and its host functions.
+pub(crate) struct Extras<'a, 'py> {
+    pub(crate) wasi: Setting,
+    pub(crate) http: Given<'a, 'py>,
+    pub(crate) fuel: Option<Fuel>,
+    pub(crate) limits: Option<Limits>,
 }
 
 impl CompiledPlugin {
     pub(crate) fn compile(
         py: Python<'_>,
         manifest: Manifest,
-        wasi: Setting,
         functions: Functions,
         choice: Choice,
-        http: Given<'_, '_>,
-        fuel: Option<Fuel>,
+        extras: Extras<'_, '_>,
     ) -> PyResult<Self> {
-        let fuel = fuel.map(Fuel::counted);
+        let Extras { wasi, http, .. } = extras;
+        let fuel = extras.fuel.map(Fuel::counted);
+        let limits = extras.limits.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
         let mut options = Options {
@@ -78,6 +89,7 @@ impl CompiledPlugin {
             wasi: wasi.0.clone(),
             http: audience.options(http),
             fuel,
+            bounds: limits.bounds.clone(),
             ..Options::default()
         };
         options.http.client = functions.core_client();
@@ -95,6 +107,7 @@ impl CompiledPlugin {
             wasi,
             response_headers: http.response_headers,
             fuel,
+            limits,
             functions,
         })
     }
@@ -138,10 +151,11 @@ impl CompiledPlugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
-            http_response_headers = false, progress = None, fuel = None
+            http_response_headers = false, progress = None, fuel = None, limits = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
-                          http_response_headers=False, progress=None, fuel=None)"
+                          http_response_headers=False, progress=None, fuel=None, \
+                          limits=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -156,6 +170,7 @@ impl CompiledPlugin {
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
+        limits: Option<Limits>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
@@ -166,7 +181,13 @@ impl CompiledPlugin {
             response_headers: http_response_headers,
             progress,
         };
-        Self::compile(py, manifest, wasi, functions, choice, http, fuel)
+        let extras = Extras {
+            wasi,
+            http,
+            fuel,
+            limits,
+        };
+        Self::compile(py, manifest, functions, choice, extras)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.
@@ -192,6 +213,7 @@ impl CompiledPlugin {
         let (py, this) = (slf.py(), slf.get());
         let options = [("engine", this.choice.name())].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
+        options.set_item("limits", this.limits.object(py))?;
         options.set_item("fuel", Fuel::object(py, this.fuel)?)?;
         if let Some(client) = this.functions.client(py) {
             options.set_item("http_client", client)?;

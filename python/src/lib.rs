@@ -20,6 +20,7 @@ mod fuel;
 mod function;
 mod functions;
 mod http;
+mod limits;
 mod log;
 mod logging;
 mod plugin;
@@ -61,6 +62,7 @@ mod _native {
         current::CurrentPlugin,
         engines::{Engine, engines, extism_version},
         function::Function,
+        limits::default_limits,
         log::{CustomLog, set_log_file},
         plugin::Plugin,
         pool::Pool,

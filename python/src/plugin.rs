@@ -13,13 +13,15 @@ use uuid::Uuid;
 
 use crate::{
     cancel::CancelHandle,
-    compiled::CompiledPlugin,
+    compiled::{CompiledPlugin, Extras},
     convert::{self, Input, Parse, Timeout},
     engines,
     error::{self, Place},
     fuel::Fuel,
     functions::Functions,
-    http, signals,
+    http,
+    limits::Limits,
+    signals,
     store::Store,
     turns::{Turn, Turns},
     wasi::Setting,
@@ -53,6 +55,7 @@ use crate::{
 ///         number on every engine. What initialises the plug-in is part of the call that it
 ///         happens in. Of a `CompiledPlugin`, which must be compiled with fuel, this is for the
 ///         calls of this instance.
+///     limits: What modules may cost to compile and the plug-in may have, an `extism.Limits`.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
@@ -114,11 +117,12 @@ impl Plugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None,
-            http_client = None, http_response_headers = false, progress = None, fuel = None
+            http_client = None, http_response_headers = false, progress = None, fuel = None,
+            limits = None
         ),
         text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None, \
                           http_client=None, http_response_headers=False, progress=None, \
-                          fuel=None)"
+                          fuel=None, limits=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -134,6 +138,7 @@ impl Plugin {
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
+        limits: Option<Limits>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let http = http::Given {
@@ -147,6 +152,10 @@ impl Plugin {
                 let compiled = compiled.get();
                 compiled.accept(py, engine)?;
                 http.refuse(py)?;
+                if limits.is_some() {
+                    let message = "limits= is decided when a CompiledPlugin is made; leave it out";
+                    return Err(error::argument(py, message));
+                }
                 let (mut plugin, functions) = compiled.instance(py)?;
                 if let Some(fuel) = fuel {
                     let set = plugin.set_fuel(fuel.0);
@@ -158,8 +167,13 @@ impl Plugin {
                 let choice = engines::choose(py, engine)?;
                 let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
-                let compiled =
-                    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http, fuel)?;
+                let extras = Extras {
+                    wasi,
+                    http,
+                    fuel,
+                    limits,
+                };
+                let compiled = CompiledPlugin::compile(py, manifest, functions, choice, extras)?;
                 compiled.instance(py)?
             }
         };

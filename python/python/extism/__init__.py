@@ -42,6 +42,7 @@ from ._errors import (
 
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
+from ._limits import Limits
 from ._log import CustomLogger, set_log_custom
 from ._manifest import Manifest, MemoryOptions, Wasm
 from ._native import (
@@ -98,6 +99,7 @@ __all__ = [
     "HttpResponse",
     "InvalidModuleError",
     "Json",
+    "Limits",
     "LinkError",
     "LittleEndian",
     "LogLine",

@@ -7,6 +7,7 @@ from uuid import UUID
 from typing_extensions import Buffer, Self, disjoint_base
 
 from ._compare import Report
+from ._limits import Limits
 from ._manifest import Manifest
 from ._state import Config, Vars
 from .http import HttpRequest, HttpResponse
@@ -27,6 +28,7 @@ __all__ = [
     "Wasi",
     "beneath",
     "compare",
+    "default_limits",
     "engines",
     "extism_version",
     "forked",
@@ -50,6 +52,7 @@ class CompiledPlugin:
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
         fuel: float | None = None,
+        limits: Limits | None = None,
     ) -> Self: ...
     @property
     def engine(self) -> str: ...
@@ -71,6 +74,7 @@ class Plugin:
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
         fuel: float | None = None,
+        limits: Limits | None = None,
     ) -> Self: ...
     @overload
     def call(
@@ -318,6 +322,7 @@ def compare(
     http_client: Callable[[HttpRequest], HttpResponse] | None = None,
     http_response_headers: bool = False,
 ) -> Report: ...
+def default_limits() -> dict[str, int]: ...
 def engines() -> list[Engine]: ...
 def extism_version() -> str: ...
 def forked() -> None: ...

@@ -1,0 +1,3 @@
+;; More elements at the start than all tables may have.
+(module (table 600000 funcref) (table 400001 funcref) (func (export "f")))
+;;! load
