@@ -203,6 +203,11 @@ impl Engine for Wasmtime {
     fn nudge(&self) {
         self.engine.increment_epoch();
     }
+
+    fn forsake(&self) {
+        let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.retain(|(_, engine)| !wasmtime::Engine::same(engine, &self.engine));
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use wasmparser::{
     FunctionSectionReader, GlobalSectionReader, ImportSectionReader, Parser, TypeSectionReader,
 };
 
-pub(crate) use self::home::{Budget, TAKE};
+pub(crate) use self::home::{Budget, EXPORTS, TAKE};
 use self::{
     cost::{Costs, Kind},
     shape::Shape,

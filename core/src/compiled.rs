@@ -52,6 +52,7 @@ pub struct Compiled(Arc<Inner>);
 struct Inner {
     engine: Arc<dyn DynEngine>,
     program: AnyPrepared,
+    lender: Option<ModuleId>,
     main: ModuleId,
     memories: u32,
     entries: Vec<Entry>,
@@ -113,7 +114,7 @@ impl Compiled {
         let init = init(&units, &plan, main)?;
         tables::limit(&mut units, options.bounds.table_elements)?;
         let counting = Counting::needed(engine.as_ref(), options);
-        let program = program::compile(engine.as_ref(), &units, &plan, counting)?;
+        let made = program::compile(engine.as_ref(), &units, &plan, counting)?;
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
         let modules = plan.order.iter().map(|&unit| &units[unit]);
@@ -126,7 +127,8 @@ impl Compiled {
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let max_pages = max_pages.unwrap_or(options.bounds.memory_pages);
         let compiled = Self(Arc::new(Inner {
-            program: engine.prepare(program)?,
+            program: engine.prepare(made.program)?,
+            lender: made.lender,
             engine,
             main,
             memories: plan.memories.len() as u32,
@@ -237,6 +239,11 @@ impl Compiled {
         self.0.fuel
     }
 
+    /// The module that has the fuel of all, if there is any to have.
+    pub(crate) fn lender(&self) -> Option<ModuleId> {
+        self.0.lender
+    }
+
     /// What becomes of an instance whose guest was stopped.
     pub(crate) fn interrupted(&self) -> Interrupted {
         self.0.interrupted
@@ -253,6 +260,12 @@ impl Compiled {
         #[cfg(not(feature = "wasi"))]
         let captures = false;
         captures
+    }
+
+    /// Has nothing that is made from now on share anything with the engine, which has panicked.
+    #[cold]
+    pub(crate) fn forsake_engine(&self) {
+        self.0.engine.forsake();
     }
 
     /// A fresh host state.

@@ -72,8 +72,11 @@ pub enum ErrorKind {
     Cancelled,
     /// The plug-in was used after it was closed.
     Closed,
-    /// The engine itself failed: out of address space, or a defect that was caught.
+    /// The engine itself failed: out of address space, or it refuses what core has made.
     Engine,
+    /// The engine panicked, which is a defect of it. The plug-in in which it did cannot be used any more;
+    /// others can.
+    EnginePanic,
     /// The guest ended itself with this WASI exit code, which is not zero.
     Exit(i32),
     /// The guest set an error text.
@@ -125,6 +128,7 @@ impl ErrorKind {
             Self::Cancelled => "cancelled",
             Self::Closed => "closed",
             Self::Engine => "engine",
+            Self::EnginePanic => "engine-panic",
             Self::Exit(_) => "exit",
             Self::Guest => "guest",
             Self::HostFunction => "host-function",
@@ -163,7 +167,7 @@ impl ErrorKind {
             | Self::Reentrant
             | Self::UnknownEngine
             | Self::UnknownFunction => Family::Input,
-            Self::Engine | Self::Unsupported => Family::Engine,
+            Self::Engine | Self::EnginePanic | Self::Unsupported => Family::Engine,
         }
     }
 }

@@ -20,6 +20,7 @@ use wasmparser::{
 };
 
 use crate::{
+    budget,
     engine::types::{NumType, Proposal, Signature},
     error::{Error, ErrorKind, Result},
     module::bounds::Bounds,
@@ -165,11 +166,15 @@ impl<'a> Module<'a> {
                 _ => {}
             }
         }
-        let exports = types
+        let exports: Vec<_> = types
             .core_exports()
             .expect("a core module was validated")
             .map(|(name, ty)| (name.into(), extern_type(ty)))
             .collect();
+        let is_reserved = |(export, _): &&(Box<str>, _)| budget::EXPORTS.contains(&&**export);
+        if let Some((export, _)) = exports.iter().find(is_reserved) {
+            return Err(reserved(name, export));
+        }
         let wasm = match start {
             None => wasm,
             Some(function) => Cow::Owned(export_start(&wasm, function, name)?),
@@ -250,6 +255,11 @@ fn invalid(name: &str, why: impl fmt::Display) -> Error {
     )
 }
 
+#[cold]
+fn reserved(name: &str, export: &str) -> Error {
+    invalid(name, format_args!("the export name `{export}` is reserved"))
+}
+
 /// The same binary without its start section, with `function` exported instead.
 fn export_start(wasm: &[u8], function: u32, name: &str) -> Result<Vec<u8>> {
     use wasm_encoder::{
@@ -266,10 +276,7 @@ fn export_start(wasm: &[u8], function: u32, name: &str) -> Result<Vec<u8>> {
             for export in section.clone() {
                 let export = export.map_err(|error| invalid(name, error))?;
                 if export.name == START {
-                    return Err(invalid(
-                        name,
-                        format!("the export name `{START}` is reserved"),
-                    ));
+                    return Err(reserved(name, START));
                 }
             }
             RoundtripReencoder

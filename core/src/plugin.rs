@@ -26,7 +26,6 @@ use crate::{
     host::Host,
     kernel,
     options::Interrupted,
-    program,
 };
 
 /// A live plug-in.
@@ -58,6 +57,8 @@ enum Condition {
     Ready,
     /// To be replaced before the next call.
     Stale,
+    /// The engine panicked in it: never to be used again.
+    Broken,
 }
 
 /// What one call may use.
@@ -126,7 +127,7 @@ impl Plugin {
     ///
     /// # Errors
     /// `UnknownFunction`, or whatever the guest or a host function ended with. The plug-in can be
-    /// called again.
+    /// called again, unless it is `EnginePanic`.
     pub fn call(&mut self, name: &str, input: &[u8]) -> Result<&[u8]> {
         let function = self.function(name)?;
         self.call_within(function, input, self.timeout)
@@ -217,6 +218,10 @@ impl Plugin {
             }
             _ => outcome.map_err(|error| {
                 self.suspect |= !is_orderly(error.kind());
+                if error.kind() == ErrorKind::EnginePanic {
+                    self.condition = Condition::Broken;
+                    self.compiled.forsake_engine();
+                }
                 self.compiled.explain(error)
             }),
         }
@@ -303,10 +308,15 @@ impl Plugin {
         self.alarm.begin(self.timeout)?;
         let outcome = self.run_init().and_then(|()| self.run_own_init());
         let ended = self.alarm.end();
-        match ended.overdue {
-            Some(error) if outcome.is_ok() => {
+        match (ended.overdue, &outcome) {
+            (Some(error), Ok(())) => {
                 self.condition = Condition::Stale;
                 Err(error)
+            }
+            (_, Err(error)) if error.kind() == ErrorKind::EnginePanic => {
+                self.condition = Condition::Broken;
+                self.compiled.forsake_engine();
+                outcome
             }
             _ => outcome,
         }
@@ -314,7 +324,9 @@ impl Plugin {
 
     /// Frees and clears the kernel memory. The guest's own memory stays.
     pub fn reset(&mut self) {
-        kernel::reset(&mut *self.instance);
+        if self.condition != Condition::Broken {
+            kernel::reset(&mut *self.instance);
+        }
     }
 
     /// The state of the plug-in on the host's side.
@@ -379,15 +391,20 @@ impl Plugin {
 
     /// Takes what the guests have left of their fuel.
     fn take_left(&mut self) -> Result<u64> {
-        let entry = match self.take {
-            Some(entry) => entry,
-            None => {
-                let entry = self.instance.entry(program::LENDER, budget::TAKE);
+        if self.condition == Condition::Broken {
+            return Err(broken());
+        }
+        let entry = match (self.take, self.compiled.lender()) {
+            (Some(entry), _) => entry,
+            (None, Some(lender)) => {
+                let entry = self.instance.find(lender, budget::TAKE)?;
                 entry.ok_or_else(|| missing(budget::TAKE))?
             }
+            // Nothing can be used where there is no code.
+            (None, None) => return Ok(0),
         };
         self.take = Some(entry);
-        let left = self.instance.enter(entry)?;
+        let left = self.instance.run(entry)?;
         // Below nothing if the guest was stopped when it asked for more.
         Ok(u64::try_from(left).unwrap_or_default())
     }
@@ -411,8 +428,10 @@ impl Plugin {
 
     /// Start functions and libraries, in a fresh instance.
     fn run_init(&mut self) -> Result<()> {
-        if self.condition == Condition::Stale {
-            self.replace()?;
+        match self.condition {
+            Condition::Fresh | Condition::Ready => {}
+            Condition::Stale => self.replace()?,
+            Condition::Broken => return Err(broken()),
         }
         // Until everything has succeeded, this instance is not one to keep.
         self.condition = Condition::Stale;
@@ -433,10 +452,8 @@ impl Plugin {
     fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
         for (module, name) in steps {
             let instance = &mut *self.instance;
-            let entry = instance.entry(*module, name).ok_or_else(|| missing(name))?;
-            kernel::begin(instance, &[])?;
-            let status = instance.enter(entry);
-            kernel::finish(instance, status)?;
+            let entry = instance.find(*module, name)?;
+            instance.exchange(entry.ok_or_else(|| missing(name))?, &[])?;
         }
         Ok(())
     }
@@ -457,7 +474,7 @@ impl Plugin {
     #[cold]
     fn resolve(&mut self, function: FunctionHandle) -> Result<EntryId> {
         let name = self.compiled.entry_name(function.0);
-        let entry = self.instance.entry(self.compiled.main(), name);
+        let entry = self.instance.find(self.compiled.main(), name)?;
         let entry = entry.ok_or_else(|| missing(name))?;
         self.entries[function.0] = Some(entry);
         Ok(entry)
@@ -479,6 +496,13 @@ fn is_orderly(kind: ErrorKind) -> bool {
         kind,
         ErrorKind::Guest | ErrorKind::ReturnCode(_) | ErrorKind::UnknownFunction
     )
+}
+
+#[cold]
+fn broken() -> Error {
+    let message = "the plug-in cannot be used any more, because the engine panicked in an earlier call; \
+                   make another plug-in";
+    Error::new(ErrorKind::EnginePanic, message)
 }
 
 #[cold]

@@ -7,7 +7,7 @@ use crate::{
     budget::{self, Budget},
     engine::{
         erased::{AnyModule, DynEngine},
-        types::{Import, Linked, ModuleId, Program},
+        types::{Linked, ModuleId, Program},
     },
     error::{Error, ErrorKind, Result},
     kernel,
@@ -15,9 +15,6 @@ use crate::{
     module::Module,
     options::Options,
 };
-
-/// The module that lends its budget, if one is shared.
-pub(crate) const LENDER: ModuleId = ModuleId(0);
 
 /// Whether guests count what they do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +37,12 @@ impl Counting {
         }
     }
 
-    fn budget(self, module: ModuleId) -> Option<Budget> {
-        match self {
-            Self::Off => None,
-            Self::Apart => Some(Budget::Own),
-            Self::Together if module == LENDER => Some(Budget::Lent),
-            Self::Together => Some(Budget::Borrowed(LENDER)),
+    fn budget(self, lender: Option<ModuleId>) -> Option<Budget> {
+        match (self, lender) {
+            (Self::Off, _) => None,
+            (Self::Apart, _) => Some(Budget::Own),
+            (Self::Together, None) => Some(Budget::Lent),
+            (Self::Together, Some(lender)) => Some(Budget::Borrowed(lender)),
         }
     }
 
@@ -58,6 +55,13 @@ impl Counting {
     }
 }
 
+/// What an engine can prepare, and who has its fuel.
+pub(crate) struct Made {
+    pub(crate) program: Program<AnyModule>,
+    /// The module that lends its budget to those after it, if they share one.
+    pub(crate) lender: Option<ModuleId>,
+}
+
 /// Compiles the kernel and the modules of a plan.
 ///
 /// # Errors
@@ -67,37 +71,40 @@ pub(crate) fn compile(
     units: &[Unit<'_>],
     plan: &Plan,
     counting: Counting,
-) -> Result<Program<AnyModule>> {
-    let budget = counting.budget(LENDER);
-    let mut modules = vec![compile_module(engine, "kernel", kernel::WASM, &[], budget)?];
-    for (&unit, imports) in plan.order.iter().zip(&plan.imports) {
+) -> Result<Made> {
+    let mut modules = Vec::new();
+    let mut lender = None;
+    let kernel = ("kernel", kernel::WASM, &[][..]);
+    let planned = plan.order.iter().zip(&plan.imports);
+    let planned = planned.map(|(&unit, imports)| {
         let Unit { name, module } = &units[unit];
-        let budget = counting.budget(ModuleId(modules.len() as u32));
-        modules.push(compile_module(engine, name, &module.wasm, imports, budget)?);
+        (&**name, &*module.wasm, &imports[..])
+    });
+    for (name, wasm, imports) in std::iter::once(kernel).chain(planned) {
+        let budget = counting.budget(lender);
+        let counted = budget
+            .map(|budget| counted(name, wasm, budget))
+            .transpose()?;
+        let counted = counted.flatten();
+        let mut imports = imports.to_vec();
+        if let (Some(budget), Some(_)) = (budget, &counted) {
+            imports.extend(budget.imports());
+            if budget == Budget::Lent {
+                lender = Some(ModuleId(modules.len() as u32));
+            }
+        }
+        let module = engine.compile(counted.as_deref().unwrap_or(wasm))?;
+        modules.push(Linked { module, imports });
     }
     let memories = plan.memories.clone();
-    Ok(Program { modules, memories })
+    let program = Program { modules, memories };
+    Ok(Made { program, lender })
 }
 
-/// Compiles a module, which counts down a budget if it is given one.
-fn compile_module(
-    engine: &dyn DynEngine,
-    name: &str,
-    wasm: &[u8],
-    imports: &[Import],
-    budget: Option<Budget>,
-) -> Result<Linked<AnyModule>> {
-    let mut imports = imports.to_vec();
-    let mut counted = None;
-    if let Some(budget) = budget {
-        counted = budget::instrument(wasm, budget).map_err(|source| {
-            let message = format!("module `{name}` cannot be given a budget");
-            Error::new(ErrorKind::Engine, message).with_source(source)
-        })?;
-        if counted.is_some() {
-            imports.extend(budget.imports());
-        }
-    }
-    let module = engine.compile(counted.as_deref().unwrap_or(wasm))?;
-    Ok(Linked { module, imports })
+/// The module with a budget, if it has anything to count.
+fn counted(name: &str, wasm: &[u8], budget: Budget) -> Result<Option<Vec<u8>>> {
+    budget::instrument(wasm, budget).map_err(|source| {
+        let message = format!("module `{name}` cannot be given a budget");
+        Error::new(ErrorKind::Engine, message).with_source(source)
+    })
 }

@@ -17,6 +17,7 @@ pub mod random;
 pub mod run;
 pub mod script;
 pub mod server;
+pub mod shapes;
 pub mod site;
 pub mod wasi;
 pub mod web;

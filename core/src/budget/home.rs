@@ -20,6 +20,9 @@ const GLOBAL: &str = "polyextism:budget";
 /// fits, because nobody fills a budget up with more than [`QUANTUM`].
 pub(crate) const TAKE: &str = "polyextism:take";
 
+/// The exports of a module that lends its budget, which guests must not have.
+pub(crate) const EXPORTS: [&str; 2] = [GLOBAL, TAKE];
+
 /// Which budget a module counts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Budget {

@@ -67,6 +67,10 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// Does nothing without the capability `interrupt`, or if the engine was not opened for it.
     fn nudge(&self) {}
+
+    /// Takes note that the engine has panicked, in any of its steps: what is opened from now on must
+    /// not share anything with it. Does nothing where engines share nothing.
+    fn forsake(&self) {}
 }
 
 /// A live program: instances of its modules, and the host state that it owns.
