@@ -59,7 +59,7 @@ pub const SHAPES: &[Shape] = &[
         let mut types = TypeSection::new();
         // Each differs from all others.
         for n in 0..b.types {
-            let bits = (0..17).map(|bit| number(n >> bit & 1));
+            let bits = (0..17_u32).map(|bit| number(n >> bit & 1));
             types.ty().function(bits, []);
         }
         finish(&[&types])
@@ -67,7 +67,7 @@ pub const SHAPES: &[Shape] = &[
     shape("long signatures", |b| {
         let mut types = TypeSection::new();
         for n in 0..b.types.min(4000) {
-            let params = (0..b.signature).map(|at| number(n >> (at % 12) & 1));
+            let params = (0..b.signature as u32).map(|at| number(n >> (at % 12) & 1));
             types.ty().function(params, []);
         }
         let mut functions = FunctionSection::new();
@@ -306,15 +306,8 @@ pub const SHAPES: &[Shape] = &[
     }),
     shape("a long straight line of loads and stores", |b| {
         straight(b, |f| {
-            let at = wasm_encoder::MemArg {
-                offset: 8,
-                align: 0,
-                memory_index: 0,
-            };
-            f.instruction(&I::I32Const(0));
-            f.instruction(&I::I32Const(0));
-            f.instruction(&I::I64Load(at));
-            f.instruction(&I::I64Store(at));
+            // i32.const 0, i32.const 0, i64.load offset=8, i64.store offset=8
+            f.raw([0x41, 0, 0x41, 0, 0x29, 0, 8, 0x37, 0, 8]);
         })
     }),
     shape("a long straight line of memory.grow", |b| {

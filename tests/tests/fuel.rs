@@ -83,7 +83,7 @@ fn compiled(choice: &Choice, manifest: &Manifest, fuel: Option<u64>) -> Compiled
 }
 
 fn plugin(choice: &Choice, text: &str, fuel: Option<u64>) -> Plugin {
-    Plugin::new(&compiled(choice, &Manifest::of(text), fuel)).expect("it starts")
+    Plugin::new(&compiled(choice, &Manifest::of(text.as_bytes()), fuel)).expect("it starts")
 }
 
 fn real(path: &str) -> Manifest {
@@ -300,7 +300,7 @@ fn what_becomes_of_the_guest() {
                 interrupted,
                 ..Options::default()
             };
-            let manifest = Manifest::of(COUNTER);
+            let manifest = Manifest::of(COUNTER.as_bytes());
             let compiled = choice.compile(&manifest, &options).expect("it compiles");
             let mut plugin = Plugin::new(&compiled).expect("it starts");
             plugin.initialize().expect("there is enough");

@@ -44,7 +44,7 @@ fn pages(memory_pages: u64) -> Bounds {
 
 #[test]
 fn memories_share_their_pages() {
-    let manifest = Manifest::of(MEMORIES);
+    let manifest = Manifest::of(MEMORIES.as_bytes());
     for choice in engines() {
         let error = start(&choice, &manifest, pages(5)).expect_err("6 are needed");
         assert_eq!(error.kind(), ErrorKind::MemoryLimit, "{choice:?}");
@@ -79,7 +79,7 @@ fn memories_share_their_pages() {
 #[test]
 fn the_manifest_says_it_first() {
     for choice in engines() {
-        let mut manifest = Manifest::of(MEMORIES);
+        let mut manifest = Manifest::of(MEMORIES.as_bytes());
         manifest.memory.max_pages = Some(7);
         for memory_pages in [1, 100] {
             let mut plugin = start(&choice, &manifest, pages(memory_pages)).expect("7 suffice");
@@ -98,7 +98,11 @@ fn pages_are_limited_by_default() {
       (func (export "rest") (result i32) (memory.grow $b (i32.const 25533)))
       (func (export "one") (result i32) (memory.grow $b (i32.const 1))))"#;
     for choice in engines() {
-        let plugin = start(&choice, &Manifest::of(several), Bounds::default());
+        let plugin = start(
+            &choice,
+            &Manifest::of(several.as_bytes()),
+            Bounds::default(),
+        );
         let mut plugin = plugin.expect("it starts");
         assert_eq!(code(&mut plugin, "a"), 1, "{choice:?}");
         assert_eq!(code(&mut plugin, "b"), -1, "{choice:?}: one too many");
@@ -109,7 +113,7 @@ fn pages_are_limited_by_default() {
       (func (export "most") (result i32) (i32.wrap_i64 (memory.grow (i64.const 65534))))
       (func (export "more") (result i32) (i32.wrap_i64 (memory.grow (i64.const 65535)))))"#;
     for choice in engines() {
-        match start(&choice, &Manifest::of(long), Bounds::default()) {
+        match start(&choice, &Manifest::of(long.as_bytes()), Bounds::default()) {
             Ok(mut plugin) => {
                 assert_eq!(code(&mut plugin, "more"), -1, "{choice:?}");
                 assert_eq!(code(&mut plugin, "most"), 1, "{choice:?}");
@@ -129,7 +133,7 @@ fn tables_share_their_elements() {
         ..Bounds::default()
     };
     for choice in engines() {
-        let manifest = Manifest::of(text);
+        let manifest = Manifest::of(text.as_bytes());
         let error = start(&choice, &manifest, elements(14)).expect_err("15 are there");
         assert_eq!(error.kind(), ErrorKind::InvalidModule, "{choice:?}");
         assert_eq!(
@@ -190,7 +194,7 @@ fn texts_are_cut() {
       (func (export "log") (call $log (call $text)))
       (func (export "error") (call $error (call $text))))"#;
     for choice in engines() {
-        let plugin = start(&choice, &Manifest::of(text), Bounds::default());
+        let plugin = start(&choice, &Manifest::of(text.as_bytes()), Bounds::default());
         let mut plugin = plugin.expect("it starts");
         let (send, lines) = std::sync::mpsc::channel();
         let sink = LogSink::new(LogLevel::Error, move |_, line: &str| {
