@@ -16,7 +16,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use polyextism::{Bounds, Manifest, Options, Plugin, engine};
 use polyextism_tests::{
     engines,
-    shapes::{SHAPES, Shape},
+    shapes::{Shape, shapes},
 };
 
 /// How long a shape may take on a machine that is busy with other tests, by a compiler that is itself not
@@ -37,8 +37,8 @@ fn main() -> ExitCode {
     }
     let mut trials = Vec::new();
     for choice in engines() {
-        for shape in SHAPES {
-            let (engine, shape) = (choice.name(), *shape);
+        for shape in shapes() {
+            let engine = choice.name();
             let name = format!("{engine}::{}", shape.name);
             trials.push(Trial::test(name, move || run(&engine, shape)));
         }
@@ -69,7 +69,7 @@ fn run(engine: &str, shape: Shape) -> Result<(), Failed> {
 /// What a child does: compiles, and makes an instance.
 #[expect(clippy::print_stdout, reason = "the table that was asked for")]
 fn child(name: &str, shape: &str) -> ExitCode {
-    let shape = SHAPES.iter().find(|known| known.name == shape);
+    let shape = shapes().find(|known| known.name == shape);
     let shape = shape.expect("the parent took it from the same list");
     let wasm = (shape.make)(&Bounds::default());
     let size = wasm.len() / 1024;
