@@ -17,7 +17,7 @@
 
 mod cost;
 mod home;
-mod shape;
+mod width;
 mod writer;
 
 use std::sync::{Arc, LazyLock};
@@ -28,23 +28,25 @@ use wasm_encoder::{
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    CodeSectionReader, CustomSectionReader, ExportSectionReader, FuncType, FunctionBody,
+    CodeSectionReader, CustomSectionReader, ExportSectionReader, FunctionBody,
     FunctionSectionReader, GlobalSectionReader, ImportSectionReader, Parser, TypeSectionReader,
 };
 
 pub(crate) use self::home::{Budget, EXPORTS, TAKE};
 use self::{
     cost::{Costs, Kind},
-    shape::Shape,
+    width::Width,
     writer::{Place, Writer},
 };
 use crate::{
     engine::types::{HostFunc, NumType, Signature},
-    module::{ExternType, Module as Guest},
+    rewrite::{self, Shape},
 };
 
 /// What a guest may do between two checks. One unit is about one instruction.
 pub(crate) const QUANTUM: i64 = 20_000;
+/// By how many places the functions that a module defines move: [`check`] comes before them.
+pub(crate) const MOVED: u32 = 1;
 /// The name of the import of [`check`] in what comes out. Imports are resolved by position.
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
@@ -71,7 +73,7 @@ pub(crate) fn check() -> &'static Arc<HostFunc> {
 /// None for a module that core has validated and whose start section is taken out.
 pub(crate) fn instrument(wasm: &[u8], budget: Budget) -> Result<Option<Vec<u8>>, reencode::Error> {
     let shape = Shape::read(wasm)?;
-    if !shape.has_code {
+    if shape.functions.is_empty() {
         return Ok(None);
     }
     let mut module = Module::new();
@@ -79,17 +81,12 @@ pub(crate) fn instrument(wasm: &[u8], budget: Budget) -> Result<Option<Vec<u8>>,
     Ok(Some(module.finish()))
 }
 
-/// The index of [`check`] in what comes out: the functions above it have moved by one.
-pub(crate) fn moved_from(module: &Guest<'_>) -> u32 {
-    let functions = module.imports.iter();
-    let functions = functions.filter(|import| matches!(import.ty, ExternType::Function(_)));
-    functions.count() as u32
-}
-
 /// The step over one module.
 struct Step {
     shape: Shape,
     budget: Budget,
+    /// The index of [`check`]: the functions above have moved by one.
+    check: u32,
     /// For each type, the type of a block without parameters and with the same several results.
     blocks: Vec<Option<u32>>,
     check_type: u32,
@@ -104,6 +101,7 @@ impl Step {
     fn new(shape: Shape, budget: Budget) -> Self {
         Self {
             blocks: vec![None; shape.types.len()],
+            check: shape.imported_functions(),
             check_type: shape.types.len() as u32,
             shape,
             budget,
@@ -119,15 +117,17 @@ impl Step {
         if let Some(block) = self.blocks[ty as usize] {
             return Ok(BlockType::FunctionType(block));
         }
-        Ok(match *self.function_type(ty).results() {
+        Ok(match *self.shape.function_type(ty).results() {
             [] => BlockType::Empty,
             [result, ..] => BlockType::Result(self.val_type(result)?),
         })
     }
 
-    fn function_type(&self, ty: u32) -> &FuncType {
-        let ty = self.shape.types[ty as usize].as_ref();
-        ty.expect("the type of a function of a valid module is a function type")
+    fn moved(&self, function: u32) -> u32 {
+        match function < self.check {
+            true => function,
+            false => function + MOVED,
+        }
     }
 }
 
@@ -135,10 +135,7 @@ impl Reencode for Step {
     type Error = std::convert::Infallible;
 
     fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
-        Ok(match function < self.shape.imported_functions {
-            true => function,
-            false => function + 1,
-        })
+        Ok(self.moved(function))
     }
 
     fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
@@ -228,24 +225,19 @@ impl Reencode for Step {
         _after: Option<SectionId>,
         before: Option<SectionId>,
     ) -> Result<(), reencode::Error> {
-        use SectionId::{Code, DataCount, Element, Export, Function};
-        if before == Some(Function) && !self.imports_done {
+        if !self.imports_done && rewrite::is_due(SectionId::Import, before) {
             let mut imports = ImportSection::new();
             self.add_imports(&mut imports);
             module.section(&imports);
         }
-        if let Some(Export | Element | DataCount | Code) = before
-            && !self.globals_done
-        {
+        if !self.globals_done && rewrite::is_due(SectionId::Global, before) {
             let mut globals = GlobalSection::new();
             self.add_global(&mut globals);
             if !globals.is_empty() {
                 module.section(&globals);
             }
         }
-        if let Some(Element | DataCount | Code) = before
-            && !self.exports_done
-        {
+        if !self.exports_done && rewrite::is_due(SectionId::Export, before) {
             let mut exports = ExportSection::new();
             self.add_exports(&mut exports);
             if !exports.is_empty() {
@@ -255,16 +247,12 @@ impl Reencode for Step {
         Ok(())
     }
 
-    /// Names of functions stay, for backtraces. Nobody has checked custom sections, so a wrong one is
-    /// left out, as are all that speak of offsets into the old code.
     fn parse_custom_section(
         &mut self,
         module: &mut Module,
         section: CustomSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
-        if let wasmparser::KnownCustom::Name(names) = section.as_known()
-            && let Ok(names) = self.custom_name_section(names)
-        {
+        if let Some(names) = rewrite::names(&section, |function| Some(self.moved(function))) {
             module.section(&names);
         }
         Ok(())
@@ -282,7 +270,7 @@ impl Reencode for Step {
             return utils::parse_function_body(self, code, body);
         }
         let mut locals = Vec::new();
-        let mut count = self.function_type(ty).params().len() as u32;
+        let mut count = self.shape.function_type(ty).params().len() as u32;
         for group in body.get_locals_reader()? {
             let (number, ty) = group?;
             count += number;
@@ -294,7 +282,7 @@ impl Reencode for Step {
             counter: count,
             lengths: [count + 1, count + 2],
             global: self.global(),
-            check: self.shape.imported_functions,
+            check: self.check,
             place: match costs.loops.is_empty() {
                 true => Place::Global,
                 false => Place::Local,
@@ -329,7 +317,7 @@ impl Step {
                 Kind::Open | Kind::Loop => depth += 1,
                 Kind::Close if depth == 0 => break,
                 Kind::Close => depth -= 1,
-                Kind::Bulk(shift) => writer.charge_length(shift, self.shape.width(&operator)),
+                Kind::Bulk(shift) => writer.charge_length(shift, Width::of(&self.shape, &operator)),
                 Kind::Call | Kind::TailCall => writer.save(),
                 Kind::Return if writer.place == Place::Local => {
                     writer.put(&Instruction::Br(depth));

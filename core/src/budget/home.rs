@@ -106,7 +106,7 @@ impl Step {
 
     pub(super) fn add_exports(&mut self, exports: &mut ExportSection) {
         if self.budget == Budget::Lent {
-            let functions = self.shape.imported_functions + self.shape.functions.len() as u32;
+            let functions = self.check + self.shape.functions.len() as u32;
             exports.export(GLOBAL, ExportKind::Global, self.global());
             // Above the import of the check.
             exports.export(TAKE, ExportKind::Func, functions + 1);

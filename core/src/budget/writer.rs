@@ -5,18 +5,13 @@
 
 use wasm_encoder::{BlockType, Function, Instruction};
 
+use super::width::Width;
+
 /// Where a function counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Global,
     Local,
-}
-
-/// How wide the length of a bulk instruction is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
-    I32,
-    I64,
 }
 
 /// Writes one function.

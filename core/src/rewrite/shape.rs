@@ -1,27 +1,28 @@
 //! What must be known of a module before its first section is written.
 
 use wasm_encoder::reencode;
-use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef};
-
-use super::writer::Width;
+use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef};
 
 /// What must be known of a module before its first section is written.
 #[derive(Default)]
-pub(super) struct Shape {
-    pub(super) types: Vec<Option<FuncType>>,
-    pub(super) imported_functions: u32,
+pub(crate) struct Shape {
+    pub(crate) types: Vec<Option<FuncType>>,
+    /// For each import, the type of the function if it is one.
+    pub(crate) imports: Vec<Option<u32>>,
     /// The types of the functions that the module defines.
-    pub(super) functions: Vec<u32>,
-    pub(super) globals: u32,
-    pub(super) imported_globals: u32,
+    pub(crate) functions: Vec<u32>,
+    /// With those that are imported.
+    pub(crate) globals: u32,
+    pub(crate) imported_globals: u32,
+    /// With those that are imported.
+    pub(crate) memories: u32,
     /// Whether each memory, and each table, has addresses of 64 bits.
-    wide_memories: Vec<bool>,
-    wide_tables: Vec<bool>,
-    pub(super) has_code: bool,
+    pub(crate) wide_memories: Vec<bool>,
+    pub(crate) wide_tables: Vec<bool>,
 }
 
 impl Shape {
-    pub(super) fn read(wasm: &[u8]) -> Result<Self, reencode::Error> {
+    pub(crate) fn read(wasm: &[u8]) -> Result<Self, reencode::Error> {
         let mut shape = Self::default();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
@@ -37,15 +38,17 @@ impl Shape {
                 }
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
-                        match import?.ty {
-                            TypeRef::Func(_) | TypeRef::FuncExact(_) => {
-                                shape.imported_functions += 1;
-                            }
+                        let ty = import?.ty;
+                        match ty {
                             TypeRef::Global(_) => shape.imported_globals += 1,
                             TypeRef::Memory(ty) => shape.wide_memories.push(ty.memory64),
                             TypeRef::Table(ty) => shape.wide_tables.push(ty.table64),
                             _ => {}
                         }
+                        shape.imports.push(match ty {
+                            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => Some(ty),
+                            _ => None,
+                        });
                     }
                 }
                 Payload::FunctionSection(section) => {
@@ -62,35 +65,24 @@ impl Shape {
                     }
                 }
                 Payload::GlobalSection(section) => shape.globals = section.count(),
-                Payload::CodeSectionStart { count, .. } => {
-                    shape.has_code = count > 0;
-                    break;
-                }
+                // What follows has nothing that is counted here.
+                Payload::ExportSection(_) | Payload::CodeSectionStart { .. } => break,
                 _ => {}
             }
         }
         shape.globals += shape.imported_globals;
+        shape.memories = shape.wide_memories.len() as u32;
         Ok(shape)
     }
 
-    /// How wide the length of a bulk instruction is.
-    pub(super) fn width(&self, operator: &Operator<'_>) -> Width {
-        let memory = |memory: u32| self.wide_memories[memory as usize];
-        let table = |table: u32| self.wide_tables[table as usize];
-        let wide = match *operator {
-            Operator::MemoryFill { mem } => memory(mem),
-            Operator::MemoryCopy { dst_mem, src_mem } => memory(dst_mem) && memory(src_mem),
-            Operator::TableFill { table: own } | Operator::TableGrow { table: own } => table(own),
-            Operator::TableCopy {
-                dst_table,
-                src_table,
-            } => table(dst_table) && table(src_table),
-            // What comes from segments has a short length.
-            _ => false,
-        };
-        match wide {
-            true => Width::I64,
-            false => Width::I32,
-        }
+    /// How many functions the module imports; the index of the first that it defines.
+    pub(crate) fn imported_functions(&self) -> u32 {
+        self.imports.iter().flatten().count() as u32
+    }
+
+    /// The type of a function that the module imports or defines.
+    pub(crate) fn function_type(&self, ty: u32) -> &FuncType {
+        let ty = self.types[ty as usize].as_ref();
+        ty.expect("the type of a function of a valid module is a function type")
     }
 }
