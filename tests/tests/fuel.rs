@@ -8,8 +8,8 @@ use std::{
 };
 
 use polyextism::{
-    CallLimits, Choice, Clock, Compiled, Error, ErrorKind, Function, Interrupted, Manifest,
-    Options, Plugin, Wasi,
+    CallLimits, Choice, Clock, Compiled, Error, ErrorKind, Function, Interrupted, KernelForm,
+    Manifest, Options, Plugin, Wasi,
     manifest::{Source, Wasm},
 };
 use polyextism_tests::{
@@ -110,7 +110,12 @@ fn real_guests_use_the_same_on_every_engine() {
                 assert_eq!(counted.fuel_consumed(), used.last().copied());
                 assert_eq!(free.fuel_consumed(), None);
             }
-            assert!(used.iter().all(|units| *units > 0), "{path}: {used:?}");
+            // A function that traps at once is too short to count.
+            let counted = calls
+                .iter()
+                .zip(&used)
+                .all(|((function, _), units)| *units > 0 || *function == "trap");
+            assert!(counted, "{path}: {used:?}");
             let expected = expected.get_or_insert_with(|| used.clone());
             assert_eq!(used, *expected, "{choice:?} {path}");
         }
@@ -336,13 +341,17 @@ fn modules_share_it() {
     let mut expected = None;
     for choice in engines() {
         let compiled = compiled(&choice, &manifest, Some(u64::MAX));
-        let mut plugin = Plugin::new(&compiled).expect("it starts");
+        // Blocks that were used before are cleared, which costs: so each call has a fresh instance.
+        let fresh = || Plugin::new(&compiled).expect("it starts");
+        let mut plugin = fresh();
         plugin.call("run", b"").expect("there is enough");
         let used = plugin.fuel_consumed().expect("it counts");
         assert_eq!(*expected.get_or_insert(used), used, "{choice:?}");
         assert!(used > 100 * 100 * 5);
+        let mut plugin = fresh();
         plugin.set_fuel(Some(used)).expect("it counts");
         plugin.call("run", b"").expect("it is exactly enough");
+        let mut plugin = fresh();
         plugin.set_fuel(Some(used - 1)).expect("it counts");
         out_of_fuel(&fails(&mut plugin, "run"), used - 1);
     }
@@ -362,11 +371,15 @@ fn every_case_ends_the_same() {
     }
     assert!(cases.len() > 100, "{}", cases.len());
     let cases = Arc::new(cases);
-    let workers = engines().into_iter().map(|choice| {
+    // One compiler of each engine: what is counted does not depend on it.
+    let engines = engines().into_iter();
+    let engines =
+        engines.filter(|choice| choice.compiler().name == choice.backend().compilers[0].name);
+    let workers = engines.map(|choice| {
         let cases = Arc::clone(&cases);
         thread::spawn(move || {
             let failed = cases.iter().filter_map(|(name, case)| {
-                let outcome = run::check(case, &choice);
+                let outcome = run::check(case, &choice, KernelForm::Fused);
                 outcome.err().map(|why| format!("{choice:?} {name}: {why}"))
             });
             failed.collect::<Vec<_>>()

@@ -12,7 +12,7 @@
   (func (export "call_twice") (call $none) (call $none))
   ;; Charged as a whole where it is entered: 42 + 4 whichever way is taken.
   (func (export "branch") (if (global.get $n) (then (call $none))))
-  ;; 8 for a turn (loop, 5, br_if, end), ten turns; 3 around.
+  ;; 6 for a turn (the loop itself and 5 instructions), ten turns; 4 around.
   (func (export "loop") (local $i i32)
     (local.set $i (i32.const 10))
     (loop $l (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1))))))
@@ -24,20 +24,38 @@
   ;; One for four elements.
   (func (export "table_grow") (drop (table.grow (ref.null func) (i32.const 40)))))
 ;;! call short
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "0"
 ;;! call call
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "43"
 ;;! call call_twice
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "85"
 ;;! call branch
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "46"
 ;;! call loop
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "64"
 ;;! call fill_0
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "5"
 ;;! call fill_1024
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "1029"
 ;;! call grow
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "1003"
 ;;! call table_grow
+;;! = ok ""
 ;;! fuel-consumed
+;;! = ok "15"

@@ -14,8 +14,14 @@
       (if (i32.eq (local.get $i) (i32.const 10000)) (then (unreachable)))
       (br $l))))
 ;;! call at_once
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! fuel-consumed
+;;! = ok "44"
 ;;! call in_a_loop
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! fuel-consumed
+;;! = ok "2"
 ;;! call far_in_a_loop
+;;! = error trap(unreachable) "the guest trapped: unreachable executed"
 ;;! fuel-consumed
+;;! = ok "100022"

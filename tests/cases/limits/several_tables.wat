@@ -18,7 +18,12 @@
   (func (export "own_more") (result i32) (table.grow $own (ref.null func) (i32.const 1)))
   (func (export "small") (result i32) (call $small)))
 ;;! call lib_all
+;;! = ok ""
 ;;! call lib_more
+;;! = error return-code(-1) "the guest function returned the error code -1"
 ;;! call own_all
+;;! = ok ""
 ;;! call own_more
+;;! = error return-code(-1) "the guest function returned the error code -1"
 ;;! call small
+;;! = error return-code(-1) "the guest function returned the error code -1"

@@ -8,7 +8,12 @@
   (func (export "none") (result i32) (i32.sub (call $grow (i32.const 0)) (i32.const 999900)))
   (func (export "huge") (result i32) (call $grow (i32.const -1))))
 ;;! call huge
+;;! = error return-code(-1) "the guest function returned the error code -1"
 ;;! call rest
+;;! = ok ""
 ;;! call one_more
+;;! = error return-code(-1) "the guest function returned the error code -1"
 ;;! call huge
+;;! = error return-code(-1) "the guest function returned the error code -1"
 ;;! call none
+;;! = ok ""

@@ -10,6 +10,10 @@
   (func (export "most") (result i32) (i32.sub (call $grow (i32.const 999990)) (i32.const 10)))
   (func (export "more") (result i32) (call $grow (i32.const 999991))))
 ;;! call more
+;;! = error return-code(-1) "the guest function returned the error code -1"
 ;;! call most
+;;! = ok ""
 ;;! call more
+;;! = error return-code(-1) "the guest function returned the error code -1"
 ;;! call most
+;;! = ok ""

@@ -4,3 +4,4 @@
 ;;! module main
 (module (table 400001 funcref) (func (export "f")))
 ;;! load
+;;! = error invalid-module "the tables of the plug-in have 1000001 elements at the start, at most 1000000 are allowed"

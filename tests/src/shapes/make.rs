@@ -3,8 +3,7 @@
 use polyextism::Bounds;
 use wasm_encoder::{
     CodeSection, ConstExpr, Function, FunctionSection, GlobalSection, GlobalType, Instruction as I,
-    MemorySection, MemoryType, Module, RefType, Section, TableSection, TableType, TypeSection,
-    ValType,
+    MemorySection, MemoryType, Module, RefType, Section, TableType, TypeSection, ValType,
 };
 
 /// As much as a name or a section may have in a test: more costs only the time to make it.
