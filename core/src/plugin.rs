@@ -24,7 +24,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     fuel::Meter,
     host::Host,
-    kernel,
+    kernel, nesting,
     options::Interrupted,
 };
 
@@ -204,7 +204,10 @@ impl Plugin {
         }
         self.alarm.begin(timeout)?;
         let outcome = match self.entry(function) {
-            Ok(entry) => self.instance.exchange(entry, input),
+            Ok(entry) => {
+                let instance = &mut self.instance;
+                nesting::within(&self.alarm, move || instance.exchange(entry, input))
+            }
             Err(error) => Err(error),
         };
         let ended = self.alarm.end();
@@ -453,7 +456,8 @@ impl Plugin {
         for (module, name) in steps {
             let instance = &mut *self.instance;
             let entry = instance.find(*module, name)?;
-            instance.exchange(entry.ok_or_else(|| missing(name))?, &[])?;
+            let entry = entry.ok_or_else(|| missing(name))?;
+            nesting::within(&self.alarm, move || instance.exchange(entry, &[]).map(drop))?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! The kernel stays a module of its own, the first, if a module beside the main one imports functions of
 //! it: that one may have to be instantiated before the main module.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use wasm_encoder::reencode;
 
@@ -252,6 +252,27 @@ struct Maker<'a> {
     counting: Counting,
     modules: Vec<Linked<AnyModule>>,
     lender: Option<ModuleId>,
+}
+
+/// What the engine gets for a module alone, and the import that follows those of the module, if any.
+/// Where the engine cannot make guests look up, the module does so itself.
+///
+/// # Errors
+/// `Engine` if the module cannot be rewritten.
+pub(crate) fn rewritten<'a>(
+    engine: &dyn DynEngine,
+    name: &str,
+    wasm: &'a [u8],
+) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
+    let counted = match engine.capabilities().interrupt {
+        true => None,
+        false => budget::instrument(wasm, Budget::Own)
+            .map_err(|source| rewriting(name, "be given a budget", source))?,
+    };
+    Ok(match counted {
+        None => (Cow::Borrowed(wasm), None),
+        Some(wasm) => (Cow::Owned(wasm), Budget::Own.imports().pop()),
+    })
 }
 
 impl Maker<'_> {

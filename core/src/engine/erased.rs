@@ -51,6 +51,12 @@ pub trait DynEngine: Send + Sync {
         host: Host,
         limits: &Limits,
     ) -> Result<Box<dyn DynInstance>>;
+    /// See [`Engine::extend`].
+    ///
+    /// # Errors
+    /// As there; `Argument` if the instance or the module belongs to another engine.
+    fn extend(&self, instance: &mut dyn DynInstance, module: Linked<AnyModule>)
+    -> Result<ModuleId>;
     /// See [`Engine::nudge`].
     fn nudge(&self);
     /// See [`Engine::forsake`].
@@ -73,18 +79,9 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn prepare(&self, program: Program<AnyModule>) -> Result<AnyPrepared> {
-        let own = |linked: Linked<AnyModule>| match linked.module.downcast_ref::<E::Module>() {
-            Some(module) => Ok(Linked {
-                module: module.clone(),
-                imports: linked.imports,
-            }),
-            None => Err(foreign(Engine::name(self), "module")),
-        };
-        let modules = program
-            .modules
-            .into_iter()
-            .map(own)
-            .collect::<Result<_>>()?;
+        let modules = program.modules.into_iter();
+        let modules = modules.map(|linked| own(self, linked));
+        let modules = modules.collect::<Result<_>>()?;
         let memories = program.memories;
         let program = Program { modules, memories };
         let prepared = self.step("preparing a program", || Engine::prepare(self, program))?;
@@ -102,6 +99,21 @@ impl<E: Engine> DynEngine for E {
                 let instantiate = || Engine::instantiate(self, program, host, limits);
                 Ok(Box::new(self.step("instantiating a program", instantiate)?))
             }
+            None => Err(foreign(Engine::name(self), "program")),
+        }
+    }
+
+    fn extend(
+        &self,
+        instance: &mut dyn DynInstance,
+        module: Linked<AnyModule>,
+    ) -> Result<ModuleId> {
+        let module = own(self, module)?;
+        let instance: &mut dyn Any = instance;
+        match instance.downcast_mut::<E::Instance>() {
+            Some(instance) => self.step("extending a program", || {
+                Engine::extend(self, instance, module)
+            }),
             None => Err(foreign(Engine::name(self), "program")),
         }
     }
@@ -135,6 +147,17 @@ impl<E: Engine> Step for E {
     }
 }
 
+/// The module as the engine knows it.
+fn own<E: Engine>(engine: &E, linked: Linked<AnyModule>) -> Result<Linked<E::Module>> {
+    match linked.module.downcast_ref::<E::Module>() {
+        Some(module) => Ok(Linked {
+            module: module.clone(),
+            imports: linked.imports,
+        }),
+        None => Err(foreign(Engine::name(engine), "module")),
+    }
+}
+
 #[cold]
 fn foreign(engine: &str, what: &str) -> Error {
     let message = format!("engine `{engine}` was given a {what} of another engine");
@@ -142,7 +165,7 @@ fn foreign(engine: &str, what: &str) -> Error {
 }
 
 /// [`Instance`] with the operations of core, none of which panics.
-pub trait DynInstance: Instance {
+pub trait DynInstance: Instance + Any {
     /// One plug-in call: hands `input` over, enters `entry`, lends the output.
     ///
     /// # Errors
