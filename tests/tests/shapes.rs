@@ -26,6 +26,10 @@ const GUARD: Duration = Duration::from_secs(120);
 const ENGINE: &str = "SHAPES_ENGINE";
 const SHAPE: &str = "SHAPES_SHAPE";
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the head of the table that was asked for"
+)]
 fn main() -> ExitCode {
     if let (Ok(name), Ok(shape)) = (env::var(ENGINE), env::var(SHAPE)) {
         return child(&name, &shape);
