@@ -38,6 +38,7 @@ mod pool;
 mod program;
 mod source;
 mod span;
+mod stopwatch;
 mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
@@ -64,6 +65,7 @@ pub use crate::{
     options::{Interrupted, Options},
     plugin::{FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
+    stopwatch::{Laps, Stopwatch},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 

@@ -15,9 +15,11 @@ use pyo3::{
 };
 
 use crate::{
+    arguments::Arguments,
     convert::type_name,
-    current::CurrentPlugin,
-    error, scope, signals,
+    error,
+    scope::{self, Token},
+    signals,
     value::{self, Val},
 };
 
@@ -35,6 +37,8 @@ pub(crate) struct Target {
     /// What Python calls, if not `f`.
     pub(crate) wrapped: Option<Py<PyAny>>,
     pub(crate) convention: Convention,
+    /// The arguments of the last explicit call, for the next one.
+    pub(crate) spare: Option<Arguments>,
 }
 
 /// How a guest's call reaches Python.
@@ -69,7 +73,34 @@ impl Callback {
             user_data: target.user_data.clone_ref(py),
             wrapped: target.wrapped.as_ref().map(|wrapped| wrapped.clone_ref(py)),
             convention: target.convention,
+            spare: None,
         })
+    }
+
+    /// Takes what a call needs, with the spare arguments if it is explicit.
+    fn begin(&self, py: Python<'_>) -> Option<Target> {
+        let mut target = self.lock();
+        let target = target.as_mut()?;
+        Some(Target {
+            f: target.f.clone_ref(py),
+            user_data: target.user_data.clone_ref(py),
+            wrapped: match target.convention {
+                Convention::Explicit => None,
+                Convention::Numbers => target.wrapped.as_ref().map(|w| w.clone_ref(py)),
+            },
+            convention: target.convention,
+            spare: target.spare.take(),
+        })
+    }
+
+    /// Keeps arguments for the next call.
+    fn keep(&self, arguments: Arguments) {
+        let old = match &mut *self.lock() {
+            Some(target) => target.spare.replace(arguments),
+            None => Some(arguments),
+        };
+        // After the lock is free: it may run any Python code.
+        drop(old);
     }
 
     /// Runs it for a guest.
@@ -79,7 +110,7 @@ impl Callback {
         caller: Caller<'_>,
         slots: &mut [u64],
     ) -> Result<()> {
-        let Some(target) = self.target(py) else {
+        let Some(mut target) = self.begin(py) else {
             return Err(self.cleared());
         };
         let process = scope::process();
@@ -91,11 +122,18 @@ impl Callback {
             return outcome.map_err(|failure| self.failed(py, failure));
         }
         let outcome = scope::enter(caller, |token| {
-            let current = Bound::new(py, CurrentPlugin::new(token))?;
-            let outcome = self.run(&target, &current, slots);
-            current.get().finish(py);
+            let spare = target.spare.take().filter(|spare| spare.is_free(py));
+            let arguments = match spare {
+                Some(spare) => spare,
+                None => Arguments::new(py, &self.signature, target.user_data.bind(py))?,
+            };
+            let outcome = self.run(target.f.bind(py), &arguments, token, slots);
+            arguments.current().finish(py);
             if scope::process() != process {
-                current.get().follow_fork(py)?;
+                arguments.current().follow_fork(py)?;
+            }
+            if let Some(arguments) = arguments.rest(py, &self.signature) {
+                self.keep(arguments);
             }
             outcome
         });
@@ -139,28 +177,16 @@ impl Callback {
 
     fn run(
         &self,
-        target: &Target,
-        current: &Bound<'_, CurrentPlugin>,
+        f: &Bound<'_, PyAny>,
+        arguments: &Arguments,
+        token: Token,
         slots: &mut [u64],
     ) -> Result<(), Failure> {
-        let py = current.py();
-        let params = values(py, &self.signature.params, slots)?;
+        let py = f.py();
+        arguments.begin(py, token, &self.signature, slots)?;
+        f.call1(arguments.all(py))?;
         slots.fill(0);
-        let results = values(py, &self.signature.results, slots)?;
-        let user_data = target.user_data.bind(py);
-        let f = target.f.bind(py);
-        if user_data.is_empty() {
-            f.call1((current, &params, &results))?;
-        } else {
-            let mut args = vec![
-                current.as_any().clone(),
-                params.into_any(),
-                results.clone().into_any(),
-            ];
-            args.extend(user_data);
-            f.call1(PyTuple::new(py, args)?)?;
-        }
-        self.take_results(&results, slots)
+        self.take_results(arguments.results(py), slots)
     }
 
     fn take_results(&self, results: &Bound<'_, PyList>, slots: &mut [u64]) -> Result<(), Failure> {
@@ -235,16 +261,6 @@ fn follow_fork(py: Python<'_>, mut caller: Caller<'_>) -> Result<()> {
     };
     signals::arrive(py).map_err(raised)?;
     caller.host().alarm().watch_again()
-}
-
-fn values<'py>(py: Python<'py>, types: &[NumType], slots: &[u64]) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    for (&ty, &slot) in types.iter().zip(slots) {
-        let t = value::val_type(py, ty)?.clone_ref(py);
-        let value = value::load(py, ty, slot)?;
-        list.append(Bound::new(py, Val { t, value })?)?;
-    }
-    Ok(list)
 }
 
 /// A value in a message: its `repr`, cut.

@@ -116,6 +116,16 @@ impl HostFunc {
         &self.signature
     }
 
+    /// The name, for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs the body alone, for another host function that wraps it.
+    pub(crate) fn run(&self, caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
+        (self.body)(caller, slots)
+    }
+
     /// Calls the function on behalf of a guest whose memory is `memory`.
     ///
     /// `slots` holds [`Signature::slots`] values. A panic of the body is caught here: it becomes an
