@@ -9,6 +9,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 mod call;
+mod kernel;
 mod memory;
 #[cfg(feature = "peer")]
 mod peer;
@@ -27,7 +28,7 @@ fn time() -> Criterion {
 criterion_group! {
     name = calls;
     config = time();
-    targets = call::calls, call::by_name, raw::alone, threads::scaling
+    targets = call::calls, call::by_name, raw::alone, kernel::forms, threads::scaling
 }
 criterion_group! {
     name = starts;
