@@ -19,6 +19,8 @@ use crate::{current::CurrentPlugin, scope::Token, value, value::Val};
 
 /// The arguments of one call.
 pub(crate) struct Arguments {
+    /// What is called.
+    f: Py<PyAny>,
     /// `(current, params, results, *user_data)`.
     all: Py<PyTuple>,
     current: Py<CurrentPlugin>,
@@ -37,6 +39,7 @@ impl Arguments {
     pub(crate) fn new(
         py: Python<'_>,
         signature: &Signature,
+        f: &Bound<'_, PyAny>,
         user_data: &Bound<'_, PyTuple>,
     ) -> PyResult<Self> {
         let current = Bound::new(py, CurrentPlugin::default())?;
@@ -49,6 +52,7 @@ impl Arguments {
         ];
         all.extend(user_data);
         Ok(Self {
+            f: f.clone().unbind(),
             all: PyTuple::new(py, all)?.unbind(),
             current: current.unbind(),
             params,
@@ -72,8 +76,9 @@ impl Arguments {
         Ok(())
     }
 
-    pub(crate) fn all<'py>(&self, py: Python<'py>) -> &Bound<'py, PyTuple> {
-        self.all.bind(py)
+    /// Calls the function.
+    pub(crate) fn call(&self, py: Python<'_>) -> PyResult<()> {
+        self.f.bind(py).call1(&self.all).map(drop)
     }
 
     pub(crate) fn current(&self) -> &CurrentPlugin {
@@ -87,6 +92,8 @@ impl Arguments {
     /// Lets go of what came from outside, if nobody has kept anything; else gives all of it away.
     pub(crate) fn rest(self, py: Python<'_>, signature: &Signature) -> Option<Self> {
         let free = self.is_free(py)
+            && self.params.is_as_made(py)
+            && self.results.is_as_made(py)
             && self.params.rest(py, &signature.params)
             && self.results.rest(py, &signature.results);
         free.then_some(self)
@@ -103,6 +110,7 @@ impl Arguments {
 
     /// Shows the garbage collector what it can see of them.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.f)?;
         visit.call(&self.all)?;
         visit.call(&self.current)?;
         for values in [&self.params, &self.results] {
@@ -129,12 +137,15 @@ impl Values {
     }
 
     fn are_free(&self, py: Python<'_>) -> bool {
-        let list = self.list.bind(py);
         // The tuple has the other reference to the list, the list those to what is in it.
-        holders(py, &self.list) == 2
-            && list.len() == self.vals.len()
-            && self.vals.iter().all(|val| holders(py, val) == 2)
-            && list.iter().zip(&self.vals).all(|(item, val)| item.is(val))
+        holders(py, &self.list) == 2 && self.vals.iter().all(|val| holders(py, val) == 2)
+    }
+
+    /// Whether the list has what was put into it.
+    fn is_as_made(&self, py: Python<'_>) -> bool {
+        let list = self.list.bind(py);
+        let mut items = list.iter().zip(&self.vals);
+        list.len() == self.vals.len() && items.all(|(item, val)| item.is(val))
     }
 
     /// Makes all values zeros again. Whether that went well.

@@ -11,7 +11,7 @@ use polyextism::{
 };
 use pyo3::{
     prelude::*,
-    types::{PyList, PyTuple},
+    types::{PyInt, PyList, PyTuple},
 };
 
 use crate::{
@@ -50,6 +50,14 @@ pub(crate) enum Convention {
     Numbers,
 }
 
+/// What one call needs of its target.
+enum Way {
+    /// The arguments of the last one, if nobody is using them.
+    Explicit(Option<Arguments>),
+    /// What is called, and its further arguments.
+    Numbers(Py<PyAny>, Py<PyTuple>),
+}
+
 /// Why a host function did not end well.
 enum Failure {
     Raised(PyErr),
@@ -77,20 +85,26 @@ impl Callback {
         })
     }
 
-    /// Takes what a call needs, with the spare arguments if it is explicit.
-    fn begin(&self, py: Python<'_>) -> Option<Target> {
+    /// Takes what a call needs.
+    fn begin(&self, py: Python<'_>) -> Option<Way> {
         let mut target = self.lock();
         let target = target.as_mut()?;
-        Some(Target {
-            f: target.f.clone_ref(py),
-            user_data: target.user_data.clone_ref(py),
-            wrapped: match target.convention {
-                Convention::Explicit => None,
-                Convention::Numbers => target.wrapped.as_ref().map(|w| w.clone_ref(py)),
-            },
-            convention: target.convention,
-            spare: target.spare.take(),
+        Some(match (target.convention, &target.wrapped) {
+            (Convention::Numbers, Some(wrapped)) => {
+                Way::Numbers(wrapped.clone_ref(py), target.user_data.clone_ref(py))
+            }
+            _ => Way::Explicit(target.spare.take()),
         })
+    }
+
+    /// New arguments for an explicit call.
+    #[cold]
+    fn arguments(&self, py: Python<'_>) -> Result<Arguments, Failure> {
+        let Some(target) = self.target(py) else {
+            return Err(Failure::Wrong(self.cleared().to_string()));
+        };
+        let (f, user_data) = (target.f.bind(py), target.user_data.bind(py));
+        Ok(Arguments::new(py, &self.signature, f, user_data)?)
     }
 
     /// Keeps arguments for the next call.
@@ -110,24 +124,27 @@ impl Callback {
         caller: Caller<'_>,
         slots: &mut [u64],
     ) -> Result<()> {
-        let Some(mut target) = self.begin(py) else {
+        let Some(way) = self.begin(py) else {
             return Err(self.cleared());
         };
         let process = scope::process();
-        if let (Convention::Numbers, Some(wrapped)) = (target.convention, &target.wrapped) {
-            let outcome = self.compute(wrapped.bind(py), target.user_data.bind(py), slots);
-            if scope::process() != process {
-                follow_fork(py, caller)?;
+        let spare = match way {
+            Way::Explicit(spare) => spare,
+            Way::Numbers(f, user_data) => {
+                let outcome = self.compute(f.bind(py), user_data.bind(py), slots);
+                if scope::process() != process {
+                    follow_fork(py, caller)?;
+                }
+                return outcome.map_err(|failure| self.failed(py, failure));
             }
-            return outcome.map_err(|failure| self.failed(py, failure));
-        }
+        };
         let outcome = scope::enter(caller, |token| {
-            let spare = target.spare.take().filter(|spare| spare.is_free(py));
+            let spare = spare.filter(|spare| spare.is_free(py));
             let arguments = match spare {
                 Some(spare) => spare,
-                None => Arguments::new(py, &self.signature, target.user_data.bind(py))?,
+                None => self.arguments(py)?,
             };
-            let outcome = self.run(target.f.bind(py), &arguments, token, slots);
+            let outcome = self.run(py, &arguments, token, slots);
             arguments.current().finish(py);
             if scope::process() != process {
                 arguments.current().follow_fork(py)?;
@@ -177,14 +194,13 @@ impl Callback {
 
     fn run(
         &self,
-        f: &Bound<'_, PyAny>,
+        py: Python<'_>,
         arguments: &Arguments,
         token: Token,
         slots: &mut [u64],
     ) -> Result<(), Failure> {
-        let py = f.py();
         arguments.begin(py, token, &self.signature, slots)?;
-        f.call1(arguments.all(py))?;
+        arguments.call(py)?;
         slots.fill(0);
         self.take_results(arguments.results(py), slots)
     }
@@ -205,12 +221,17 @@ impl Callback {
                     "result {index} is of type {found}, expected an extism.Val"
                 )));
             };
-            let value = val
-                .try_borrow()
-                .map_err(PyErr::from)?
-                .value
-                .clone_ref(item.py());
-            *slot = self.slot(index, ty, value.bind(item.py()))?;
+            let val = val.try_borrow().map_err(PyErr::from)?;
+            let value = val.value.bind(item.py());
+            *slot = match value.is_exact_instance_of::<PyInt>() {
+                true => self.slot(index, ty, value)?,
+                // Converting it may run Python code, which must find nothing borrowed.
+                false => {
+                    let value = value.clone();
+                    drop(val);
+                    self.slot(index, ty, &value)?
+                }
+            };
         }
         Ok(())
     }
