@@ -29,7 +29,7 @@ tools:
 demo: $(NATIVE)
 	$(BIN)/python examples/quickstart.py
 
-test: fmt clippy rust alone instructions python
+test: fmt clippy rust alone python
 
 fmt: tools
 	$(CARGO) fmt --all --check
