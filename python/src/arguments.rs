@@ -174,7 +174,7 @@ impl Values {
 /// How many references there are to an object.
 #[expect(
     deprecated,
-    reason = "the other spelling is unsafe code, which this crate keeps in one file"
+    reason = "the other spelling is code that the compiler cannot check, which this crate keeps in one file"
 )]
 fn holders<T>(py: Python<'_>, object: &Py<T>) -> isize {
     object.get_refcnt(py)
