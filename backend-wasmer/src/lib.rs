@@ -11,6 +11,7 @@
 
 mod conv;
 mod host;
+mod inspect;
 mod instance;
 mod limits;
 
@@ -21,16 +22,23 @@ use std::sync::{
 
 use polyextism_core::{
     Error, Result,
+    address_space::{self, Room},
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
-        types::{Capabilities, Interruption, Limits, Metering, Program, Proposal, Settings},
+        types::{
+            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
+            Settings,
+        },
     },
     host::Host,
 };
-use wasmer::sys::{
-    CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass,
-    wasmparser::{Parser, Payload, TypeRef},
+use wasmer::{
+    Pages,
+    sys::{
+        BaseTunables, CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass,
+        wasmparser::{Parser, Payload, TypeRef},
+    },
 };
 
 pub use crate::instance::{Instance, Prepared};
@@ -52,7 +60,7 @@ pub const BACKEND: Backend = Backend {
     open,
 };
 
-const POWERS: Capabilities = Capabilities::NONE.memory_limit(true);
+const POWERS: Capabilities = Capabilities::NONE.inspect(true).memory_limit(true);
 
 /// The name of the engine with the compiler that is not the default.
 const SINGLEPASS: &str = "wasmer:singlepass";
@@ -93,7 +101,13 @@ impl Wasmer {
         let declared = compilers.find(|compiler| compiler.name == settings.compiler);
         let capabilities = declared.map_or(POWERS, |compiler| compiler.capabilities);
         let features = Some(features(capabilities.proposals));
-        let engine = EngineBuilder::new(compiler).set_features(features).engine();
+        let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
+        if address_space::room() == Room::Scarce {
+            // No memory is reserved for what it may grow to; it moves instead.
+            let mut tunables = BaseTunables::for_target(engine.target());
+            tunables.static_memory_bound = Pages(0);
+            engine.set_tunables(tunables);
+        }
         Ok(Self {
             engine: engine.into(),
             name,
@@ -195,7 +209,11 @@ impl Engine for Wasmer {
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        Instance::new(&self.engine, program, host, limits)
+        Instance::new(self.name, &self.engine, program, host, limits)
+    }
+
+    fn extend(&self, instance: &mut Instance, module: Linked<wasmer::Module>) -> Result<ModuleId> {
+        instance.extend(module)
     }
 }
 

@@ -15,7 +15,9 @@
 //! on several engines. Users of Rust depend on the package `polyextism`, which re-exports this crate
 //! and knows the engines that are built in.
 
+pub mod address_space;
 mod alarm;
+pub mod alone;
 pub mod backtrace;
 mod budget;
 pub mod clock;
@@ -32,10 +34,12 @@ pub mod kernel;
 mod link;
 pub mod manifest;
 mod module;
+pub mod nesting;
 mod options;
 mod panic;
 mod plugin;
 mod pool;
+mod process;
 mod program;
 mod rewrite;
 mod source;
