@@ -4,7 +4,7 @@
 //! any thread may use it at any time; its instances do not need it once they are made. A pickle has
 //! what it was made of, not its code: that fits the process and the engine it was compiled for.
 
-use polyextism::{Compiled, Manifest, Options, engine::select::Choice};
+use polyextism::{Compiled, Manifest, Options, Stopwatch, engine::select::Choice};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -69,6 +69,7 @@ pub(crate) struct Extras<'a, 'py> {
     pub(crate) http: Given<'a, 'py>,
     pub(crate) fuel: Option<Fuel>,
     pub(crate) limits: Option<Limits>,
+    pub(crate) stopwatch: Option<Stopwatch>,
 }
 
 impl CompiledPlugin {
@@ -79,7 +80,12 @@ impl CompiledPlugin {
         choice: Choice,
         extras: Extras<'_, '_>,
     ) -> PyResult<Self> {
-        let Extras { wasi, http, .. } = extras;
+        let Extras {
+            wasi,
+            http,
+            stopwatch,
+            ..
+        } = extras;
         let fuel = extras.fuel.map(Fuel::counted);
         let limits = extras.limits.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
@@ -90,6 +96,7 @@ impl CompiledPlugin {
             http: audience.options(http),
             fuel,
             bounds: limits.bounds.clone(),
+            stopwatch,
             ..Options::default()
         };
         options.http.client = functions.core_client();
@@ -186,6 +193,7 @@ impl CompiledPlugin {
             http,
             fuel,
             limits,
+            stopwatch: None,
         };
         Self::compile(py, manifest, functions, choice, extras)
     }

@@ -172,6 +172,7 @@ impl Plugin {
                     http,
                     fuel,
                     limits,
+                    stopwatch: None,
                 };
                 let compiled = CompiledPlugin::compile(py, manifest, functions, choice, extras)?;
                 compiled.instance(py)?
