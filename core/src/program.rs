@@ -1,43 +1,151 @@
-//! Compiles linked modules into the program that an engine prepares.
+//! Makes the code of linked modules, for the program that an engine prepares.
 //!
-//! This is where modules are rewritten for what an engine cannot do itself. It does not know where
-//! modules come from; link errors are behind it. Invariant: module 0 is the kernel.
+//! Each module has a recipe: the binary as it came, and the steps from there to what the engine
+//! compiles, some of them for what an engine cannot do itself. A recipe is a value: code that was made
+//! of an equal one, in this process or before, is taken as it is, and then nothing is validated, written
+//! anew or compiled. It does not know where modules come from; link errors are behind it. Invariant:
+//! module 0 is the kernel.
 
-use std::sync::Arc;
+use std::{
+    borrow::Cow,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use crate::{
     budget,
+    cache::{
+        Cache,
+        key::Key,
+        shared::{self, Code},
+    },
     engine::{
         erased::{AnyModule, DynEngine},
-        types::{Import, Linked, Program},
+        select::Choice,
+        types::{Import, Linked, Program, Settings},
     },
     error::{Error, ErrorKind, Result},
     kernel,
     link::{Plan, Unit},
-    module::Module,
+    module::{Module, Terms},
 };
 
-/// Compiles the kernel and the modules of a plan.
-///
-/// # Errors
-/// `Unsupported` if the engine refuses a module, `Engine` if it fails.
-pub(crate) fn compile(
-    engine: &dyn DynEngine,
-    units: &[Unit<'_>],
-    plan: &Plan,
-) -> Result<Program<AnyModule>> {
-    let mut modules = vec![compile_module(engine, "kernel", kernel::WASM, &[])?];
-    for (&unit, imports) in plan.order.iter().zip(&plan.imports) {
-        let unit = &units[unit];
-        modules.push(compile_module(
-            engine,
-            &unit.name,
-            &unit.module.wasm,
-            imports,
-        )?);
+/// What code is made for, and where it may be found.
+pub(crate) struct Maker<'a> {
+    pub(crate) choice: &'a Choice,
+    pub(crate) settings: &'a Settings,
+    pub(crate) terms: &'a Terms<'a>,
+    pub(crate) cache: &'a Cache,
+}
+
+/// Code, and how much of it is new.
+pub(crate) struct Made {
+    pub(crate) code: Arc<Code>,
+    /// How many modules had to be compiled.
+    pub(crate) compiled: usize,
+}
+
+impl Maker<'_> {
+    /// The code of the kernel and of the modules of a plan, for `engine` or for one like it.
+    ///
+    /// # Errors
+    /// `Argument` if what names the folder of the cache is wrong. `InvalidModule` if a module is not
+    /// valid; `Unsupported` if it needs what the engine does not offer, or if the engine refuses it;
+    /// `Engine` if the engine fails.
+    pub(crate) fn code(
+        &self,
+        engine: Arc<dyn DynEngine>,
+        units: &[Unit<'_>],
+        plan: &Plan,
+    ) -> Result<Made> {
+        let recipes = recipes(engine.as_ref(), units, plan);
+        let engine_key = self.engine_key(engine.as_ref());
+        let keys = recipes.iter().map(|recipe| recipe.key(&engine_key));
+        let keys = keys.collect::<Vec<_>>();
+        let program = Key::of(&keys);
+        if let Some(code) = shared::find(&program) {
+            return Ok(Made { code, compiled: 0 });
+        }
+        let made = self.make(engine, &recipes, &keys)?;
+        shared::offer(program, &made.code);
+        Ok(made)
     }
-    let memories = plan.memories.clone();
-    Ok(Program { modules, memories })
+
+    /// What decides, beside the modules, which code comes out, and whether they are taken at all.
+    fn engine_key(&self, engine: &dyn DynEngine) -> Key {
+        let backend = self.choice.backend();
+        let Terms {
+            proposals, bounds, ..
+        } = self.terms;
+        Key::of((
+            Key::package(),
+            (backend.name, backend.version, self.settings),
+            (proposals, bounds),
+            Fingerprint(engine),
+        ))
+    }
+
+    fn make(
+        &self,
+        engine: Arc<dyn DynEngine>,
+        recipes: &[Recipe<'_>],
+        keys: &[Key],
+    ) -> Result<Made> {
+        let store = match engine.capabilities().artifacts {
+            true => self.cache.open()?,
+            false => Default::default(),
+        };
+        let mut found = Vec::new();
+        for (position, artifact) in store.find(keys).into_iter().enumerate() {
+            // Engines tell the modules of a program apart by their code, so equal ones get two.
+            let artifact = artifact.filter(|_| !keys[..position].contains(&keys[position]));
+            found.push(artifact.map(|artifact| engine.load(artifact)).transpose());
+        }
+        let (engine, found) = match found.into_iter().collect::<Result<Vec<_>>>() {
+            Ok(found) => (engine, found),
+            Err(error) => {
+                tracing::debug!(target: "extism::cache", %error, "compiled code is not taken");
+                // Nobody knows what is left of an engine that has choked on something.
+                let engine = self.choice.open(self.settings)?;
+                (engine, keys.iter().map(|_| None).collect())
+            }
+        };
+        let missing = found.iter().zip(recipes);
+        for (_, recipe) in missing.filter(|(found, _)| found.is_none()) {
+            recipe.validate(self.terms)?;
+        }
+        let mut modules = Vec::with_capacity(recipes.len());
+        let compiled = found.iter().filter(|found| found.is_none()).count();
+        for ((found, recipe), key) in found.into_iter().zip(recipes).zip(keys) {
+            let module = match found {
+                Some(module) => module,
+                None => {
+                    let module = engine.compile(&recipe.wasm()?)?;
+                    if store.is_on() {
+                        store.keep(key, engine.save(&module));
+                    }
+                    module
+                }
+            };
+            modules.push(module);
+        }
+        let code = Code::new(engine, modules);
+        Ok(Made { code, compiled })
+    }
+}
+
+/// The program of code that was made for a plan.
+pub(crate) fn program(code: &Code, units: &[Unit<'_>], plan: &Plan) -> Program<AnyModule> {
+    let recipes = recipes(code.engine.as_ref(), units, plan);
+    let modules = code.modules.iter().zip(recipes);
+    let modules = modules.map(|(module, recipe)| Linked {
+        module: module.clone(),
+        imports: recipe.imports(),
+    });
+    Program {
+        modules: modules.collect(),
+        memories: plan.memories.clone(),
+    }
 }
 
 /// The function index above which all indices of a module are one higher in what the engine gets.
@@ -48,27 +156,108 @@ pub(crate) fn moved_from(engine: &dyn DynEngine, module: &Module<'_>) -> u32 {
     }
 }
 
-/// Compiles a module. Where the engine cannot make guests look up, the module does so itself.
-fn compile_module(
-    engine: &dyn DynEngine,
-    name: &str,
-    wasm: &[u8],
-    imports: &[Import],
-) -> Result<Linked<AnyModule>> {
-    let mut imports = imports.to_vec();
-    let instrumented = match engine.capabilities().interrupt {
-        true => None,
-        false => budget::instrument(wasm).map_err(|source| {
-            let message = format!("module `{name}` cannot be given a budget");
-            Error::new(ErrorKind::Engine, message).with_source(source)
-        })?,
+/// Everything that is done to a module, and the imports of what comes out.
+struct Recipe<'a> {
+    name: &'a str,
+    source: Source<'a>,
+    budget: Budget,
+    imports: &'a [Import],
+}
+
+enum Source<'a> {
+    Kernel,
+    Guest(&'a Module<'a>),
+}
+
+/// Whether the module makes itself look up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Budget {
+    /// It does, because the engine cannot.
+    Counted,
+    /// It need not.
+    None,
+}
+
+fn recipes<'a>(engine: &dyn DynEngine, units: &'a [Unit<'a>], plan: &'a Plan) -> Vec<Recipe<'a>> {
+    let budget = |has_code: bool| match engine.capabilities().interrupt || !has_code {
+        true => Budget::None,
+        false => Budget::Counted,
     };
-    if instrumented.is_some() {
-        imports.push(Import::Host {
-            func: Arc::clone(budget::check()),
-            memory: None,
-        });
+    let kernel = Recipe {
+        name: "kernel",
+        source: Source::Kernel,
+        budget: budget(true),
+        imports: &[],
+    };
+    let guests = plan.order.iter().zip(&plan.imports);
+    let guests = guests.map(|(&unit, imports)| {
+        let Unit { name, module } = &units[unit];
+        Recipe {
+            name,
+            source: Source::Guest(module),
+            budget: budget(module.has_code),
+            imports,
+        }
+    });
+    [kernel].into_iter().chain(guests).collect()
+}
+
+impl Recipe<'_> {
+    /// The same for all recipes from which the same code comes out.
+    fn key(&self, engine: &Key) -> Key {
+        let (raw, steps) = match &self.source {
+            Source::Kernel => (Key::of_bytes(kernel::WASM), None),
+            Source::Guest(module) => (Key::of_bytes(&module.raw), Some(module.steps)),
+        };
+        Key::of((engine, raw, steps, self.budget))
     }
-    let module = engine.compile(instrumented.as_deref().unwrap_or(wasm))?;
-    Ok(Linked { module, imports })
+
+    /// # Errors
+    /// As [`Module::validate`].
+    fn validate(&self, terms: &Terms<'_>) -> Result<()> {
+        match &self.source {
+            Source::Kernel => Ok(()),
+            Source::Guest(module) => module.validate(terms, self.name),
+        }
+    }
+
+    /// What the engine is to compile; the module is valid.
+    fn wasm(&self) -> Result<Cow<'_, [u8]>> {
+        let wasm = match &self.source {
+            Source::Kernel => Cow::Borrowed(kernel::WASM),
+            Source::Guest(module) => module.rewritten(self.name)?,
+        };
+        match self.budget {
+            Budget::None => Ok(wasm),
+            Budget::Counted => match budget::instrument(&wasm) {
+                Ok(counted) => Ok(counted.expect("a budget is for code only").into()),
+                Err(source) => {
+                    let name = self.name;
+                    let message = format!("module `{name}` cannot be given a budget");
+                    Err(Error::new(ErrorKind::Engine, message).with_source(source))
+                }
+            },
+        }
+    }
+
+    /// The imports of [`Recipe::wasm`].
+    fn imports(&self) -> Vec<Import> {
+        let mut imports = self.imports.to_vec();
+        if self.budget == Budget::Counted {
+            imports.push(Import::Host {
+                func: Arc::clone(budget::check()),
+                memory: None,
+            });
+        }
+        imports
+    }
+}
+
+/// What an engine says about its code, as a value.
+struct Fingerprint<'a>(&'a dyn DynEngine);
+
+impl Hash for Fingerprint<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.fingerprint(state);
+    }
 }

@@ -292,6 +292,8 @@ pub struct Capabilities {
     pub interrupt: bool,
     /// [`Limits::memory_pages`] is kept.
     pub memory_limit: bool,
+    /// Compiled modules can be saved and loaded.
+    pub artifacts: bool,
     /// Proposals that guests may use.
     pub proposals: &'static [Proposal],
 }
@@ -302,6 +304,7 @@ impl Capabilities {
         fuel: false,
         interrupt: false,
         memory_limit: false,
+        artifacts: false,
         proposals: &[],
     };
 
@@ -324,6 +327,12 @@ impl Capabilities {
             memory_limit,
             ..self
         }
+    }
+
+    /// With or without artifacts.
+    #[must_use]
+    pub const fn artifacts(self, artifacts: bool) -> Self {
+        Self { artifacts, ..self }
     }
 
     /// With these proposals.
