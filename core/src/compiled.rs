@@ -28,7 +28,7 @@ use crate::{
     manifest::{MAIN, Manifest},
     module::{Module, Terms, signature},
     options::{Interrupted, Options},
-    program::{self, Made, Maker},
+    program::{self, Layout, Made, Maker},
     source::{self, Downloads},
 };
 
@@ -116,32 +116,35 @@ impl Compiled {
             functions: &options.functions,
             wasi: options.wasi.is_some(),
         };
-        let linked = link(&units, &offer).and_then(|plan| Ok((init(&units, &plan, main)?, plan)));
+        let linked = link(&units, &offer).and_then(|plan| {
+            let layout = Layout::new(&units, &plan, main, options.kernel);
+            Ok((init(&units, &plan, &layout, main)?, layout, plan))
+        });
         if linked.is_err() {
             // What is wrong with a module itself comes first.
             for Unit { name, module } in &units {
                 module.validate(&terms, name)?;
             }
         }
-        let (init, plan) = linked?;
+        let (init, layout, plan) = linked?;
         let maker = Maker {
             choice,
             settings: &settings,
             terms: &terms,
             cache: &options.cache,
         };
-        let Made { code, compiled } = maker.code(engine, &units, &plan)?;
+        let recipes = program::recipes(engine.as_ref(), &units, &plan, &layout);
+        let Made { code, compiled } = maker.code(engine, &recipes)?;
         let engine = &code.engine;
-        let program = program::program(&code, &units, &plan);
+        let program = program::program(&code, recipes, &plan, &layout);
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
-        let modules = plan.order.iter().map(|&unit| &units[unit]);
-        let guests = modules.map(|Unit { name, module }| {
-            let moved = program::moved_from(engine.as_ref(), module);
-            (name.clone(), &*module.raw, moved)
+        let modules = layout.units().map(|unit| {
+            let Unit { name, module } = &units[unit?];
+            Some((name.clone(), &*module.raw))
         });
-        let guests = Guests::new(guests);
-        let main = module_id(&plan, main);
+        let guests = Guests::new(modules, program::moved(engine.as_ref()));
+        let main = layout.module(main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let compiled = Self(Arc::new(Inner {
             program: engine.prepare(program)?,
@@ -320,11 +323,6 @@ fn read<'a>(terms: &Terms<'_>, manifest: &'a Manifest, options: &Options) -> Res
     Ok(units)
 }
 
-fn module_id(plan: &Plan, unit: usize) -> ModuleId {
-    let position = plan.order.iter().position(|&other| other == unit);
-    ModuleId(position.expect("every unit is in the order") as u32 + 1)
-}
-
 /// What can be called: no parameters and at most one result.
 fn entries(main: &Module<'_>) -> Vec<Entry> {
     let refusal = |ty: &wasmparser::FuncType| {
@@ -345,20 +343,20 @@ fn entries(main: &Module<'_>) -> Vec<Entry> {
         .collect()
 }
 
-fn init(units: &[Unit<'_>], plan: &Plan, main: usize) -> Result<Init> {
+fn init(units: &[Unit<'_>], plan: &Plan, layout: &Layout, main: usize) -> Result<Init> {
     units.iter().try_for_each(is_one_thing)?;
     let mut before = Vec::new();
     for &unit in &plan.order {
         if let Some(start) = units[unit].module.start {
-            before.push((module_id(plan, unit), start.into()));
+            before.push((layout.module(unit), start.into()));
         }
     }
     for &unit in plan.order.iter().filter(|&&unit| unit != main) {
-        let id = module_id(plan, unit);
+        let id = layout.module(unit);
         before.extend(steps(&units[unit], id, &["_initialize"])?);
     }
     let names = main_init(&units[main]);
-    let own = steps(&units[main], module_id(plan, main), names)?;
+    let own = steps(&units[main], layout.module(main), names)?;
     Ok(Init { before, own })
 }
 

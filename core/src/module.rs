@@ -98,6 +98,8 @@ pub(crate) struct Module<'a> {
     pub(crate) start: Option<&'static str>,
     /// Whether what is compiled has functions of its own.
     pub(crate) has_code: bool,
+    /// How many memories it has, with those that it imports.
+    pub(crate) memories: usize,
     /// What becomes of the binary before it is compiled.
     pub(crate) steps: Steps,
 }
@@ -166,6 +168,7 @@ impl<'a> Module<'a> {
             exports: interface.exports,
             start: interface.start.map(|_| START),
             has_code: interface.has_code,
+            memories: interface.memories,
             steps: Steps {
                 start_function: interface.start,
                 state: State::Kept,

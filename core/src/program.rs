@@ -3,8 +3,9 @@
 //! Each module has a recipe: the binary as it came, and the steps from there to what the engine
 //! compiles, some of them for what an engine cannot do itself. A recipe is a value: code that was made
 //! of an equal one, in this process or before, is taken as it is, and then nothing is validated, written
-//! anew or compiled. It does not know where modules come from; link errors are behind it. Invariant:
-//! module 0 is the kernel.
+//! anew or compiled. It does not know where modules come from; link errors are behind it.
+
+mod layout;
 
 use std::{
     borrow::Cow,
@@ -12,6 +13,10 @@ use std::{
     sync::Arc,
 };
 
+use wasm_encoder::reencode;
+
+pub(crate) use self::layout::Layout;
+use self::layout::is_kernel;
 use crate::{
     budget,
     cache::{
@@ -22,13 +27,17 @@ use crate::{
     engine::{
         erased::{AnyModule, DynEngine},
         select::Choice,
-        types::{Import, Linked, Program, Settings},
+        types::{Import, Linked, MemoryExport, Program, Settings},
     },
     error::{Error, ErrorKind, Result},
-    kernel,
-    link::{Plan, Unit},
+    fuse, kernel,
+    link::{KERNEL, Plan, Unit},
     module::{Module, Terms},
 };
+
+/// The export name of the kernel memory in a module that the kernel is part of. If the module uses it
+/// itself, something is appended.
+const MEMORY: &str = "polyextism:kernel";
 
 /// What code is made for, and where it may be found.
 pub(crate) struct Maker<'a> {
@@ -46,19 +55,13 @@ pub(crate) struct Made {
 }
 
 impl Maker<'_> {
-    /// The code of the kernel and of the modules of a plan, for `engine` or for one like it.
+    /// The code of the modules of a program, for `engine` or for one like it.
     ///
     /// # Errors
     /// `Argument` if what names the folder of the cache is wrong. `InvalidModule` if a module is not
     /// valid; `Unsupported` if it needs what the engine does not offer, or if the engine refuses it;
     /// `Engine` if the engine fails.
-    pub(crate) fn code(
-        &self,
-        engine: Arc<dyn DynEngine>,
-        units: &[Unit<'_>],
-        plan: &Plan,
-    ) -> Result<Made> {
-        let recipes = recipes(engine.as_ref(), units, plan);
+    pub(crate) fn code(&self, engine: Arc<dyn DynEngine>, recipes: &[Recipe<'_>]) -> Result<Made> {
         let engine_key = self.engine_key(engine.as_ref());
         let keys = recipes.iter().map(|recipe| recipe.key(&engine_key));
         let keys = keys.collect::<Vec<_>>();
@@ -66,7 +69,7 @@ impl Maker<'_> {
         if let Some(code) = shared::find(&program) {
             return Ok(Made { code, compiled: 0 });
         }
-        let made = self.make(engine, &recipes, &keys)?;
+        let made = self.make(engine, recipes, &keys)?;
         shared::offer(program, &made.code);
         Ok(made)
     }
@@ -134,39 +137,60 @@ impl Maker<'_> {
     }
 }
 
-/// The program of code that was made for a plan.
-pub(crate) fn program(code: &Code, units: &[Unit<'_>], plan: &Plan) -> Program<AnyModule> {
-    let recipes = recipes(code.engine.as_ref(), units, plan);
+/// The program of code that was made by recipes.
+pub(crate) fn program(
+    code: &Code,
+    recipes: Vec<Recipe<'_>>,
+    plan: &Plan,
+    layout: &Layout,
+) -> Program<AnyModule> {
+    let mut memories = plan.memories.clone();
+    for memory in &mut memories {
+        memory.module = layout.planned(memory.module);
+    }
+    if let Some(fusion) = recipes.iter().find_map(|recipe| recipe.fusion.as_ref()) {
+        let name = fusion.memory.as_str().into();
+        let module = memories[0].module;
+        memories[0] = MemoryExport { module, name };
+    }
     let modules = code.modules.iter().zip(recipes);
     let modules = modules.map(|(module, recipe)| Linked {
         module: module.clone(),
         imports: recipe.imports(),
     });
-    Program {
-        modules: modules.collect(),
-        memories: plan.memories.clone(),
-    }
+    let modules = modules.collect();
+    Program { modules, memories }
 }
 
-/// The function index above which all indices of a module are one higher in what the engine gets.
-pub(crate) fn moved_from(engine: &dyn DynEngine, module: &Module<'_>) -> u32 {
+/// By how many places the functions that a module defines have moved in what the engine gets.
+pub(crate) fn moved(engine: &dyn DynEngine) -> u32 {
     match engine.capabilities().interrupt {
-        true => u32::MAX,
-        false => budget::moved_from(module),
+        true => 0,
+        false => budget::MOVED,
     }
 }
 
 /// Everything that is done to a module, and the imports of what comes out.
-struct Recipe<'a> {
+pub(crate) struct Recipe<'a> {
     name: &'a str,
     source: Source<'a>,
+    fusion: Option<Fusion>,
     budget: Budget,
-    imports: &'a [Import],
+    imports: Vec<Import>,
 }
 
 enum Source<'a> {
     Kernel,
     Guest(&'a Module<'a>),
+}
+
+/// How the kernel becomes part of a module.
+#[derive(Hash)]
+struct Fusion {
+    /// For each import of the module, the function of the kernel that it is, if it is one.
+    functions: Vec<Option<Arc<str>>>,
+    /// What the kernel memory is exported as.
+    memory: String,
 }
 
 /// Whether the module makes itself look up.
@@ -178,28 +202,62 @@ enum Budget {
     None,
 }
 
-fn recipes<'a>(engine: &dyn DynEngine, units: &'a [Unit<'a>], plan: &'a Plan) -> Vec<Recipe<'a>> {
+/// What is to be done for the program of a plan.
+pub(crate) fn recipes<'a>(
+    engine: &dyn DynEngine,
+    units: &'a [Unit<'a>],
+    plan: &Plan,
+    layout: &Layout,
+) -> Vec<Recipe<'a>> {
     let budget = |has_code: bool| match engine.capabilities().interrupt || !has_code {
         true => Budget::None,
         false => Budget::Counted,
     };
-    let kernel = Recipe {
+    let kernel = layout.has_kernel_apart().then(|| Recipe {
         name: "kernel",
         source: Source::Kernel,
+        fusion: None,
         budget: budget(true),
-        imports: &[],
-    };
-    let guests = plan.order.iter().zip(&plan.imports);
-    let guests = guests.map(|(&unit, imports)| {
+        imports: Vec::new(),
+    });
+    let guests = plan.order.iter().zip(&plan.imports).enumerate();
+    let guests = guests.map(|(position, (&unit, planned))| {
         let Unit { name, module } = &units[unit];
+        let fusion = layout
+            .has_kernel(position)
+            .then(|| Fusion::new(module, planned));
+        let has_code = module.has_code || (fusion.is_some() && planned.iter().any(is_kernel));
+        let imports = planned.iter().filter_map(|import| layout.import(import));
         Recipe {
             name,
             source: Source::Guest(module),
-            budget: budget(module.has_code),
-            imports,
+            fusion,
+            budget: budget(has_code),
+            imports: imports.collect(),
         }
     });
-    [kernel].into_iter().chain(guests).collect()
+    kernel.into_iter().chain(guests).collect()
+}
+
+impl Fusion {
+    fn new(module: &Module<'_>, imports: &[Import]) -> Self {
+        let function = |import: &Import| match import {
+            Import::Export {
+                module: KERNEL,
+                name,
+            } => Some(Arc::clone(name)),
+            _ => None,
+        };
+        // A name that the module exports nothing under.
+        let mut memory = MEMORY.to_owned();
+        while module.export(&memory).is_some() {
+            memory.push('\'');
+        }
+        Self {
+            functions: imports.iter().map(function).collect(),
+            memory,
+        }
+    }
 }
 
 impl Recipe<'_> {
@@ -209,7 +267,7 @@ impl Recipe<'_> {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
             Source::Guest(module) => (Key::of_bytes(&module.raw), Some(module.steps)),
         };
-        Key::of((engine, raw, steps, self.budget))
+        Key::of((engine, raw, steps, &self.fusion, self.budget))
     }
 
     /// # Errors
@@ -227,22 +285,32 @@ impl Recipe<'_> {
             Source::Kernel => Cow::Borrowed(kernel::WASM),
             Source::Guest(module) => module.rewritten(self.name)?,
         };
+        let failed = |what, source: reencode::Error| {
+            let message = format!("module `{}` cannot {what}", self.name);
+            Error::new(ErrorKind::Engine, message).with_source(source)
+        };
+        let wasm = match &self.fusion {
+            None => wasm,
+            Some(Fusion { functions, memory }) => {
+                let fused = fuse::fuse(&wasm, functions, memory);
+                fused
+                    .map_err(|source| failed("be given the kernel", source))?
+                    .into()
+            }
+        };
         match self.budget {
             Budget::None => Ok(wasm),
-            Budget::Counted => match budget::instrument(&wasm) {
-                Ok(counted) => Ok(counted.expect("a budget is for code only").into()),
-                Err(source) => {
-                    let name = self.name;
-                    let message = format!("module `{name}` cannot be given a budget");
-                    Err(Error::new(ErrorKind::Engine, message).with_source(source))
-                }
-            },
+            Budget::Counted => {
+                let counted = budget::instrument(&wasm);
+                let counted = counted.map_err(|source| failed("be given a budget", source))?;
+                Ok(counted.expect("a budget is for code only").into())
+            }
         }
     }
 
     /// The imports of [`Recipe::wasm`].
-    fn imports(&self) -> Vec<Import> {
-        let mut imports = self.imports.to_vec();
+    fn imports(self) -> Vec<Import> {
+        let mut imports = self.imports;
         if self.budget == Budget::Counted {
             imports.push(Import::Host {
                 func: Arc::clone(budget::check()),

@@ -22,6 +22,8 @@ pub(super) struct Interface {
     /// The index of the start function.
     pub(super) start: Option<u32>,
     pub(super) has_code: bool,
+    /// With those that are imported.
+    pub(super) memories: usize,
 }
 
 /// The module cannot be valid, or has more than it may.
@@ -118,6 +120,7 @@ impl Interface {
                 _ => {}
             }
         }
+        interface.memories = spaces.memories.len();
         Ok(interface)
     }
 }
