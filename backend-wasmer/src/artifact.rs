@@ -7,7 +7,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use polyextism_core::{Error, ErrorKind, Result, cache::Artifact};
+use polyextism_core::{Error, ErrorKind, Result, address_space, cache::Artifact};
 use wasmer::{
     Engine, Module,
     sys::{CpuFeature, NativeEngineExt as _},
@@ -19,6 +19,8 @@ pub(crate) fn fingerprint(engine: &Engine, mut state: &mut dyn Hasher) {
     engine.deterministic_id().hash(&mut state);
     engine.target().triple().to_string().hash(&mut state);
     CpuFeature::for_host().as_u64().hash(&mut state);
+    // How much memories reserve decides which checks their code has.
+    address_space::room().hash(&mut state);
 }
 
 /// A module as bytes.

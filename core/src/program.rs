@@ -239,6 +239,40 @@ pub(crate) fn recipes<'a>(
     kernel.into_iter().chain(guests).collect()
 }
 
+/// What the engine gets for a module that is added to a live program, and the import that follows
+/// those of the module, if any.
+///
+/// # Errors
+/// `Engine` if the module cannot be rewritten.
+pub(crate) fn rewritten<'a>(
+    engine: &dyn DynEngine,
+    name: &str,
+    wasm: &'a [u8],
+) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
+    if engine.capabilities().interrupt {
+        return Ok((Cow::Borrowed(wasm), None));
+    }
+    let counted = budget::instrument(wasm);
+    Ok(
+        match counted.map_err(|source| rewriting(name, "be given a budget", source))? {
+            None => (Cow::Borrowed(wasm), None),
+            Some(counted) => (Cow::Owned(counted), Some(look_up())),
+        },
+    )
+}
+
+/// The import of a module that makes itself look up.
+fn look_up() -> Import {
+    let func = Arc::clone(budget::check());
+    Import::Host { func, memory: None }
+}
+
+#[cold]
+fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
+    let message = format!("module `{name}` cannot {what}");
+    Error::new(ErrorKind::Engine, message).with_source(source)
+}
+
 impl Fusion {
     fn new(module: &Module<'_>, imports: &[Import]) -> Self {
         let function = |import: &Import| match import {
@@ -285,10 +319,7 @@ impl Recipe<'_> {
             Source::Kernel => Cow::Borrowed(kernel::WASM),
             Source::Guest(module) => module.rewritten(self.name)?,
         };
-        let failed = |what, source: reencode::Error| {
-            let message = format!("module `{}` cannot {what}", self.name);
-            Error::new(ErrorKind::Engine, message).with_source(source)
-        };
+        let failed = |what, source| rewriting(self.name, what, source);
         let wasm = match &self.fusion {
             None => wasm,
             Some(Fusion { functions, memory }) => {
@@ -312,10 +343,7 @@ impl Recipe<'_> {
     fn imports(self) -> Vec<Import> {
         let mut imports = self.imports;
         if self.budget == Budget::Counted {
-            imports.push(Import::Host {
-                func: Arc::clone(budget::check()),
-                memory: None,
-            });
+            imports.push(look_up());
         }
         imports
     }

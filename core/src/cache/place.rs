@@ -127,33 +127,39 @@ mod tests {
         from_environment(variable).map_err(|error| error.to_string())
     }
 
+    /// Variables, and the folder.
+    struct Case(
+        &'static [(&'static str, &'static str)],
+        Option<&'static str>,
+    );
+
     #[test]
     fn the_first_that_says_something_counts() {
-        let home = ("HOME", "/h");
-        let xdg = ("XDG_CACHE_HOME", "/x");
-        let cases: &[(&[(&str, &str)], Option<&str>)] = &[
-            (&[], None),
-            (&[("HOME", "")], None),
-            (&[("HOME", "h")], None),
-            (&[home], Some("/h/.cache/polyextism/code")),
-            (
-                &[home, ("XDG_CACHE_HOME", "")],
+        const HOME: (&str, &str) = ("HOME", "/h");
+        const XDG: (&str, &str) = ("XDG_CACHE_HOME", "/x");
+        const CASES: &[Case] = &[
+            Case(&[], None),
+            Case(&[("HOME", "")], None),
+            Case(&[("HOME", "h")], None),
+            Case(&[HOME], Some("/h/.cache/polyextism/code")),
+            Case(
+                &[HOME, ("XDG_CACHE_HOME", "")],
                 Some("/h/.cache/polyextism/code"),
             ),
-            (
-                &[home, ("XDG_CACHE_HOME", "x")],
+            Case(
+                &[HOME, ("XDG_CACHE_HOME", "x")],
                 Some("/h/.cache/polyextism/code"),
             ),
-            (&[home, xdg], Some("/x/polyextism/code")),
-            (&[home, xdg, ("EXTISM_CACHE_CONFIG", "")], None),
-            (&[home, xdg, ("EXTISM_CACHE_DIR", "")], None),
-            (&[home, xdg, ("EXTISM_CACHE_DIR", "here")], Some("here")),
-            (
+            Case(&[HOME, XDG], Some("/x/polyextism/code")),
+            Case(&[HOME, XDG, ("EXTISM_CACHE_CONFIG", "")], None),
+            Case(&[HOME, XDG, ("EXTISM_CACHE_DIR", "")], None),
+            Case(&[HOME, XDG, ("EXTISM_CACHE_DIR", "here")], Some("here")),
+            Case(
                 &[("EXTISM_CACHE_CONFIG", ""), ("EXTISM_CACHE_DIR", "/d")],
                 Some("/d"),
             ),
         ];
-        for (variables, expected) in cases {
+        for Case(variables, expected) in CASES {
             assert_eq!(
                 found(variables),
                 Ok(expected.map(PathBuf::from)),
