@@ -146,6 +146,7 @@ fn folders_that_cannot_be_written_are_read() {
 
 /// Only root can give files away, and root is what can be fooled by the files of others.
 #[test]
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn what_belongs_to_others_is_not_used() {
     let _alone = alone();
     let choice = &engines()[0];
