@@ -65,6 +65,12 @@ pub(crate) struct State {
     memories: Vec<Memory>,
 }
 
+impl State {
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+}
+
 /// A live program on wasmer.
 pub struct Instance {
     pub(crate) name: &'static str,
@@ -263,6 +269,11 @@ impl Guest for Instance {
     #[inline]
     fn split(&mut self, memory: MemoryId) -> (&mut [u8], &mut Host) {
         split(&self.env, &mut self.store, memory)
+    }
+
+    #[inline]
+    fn host(&mut self) -> &mut Host {
+        self.env.as_mut(&mut self.store).host()
     }
 
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {

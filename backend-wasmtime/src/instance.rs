@@ -331,6 +331,11 @@ impl Guest for Instance {
         (bytes, &mut state.host)
     }
 
+    #[inline]
+    fn host(&mut self) -> &mut Host {
+        &mut self.store.data_mut().host
+    }
+
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
         let memory = self.store.data().memories[memory.0 as usize];
         memory.grow(&mut self.store, pages).ok()

@@ -117,8 +117,13 @@ impl Compiled {
             wasi: options.wasi.is_some(),
         };
         let linked = link(&units, &offer).and_then(|plan| {
+            let bound = plan.bound(&options.functions);
+            let plan = match &options.stopwatch {
+                Some(stopwatch) => stopwatch.watch(plan),
+                None => plan,
+            };
             let layout = Layout::new(&units, &plan, main, options.kernel);
-            Ok((init(&units, &plan, &layout, main)?, layout, plan))
+            Ok((init(&units, &plan, &layout, main)?, layout, plan, bound))
         });
         if linked.is_err() {
             // What is wrong with a module itself comes first.
@@ -126,7 +131,7 @@ impl Compiled {
                 module.validate(&terms, name)?;
             }
         }
-        let (init, layout, plan) = linked?;
+        let (init, layout, plan, bound) = linked?;
         let maker = Maker {
             choice,
             settings: &settings,
@@ -155,7 +160,7 @@ impl Compiled {
             entries,
             guests,
             command,
-            bound: plan.bound(&options.functions),
+            bound,
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {

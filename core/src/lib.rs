@@ -45,6 +45,7 @@ mod program;
 mod rewrite;
 mod source;
 mod span;
+mod stopwatch;
 mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
@@ -72,6 +73,7 @@ pub use crate::{
     options::{Interrupted, KernelForm, Options},
     plugin::{FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
+    stopwatch::{Laps, Stopwatch},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 
