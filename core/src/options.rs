@@ -1,8 +1,8 @@
 //! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
 
 use crate::{
-    function::Function, http::HttpOptions, module::bounds::Bounds, stopwatch::Stopwatch,
-    wasi_settings::Wasi,
+    cache::Cache, function::Function, http::HttpOptions, module::bounds::Bounds,
+    stopwatch::Stopwatch, wasi_settings::Wasi,
 };
 
 /// What a plug-in is given beside its manifest.
@@ -26,6 +26,8 @@ pub struct Options {
     /// functions do costs nothing. The same guest with the same input uses the same number on every
     /// engine. Initialisation is part of the call that it happens in.
     pub fuel: Option<u64>,
+    /// Where compiled code is kept for later.
+    pub cache: Cache,
     /// Counts the host functions of all instances, which costs each call of one some 50 ns.
     pub stopwatch: Option<Stopwatch>,
     /// Where the guests' half of the kernel is.

@@ -24,7 +24,7 @@ pub(crate) const TAKE: &str = "polyextism:take";
 pub(crate) const EXPORTS: [&str; 2] = [GLOBAL, TAKE];
 
 /// Which budget a module counts down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Budget {
     /// One of its own, full at the start.
     Own,

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// plug-in may have when it runs. A module that has more is refused as `InvalidModule`.
 ///
 /// The defaults let every plug-in and program of the tests pass, CPython included.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// Pages of 64 KiB that all memories of a plug-in may have together, the kernel's included, if
     /// [`Memory::max_pages`](crate::manifest::Memory::max_pages) does not say it. Growing beyond fails;

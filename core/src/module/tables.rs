@@ -7,8 +7,6 @@
 //!
 //! Invariant: the sum of what all tables can have is at most the bound.
 
-use std::borrow::Cow;
-
 use wasm_encoder::{
     RawSection, TableSection,
     reencode::{self, Reencode, RoundtripReencoder},
@@ -21,11 +19,12 @@ use crate::{
     link::Unit,
 };
 
-/// Lowers the maxima of tables so that all tables of the modules have at most `limit` elements together.
+/// By how many elements the tables of each module can grow, if that is less than they declare, so that
+/// all tables of the modules have at most `limit` elements together. Modules may still be invalid.
 ///
 /// # Errors
 /// `InvalidModule` if they have more at the start.
-pub(crate) fn limit(units: &mut [Unit<'_>], limit: u64) -> Result<()> {
+pub(crate) fn growth(units: &[Unit<'_>], limit: u64) -> Result<Vec<Option<u64>>> {
     let tables: Vec<_> = units.iter().map(|unit| own(&unit.module)).collect();
     let mut sum = 0_u64;
     let mut growing = 0;
@@ -44,16 +43,10 @@ pub(crate) fn limit(units: &mut [Unit<'_>], limit: u64) -> Result<()> {
         let most = table.initial + share;
         can_grow(table) && table.maximum.is_none_or(|maximum| maximum > most)
     };
-    for (unit, tables) in units.iter_mut().zip(tables) {
-        if tables.iter().any(exceeds) {
-            let wasm = rewrite(&unit.module.wasm, share).map_err(|source| {
-                let message = format!("the tables of module `{}` cannot be limited", unit.name);
-                Error::new(ErrorKind::Engine, message).with_source(source)
-            })?;
-            unit.module.wasm = Cow::Owned(wasm);
-        }
-    }
-    Ok(())
+    let growth = tables
+        .iter()
+        .map(|tables| tables.iter().any(exceeds).then_some(share));
+    Ok(growth.collect())
 }
 
 fn can_grow(table: &TableType) -> bool {
@@ -63,7 +56,7 @@ fn can_grow(table: &TableType) -> bool {
 /// The tables that a module defines.
 fn own(module: &Module<'_>) -> Vec<TableType> {
     let mut tables = Vec::new();
-    for payload in Parser::new(0).parse_all(&module.wasm).map_while(Result::ok) {
+    for payload in Parser::new(0).parse_all(&module.raw).map_while(Result::ok) {
         match payload {
             Payload::TableSection(section) => {
                 let section = section.into_iter().map_while(Result::ok);
@@ -77,7 +70,10 @@ fn own(module: &Module<'_>) -> Vec<TableType> {
 }
 
 /// The same module, whose tables can grow by `share` elements at most.
-fn rewrite(wasm: &[u8], share: u64) -> std::result::Result<Vec<u8>, reencode::Error> {
+///
+/// # Errors
+/// None for a module that core has validated.
+pub(crate) fn limited(wasm: &[u8], share: u64) -> std::result::Result<Vec<u8>, reencode::Error> {
     let mut out = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
