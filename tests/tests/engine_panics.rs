@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
 };
 
 use polyextism::{
@@ -154,10 +154,14 @@ impl Instance for PanickingInstance {
 
 const GUEST: &str = r#"(module (memory (export "memory") 1)
   (func (export "f") (result i32) (i32.const 0))
-  (func (export "endless") (loop $l (br $l))))"#;
+  (func (export "endless") (loop $l (br $l)))"#;
 
+/// Each is another module, so that its code is not there already.
 fn compile(choice: &Choice) -> Result<Compiled> {
-    choice.compile(&Manifest::of(GUEST.as_bytes()), &Options::default())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, SeqCst);
+    let text = format!("{GUEST} (data \"{number}\"))");
+    choice.compile(&Manifest::of(text.into_bytes()), &Options::default())
 }
 
 /// More than fits into the kernel memory without growing.
