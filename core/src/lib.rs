@@ -17,6 +17,7 @@
 
 pub mod address_space;
 mod alarm;
+pub mod alone;
 pub mod backtrace;
 mod budget;
 pub mod clock;

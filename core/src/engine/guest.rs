@@ -46,6 +46,12 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// What this is a view of, and the memory of the calling module: to hand the call on to another
+    /// host function.
+    pub fn parts(&mut self) -> (&mut dyn Guest, Option<MemoryId>) {
+        (self.guest, self.memory)
+    }
+
     /// The state of the plug-in on the host's side.
     pub fn host(&mut self) -> &mut Host {
         self.guest.host()

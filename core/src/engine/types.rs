@@ -290,6 +290,8 @@ pub struct Capabilities {
     /// Running guests look up when they are nudged. Core makes the guests of other engines look up
     /// by themselves.
     pub interrupt: bool,
+    /// Live programs can be looked into and extended. Only tests need it.
+    pub inspect: bool,
     /// [`Limits::memory_pages`] is kept.
     pub memory_limit: bool,
     /// Proposals that guests may use.
@@ -300,6 +302,7 @@ impl Capabilities {
     /// An engine that only runs code.
     pub const NONE: Self = Self {
         fuel: false,
+        inspect: false,
         interrupt: false,
         memory_limit: false,
         proposals: &[],
@@ -309,6 +312,12 @@ impl Capabilities {
     #[must_use]
     pub const fn fuel(self, fuel: bool) -> Self {
         Self { fuel, ..self }
+    }
+
+    /// With or without a look inside.
+    #[must_use]
+    pub const fn inspect(self, inspect: bool) -> Self {
+        Self { inspect, ..self }
     }
 
     /// With or without interruption.
