@@ -20,7 +20,7 @@ use polyextism_core::{
 };
 use wasmer::{
     AsStoreMut, Engine, Extern, FrameInfo, Function, FunctionEnv, Memory, Module, RuntimeError,
-    Store, TypedFunction, Value,
+    Store, Type, TypedFunction, Value,
 };
 
 use crate::{conv, host::Bound, limits};
@@ -171,29 +171,23 @@ impl Instance {
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.exports.get_function(export).ok()?;
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Status(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Void(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Long(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Single(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Double(func));
-        }
         let ty = func.ty(&self.store);
-        ty.results()
-            .iter()
-            .try_for_each(|ty| conv::zero(ty).map(drop))?;
-        Some(Code::Other {
-            func: func.clone(),
-            zeros: ty.params().iter().map(conv::zero).collect::<Option<_>>()?,
-        })
+        // Asked for a type that it does not have, wasmer makes an error with a backtrace of the host, under a
+        // lock that a fork may leave locked.
+        match (ty.params(), ty.results()) {
+            ([], [Type::I32]) => func.typed(&self.store).map(Code::Status).ok(),
+            ([], []) => func.typed(&self.store).map(Code::Void).ok(),
+            ([], [Type::I64]) => func.typed(&self.store).map(Code::Long).ok(),
+            ([], [Type::F32]) => func.typed(&self.store).map(Code::Single).ok(),
+            ([], [Type::F64]) => func.typed(&self.store).map(Code::Double).ok(),
+            (params, results) => {
+                results.iter().try_for_each(|ty| conv::zero(ty).map(drop))?;
+                Some(Code::Other {
+                    func: func.clone(),
+                    zeros: params.iter().map(conv::zero).collect::<Option<_>>()?,
+                })
+            }
+        }
     }
 }
 

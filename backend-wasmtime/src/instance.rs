@@ -22,7 +22,7 @@ use polyextism_core::{
 };
 use wasmtime::{
     Engine, Extern, ExternType, FrameInfo, Func, FuncType, Memory, Module, ModuleExport, Store,
-    TypedFunc, Val, WasmBacktrace,
+    TypedFunc, Val, ValType, WasmBacktrace,
 };
 
 use crate::{
@@ -262,18 +262,17 @@ impl Instance {
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.get_func(&mut self.store, export)?;
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Status(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Void(func));
-        }
         let ty = func.ty(&self.store);
-        Some(Code::Other {
-            func,
-            zeros: ty.params().map(conv::zero).collect::<Option<_>>()?,
-            results: ty.results().map(conv::zero).collect::<Option<_>>()?,
-        })
+        // To ask for a type that it does not have makes an error, perhaps with a backtrace of the host.
+        match (ty.params().len(), ty.results().len(), ty.result(0)) {
+            (0, 1, Some(ValType::I32)) => func.typed(&self.store).map(Code::Status).ok(),
+            (0, 0, None) => func.typed(&self.store).map(Code::Void).ok(),
+            _ => Some(Code::Other {
+                func,
+                zeros: ty.params().map(conv::zero).collect::<Option<_>>()?,
+                results: ty.results().map(conv::zero).collect::<Option<_>>()?,
+            }),
+        }
     }
 }
 
