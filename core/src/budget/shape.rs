@@ -1,7 +1,25 @@
 //! What must be known of a module before its first section is written.
 
 use wasm_encoder::reencode;
-use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef};
+use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef};
+
+/// The type of an address or a length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    /// `i32`.
+    Narrow,
+    /// `i64`, of a memory or table with 64-bit addresses.
+    Wide,
+}
+
+impl Width {
+    fn of(is_64: bool) -> Self {
+        match is_64 {
+            true => Self::Wide,
+            false => Self::Narrow,
+        }
+    }
+}
 
 /// What must be known of a module before its first section is written.
 #[derive(Default)]
@@ -12,6 +30,8 @@ pub(super) struct Shape {
     pub(super) functions: Vec<u32>,
     pub(super) globals: u32,
     pub(super) has_code: bool,
+    memories: Vec<Width>,
+    tables: Vec<Width>,
 }
 
 impl Shape {
@@ -36,12 +56,24 @@ impl Shape {
                                 shape.imported_functions += 1;
                             }
                             TypeRef::Global(_) => shape.globals += 1,
-                            _ => {}
+                            TypeRef::Memory(ty) => shape.memories.push(Width::of(ty.memory64)),
+                            TypeRef::Table(ty) => shape.tables.push(Width::of(ty.table64)),
+                            TypeRef::Tag(_) => {}
                         }
                     }
                 }
                 Payload::FunctionSection(section) => {
                     shape.functions = section.into_iter().collect::<Result<_, _>>()?;
+                }
+                Payload::TableSection(section) => {
+                    for table in section {
+                        shape.tables.push(Width::of(table?.ty.table64));
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        shape.memories.push(Width::of(memory?.memory64));
+                    }
                 }
                 Payload::GlobalSection(section) => shape.globals += section.count(),
                 Payload::CodeSectionStart { count, .. } => {
@@ -52,5 +84,32 @@ impl Shape {
             }
         }
         Ok(shape)
+    }
+
+    /// The type of the length of a bulk instruction of a valid module.
+    pub(super) fn length(&self, operator: &Operator<'_>) -> Width {
+        let shorter = |one: Width, other: Width| match (one, other) {
+            (Width::Wide, Width::Wide) => Width::Wide,
+            _ => Width::Narrow,
+        };
+        match *operator {
+            Operator::MemoryFill { mem } => self.memories[mem as usize],
+            Operator::MemoryCopy { dst_mem, src_mem } => shorter(
+                self.memories[dst_mem as usize],
+                self.memories[src_mem as usize],
+            ),
+            Operator::TableFill { table } | Operator::TableGrow { table } => {
+                self.tables[table as usize]
+            }
+            Operator::TableCopy {
+                dst_table,
+                src_table,
+            } => shorter(
+                self.tables[dst_table as usize],
+                self.tables[src_table as usize],
+            ),
+            // Segments are never that long.
+            _ => Width::Narrow,
+        }
     }
 }
