@@ -13,15 +13,13 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{
-            AtomicU64,
-            Ordering::{Acquire, Relaxed, SeqCst},
-        },
+        atomic::Ordering::{Acquire, Relaxed, SeqCst},
     },
     time::Duration,
 };
 
 use crate::{
+    atomic::AtomicU64,
     clock,
     engine::erased::DynEngine,
     error::{Error, ErrorKind, Result},

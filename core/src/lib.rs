@@ -16,6 +16,7 @@
 //! and knows the engines that are built in.
 
 mod alarm;
+mod atomic;
 pub mod backtrace;
 mod budget;
 pub mod clock;
