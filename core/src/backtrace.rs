@@ -12,7 +12,7 @@ use std::{fmt, ops::Range, sync::OnceLock};
 
 use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 
-use crate::engine::types::ModuleId;
+use crate::{engine::types::ModuleId, rewrite::Shape};
 
 /// The most frames of a backtrace; the innermost are kept.
 pub const FRAMES: usize = 20;
@@ -51,32 +51,61 @@ impl fmt::Display for Frame {
     }
 }
 
-/// The modules of a program that are not the host's own: their names, and those of functions.
+/// The modules of a program: which of their functions are the guests', and how those are called.
 #[derive(Debug)]
-pub(crate) struct Guests(Vec<(Box<str>, Names, u32)>);
+pub(crate) struct Guests {
+    /// `None` for a module that is the host's.
+    modules: Vec<Option<Guest>>,
+    moved: u32,
+}
+
+#[derive(Debug)]
+struct Guest {
+    name: Box<str>,
+    names: Names,
+    /// The functions that the module defines, by index.
+    own: Range<u32>,
+}
 
 impl Guests {
-    /// Takes each module's name and binary, in instantiation order, and the index above which the
-    /// engine's indices of its functions are one too high.
-    pub(crate) fn new<'a>(modules: impl Iterator<Item = (Box<str>, &'a [u8], u32)>) -> Self {
-        let modules = modules.map(|(name, wasm, moved)| (name, Names::of(wasm), moved));
-        Self(modules.collect())
+    /// Takes each module's name and binary as it was read, in instantiation order, and by how much the
+    /// engine's indices of the functions that modules define are higher.
+    pub(crate) fn new<'a>(
+        modules: impl Iterator<Item = Option<(Box<str>, &'a [u8])>>,
+        moved: u32,
+    ) -> Self {
+        let guest = |(name, wasm)| Guest {
+            name,
+            names: Names::of(wasm),
+            own: own_functions(wasm),
+        };
+        Self {
+            modules: modules.map(|module| module.map(guest)).collect(),
+            moved,
+        }
     }
 
-    /// The function at a position. The first module of a program is the kernel, which is no guest,
-    /// so its functions are left out.
+    /// The function at a position. What is not the guest's own is left out: functions of the kernel, in
+    /// whichever module they are.
     pub(crate) fn frame(&self, position: Position) -> Option<Frame> {
-        let module = (position.module.0 as usize).checked_sub(1)?;
-        let (module, names, moved) = self.0.get(module)?;
+        let guest = self.modules.get(position.module.0 as usize)?.as_ref()?;
         // The engine counts in the module that it was given, names are those of the module that was
         // read.
-        let index = position.function - u32::from(position.function > *moved);
-        Some(Frame {
-            module: module.clone(),
-            function: names.function(index).map(Into::into),
+        let index = position.function.checked_sub(self.moved)?;
+        guest.own.contains(&index).then(|| Frame {
+            module: guest.name.clone(),
+            function: guest.names.function(index).map(Into::into),
             index,
         })
     }
+}
+
+/// The functions that a module defines.
+fn own_functions(wasm: &[u8]) -> Range<u32> {
+    // `Compiled::new` has read the module before.
+    let shape = Shape::read(wasm).unwrap_or_default();
+    let imported = shape.imported_functions();
+    imported..imported + shape.functions.len() as u32
 }
 
 /// The name section of a module, read at the first failure only.

@@ -14,7 +14,6 @@
 //! units of work, whatever it does.
 
 mod cost;
-mod shape;
 mod writer;
 
 use std::sync::{Arc, LazyLock};
@@ -25,22 +24,23 @@ use wasm_encoder::{
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    CustomSectionReader, FuncType, FunctionBody, GlobalSectionReader, ImportSectionReader, Parser,
+    CustomSectionReader, FunctionBody, GlobalSectionReader, ImportSectionReader, Parser,
     TypeSectionReader,
 };
 
 use self::{
     cost::{Costs, Kind},
-    shape::Shape,
     writer::{Place, Writer},
 };
 use crate::{
     engine::types::{HostFunc, NumType, Signature},
-    module::{ExternType, Module as Guest},
+    rewrite::{self, Shape},
 };
 
 /// What a guest may do between two checks. One unit is about one instruction.
 const QUANTUM: i64 = 20_000;
+/// By how many places the functions that a module defines move: [`check`] comes before them.
+pub(crate) const MOVED: u32 = 1;
 /// The name of the import of [`check`] in what comes out. Imports are resolved by position.
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
@@ -67,7 +67,7 @@ pub(crate) fn check() -> &'static Arc<HostFunc> {
 /// None for a module that core has validated and whose start section is taken out.
 pub(crate) fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
     let shape = Shape::read(wasm)?;
-    if !shape.has_code {
+    if shape.functions.is_empty() {
         return Ok(None);
     }
     let mut module = Module::new();
@@ -75,16 +75,11 @@ pub(crate) fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error
     Ok(Some(module.finish()))
 }
 
-/// The index of [`check`] in what comes out: the functions above it have moved by one.
-pub(crate) fn moved_from(module: &Guest<'_>) -> u32 {
-    let functions = module.imports.iter();
-    let functions = functions.filter(|import| matches!(import.ty, ExternType::Function(_)));
-    functions.count() as u32
-}
-
 /// The step over one module.
 struct Step {
     shape: Shape,
+    /// The index of [`check`]: the functions above have moved by one.
+    check: u32,
     /// For each type, the type of a block without parameters and with the same several results.
     blocks: Vec<Option<u32>>,
     check_type: u32,
@@ -98,6 +93,7 @@ impl Step {
     fn new(shape: Shape) -> Self {
         Self {
             blocks: vec![None; shape.types.len()],
+            check: shape.imported_functions(),
             check_type: shape.types.len() as u32,
             shape,
             imports_done: false,
@@ -126,15 +122,17 @@ impl Step {
         if let Some(block) = self.blocks[ty as usize] {
             return Ok(BlockType::FunctionType(block));
         }
-        Ok(match *self.function_type(ty).results() {
+        Ok(match *self.shape.function_type(ty).results() {
             [] => BlockType::Empty,
             [result, ..] => BlockType::Result(self.val_type(result)?),
         })
     }
 
-    fn function_type(&self, ty: u32) -> &FuncType {
-        let ty = self.shape.types[ty as usize].as_ref();
-        ty.expect("the type of a function of a valid module is a function type")
+    fn moved(&self, function: u32) -> u32 {
+        match function < self.check {
+            true => function,
+            false => function + MOVED,
+        }
     }
 }
 
@@ -142,10 +140,7 @@ impl Reencode for Step {
     type Error = std::convert::Infallible;
 
     fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
-        Ok(match function < self.shape.imported_functions {
-            true => function,
-            false => function + 1,
-        })
+        Ok(self.moved(function))
     }
 
     fn parse_type_section(
@@ -197,15 +192,12 @@ impl Reencode for Step {
         _after: Option<SectionId>,
         before: Option<SectionId>,
     ) -> Result<(), reencode::Error> {
-        use SectionId::{Code, DataCount, Element, Export, Function};
-        if before == Some(Function) && !self.imports_done {
+        if !self.imports_done && rewrite::is_due(SectionId::Import, before) {
             let mut imports = ImportSection::new();
             self.import_check(&mut imports);
             module.section(&imports);
         }
-        if let Some(Export | Element | DataCount | Code) = before
-            && !self.globals_done
-        {
+        if !self.globals_done && rewrite::is_due(SectionId::Global, before) {
             let mut globals = GlobalSection::new();
             self.add_budget(&mut globals);
             module.section(&globals);
@@ -213,16 +205,12 @@ impl Reencode for Step {
         Ok(())
     }
 
-    /// Names of functions stay, for backtraces. Nobody has checked custom sections, so a wrong one is
-    /// left out, as are all that speak of offsets into the old code.
     fn parse_custom_section(
         &mut self,
         module: &mut Module,
         section: CustomSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
-        if let wasmparser::KnownCustom::Name(names) = section.as_known()
-            && let Ok(names) = self.custom_name_section(names)
-        {
+        if let Some(names) = rewrite::names(&section, |function| Some(self.moved(function))) {
             module.section(&names);
         }
         Ok(())
@@ -240,7 +228,7 @@ impl Reencode for Step {
             return utils::parse_function_body(self, code, body);
         }
         let mut locals = Vec::new();
-        let mut count = self.function_type(ty).params().len() as u32;
+        let mut count = self.shape.function_type(ty).params().len() as u32;
         for group in body.get_locals_reader()? {
             let (number, ty) = group?;
             count += number;
@@ -253,7 +241,7 @@ impl Reencode for Step {
             length: count + 1,
             wide_length: count + 2,
             global: self.shape.globals,
-            check: self.shape.imported_functions,
+            check: self.check,
             place: match costs.loops.is_empty() {
                 true => Place::Global,
                 false => Place::Local,

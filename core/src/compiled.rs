@@ -27,7 +27,7 @@ use crate::{
     manifest::{MAIN, Manifest},
     module::{Module, signature},
     options::{Interrupted, Options},
-    program,
+    program::{self, Layout},
     source::{self, Downloads},
     wasi_settings::Wasi,
 };
@@ -108,17 +108,17 @@ impl Compiled {
             wasi: options.wasi.is_some(),
         };
         let plan = link(&units, &offer)?;
-        let init = init(&units, &plan, main)?;
-        let program = program::compile(engine.as_ref(), &units, &plan)?;
+        let layout = Layout::new(&units, &plan, main, options.kernel)?;
+        let init = init(&units, &plan, &layout, main)?;
+        let program = program::compile(engine.as_ref(), &units, &plan, &layout)?;
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
-        let modules = plan.order.iter().map(|&unit| &units[unit]);
-        let guests = modules.map(|Unit { name, module }| {
-            let moved = program::moved_from(engine.as_ref(), module);
-            (name.clone(), &*module.wasm, moved)
+        let modules = layout.units().map(|unit| {
+            let Unit { name, module } = &units[unit?];
+            Some((name.clone(), &*module.wasm))
         });
-        let guests = Guests::new(guests);
-        let main = module_id(&plan, main);
+        let guests = Guests::new(modules, program::moved(engine.as_ref()));
+        let main = layout.module(main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let compiled = Self(Arc::new(Inner {
             program: engine.prepare(program)?,
@@ -302,11 +302,6 @@ fn read<'a>(
     Ok(units)
 }
 
-fn module_id(plan: &Plan, unit: usize) -> ModuleId {
-    let position = plan.order.iter().position(|&other| other == unit);
-    ModuleId(position.expect("every unit is in the order") as u32 + 1)
-}
-
 /// What can be called: no parameters and at most one result.
 fn entries(main: &Module<'_>) -> Vec<Entry> {
     let refusal = |ty: &wasmparser::FuncType| {
@@ -327,19 +322,19 @@ fn entries(main: &Module<'_>) -> Vec<Entry> {
         .collect()
 }
 
-fn init(units: &[Unit<'_>], plan: &Plan, main: usize) -> Result<Init> {
+fn init(units: &[Unit<'_>], plan: &Plan, layout: &Layout, main: usize) -> Result<Init> {
     let mut before = Vec::new();
     for &unit in &plan.order {
         if let Some(start) = units[unit].module.start {
-            before.push((module_id(plan, unit), start.into()));
+            before.push((layout.module(unit), start.into()));
         }
     }
     for &unit in plan.order.iter().filter(|&&unit| unit != main) {
-        let id = module_id(plan, unit);
+        let id = layout.module(unit);
         before.extend(steps(&units[unit], id, &["_initialize"])?);
     }
     let names = main_init(&units[main])?;
-    let own = steps(&units[main], module_id(plan, main), names)?;
+    let own = steps(&units[main], layout.module(main), names)?;
     Ok(Init { before, own })
 }
 

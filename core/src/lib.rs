@@ -26,6 +26,7 @@ pub mod engine;
 mod env;
 pub mod error;
 mod function;
+mod fuse;
 pub mod host;
 mod http;
 pub mod kernel;
@@ -37,6 +38,7 @@ mod panic;
 mod plugin;
 mod pool;
 mod program;
+mod rewrite;
 mod source;
 mod span;
 mod threads;
@@ -62,7 +64,7 @@ pub use crate::{
     },
     manifest::Manifest,
     module::bounds::Bounds,
-    options::{Interrupted, Options},
+    options::{Interrupted, KernelForm, Options},
     plugin::{FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},

@@ -32,8 +32,8 @@ const MISTAKES_SHOWN: usize = 50;
 /// How many characters of a name it shows.
 const NAME_SHOWN: usize = 200;
 
-/// The kernel is the first module of every program.
-const KERNEL: ModuleId = ModuleId(0);
+/// The kernel is the first module of every plan.
+pub(crate) const KERNEL: ModuleId = ModuleId(0);
 
 /// A module and the name that other modules import it by.
 pub(crate) struct Unit<'a> {
@@ -47,10 +47,10 @@ pub(crate) struct Offer<'a> {
     pub(crate) wasi: bool,
 }
 
-/// How the modules fit together.
+/// How the modules fit together, with the kernel as a module of its own.
 pub(crate) struct Plan {
-    /// Positions in the list of units, in instantiation order. Module 0 of the program is the
-    /// kernel, so the unit at `order[i]` becomes module `i + 1`.
+    /// Positions in the list of units, in instantiation order. Module 0 is the kernel, so the unit at
+    /// `order[i]` is module `i + 1`.
     pub(crate) order: Vec<usize>,
     /// The imports of each unit, in the same order.
     pub(crate) imports: Vec<Vec<Import>>,

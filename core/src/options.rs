@@ -15,6 +15,18 @@ pub struct Options {
     pub interrupted: Interrupted,
     /// What each module may cost to compile.
     pub bounds: Bounds,
+    /// Where the guests' half of the kernel is.
+    pub kernel: KernelForm,
+}
+
+/// Where the functions are by which guests reach the kernel memory. Guests cannot tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KernelForm {
+    /// In the main module, and in place of most calls of them, unless another module imports some too.
+    #[default]
+    Fused,
+    /// In a module of their own: slower, and what tests compare the other form with.
+    Apart,
 }
 
 /// What becomes of an instance whose guest was stopped in the middle of its work.

@@ -1,21 +1,130 @@
 //! Compiles linked modules into the program that an engine prepares.
 //!
-//! This is where modules are rewritten for what an engine cannot do itself. It does not know where
-//! modules come from; link errors are behind it. Invariant: module 0 is the kernel.
+//! This is where modules are rewritten: the kernel becomes part of the main module where that is
+//! possible, and modules do themselves what an engine cannot. It does not know where modules come
+//! from; link errors are behind it.
+//!
+//! The kernel stays a module of its own, the first, if a module beside the main one imports functions of
+//! it: that one may have to be instantiated before the main module.
 
 use std::sync::Arc;
+
+use wasm_encoder::reencode;
 
 use crate::{
     budget,
     engine::{
         erased::{AnyModule, DynEngine},
-        types::{Import, Linked, Program},
+        types::{Import, Linked, MemoryExport, ModuleId, Program},
     },
     error::{Error, ErrorKind, Result},
-    kernel,
-    link::{Plan, Unit},
+    fuse, kernel,
+    link::{KERNEL, Plan, Unit},
     module::Module,
+    options::KernelForm,
+    rewrite::Shape,
 };
+
+/// The export name of the kernel memory in a module that the kernel is part of. If the module uses it
+/// itself, something is appended.
+const MEMORY: &str = "polyextism:kernel";
+
+/// The most memories that engines allow in one module.
+const MEMORIES: u32 = 100;
+
+/// Where the modules of a plan are in the program.
+pub(crate) struct Layout {
+    order: Vec<usize>,
+    kernel: Place,
+}
+
+/// Where the kernel is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In front of all other modules.
+    Apart,
+    /// In the module at this position of the order.
+    Within(usize),
+}
+
+impl Layout {
+    /// Decides where the kernel is. `main` is the position of the main module in `units`.
+    ///
+    /// # Errors
+    /// None for modules that core has validated.
+    pub(crate) fn new(
+        units: &[Unit<'_>],
+        plan: &Plan,
+        main: usize,
+        form: KernelForm,
+    ) -> Result<Self> {
+        let mut users = plan.order.iter().zip(&plan.imports);
+        let alone = users.all(|(&unit, imports)| unit == main || !imports.iter().any(is_kernel));
+        let place = match form {
+            KernelForm::Fused if alone && has_room(&units[main])? => {
+                let home = plan.order.iter().position(|&unit| unit == main);
+                Place::Within(home.expect("every unit is in the order"))
+            }
+            KernelForm::Fused | KernelForm::Apart => Place::Apart,
+        };
+        Ok(Self {
+            order: plan.order.clone(),
+            kernel: place,
+        })
+    }
+
+    /// The module that a unit becomes.
+    pub(crate) fn module(&self, unit: usize) -> ModuleId {
+        let position = self.order.iter().position(|&other| other == unit);
+        self.at(position.expect("every unit is in the order"))
+    }
+
+    /// The units that the modules of the program are made of, in order; `None` is the kernel alone.
+    pub(crate) fn units(&self) -> impl Iterator<Item = Option<usize>> {
+        let kernel = (self.kernel == Place::Apart).then_some(None);
+        kernel
+            .into_iter()
+            .chain(self.order.iter().copied().map(Some))
+    }
+
+    fn at(&self, position: usize) -> ModuleId {
+        ModuleId(match self.kernel {
+            Place::Apart => position as u32 + 1,
+            Place::Within(_) => position as u32,
+        })
+    }
+
+    /// The module of the program for a module of the plan, where the kernel is the first.
+    fn planned(&self, module: ModuleId) -> ModuleId {
+        match (self.kernel, module.0.checked_sub(1)) {
+            (_, Some(position)) => self.at(position as usize),
+            (Place::Apart, None) => KERNEL,
+            (Place::Within(home), None) => self.at(home),
+        }
+    }
+
+    /// The import in the program; `None` for one that is an import no longer.
+    fn import(&self, import: &Import) -> Option<Import> {
+        match import {
+            import if self.kernel != Place::Apart && is_kernel(import) => None,
+            Import::Export { module, name } => Some(Import::Export {
+                module: self.planned(*module),
+                name: Arc::clone(name),
+            }),
+            Import::Host { .. } => Some(import.clone()),
+        }
+    }
+}
+
+fn is_kernel(import: &Import) -> bool {
+    matches!(import, Import::Export { module: KERNEL, .. })
+}
+
+fn has_room(unit: &Unit<'_>) -> Result<bool> {
+    let shape = Shape::read(&unit.module.wasm);
+    let shape = shape.map_err(|source| rewriting(&unit.name, "be read again", source))?;
+    Ok(shape.memories < MEMORIES)
+}
 
 /// Compiles the kernel and the modules of a plan.
 ///
@@ -25,27 +134,68 @@ pub(crate) fn compile(
     engine: &dyn DynEngine,
     units: &[Unit<'_>],
     plan: &Plan,
+    layout: &Layout,
 ) -> Result<Program<AnyModule>> {
-    let mut modules = vec![compile_module(engine, "kernel", kernel::WASM, &[])?];
-    for (&unit, imports) in plan.order.iter().zip(&plan.imports) {
-        let unit = &units[unit];
-        modules.push(compile_module(
-            engine,
-            &unit.name,
-            &unit.module.wasm,
-            imports,
-        )?);
+    let mut modules = Vec::new();
+    let mut memories = plan.memories.clone();
+    for memory in &mut memories {
+        memory.module = layout.planned(memory.module);
     }
-    let memories = plan.memories.clone();
+    if layout.kernel == Place::Apart {
+        modules.push(compile_module(engine, "kernel", kernel::WASM, Vec::new())?);
+    }
+    for (position, (&unit, planned)) in plan.order.iter().zip(&plan.imports).enumerate() {
+        let Unit { name, module } = &units[unit];
+        let imports = planned.iter().filter_map(|import| layout.import(import));
+        let fused = match layout.kernel == Place::Within(position) {
+            false => None,
+            true => {
+                let memory = memory_name(module);
+                let fused = fuse_kernel(module, planned, &memory);
+                memories[0] = MemoryExport {
+                    module: layout.at(position),
+                    name: memory.into(),
+                };
+                Some(fused.map_err(|source| rewriting(name, "be given the kernel", source))?)
+            }
+        };
+        let wasm = fused.as_deref().unwrap_or(&module.wasm);
+        modules.push(compile_module(engine, name, wasm, imports.collect())?);
+    }
     Ok(Program { modules, memories })
 }
 
-/// The function index above which all indices of a module are one higher in what the engine gets.
-pub(crate) fn moved_from(engine: &dyn DynEngine, module: &Module<'_>) -> u32 {
+/// By how many places the functions that a module defines have moved in what the engine gets.
+pub(crate) fn moved(engine: &dyn DynEngine) -> u32 {
     match engine.capabilities().interrupt {
-        true => u32::MAX,
-        false => budget::moved_from(module),
+        true => 0,
+        false => budget::MOVED,
     }
+}
+
+fn fuse_kernel(
+    module: &Module<'_>,
+    imports: &[Import],
+    memory: &str,
+) -> Result<Vec<u8>, reencode::Error> {
+    let function = |import: &Import| match import {
+        Import::Export {
+            module: KERNEL,
+            name,
+        } => Some(Arc::clone(name)),
+        _ => None,
+    };
+    let kernel: Vec<_> = imports.iter().map(function).collect();
+    fuse::fuse(&module.wasm, &kernel, memory)
+}
+
+/// A name that the module exports nothing under.
+fn memory_name(module: &Module<'_>) -> String {
+    let mut name = MEMORY.to_owned();
+    while module.export(&name).is_some() {
+        name.push('\'');
+    }
+    name
 }
 
 /// Compiles a module. Where the engine cannot make guests look up, the module does so itself.
@@ -53,15 +203,12 @@ fn compile_module(
     engine: &dyn DynEngine,
     name: &str,
     wasm: &[u8],
-    imports: &[Import],
+    mut imports: Vec<Import>,
 ) -> Result<Linked<AnyModule>> {
-    let mut imports = imports.to_vec();
     let instrumented = match engine.capabilities().interrupt {
         true => None,
-        false => budget::instrument(wasm).map_err(|source| {
-            let message = format!("module `{name}` cannot be given a budget");
-            Error::new(ErrorKind::Engine, message).with_source(source)
-        })?,
+        false => budget::instrument(wasm)
+            .map_err(|source| rewriting(name, "be given a budget", source))?,
     };
     if instrumented.is_some() {
         imports.push(Import::Host {
@@ -71,4 +218,10 @@ fn compile_module(
     }
     let module = engine.compile(instrumented.as_deref().unwrap_or(wasm))?;
     Ok(Linked { module, imports })
+}
+
+#[cold]
+fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
+    let message = format!("module `{name}` cannot {what}");
+    Error::new(ErrorKind::Engine, message).with_source(source)
 }

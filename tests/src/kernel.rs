@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use polyextism::{
-    Caller, Choice, Compiled, Function, Manifest, Options, Plugin, Result,
+    Caller, Choice, Compiled, Function, KernelForm, Manifest, Options, Plugin, Result,
     engine::types::{NumType, Signature},
     kernel::{FUNCTIONS, Row},
 };
@@ -40,6 +40,29 @@ impl Names {
         match self {
             Self::Current => "",
             Self::Legacy => "extism_",
+        }
+    }
+}
+
+/// How the guest reaches the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// By calls, which are expanded: as in a plug-in.
+    Expanded,
+    /// By references to functions of the same module, which are not.
+    Referenced,
+    /// By calls of another module: what the others are compared with.
+    Apart,
+}
+
+impl Form {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Expanded, Self::Referenced, Self::Apart];
+
+    fn kernel(self) -> KernelForm {
+        match self {
+            Self::Expanded | Self::Referenced => KernelForm::Fused,
+            Self::Apart => KernelForm::Apart,
         }
     }
 }
@@ -118,7 +141,7 @@ impl Kernel {
     ///
     /// # Errors
     /// Whatever compiling or linking ends with.
-    pub fn new(choice: &Choice, names: Names) -> Result<Self> {
+    pub fn new(choice: &Choice, names: Names, form: Form) -> Result<Self> {
         let alloc = |caller: &mut Caller<'_>, (size,): (u64,)| Ok(caller.alloc(size).unwrap_or(0));
         let free = |caller: &mut Caller<'_>, (offset,): (u64,)| {
             caller.free(offset);
@@ -131,9 +154,10 @@ impl Kernel {
                 Function::typed("host_free", free),
                 Function::typed("host_length", length),
             ],
+            kernel: form.kernel(),
             ..Options::default()
         };
-        let manifest = Manifest::of(guest(names).into_bytes());
+        let manifest = Manifest::of(guest(names, form).into_bytes());
         choice.compile(&manifest, &options).map(Self)
     }
 
@@ -155,12 +179,13 @@ impl Kernel {
 }
 
 /// The text of the guest.
-pub fn guest(names: Names) -> String {
+pub fn guest(names: Names, form: Form) -> String {
     let text = include_str!("kernel_guest.wat");
     let mut imports = String::new();
     let mut wrappers = String::new();
     let mut elements = String::from("(table funcref (elem");
-    for &(name, params, results) in operations() {
+    let mut references = String::from("(table $kernel funcref (elem");
+    for (position, &(name, params, results)) in operations().enumerate() {
         let (namespace, prefix) = match FUNCTIONS.iter().any(|row| row.0 == name) {
             true => (names.namespace(), names.prefix()),
             false => ("extism:host/user", ""),
@@ -171,22 +196,33 @@ pub fn guest(names: Names) -> String {
             imports,
             "(import \"{namespace}\" \"{prefix}{name}\" (func ${name}{signature})"
         );
-        _ = writeln!(wrappers, "{}", wrapper(name, params, results));
+        let (call, last) = match form {
+            Form::Expanded | Form::Apart => (format!("call ${name}"), String::new()),
+            Form::Referenced => {
+                let ty = signature.strip_suffix(')').expect("it is in parentheses");
+                (
+                    format!("call_indirect $kernel{ty}"),
+                    format!(" (i32.const {position})"),
+                )
+            }
+        };
+        _ = writeln!(wrappers, "{}", wrapper(name, params, results, &call, &last));
         _ = write!(elements, " $do_{name}");
+        _ = write!(references, " ${name}");
     }
-    let wrappers = format!("{wrappers}{elements}))");
+    let wrappers = format!("{wrappers}{elements})){references}))");
     text.replace(";;% imports", &imports)
         .replace(";;% operations", &wrappers)
 }
 
-/// The function over two `i64` that calls `name`.
-fn wrapper(name: &str, params: &[NumType], results: &[NumType]) -> String {
+/// The function over two `i64` that calls `name`, by the instruction `call` and with the argument `last`.
+fn wrapper(name: &str, params: &[NumType], results: &[NumType], call: &str, last: &str) -> String {
     let argument = |(position, ty): (usize, &NumType)| match ty {
         I64 => format!(" (local.get {position})"),
         _ => format!(" (i32.wrap_i64 (local.get {position}))"),
     };
     let arguments: String = params.iter().enumerate().map(argument).collect();
-    let call = format!("(call ${name}{arguments})");
+    let call = format!("({call}{arguments}{last})");
     let body = match results {
         [] => format!("{call} (i64.const 0)"),
         [I64] => call,

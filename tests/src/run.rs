@@ -1,8 +1,8 @@
 //! Runs a plug-in case on an engine and compares it with what the case expects.
 
 use polyextism::{
-    Choice, Compiled, Error, ErrorKind, Manifest, Options, Plugin, engine::types::Proposal,
-    manifest::Wasm,
+    Choice, Compiled, Error, ErrorKind, KernelForm, Manifest, Options, Plugin,
+    engine::types::Proposal, manifest::Wasm,
 };
 
 use crate::{
@@ -16,8 +16,9 @@ use crate::{
 ///
 /// # Errors
 /// If the case itself cannot be understood.
-pub fn run(case: &Case, choice: &Choice) -> Result<Vec<Outcome>, String> {
-    let (manifest, options) = prepare(&case.setting)?;
+pub fn run(case: &Case, choice: &Choice, form: KernelForm) -> Result<Vec<Outcome>, String> {
+    let (manifest, mut options) = prepare(&case.setting)?;
+    options.kernel = form;
     let mut compiled: Option<Compiled> = None;
     let mut plugin: Option<Plugin> = None;
     let mut outcomes = Vec::new();
@@ -81,8 +82,8 @@ fn act(plugin: &mut Plugin, action: &Action) -> Outcome {
 ///
 /// # Errors
 /// Every difference, a line each.
-pub fn check(case: &Case, choice: &Choice) -> Result<(), String> {
-    let outcomes = run(case, choice)?;
+pub fn check(case: &Case, choice: &Choice, form: KernelForm) -> Result<(), String> {
+    let outcomes = run(case, choice, form)?;
     if let Some((power, message)) = &case.setting.needs
         && !has(choice, power)?
     {
@@ -130,7 +131,7 @@ pub fn bless(case: &Case, choice: &Choice) -> Result<String, String> {
     {
         return Ok(case.with_expectations(&[]));
     }
-    let outcomes = run(case, choice)?;
+    let outcomes = run(case, choice, KernelForm::Fused)?;
     let expectation = |(step, outcome): (&Step, &Outcome)| {
         let plain = !step.action.returns() && step.expected.is_none();
         let own_name = format!("engine `{}`", choice.name());

@@ -9,11 +9,11 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Trial};
-use polyextism::Choice;
+use polyextism::{Choice, KernelForm};
 use polyextism_tests::{
     case::{self, Case},
     engines, files,
-    kernel::{Kernel, Names},
+    kernel::{Form, Kernel, Names},
     outcome::Outcome,
     run,
     script::{self, Script},
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Each script runs under both sets of names.
+/// Each script runs under both sets of names, and reaches the kernel in every way.
 fn kernel_trials(trials: &mut Vec<Trial>) {
     let scripts: Vec<(String, Arc<Script>)> = files::cases("kernel", "script")
         .iter()
@@ -42,15 +42,22 @@ fn kernel_trials(trials: &mut Vec<Trial>) {
         .collect();
     for choice in engines() {
         for names in Names::ALL {
-            let kernel = Arc::new(OnceLock::new());
-            for (name, script) in &scripts {
-                let (kernel, script) = (kernel.clone(), script.clone());
-                let engine = choice.name();
-                let namespace = names.namespace();
-                trials.push(Trial::test(
-                    format!("{engine}::kernel/{namespace}/{name}"),
-                    move || Ok(run_script(&choice, names, &kernel, &script)?),
-                ));
+            for form in Form::ALL {
+                let kernel = Arc::new(OnceLock::new());
+                for (name, script) in &scripts {
+                    let (kernel, script) = (kernel.clone(), script.clone());
+                    let engine = choice.name();
+                    let namespace = names.namespace();
+                    let form_name = match form {
+                        Form::Expanded => "",
+                        Form::Referenced => " (referenced)",
+                        Form::Apart => " (apart)",
+                    };
+                    trials.push(Trial::test(
+                        format!("{engine}::kernel/{namespace}/{name}{form_name}"),
+                        move || Ok(run_script(&choice, names, form, &kernel, &script)?),
+                    ));
+                }
             }
         }
     }
@@ -59,11 +66,12 @@ fn kernel_trials(trials: &mut Vec<Trial>) {
 fn run_script(
     choice: &Choice,
     names: Names,
+    form: Form,
     kernel: &OnceLock<Result<Kernel, Outcome>>,
     script: &Script,
 ) -> Result<(), String> {
     let kernel = kernel
-        .get_or_init(|| Kernel::new(choice, names).map_err(|error| Outcome::failed(&error)))
+        .get_or_init(|| Kernel::new(choice, names, form).map_err(|error| Outcome::failed(&error)))
         .as_ref()
         .map_err(|outcome| format!("the guest was not compiled: {outcome}"))?;
     match kernel.run(&script.records, &script.input) {
@@ -71,6 +79,9 @@ fn run_script(
         Err(error) => Err(format!("the script could not be run: {error:?}")),
     }
 }
+
+/// Where the kernel is in the plug-ins, and what the names of those trials end with.
+const FORMS: [(KernelForm, &str); 2] = [(KernelForm::Fused, ""), (KernelForm::Apart, " (apart)")];
 
 fn plugin_trials(trials: &mut Vec<Trial>) {
     let bless = std::env::var_os("BLESS").is_some();
@@ -90,12 +101,15 @@ fn plugin_trials(trials: &mut Vec<Trial>) {
             }
             let case = Arc::new(case);
             for choice in engines.clone() {
-                let case = case.clone();
-                let name = format!("{}::{group}/{}", choice.name(), files::stem(&path));
-                trials.push(Trial::test(name, move || match case.as_ref() {
-                    Ok(case) => Ok(run::check(case, &choice)?),
-                    Err(why) => Err(why.into()),
-                }));
+                for (form, suffix) in FORMS {
+                    let case = case.clone();
+                    let (engine, file) = (choice.name(), files::stem(&path));
+                    let name = format!("{engine}::{group}/{file}{suffix}");
+                    trials.push(Trial::test(name, move || match case.as_ref() {
+                        Ok(case) => Ok(run::check(case, &choice, form)?),
+                        Err(why) => Err(why.into()),
+                    }));
+                }
             }
         }
     }

@@ -1,10 +1,11 @@
 //! The harness finds what it is there to find: deliberately wrong expectations fail, on every
 //! engine, and a case that lacks one fails too.
 
+use polyextism::KernelForm;
 use polyextism_tests::{
     case::Case,
     engines,
-    kernel::{Kernel, Names},
+    kernel::{Form, Kernel, Names},
     run, script,
 };
 
@@ -21,7 +22,7 @@ fn check(directives: &str) -> Vec<Result<(), String>> {
     let case = Case::parse(&format!("{directives}\n{GUEST}")).expect("the case is understood");
     engines()
         .iter()
-        .map(|choice| run::check(&case, choice))
+        .map(|choice| run::check(&case, choice, KernelForm::Fused))
         .collect()
 }
 
@@ -98,7 +99,7 @@ fn blessing_writes_what_happens() {
         let case = Case::parse(&text).expect("the case is understood");
         let blessed = run::bless(&case, &choice).expect("it runs");
         let case = Case::parse(&blessed).expect("the case is understood");
-        assert_eq!(run::check(&case, &choice), Ok(()));
+        assert_eq!(run::check(&case, &choice, KernelForm::Fused), Ok(()));
         assert_eq!(run::bless(&case, &choice).expect("it runs"), blessed);
     }
 }
@@ -114,7 +115,8 @@ fn wrong_kernel_scripts_fail() {
     ] {
         let script = &script::parse(wrong).expect("the script is understood")[0];
         for choice in engines() {
-            let kernel = Kernel::new(&choice, Names::Current).expect("the guest compiles");
+            let kernel =
+                Kernel::new(&choice, Names::Current, Form::Expanded).expect("the guest compiles");
             let ran = kernel.run(&script.records, &script.input);
             let (outcome, results) = ran.expect("the script runs");
             assert!(script.check(&outcome, &results).is_err(), "{wrong}");

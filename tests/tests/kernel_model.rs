@@ -4,7 +4,7 @@
 use polyextism_tests::{
     engines,
     heap::{Heap, Touch},
-    kernel::{Kernel, Names, Operand, Record, operations},
+    kernel::{Form, Kernel, Names, Operand, Record, operations},
     outcome::Outcome,
     random::Random,
 };
@@ -20,6 +20,13 @@ enum Half {
 const INPUT: &[u8] = b"the input";
 
 const HALVES: [Half; 3] = [Half::Kernel, Half::Host, Half::Both];
+
+/// Under which names guests import the kernel, and how.
+const NAMES_AND_FORMS: [(Names, Form); 3] = [
+    (Names::Current, Form::Apart),
+    (Names::Current, Form::Expanded),
+    (Names::Legacy, Form::Referenced),
+];
 
 fn immediate(addend: i64) -> Operand {
     let register = None;
@@ -59,12 +66,12 @@ fn by(half: Half, script: &[Record], random: &mut Random) -> Vec<Record> {
 fn run_everywhere(script: &[Record], input: &[u8], seed: u64) -> Vec<i64> {
     let mut first: Option<(String, Outcome, Vec<i64>)> = None;
     for choice in engines() {
-        for names in Names::ALL {
-            let kernel = Kernel::new(&choice, names).expect("the guest compiles");
+        for (names, form) in NAMES_AND_FORMS {
+            let kernel = Kernel::new(&choice, names, form).expect("the guest compiles");
             for half in HALVES {
                 let script = by(half, script, &mut Random::new(seed));
                 let (outcome, results) = kernel.run(&script, input).expect("the script runs");
-                let who = format!("{choice:?} {names:?} {half:?}");
+                let who = format!("{choice:?} {names:?} {form:?} {half:?}");
                 let Some((other, expected_outcome, expected)) = &first else {
                     first = Some((who, outcome, results));
                     continue;

@@ -5,7 +5,7 @@
 
 use wasm_encoder::{BlockType, Function, Instruction};
 
-use super::shape::Width;
+use crate::rewrite::Width;
 
 /// Where a function counts.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -46,7 +46,9 @@ impl AtomicU64 {
         success: Ordering,
         failure: Ordering,
     ) -> Result<u64, u64> {
-        around(success, || self.0.compare_exchange(current, new, success, failure))
+        around(success, || {
+            self.0.compare_exchange(current, new, success, failure)
+        })
     }
 
     pub(crate) fn fetch_update(

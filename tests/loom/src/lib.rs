@@ -15,9 +15,11 @@
 )]
 
 mod atomic;
-pub mod scenarios;
 mod clock;
+pub mod scenarios;
 
+// Its own tests are where rustfmt does not look for them.
+#[rustfmt::skip]
 #[path = "../../../core/src/alarm.rs"]
 mod alarm;
 

@@ -135,7 +135,10 @@ fn cancelled_call_is_seen() {
     let handle = CancelHandle(Arc::clone(&alarm));
     let other = thread::spawn(move || handle.cancel());
     let watchdog = thread::spawn(|| clock::look(LATE));
-    assert!(other.join().expect("it does not panic"), "a call is running");
+    assert!(
+        other.join().expect("it does not panic"),
+        "a call is running"
+    );
     let error = alarm.attend().expect_err("the call has to end");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     watchdog.join().expect("it does not panic");

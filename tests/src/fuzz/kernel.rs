@@ -1,5 +1,5 @@
-//! Scripts of kernel operations: the kernel's half, the host's half and a mixture of both must
-//! return the same, and what a model of the heap says.
+//! Scripts of kernel operations: the kernel's half, in a module of its own or in that of the guest, the
+//! host's half, and a mixture of both must return the same, and what a model of the heap says.
 //!
 //! Guests may do anything: operands at every edge, blocks that were freed, stores over headers. The
 //! model holds for as long as a script only touches blocks that it has; what comes behind is only
@@ -11,14 +11,20 @@ use arbitrary::{Result, Unstructured};
 
 use crate::{
     heap::{Heap, Touch},
-    kernel::{Kernel, Names, Operand, Record, operations},
+    kernel::{Form, Kernel, Names, Operand, Record, operations},
     outcome::Outcome,
 };
 
-/// The guest, under both sets of names.
+/// The guest in every form, under both sets of names.
+const KINDS: [(Names, Form); 3] = [
+    (Names::Current, Form::Apart),
+    (Names::Current, Form::Expanded),
+    (Names::Legacy, Form::Referenced),
+];
+
 static KERNELS: LazyLock<Vec<Kernel>> = LazyLock::new(|| {
     let choice = polyextism::engines().next().expect("an engine is built in");
-    let kernels = Names::ALL.map(|names| Kernel::new(&choice, names));
+    let kernels = KINDS.map(|(names, form)| Kernel::new(&choice, names, form));
     let kernels = kernels.map(|kernel| kernel.expect("the guest compiles"));
     kernels.into()
 });

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
 use polyextism::{
-    Choice, ErrorKind, Function, Manifest, Options, Wasi,
+    Choice, Compiled, ErrorKind, Function, KernelForm, Manifest, Options, Wasi,
     engine::types::{NumType, Proposal, Signature},
     manifest::Wasm,
 };
@@ -62,7 +62,17 @@ pub fn run(bytes: &[u8]) {
         },
     };
     let role = usize::from(engine >> 4) % 3;
-    check(choice, &manifest(wasm, role), origin, how & 0x80 != 0);
+    let kernel = match how & 0x40 {
+        0 => KernelForm::Fused,
+        _ => KernelForm::Apart,
+    };
+    let options = Options {
+        functions: functions(),
+        wasi: (how & 0x80 != 0 || origin != Origin::Raw).then(Wasi::default),
+        kernel,
+        ..Options::default()
+    };
+    check(choice.compile(&manifest(wasm, role), &options), origin);
 }
 
 fn assemble(text: &str) -> Vec<u8> {
@@ -107,25 +117,31 @@ fn manifest(wasm: Vec<u8>, role: usize) -> Manifest {
     }
 }
 
-fn check(choice: &Choice, manifest: &Manifest, origin: Origin, wasi: bool) {
+fn functions() -> Vec<Function> {
     let several = Signature::new(&[NumType::F32, NumType::I64], &[NumType::F64, NumType::I32]);
-    let options = Options {
-        functions: vec![
-            Function::bytes("bytes", |_, _| Ok(Vec::new())),
-            Function::new("several", several, |_, _| Ok(())),
-        ],
-        wasi: (wasi || origin != Origin::Raw).then(Wasi::default),
-        ..Options::default()
-    };
-    let Err(error) = choice.compile(manifest, &options) else {
+    vec![
+        Function::bytes("bytes", |_, _| Ok(Vec::new())),
+        Function::new("several", several, |_, _| Ok(())),
+    ]
+}
+
+fn check(compiled: polyextism::Result<Compiled>, origin: Origin) {
+    let Err(error) = compiled else {
         return;
     };
-    let expected = match (error.kind(), origin) {
-        (ErrorKind::InvalidModule | ErrorKind::Link | ErrorKind::Unsupported, Origin::Raw) => true,
-        // An initialiser of another type, or a memory that is too small for an import.
-        (ErrorKind::Link, _) => true,
-        _ => false,
+    let expected = match origin {
+        Origin::Raw => &[
+            ErrorKind::InvalidModule,
+            ErrorKind::Link,
+            ErrorKind::Unsupported,
+        ][..],
+        // An initialiser of another type, or two of them.
+        Origin::Chosen | Origin::Command => &[ErrorKind::Link],
     };
-    assert!(expected, "{:?}: {error}", error.kind());
+    assert!(
+        expected.contains(&error.kind()),
+        "{:?}: {error}",
+        error.kind()
+    );
     assert!(!error.to_string().is_empty());
 }

@@ -5,7 +5,7 @@ use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRe
 
 /// The type of an address or a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Width {
+pub(crate) enum Width {
     /// `i32`.
     Narrow,
     /// `i64`, of a memory or table with 64-bit addresses.
@@ -19,23 +19,34 @@ impl Width {
             false => Self::Narrow,
         }
     }
+
+    /// Of a length that two memories or tables must have.
+    fn of_both(one: Self, other: Self) -> Self {
+        match (one, other) {
+            (Self::Wide, Self::Wide) => Self::Wide,
+            _ => Self::Narrow,
+        }
+    }
 }
 
 /// What must be known of a module before its first section is written.
 #[derive(Default)]
-pub(super) struct Shape {
-    pub(super) types: Vec<Option<FuncType>>,
-    pub(super) imported_functions: u32,
+pub(crate) struct Shape {
+    pub(crate) types: Vec<Option<FuncType>>,
+    /// For each import, the type of the function if it is one.
+    pub(crate) imports: Vec<Option<u32>>,
     /// The types of the functions that the module defines.
-    pub(super) functions: Vec<u32>,
-    pub(super) globals: u32,
-    pub(super) has_code: bool,
-    memories: Vec<Width>,
+    pub(crate) functions: Vec<u32>,
+    /// With those that are imported.
+    pub(crate) globals: u32,
+    /// With those that are imported.
+    pub(crate) memories: Vec<Width>,
+    /// With those that are imported.
     tables: Vec<Width>,
 }
 
 impl Shape {
-    pub(super) fn read(wasm: &[u8]) -> Result<Self, reencode::Error> {
+    pub(crate) fn read(wasm: &[u8]) -> Result<Self, reencode::Error> {
         let mut shape = Self::default();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
@@ -51,15 +62,17 @@ impl Shape {
                 }
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
-                        match import?.ty {
-                            TypeRef::Func(_) | TypeRef::FuncExact(_) => {
-                                shape.imported_functions += 1;
-                            }
+                        let ty = import?.ty;
+                        match ty {
                             TypeRef::Global(_) => shape.globals += 1,
                             TypeRef::Memory(ty) => shape.memories.push(Width::of(ty.memory64)),
                             TypeRef::Table(ty) => shape.tables.push(Width::of(ty.table64)),
-                            TypeRef::Tag(_) => {}
+                            _ => {}
                         }
+                        shape.imports.push(match ty {
+                            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => Some(ty),
+                            _ => None,
+                        });
                     }
                 }
                 Payload::FunctionSection(section) => {
@@ -76,38 +89,41 @@ impl Shape {
                     }
                 }
                 Payload::GlobalSection(section) => shape.globals += section.count(),
-                Payload::CodeSectionStart { count, .. } => {
-                    shape.has_code = count > 0;
-                    break;
-                }
+                // What follows has nothing that is counted here.
+                Payload::ExportSection(_) | Payload::CodeSectionStart { .. } => break,
                 _ => {}
             }
         }
         Ok(shape)
     }
 
-    /// The type of the length of a bulk instruction of a valid module.
-    pub(super) fn length(&self, operator: &Operator<'_>) -> Width {
-        let shorter = |one: Width, other: Width| match (one, other) {
-            (Width::Wide, Width::Wide) => Width::Wide,
-            _ => Width::Narrow,
-        };
+    /// How many functions the module imports; the index of the first that it defines.
+    pub(crate) fn imported_functions(&self) -> u32 {
+        self.imports.iter().flatten().count() as u32
+    }
+
+    /// The type of a function that the module imports or defines.
+    pub(crate) fn function_type(&self, ty: u32) -> &FuncType {
+        let ty = self.types[ty as usize].as_ref();
+        ty.expect("the type of a function of a valid module is a function type")
+    }
+
+    /// The type of the length of a bulk instruction of the module.
+    pub(crate) fn length(&self, operator: &Operator<'_>) -> Width {
+        let memory = |index: u32| self.memories[index as usize];
+        let table = |index: u32| self.tables[index as usize];
         match *operator {
-            Operator::MemoryFill { mem } => self.memories[mem as usize],
-            Operator::MemoryCopy { dst_mem, src_mem } => shorter(
-                self.memories[dst_mem as usize],
-                self.memories[src_mem as usize],
-            ),
-            Operator::TableFill { table } | Operator::TableGrow { table } => {
-                self.tables[table as usize]
+            Operator::MemoryFill { mem } => memory(mem),
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                Width::of_both(memory(dst_mem), memory(src_mem))
+            }
+            Operator::TableFill { table: index } | Operator::TableGrow { table: index } => {
+                table(index)
             }
             Operator::TableCopy {
                 dst_table,
                 src_table,
-            } => shorter(
-                self.tables[dst_table as usize],
-                self.tables[src_table as usize],
-            ),
+            } => Width::of_both(table(dst_table), table(src_table)),
             // Segments are never that long.
             _ => Width::Narrow,
         }
