@@ -209,6 +209,7 @@ fn short_functions_are_expanded() {
             "input_offset",
             "load_u64",
             "load_u8",
+            "memory_bytes",
             "output_length",
             "output_offset",
             "store_u64",

@@ -13,18 +13,22 @@ pub(super) const ROOT: u64 = 64;
 const HEADER: u64 = 16;
 /// The most bytes the memory can have: 65535 pages, so that addresses fit in 32 bits.
 const MAX_BYTES: u64 = 0xffff_0000;
+/// The bytes that `load_u64` reads.
+const WORD: u64 = 8;
 /// The bytes of the free lists: a head for each size class.
 const HEADS_BYTES: u64 = 432;
 
 const POSITION: usize = 0;
-const DIRTY: usize = 8;
-const HEADS: usize = 16;
-const GENERATION: usize = 20;
-const ERROR: usize = 24;
-const INPUT_OFFSET: usize = 32;
-const INPUT_LENGTH: usize = 40;
-const OUTPUT_OFFSET: usize = 48;
-const OUTPUT_LENGTH: usize = 56;
+const DIRTY: usize = 4;
+const HEADS: usize = 8;
+const GENERATION: usize = 12;
+const WORDS: usize = 16;
+const ERROR: usize = 20;
+const INPUT_OFFSET: usize = 24;
+const INPUT_LENGTH: usize = 28;
+const INPUT_WORDS: usize = 32;
+const OUTPUT_OFFSET: usize = 36;
+const OUTPUT_LENGTH: usize = 40;
 
 /// Why a block could not be allocated.
 pub(super) enum Full {
@@ -53,19 +57,24 @@ impl Arena<'_> {
                 Full::Needs(end)
             });
         }
-        let generation = self.word32(GENERATION).wrapping_add(1);
-        let dirty = self.word(DIRTY).max(end);
-        let root = &mut self.0[..ROOT as usize];
-        root.fill(0);
-        root[POSITION..][..8].copy_from_slice(&end.to_le_bytes());
-        root[DIRTY..][..8].copy_from_slice(&dirty.to_le_bytes());
-        root[GENERATION..][..4].copy_from_slice(&generation.to_le_bytes());
+        let generation = (self.field(GENERATION) as u32).wrapping_add(1);
+        let mut root = [0; ROOT as usize];
+        for (at, value) in [
+            (POSITION, end),
+            (DIRTY, self.field(DIRTY).max(end)),
+            (GENERATION, generation.into()),
+            (WORDS, self.words()),
+            (INPUT_OFFSET, offset),
+            (INPUT_LENGTH, length),
+            (INPUT_WORDS, length.saturating_sub(WORD - 1)),
+        ] {
+            root[at..][..4].copy_from_slice(&(value as u32).to_le_bytes());
+        }
+        self.0[..ROOT as usize].copy_from_slice(&root);
         if length > 0 {
-            self.set(INPUT_OFFSET, offset);
-            self.set(INPUT_LENGTH, length);
-            self.set((offset - HEADER) as usize, self.tag(offset));
-            self.set32((offset - 8) as usize, length as u32);
-            self.set32((offset - 4) as usize, (end - offset) as u32);
+            self.set_tag(offset, self.tag(offset));
+            self.set((offset - 8) as usize, length);
+            self.set((offset - 4) as usize, end - offset);
             self.0[offset as usize..][..input.len()].copy_from_slice(input);
         }
         Ok(())
@@ -73,11 +82,12 @@ impl Arena<'_> {
 
     /// As the kernel's `reset`: frees everything and clears the memory.
     pub(super) fn reset(&mut self) {
-        let generation = self.word32(GENERATION).wrapping_add(1);
+        let generation = (self.field(GENERATION) as u32).wrapping_add(1);
         self.0.fill(0);
         self.set(POSITION, ROOT);
         self.set(DIRTY, ROOT);
-        self.set32(GENERATION, generation);
+        self.set(GENERATION, generation.into());
+        self.set(WORDS, self.words());
     }
 
     /// As the kernel's `alloc`. `length` is not 0.
@@ -85,49 +95,52 @@ impl Arena<'_> {
         if length > MAX_BYTES {
             return Err(Full::Never);
         }
+        // The memory may have grown for this.
+        self.set(WORDS, self.words());
         let capacity = length.next_multiple_of(step(length));
         let offset = self.place(capacity)?;
         let end = offset + capacity;
-        let dirty = self.word(DIRTY);
+        let dirty = self.field(DIRTY);
         if dirty > offset {
             self.0[offset as usize..end.min(dirty) as usize].fill(0);
         }
         self.set(DIRTY, dirty.max(end));
-        self.set((offset - HEADER) as usize, self.tag(offset));
-        self.set32((offset - 8) as usize, length as u32);
+        self.set_tag(offset, self.tag(offset));
+        self.set((offset - 8) as usize, length);
         Ok(offset)
     }
 
     /// As the kernel's `free`, but never grows the memory: a block that cannot be put on a list
     /// is only forgotten.
     pub(super) fn free(&mut self, offset: u64) {
-        if offset == self.word(INPUT_OFFSET) {
+        if offset == self.field(INPUT_OFFSET) {
             self.set(INPUT_LENGTH, 0);
+            self.set(INPUT_WORDS, 0);
         }
         if !self.tagged(offset, self.tag(offset)) {
             return;
         }
-        self.set((offset - HEADER) as usize, !self.tag(offset));
-        let capacity = u64::from(self.word32((offset - 4) as usize));
-        if offset + capacity > self.word(POSITION) || capacity < HEADER {
+        self.set_tag(offset, !self.tag(offset));
+        let capacity = self.field((offset - 4) as usize);
+        if offset + capacity > self.field(POSITION) || capacity < HEADER {
             return;
         }
-        if self.word32(HEADS) == 0 {
+        if self.field(HEADS) == 0 {
             let Ok(heads) = self.alloc(HEADS_BYTES) else {
                 return;
             };
-            self.set((heads - HEADER) as usize, 0);
-            self.set32(HEADS, heads as u32);
+            self.set_tag(heads, 0);
+            self.set(HEADS, heads);
         }
         let slot = self.slot(capacity);
-        self.set32(offset as usize, self.word32(slot));
-        self.set32(slot, offset as u32);
+        self.set(offset as usize, self.field(slot));
+        self.set(slot, offset);
     }
 
     /// As the kernel's `length`.
     pub(super) fn length(&self, offset: u64) -> u64 {
         match self.tagged(offset, self.tag(offset)) {
-            true => u64::from(self.word32((offset - 8) as usize)),
+            true => self.field((offset - 8) as usize),
             false => 0,
         }
     }
@@ -135,7 +148,7 @@ impl Arena<'_> {
     /// The address of the error text, 0 if none is set.
     #[inline]
     pub(super) fn error(&self) -> u64 {
-        self.word(ERROR)
+        self.field(ERROR)
     }
 
     /// Makes the block at `offset` the error text; 0 takes it away.
@@ -148,8 +161,8 @@ impl Arena<'_> {
     #[inline]
     pub(super) fn output(&self) -> Option<Span> {
         Span::new(
-            self.word(OUTPUT_OFFSET),
-            self.word(OUTPUT_LENGTH),
+            self.field(OUTPUT_OFFSET),
+            self.field(OUTPUT_LENGTH),
             self.0.len(),
         )
     }
@@ -158,12 +171,17 @@ impl Arena<'_> {
         self.0.len() as u64
     }
 
+    /// At how many addresses behind the root eight bytes can be read.
+    fn words(&self) -> u64 {
+        self.size() - ROOT - (WORD - 1)
+    }
+
     /// As the kernel's `place`: freed blocks are used again only when the memory would have to grow.
     fn place(&mut self, capacity: u64) -> Result<u64, Full> {
-        let offset = self.word(POSITION) + HEADER;
+        let offset = self.field(POSITION) + HEADER;
         let end = offset + capacity;
         if end > self.size() {
-            if self.word32(HEADS) != 0
+            if self.field(HEADS) != 0
                 && let Some(freed) = self.pop(capacity)
             {
                 return Ok(freed);
@@ -175,24 +193,24 @@ impl Arena<'_> {
             });
         }
         self.set(POSITION, end);
-        self.set32((offset - 4) as usize, capacity as u32);
+        self.set((offset - 4) as usize, capacity);
         Ok(offset)
     }
 
     fn pop(&mut self, capacity: u64) -> Option<u64> {
         let slot = self.slot(capacity);
-        let offset = u64::from(self.word32(slot));
+        let offset = self.field(slot);
         if offset == 0 {
             return None;
         }
         if self.tagged(offset, !self.tag(offset)) {
-            let has = u64::from(self.word32((offset - 4) as usize));
-            if has >= capacity && offset + has <= self.word(POSITION) {
-                self.set32(slot, self.word32(offset as usize));
+            let has = self.field((offset - 4) as usize);
+            if has >= capacity && offset + has <= self.field(POSITION) {
+                self.set(slot, self.field(offset as usize));
                 return Some(offset);
             }
         }
-        self.set32(slot, 0);
+        self.set(slot, 0);
         None
     }
 
@@ -205,40 +223,35 @@ impl Arena<'_> {
                 power * 4 + capacity / step(capacity) - 1
             }
         };
-        self.word32(HEADS) as usize + class as usize * 4
+        self.field(HEADS) as usize + class as usize * 4
     }
 
     fn tag(&self, offset: u64) -> u64 {
-        (offset ^ u64::from(self.word32(GENERATION)) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        (offset ^ self.field(GENERATION) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
     fn tagged(&self, offset: u64, tag: u64) -> bool {
         offset.is_multiple_of(HEADER)
             && offset >= ROOT + HEADER
             && offset <= self.size()
-            && self.word((offset - HEADER) as usize) == tag
+            && self.0[(offset - HEADER) as usize..][..8] == tag.to_le_bytes()
     }
 
-    #[inline]
-    fn word(&self, at: usize) -> u64 {
-        let bytes = self.0[at..][..8].try_into();
-        u64::from_le_bytes(bytes.expect("the slice has 8 bytes"))
+    fn set_tag(&mut self, offset: u64, tag: u64) {
+        self.0[(offset - HEADER) as usize..][..8].copy_from_slice(&tag.to_le_bytes());
     }
 
+    /// A field of the root or of a header.
     #[inline]
-    fn word32(&self, at: usize) -> u32 {
+    fn field(&self, at: usize) -> u64 {
         let bytes = self.0[at..][..4].try_into();
-        u32::from_le_bytes(bytes.expect("the slice has 4 bytes"))
+        u32::from_le_bytes(bytes.expect("the slice has 4 bytes")).into()
     }
 
+    /// Sets it to an address, length or capacity of this memory, all of which fit.
     #[inline]
     fn set(&mut self, at: usize, value: u64) {
-        self.0[at..][..8].copy_from_slice(&value.to_le_bytes());
-    }
-
-    #[inline]
-    fn set32(&mut self, at: usize, value: u32) {
-        self.0[at..][..4].copy_from_slice(&value.to_le_bytes());
+        self.0[at..][..4].copy_from_slice(&(value as u32).to_le_bytes());
     }
 }
 
