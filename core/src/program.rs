@@ -123,7 +123,7 @@ fn is_kernel(import: &Import) -> bool {
 fn has_room(unit: &Unit<'_>) -> Result<bool> {
     let shape = Shape::read(&unit.module.wasm);
     let shape = shape.map_err(|source| rewriting(&unit.name, "be read again", source))?;
-    Ok(shape.memories < MEMORIES)
+    Ok((shape.memories.len() as u32) < MEMORIES)
 }
 
 /// Compiles the kernel and the modules of a plan.

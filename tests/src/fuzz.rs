@@ -9,6 +9,8 @@ pub mod kernel;
 pub mod manifest;
 pub mod module;
 pub mod session;
+#[cfg(feature = "smith")]
+pub mod smith;
 mod tree;
 
 use std::path::PathBuf;
@@ -52,6 +54,13 @@ pub const TARGETS: &[Target] = &[
         name: "session",
         run: session::run,
         longest: 2048,
+        runs: 4000,
+    },
+    #[cfg(feature = "smith")]
+    Target {
+        name: "smith",
+        run: smith::run,
+        longest: 4096,
         runs: 4000,
     },
 ];

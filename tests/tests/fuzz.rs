@@ -71,6 +71,12 @@ fn session() {
     fuzz("session");
 }
 
+#[test]
+#[cfg(feature = "smith")]
+fn smith() {
+    fuzz("smith");
+}
+
 /// A target that libFuzzer does not run, or a binary that runs none, would go unnoticed.
 #[test]
 fn every_target_has_a_binary() {

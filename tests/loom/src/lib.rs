@@ -3,7 +3,8 @@
 //! show it.
 //!
 //! The files of core are compiled here once more, with atomic words, a lock and a clock of loom. The
-//! scenarios are in [`scenarios`]; `tests/interleavings.rs` runs them. Nothing else of core takes part.
+//! scenarios are in [`scenarios`]; `tests/interleavings.rs` runs them. Nothing else of core takes part: its
+//! errors and engines are stand-ins with what alarms need of them.
 //!
 //! Not modelled: the thread of the watchdog itself (a scenario looks when it likes), the wake-up of that
 //! thread, forks, and how a nudge reaches a guest.
@@ -22,5 +23,3 @@ pub mod scenarios;
 #[rustfmt::skip]
 #[path = "../../../core/src/alarm.rs"]
 mod alarm;
-
-use polyextism_core::{engine, error};
