@@ -10,12 +10,13 @@ NATIVE := $(VENV)/.native
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python bench conformance wheel docs deny clean tools
+.PHONY: help demo test fmt clippy rust alone python soak bench conformance wheel docs deny clean tools
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, Python"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
+	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make bench        the benchmarks (criterion, then Python)"
 	@echo "make wheel        a wheel in dist/"
 	@echo "make docs         the Rust documentation in target/doc"
@@ -51,6 +52,10 @@ python: $(NATIVE)
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
 	cd python && ../$(BIN)/python -m mypy.stubtest extism
 	cd python && ../$(BIN)/python -m pytest
+
+SECONDS ?= 600
+soak: $(NATIVE)
+	cd python/tests && ../../$(BIN)/python -m soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 conformance: tools
 	$(CARGO) test --locked -p polyextism-tests --test conformance -- $(ARGS)

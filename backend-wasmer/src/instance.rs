@@ -243,6 +243,15 @@ impl engine::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
+        stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
+            self.enter_here(entry)
+        })
+    }
+}
+
+impl Instance {
+    #[inline]
+    fn enter_here(&mut self, entry: EntryId) -> Result<i32> {
         let store = &mut self.store;
         let status = match &self.entries[entry.0 as usize] {
             Code::Status(func) => func.call(store),

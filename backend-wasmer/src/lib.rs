@@ -21,6 +21,7 @@ use std::sync::{
 
 use polyextism_core::{
     Error, Result,
+    address_space::{self, Room},
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
@@ -28,9 +29,12 @@ use polyextism_core::{
     },
     host::Host,
 };
-use wasmer::sys::{
-    CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass,
-    wasmparser::{Parser, Payload, TypeRef},
+use wasmer::{
+    Pages,
+    sys::{
+        BaseTunables, CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass,
+        wasmparser::{Parser, Payload, TypeRef},
+    },
 };
 
 pub use crate::instance::{Instance, Prepared};
@@ -93,7 +97,13 @@ impl Wasmer {
         let declared = compilers.find(|compiler| compiler.name == settings.compiler);
         let capabilities = declared.map_or(POWERS, |compiler| compiler.capabilities);
         let features = Some(features(capabilities.proposals));
-        let engine = EngineBuilder::new(compiler).set_features(features).engine();
+        let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
+        if address_space::room() == Room::Scarce {
+            // No memory is reserved for what it may grow to; it moves instead.
+            let mut tunables = BaseTunables::for_target(engine.target());
+            tunables.static_memory_bound = Pages(0);
+            engine.set_tunables(tunables);
+        }
         Ok(Self {
             engine: engine.into(),
             name,

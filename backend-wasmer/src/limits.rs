@@ -1,4 +1,4 @@
-//! The memory limit of an instance.
+//! The memory limit of an instance, and the stack that its host side needs.
 //!
 //! wasmer has no hook for the memories of one store: tunables belong to an engine, and see each
 //! memory alone. So once the program is instantiated, and before any guest code runs, every memory
@@ -22,6 +22,12 @@ use wasmer::{
     AsStoreMut, MemoryError, MemoryStyle, MemoryType, Pages, Store,
     sys::vm::{LinearMemory, StoreObject, VMMemory, VMMemoryDefinition},
 };
+
+/// What must be left of the stack when a guest is entered, in bytes. Guests have a stack of their own, but host
+/// functions run on that of the calling thread, and may call further plug-ins.
+pub(crate) const NEEDED_STACK: usize = 128 * 1024;
+/// What they get instead if there is less.
+pub(crate) const GROWN_STACK: usize = 1024 * 1024;
 
 /// Limits all memories of `store` together to `limit` pages.
 pub(crate) fn enforce(store: &mut Store, limit: u64) -> Result<()> {

@@ -3,8 +3,8 @@
 //! Compilers: `cranelift` (the default) and `winch`. What this crate deliberately does not know:
 //! what the programs are for, who wrote them, and what their host functions do.
 //!
-//! Invariants: one [`wasmtime::Engine`] for each [`Settings`] in the whole process, and only
-//! opening takes its lock; every WebAssembly feature and everything that changes results is set
+//! Invariants: one [`wasmtime::Engine`] for each [`Settings`] and each [`Room`] in the whole process, and
+//! only opening takes its lock; every WebAssembly feature and everything that changes results is set
 //! explicitly.
 
 #![deny(unsafe_code)]
@@ -21,6 +21,7 @@ use std::{
 
 use polyextism_core::{
     Error, ErrorKind, Result,
+    address_space::{self, Room},
     backtrace::FRAMES,
     engine::{
         Engine,
@@ -63,7 +64,7 @@ const POWERS: Capabilities = Capabilities::NONE
     .memory_limit(true);
 
 /// The engines of this process. wasmtime shares one engine between programs and threads safely.
-static ENGINES: Mutex<Vec<(Settings, wasmtime::Engine)>> = Mutex::new(Vec::new());
+static ENGINES: Mutex<Vec<(Settings, Room, wasmtime::Engine)>> = Mutex::new(Vec::new());
 
 /// wasmtime, opened with some settings.
 pub struct Wasmtime {
@@ -112,15 +113,16 @@ impl Wasmtime {
             let what = format!("compiler `{}`", settings.compiler);
             return Err(Error::unsupported(BACKEND.name, what));
         };
-        let engine = match shared(&settings, None) {
+        let room = address_space::room();
+        let engine = match shared(&settings, room, None) {
             Some(engine) => engine,
             None => {
-                let config = config(&settings, variant);
+                let config = config(&settings, variant, room);
                 let made = wasmtime::Engine::new(&config).map_err(|source| {
                     let message = format!("engine `{}` cannot be opened", variant.name);
                     Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
-                shared(&settings, Some(&made)).unwrap_or(made)
+                shared(&settings, room, Some(&made)).unwrap_or(made)
             }
         };
         Ok(Self {
@@ -133,16 +135,21 @@ impl Wasmtime {
 
 /// The shared engine of these settings; `made` becomes it if there is none yet. Engines are made
 /// outside of the lock, so that it is never held for long.
-fn shared(settings: &Settings, made: Option<&wasmtime::Engine>) -> Option<wasmtime::Engine> {
+fn shared(
+    settings: &Settings,
+    room: Room,
+    made: Option<&wasmtime::Engine>,
+) -> Option<wasmtime::Engine> {
     let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, engine)) = engines.iter().find(|(known, _)| known == settings) {
+    let fits = |(known, its_room, _): &&(Settings, Room, _)| known == settings && *its_room == room;
+    if let Some((_, _, engine)) = engines.iter().find(fits) {
         return Some(engine.clone());
     }
-    engines.extend(made.map(|engine| (*settings, engine.clone())));
+    engines.extend(made.map(|engine| (*settings, room, engine.clone())));
     None
 }
 
-fn config(settings: &Settings, variant: Variant) -> Config {
+fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
     let has = |proposal| variant.capabilities.proposals.contains(&proposal);
     let mut config = Config::new();
     config
@@ -170,6 +177,13 @@ fn config(settings: &Settings, variant: Variant) -> Config {
         .wasm_gc(false)
         .wasm_stack_switching(false)
         .shared_memory(false);
+    if room == Room::Scarce {
+        // Memories move when they outgrow what is set aside.
+        config
+            .memory_reservation(0)
+            .memory_reservation_for_growth(limits::ROOM_TO_GROW)
+            .memory_guard_size(limits::SMALL_GUARD);
+    }
     config
 }
 

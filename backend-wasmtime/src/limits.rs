@@ -18,6 +18,11 @@ pub(crate) const NEEDED_STACK: usize = STACK + 512 * 1024;
 /// What a guest gets instead if there is less.
 pub(crate) const GROWN_STACK: usize = STACK + 2048 * 1024;
 
+/// Where address space is scarce: what a memory can grow by before it has to move, in bytes.
+pub(crate) const ROOM_TO_GROW: u64 = 8 << 20;
+/// Where address space is scarce: the space around a memory that traps, in bytes.
+pub(crate) const SMALL_GUARD: u64 = 64 << 10;
+
 /// Counts the pages of all memories of an instance.
 ///
 /// While the instance is made every memory is granted, so that the error can name their sum; no

@@ -6,14 +6,17 @@
 //! module does not know how guests are made to look; `clock` has the thread that watches deadlines.
 //!
 //! Invariants: a call starts and ends with one atomic exchange each, without a lock, and reads the
-//! clock only if it has a deadline; what stops one call never stops the next one, because every call
+//! clock only if it has a deadline, at both ends; a call that outlives its deadline fails; what stops one call never stops the next one, because every call
 //! has a number of its own; nothing here is held over a fork.
 
 use std::{
     fmt,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::Ordering::{Acquire, Relaxed, SeqCst},
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -23,6 +26,7 @@ use crate::{
     clock,
     engine::erased::DynEngine,
     error::{Error, ErrorKind, Result},
+    nesting,
 };
 
 /// A call is running.
@@ -53,6 +57,8 @@ pub struct Alarm {
     deadline: AtomicU64,
     /// Nanoseconds that the call may take.
     limit: AtomicU64,
+    /// Whether the running call is within another one.
+    nested: AtomicBool,
     /// When `check` last ran.
     checked: AtomicU64,
     /// The process whose watchdog watches this alarm, in the numbering of `clock`.
@@ -90,6 +96,7 @@ impl Alarm {
             state: AtomicU64::new(0),
             deadline: AtomicU64::new(NEVER),
             limit: AtomicU64::new(0),
+            nested: AtomicBool::new(false),
             checked: AtomicU64::new(0),
             watched: AtomicU64::new(0),
             check: OnceLock::new(),
@@ -113,10 +120,19 @@ impl Alarm {
 
     /// Starts a call. The plug-in's owner calls it, one call at a time.
     ///
+    /// One within another call has no more time than is left to that one.
+    ///
     /// # Errors
-    /// `Timeout` if no time is given; `Engine` if the watchdog cannot be started.
+    /// `Timeout` if no time is given; why a call around it has to end; `Engine` if the watchdog cannot
+    /// be started.
     #[inline]
     pub(crate) fn begin(self: &Arc<Self>, timeout: Option<Duration>) -> Result<()> {
+        let nested = nesting::is_within();
+        self.nested.store(nested, Relaxed);
+        let timeout = match nested {
+            true => nesting::limit(timeout)?,
+            false => timeout,
+        };
         let now = timeout.map(|timeout| self.arm(timeout)).transpose()?;
         if now.is_none() {
             self.deadline.store(NEVER, Relaxed);
@@ -125,7 +141,7 @@ impl Alarm {
         // The exchange comes before the look at `watched` in the one order of these operations, and
         // the watchdog stops to watch before it looks at the state once more: one of both sees it.
         self.state.swap(number | RUNNING, SeqCst);
-        let needed = now.is_some() || self.has_check();
+        let needed = now.is_some() || nested || self.has_check();
         if needed && !clock::watches(self, now) {
             self.watch()?;
         }
@@ -152,17 +168,19 @@ impl Alarm {
         })
     }
 
-    /// Ends the call.
+    /// Ends the call. One whose deadline has passed is overdue, whether anybody has noticed or not.
     #[inline]
     pub(crate) fn end(&self) -> Ended {
+        let deadline = self.deadline.load(Relaxed);
+        let late = deadline != NEVER && clock::now() >= deadline;
         let number = self.state.load(Relaxed) & !FLAGS;
-        match self.state.swap(number, SeqCst) & FLAGS {
-            RUNNING => Ended {
+        match (self.state.swap(number, SeqCst) & FLAGS, late) {
+            (RUNNING, false) => Ended {
                 overdue: None,
                 stopped: false,
             },
-            flags => Ended {
-                overdue: self.verdict(flags),
+            (flags, late) => Ended {
+                overdue: self.verdict(flags | if late { EXPIRED } else { 0 }),
                 stopped: flags & STOPPED != 0,
             },
         }
@@ -216,10 +234,27 @@ impl Alarm {
             (None, Some(check)) if self.check_is_due(now) => check(),
             (None, _) => Ok(()),
         };
+        let outcome = match self.nested.load(Relaxed) {
+            true => nesting::attend_around(self).and(outcome),
+            false => outcome,
+        };
         if outcome.is_err() {
             self.state.fetch_or(STOPPED, SeqCst);
         }
         outcome
+    }
+
+    /// Whether the running call has to end, without ending it.
+    ///
+    /// # Errors
+    /// `Cancelled`, `Timeout`.
+    pub(crate) fn overdue(&self) -> Result<()> {
+        let flags = self.state.load(Acquire) & FLAGS;
+        let flags = match self.remaining() {
+            Some(Duration::ZERO) => flags | EXPIRED,
+            _ => flags,
+        };
+        self.verdict_of(flags).map_or(Ok(()), Err)
     }
 
     #[inline]
@@ -284,6 +319,17 @@ impl Alarm {
     /// Whether calls want to look after the host's affairs.
     pub(crate) fn has_check(&self) -> bool {
         self.check.get().is_some()
+    }
+
+    /// How often the guest of the running call has to look up, whatever its deadline; `None` if it need
+    /// not.
+    pub(crate) fn period(&self) -> Option<Duration> {
+        match (self.nested.load(Relaxed), self.has_check()) {
+            // What ends the call around it is not told to this one.
+            (true, _) => Some(PATIENCE),
+            (false, true) => Some(CHECK_PERIOD),
+            (false, false) => None,
+        }
     }
 
     /// What there is to see at `now`. Marks a call whose deadline has passed.

@@ -15,6 +15,7 @@
 //! on several engines. Users of Rust depend on the package `polyextism`, which re-exports this crate
 //! and knows the engines that are built in.
 
+pub mod address_space;
 mod alarm;
 mod atomic;
 pub mod backtrace;
@@ -33,10 +34,12 @@ pub mod kernel;
 mod link;
 pub mod manifest;
 mod module;
+pub mod nesting;
 mod options;
 mod panic;
 mod plugin;
 mod pool;
+mod process;
 mod program;
 mod rewrite;
 mod source;

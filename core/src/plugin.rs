@@ -22,7 +22,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     host::Host,
-    kernel,
+    kernel, nesting,
     options::Interrupted,
 };
 
@@ -147,7 +147,10 @@ impl Plugin {
             self.forget_output();
         }
         let outcome = match self.entry(function) {
-            Ok(entry) => self.instance.exchange(entry, input),
+            Ok(entry) => {
+                let instance = &mut self.instance;
+                nesting::within(&self.alarm, move || instance.exchange(entry, input))
+            }
             Err(error) => Err(error),
         };
         let ended = self.alarm.end();
@@ -321,7 +324,7 @@ impl Plugin {
             let instance = &mut *self.instance;
             let entry = instance.entry(*module, name).ok_or_else(|| missing(name))?;
             kernel::begin(instance, &[])?;
-            let status = instance.enter(entry);
+            let status = nesting::within(&self.alarm, || instance.enter(entry));
             kernel::finish(instance, status)?;
         }
         Ok(())

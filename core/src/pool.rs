@@ -14,7 +14,7 @@ use std::{
     num::NonZeroUsize,
     ops::{Deref, DerefMut},
     process,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -23,7 +23,9 @@ use crate::{
     alarm::CHECK_PERIOD,
     compiled::Compiled,
     error::{Error, ErrorKind, Result},
+    nesting,
     plugin::Plugin,
+    process::PerProcess,
 };
 
 /// What becomes of an instance that was given back.
@@ -47,15 +49,14 @@ struct Shared {
     compiled: Compiled,
     max_instances: NonZeroUsize,
     reuse: Reuse,
-    own: Link,
+    instances: PerProcess<Instances>,
 }
 
-/// The instances of one process. A forked child appends a link of its own.
-struct Link {
-    process: u32,
+/// The instances of one process.
+#[derive(Default)]
+struct Instances {
     state: Mutex<State>,
     freed: Condvar,
-    next: OnceLock<Box<Self>>,
 }
 
 #[derive(Default)]
@@ -69,16 +70,7 @@ struct State {
     next_number: u64,
 }
 
-impl Link {
-    fn new(process: u32) -> Self {
-        Self {
-            process,
-            state: Mutex::default(),
-            freed: Condvar::new(),
-            next: OnceLock::new(),
-        }
-    }
-
+impl Instances {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that can panic runs under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -98,7 +90,7 @@ impl Pool {
             compiled: compiled.clone(),
             max_instances,
             reuse,
-            own: Link::new(process::id()),
+            instances: PerProcess::new(),
         }))
     }
 
@@ -114,7 +106,7 @@ impl Pool {
 
     /// How many instances there are now in this process, lent or waiting to be.
     pub fn instances(&self) -> usize {
-        let state = self.0.link().lock();
+        let state = self.0.instances.own().lock();
         state.lent + state.idle.len()
     }
 
@@ -127,10 +119,11 @@ impl Pool {
         self.get_while(timeout, || Ok(()))
     }
 
-    /// As [`Pool::get`], and asks about twenty times a second while it waits whether to go on.
+    /// As [`Pool::get`], and asks about twenty times a second while it waits whether to go on. In a host
+    /// function it waits no longer than the call that it serves may take.
     ///
     /// # Errors
-    /// As there; whatever `check` fails with.
+    /// As there; whatever `check` fails with; why a call that this thread is in has to end.
     pub fn get_while(
         &self,
         timeout: Option<Duration>,
@@ -151,11 +144,11 @@ impl Pool {
         timeout: Option<Duration>,
         mut check: impl FnMut() -> Result<()>,
     ) -> Result<(Place, Option<Plugin>)> {
-        let link = self.0.link();
+        let own = self.0.instances.own();
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut turn = Waiting::new(link);
+        let mut turn = Waiting::new(own);
         loop {
-            let mut state = link.lock();
+            let mut state = own.lock();
             if turn.is_next(&state) && state.lent < self.0.max_instances.get() {
                 state.lent += 1;
                 let idle = state.idle.pop();
@@ -163,7 +156,7 @@ impl Pool {
                 let shared = Arc::clone(&self.0);
                 let place = Place {
                     shared,
-                    process: link.process,
+                    process: process::id(),
                     back: None,
                 };
                 return Ok((place, idle));
@@ -173,9 +166,10 @@ impl Pool {
                 return Err(self.timed_out(timeout.unwrap_or_default()));
             }
             turn.enqueue(&mut state);
-            let patience = left.map_or(CHECK_PERIOD, |left| left.min(CHECK_PERIOD));
-            drop(link.freed.wait_timeout(state, patience));
+            let patience = nesting::patience(left.unwrap_or(CHECK_PERIOD).min(CHECK_PERIOD));
+            drop(own.freed.wait_timeout(state, patience));
             check()?;
+            nesting::attend()?;
         }
     }
 
@@ -187,27 +181,15 @@ impl Pool {
     }
 }
 
-impl Shared {
-    /// The instances of this process.
-    fn link(&self) -> &Link {
-        let process = process::id();
-        let mut link = &self.own;
-        while link.process != process {
-            link = link.next.get_or_init(|| Box::new(Link::new(process)));
-        }
-        link
-    }
-}
-
 /// A place in the queue, which is left on every way out.
 struct Waiting<'a> {
-    link: &'a Link,
+    own: &'a Instances,
     number: Option<u64>,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(link: &'a Link) -> Self {
-        Self { link, number: None }
+    fn new(own: &'a Instances) -> Self {
+        Self { own, number: None }
     }
 
     fn is_next(&self, state: &State) -> bool {
@@ -226,7 +208,7 @@ impl<'a> Waiting<'a> {
         if let Some(number) = self.number.take() {
             state.queue.retain(|&other| other != number);
             // There may be a place for the next one as well.
-            self.link.freed.notify_all();
+            self.own.freed.notify_all();
         }
     }
 }
@@ -234,7 +216,7 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if self.number.is_some() {
-            self.leave(&mut self.link.lock());
+            self.leave(&mut self.own.lock());
         }
     }
 }
@@ -311,12 +293,12 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if self.is_here() {
-            let link = self.shared.link();
-            let mut state = link.lock();
+            let own = self.shared.instances.own();
+            let mut state = own.lock();
             state.lent -= 1;
             state.idle.extend(self.back.take());
             drop(state);
-            link.freed.notify_all();
+            own.freed.notify_all();
         }
     }
 }

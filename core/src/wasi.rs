@@ -2,15 +2,16 @@
 //!
 //! Its functions need a slice of guest memory and a context, which is just what
 //! [`Caller::memory`] lends. `table` says name, parameters and body of each function, `rules` has
-//! what is ours around some of them, `streams` what the library writes and looks at through,
+//! what is ours around some of them, `streams` and `inherited` what the library writes and looks at through,
 //! [`crate::wasi_settings`] what users say. The library marks this surface as unsupported: so it is
 //! used here and in this folder alone, and the 48 line is frozen. No engine is named or needed here.
 //!
 //! Differences from the library's own linker: `proc_exit` takes every code, pointers outside of the
-//! memory are traps by name, descriptors are limited, what is no file is not opened, sleeping is
-//! always a future, and futures run on a runtime of the calling thread that is made anew after a
+//! memory are traps by name, descriptors are limited, what is no file is not opened, sleeping and
+//! output to the streams of the process are always futures, and futures run on a runtime of the calling thread that is made anew after a
 //! fork.
 
+mod inherited;
 mod rules;
 mod streams;
 mod table;
@@ -32,6 +33,7 @@ use wasmtime_wasi::{
 use wiggle::{GuestError, GuestMemory};
 
 use self::{
+    inherited::Inherited,
     streams::{Captured, FixedClock},
     table::{Args, Body, Row, TABLE},
 };
@@ -87,12 +89,12 @@ impl State {
         let (stdout, stderr) = (captured(wasi.stdout), captured(wasi.stderr));
         match &stdout {
             Some(stdout) => _ = builder.stdout(stdout.clone()),
-            None if inherits(wasi.stdout) => _ = builder.inherit_stdout(),
+            None if inherits(wasi.stdout) => _ = builder.stdout(Inherited::Stdout),
             None => {}
         }
         match &stderr {
             Some(stderr) => _ = builder.stderr(stderr.clone()),
-            None if inherits(wasi.stderr) => _ = builder.inherit_stderr(),
+            None if inherits(wasi.stderr) => _ = builder.stderr(Inherited::Stderr),
             None => {}
         }
         let clock = match wasi.clock {

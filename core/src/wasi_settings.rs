@@ -76,8 +76,8 @@ pub enum Output {
     Default,
     /// Nowhere; writes succeed.
     Discard,
-    /// To the stream of the process. If that is full (a pipe that nobody reads), the call waits for it,
-    /// and no deadline ends that.
+    /// To the stream of the process. If that is full (a pipe that nobody reads), the call waits for it, up to
+    /// its deadline. The buffers of the host's language are bypassed: flush them before.
     Inherit,
     /// Into memory, where [`Plugin::stdout`](crate::Plugin::stdout) and
     /// [`Plugin::stderr`](crate::Plugin::stderr) find it.

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use polyextism::{
     Caller, Error, ErrorKind, Result,
     engine::types::{NumType, Signature},
+    nesting,
 };
 use pyo3::{
     prelude::*,
@@ -198,6 +199,13 @@ impl Callback {
     fn failed(&self, py: Python<'_>, failure: Failure) -> Error {
         match failure {
             Failure::Wrong(message) => Error::new(ErrorKind::HostFunction, message),
+            // A plug-in that it called was interrupted because this call has to end.
+            Failure::Raised(raised)
+                if error::is_interruption(py, &raised)
+                    && let Err(overdue) = nesting::attend() =>
+            {
+                overdue.with_source(raised)
+            }
             Failure::Raised(raised) => {
                 error::raised(py, &format!("host function `{}`", self.name), raised)
             }

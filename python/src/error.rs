@@ -79,6 +79,19 @@ pub(crate) fn raised(py: Python<'_>, who: &str, raised: PyErr) -> Error {
     Error::new(ErrorKind::HostFunction, message).with_source(raised)
 }
 
+/// Whether it says that a call of a plug-in was interrupted.
+#[cold]
+pub(crate) fn is_interruption(py: Python<'_>, raised: &PyErr) -> bool {
+    [ErrorKind::Timeout, ErrorKind::Cancelled]
+        .iter()
+        .any(
+            |kind| match classes(py).map(|all| all.get_item(kind.name())) {
+                Ok(Ok(Some(class))) => raised.matches(py, class).unwrap_or(false),
+                _ => false,
+            },
+        )
+}
+
 fn is_host(error: &Error) -> bool {
     error.kind() == ErrorKind::HostFunction
 }

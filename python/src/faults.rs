@@ -1,15 +1,16 @@
-//! Keeps the signal handlers of engines above those of Python's `faulthandler`.
+//! Keeps the signal handlers of engines above those of Python: of `faulthandler`, and of `signal.signal`.
 //!
 //! Engines catch the traps of guests by handlers of fatal signals. `faulthandler` takes the same signals
 //! for a crash: switched on after an engine has installed its handlers it ends the process at the next
-//! trap, and switched off it takes theirs away. So this module puts a handler of its own below those
-//! of all engines, when the package is imported, and lets `faulthandler` change only what lies below
-//! that: what is no trap of a guest is passed down, so its crash reports stay.
+//! trap, and switched off it takes theirs away. A handler of `signal.signal` returns to the instruction
+//! that trapped, for ever. So this module puts a handler of its own below those of all engines, when
+//! the package is imported, and lets Python change only what lies below that: what is no trap of a
+//! guest is passed down, so crash reports stay.
 //!
 //! It does not know what an engine's handler does, but that it passes on what it does not take. It holds
 //! the only unsafe code of the crate: `sigaction`, and the calls of handlers.
 //!
-//! Invariant: but for the moment in which `faulthandler` changes something, the handlers of engines are
+//! Invariant: but for the moment in which Python changes something, the handlers of engines are
 //! on top.
 
 #![allow(
@@ -94,7 +95,7 @@ fn set(signal: c_int, action: &sigaction) {
 }
 
 /// Our handler: does what would have been done without engines. Async-signal-safe: it loads an atomic
-/// and calls `sigaction` or the handler below.
+/// and calls `sigaction`, `raise` or the handler below.
 extern "C" fn pass_down(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let position = SIGNALS.iter().position(|known| *known == signal);
     let Some(below) = position.map(|position| BELOW[position].load(SeqCst)) else {
@@ -102,9 +103,19 @@ extern "C" fn pass_down(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     };
     // SAFETY: `install` stored a valid action before it installed this handler, and none is freed.
     let below = unsafe { &*below };
+    // SAFETY: the system passes a valid `siginfo_t` to handlers that ask for one.
+    let is_fault = unsafe { (*info).si_code } > 0;
     match below.sa_sigaction {
-        // The instruction that failed runs again when the handler returns.
-        SIG_DFL | SIG_IGN => set(signal, below),
+        // Sent by somebody, and ignored.
+        SIG_IGN if !is_fault => {}
+        SIG_DFL | SIG_IGN => {
+            set(signal, below);
+            // After a fault, the instruction that failed runs again when the handler returns.
+            if !is_fault {
+                // SAFETY: it has no conditions, and may be called in a handler.
+                unsafe { libc::raise(signal) };
+            }
+        }
         // SAFETY: with `SA_SIGINFO` the field is a handler of three arguments.
         handler if below.sa_flags & SA_SIGINFO != 0 => unsafe {
             let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use polyextism::{Error, ErrorKind, FunctionHandle, Place};
+use polyextism::{Error, ErrorKind, FunctionHandle, Place, nesting};
 use pyo3::prelude::*;
 
 use crate::scope::{self, Process, ThreadId};
@@ -130,7 +130,8 @@ impl Turns {
     /// Waits for the live plug-in and takes it.
     ///
     /// # Errors
-    /// The outer one is what a signal handler raised; the inner one is `Reentrant` or `Closed`.
+    /// The outer one is what a signal handler raised; the inner one is `Reentrant` or `Closed`, or why a
+    /// call that this thread is in has to end.
     pub(crate) fn next(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
         loop {
             match self.take() {
@@ -140,6 +141,10 @@ impl Turns {
             }
             py.detach(|| self.wait());
             py.check_signals()?;
+            // Who waits in a host function waits no longer than the call that it serves.
+            if let Err(overdue) = nesting::attend() {
+                return Ok(Err(overdue));
+            }
         }
     }
 
@@ -180,7 +185,7 @@ impl Turns {
         let mut slot = self.slot();
         if let State::Taken(..) = slot.state {
             slot.waiting += 1;
-            let woken = self.idle.wait_timeout(slot, PATIENCE);
+            let woken = self.idle.wait_timeout(slot, nesting::patience(PATIENCE));
             woken.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
         }
     }

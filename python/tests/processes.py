@@ -4,22 +4,27 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 # A hang becomes a failure. Far more than anything here takes.
 PATIENCE = 120
 
+# Newer Pythons warn of every fork of a process with threads.
+OPTIONS = ("-X", "faulthandler", "-W", "ignore::DeprecationWarning")
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+Ended: TypeAlias = subprocess.CompletedProcess[str]
+
+
+def run(*arguments: str, options: Sequence[str] = OPTIONS, patience: float = PATIENCE) -> Ended:
     """Runs Python to its end, whatever that is. It can import what is in this folder."""
-    # Newer Pythons warn of every fork of a process with threads.
-    options = ["-X", "faulthandler", "-W", "ignore::DeprecationWarning"]
     return subprocess.run(
         [sys.executable, *options, *arguments],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
         stdin=subprocess.DEVNULL,
     )
 

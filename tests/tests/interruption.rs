@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use polyextism::{
 use polyextism_tests::{
     endless::{LATE, fails, guest, made},
     engines, plugin,
+    random::Random,
 };
 
 /// After an interruption the state of the guest is that of a new instance, or stays on request.
@@ -173,9 +174,78 @@ fn a_check_of_the_host_ends_the_call() {
     }
 }
 
-/// A cancellation belongs to the call that was running, however close the next one is.
+/// Before, at and after the start and the end of a call: who is told that there was a call to cancel has
+/// cancelled it, who is not has cancelled nothing, and the next call never knows.
 #[test]
-fn a_cancellation_never_hits_the_next_call() {
+fn a_cancellation_hits_the_call_that_runs_or_none() {
+    const ROUNDS: usize = 10_000;
+    let wat = r#"(module (func (export "work") (local $n i32) (local.set $n (i32.const 20000))
+        (loop $l (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+      (func (export "endless") (loop $l (br $l)))
+      (func (export "ready")))"#;
+    // On a busy machine both threads may never run at once; some calls wait for it.
+    let waits = |round: usize| round.is_multiple_of(20);
+    for choice in engines() {
+        let mut plugin = made(&choice, wat, None, Interrupted::Kept);
+        let work = plugin.function("work").expect("it is exported");
+        let endless = plugin.function("endless").expect("it is exported");
+        let ready = plugin.function("ready").expect("it is exported");
+        let handle = plugin.cancel_handle();
+        // The rounds that have begun, and those whose cancellations are over.
+        let (begun, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (first, second) = (AtomicBool::new(false), AtomicBool::new(false));
+        let mut counts = [0; 2];
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut random = Random::new(7);
+                for round in 1..=ROUNDS {
+                    while begun.load(Ordering::SeqCst) < round {
+                        thread::yield_now();
+                    }
+                    for _ in 0..random.below(2000) {
+                        std::hint::spin_loop();
+                    }
+                    // Twice, which is once.
+                    let mut hit = handle.cancel();
+                    while waits(round) && !hit {
+                        hit = handle.cancel();
+                    }
+                    first.store(hit, Ordering::SeqCst);
+                    second.store(handle.cancel(), Ordering::SeqCst);
+                    over.store(round, Ordering::SeqCst);
+                }
+            });
+            for round in 1..=ROUNDS {
+                begun.store(round, Ordering::SeqCst);
+                let function = if waits(round) { endless } else { work };
+                let outcome = plugin.call_function(function, b"").map(drop);
+                let cancelled = match outcome {
+                    Ok(()) => false,
+                    Err(error) => {
+                        assert_eq!(error.kind(), ErrorKind::Cancelled, "{choice:?} {error}");
+                        true
+                    }
+                };
+                while over.load(Ordering::SeqCst) < round {
+                    thread::yield_now();
+                }
+                let hit = [&first, &second].map(|hit| hit.load(Ordering::SeqCst));
+                assert_eq!(hit.contains(&true), cancelled, "{choice:?} {round} {hit:?}");
+                counts[usize::from(cancelled)] += 1;
+                let next = plugin.call_function(ready, b"").map(drop);
+                next.expect("nobody cancels this one");
+            }
+        });
+        assert!(
+            counts[0] > 0 && counts[1] > 0,
+            "{choice:?}: {counts:?} are no race"
+        );
+    }
+}
+
+/// Cancellations without a pause: no more calls fail than were cancelled.
+#[test]
+fn a_storm_of_cancellations() {
     let wat = guest("(loop $l (br $l))");
     for choice in engines() {
         let mut plugin = made(&choice, &wat, None, Interrupted::Kept);

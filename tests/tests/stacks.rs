@@ -1,8 +1,11 @@
 //! Stacks: threads that have little of it, guests that use all of it, and guests within guests.
 
-use std::thread;
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
 
-use polyextism::{Caller, ErrorKind, Function, Plugin, Trap};
+use polyextism::{Caller, ErrorKind, Function, Manifest, Options, Plugin, Trap};
 use polyextism_tests::{engines, plugin};
 
 /// Recursion without end; a host function at the end of a deep recursion; and work.
@@ -61,7 +64,7 @@ fn guests_within_guests() {
     for kilobytes in [256, 2048] {
         let mut inner = plugin(&choices[0], GUEST, &[host()]).expect("it starts");
         for level in 1..depth {
-            let called = std::sync::Mutex::new(inner);
+            let called = Mutex::new(inner);
             let host = Function::typed("host", move |_: &mut Caller<'_>, (n,): (i64,)| {
                 let mut inner = called.lock().expect("nobody panics");
                 match level {
@@ -79,6 +82,48 @@ fn guests_within_guests() {
         });
         let outcome = thread.expect("the system has a thread").join();
         assert!(outcome.is_ok(), "in {kilobytes} KiB");
+    }
+}
+
+/// However deep: each level has what is left to pass on, and none reaches the end of the thread's stack.
+#[test]
+fn two_hundred_deep() {
+    const DEPTH: usize = 200;
+    for (choice, kilobytes) in engines().into_iter().flat_map(|c| [(c, 64), (c, 512)]) {
+        let plugins: Arc<Mutex<Vec<Plugin>>> = Arc::default();
+        let below = Arc::clone(&plugins);
+        let host = Function::typed("host", move |_: &mut Caller<'_>, (n,): (i64,)| {
+            // What host functions use of the stack.
+            let mut used = [n as u8; 4096];
+            std::hint::black_box(&mut used);
+            let next = below.lock().expect("nobody panics").pop();
+            match next {
+                None => return Ok(21),
+                Some(mut next) => next.call("shallow", b"").map(drop)?,
+            }
+            std::hint::black_box(&used);
+            Ok(n + 1)
+        });
+        let options = Options {
+            functions: vec![host],
+            ..Options::default()
+        };
+        let compiled = choice.compile(&Manifest::of(GUEST.as_bytes()), &options);
+        let compiled = compiled.expect("it compiles");
+        let made = || Plugin::new(&compiled).expect("it starts");
+        plugins
+            .lock()
+            .expect("nobody panics")
+            .extend((0..DEPTH).map(|_| made()));
+        let mut outermost = made();
+        let thread = thread::Builder::new().stack_size(kilobytes * 1024);
+        let thread = thread.spawn(move || {
+            outermost.call("deep", b"").expect("every level goes on");
+            exhaust_outer(&mut outermost);
+        });
+        let outcome = thread.expect("the system has a thread").join();
+        assert!(outcome.is_ok(), "{choice:?} in {kilobytes} KiB");
+        assert!(plugins.lock().expect("nobody panics").is_empty());
     }
 }
 

@@ -48,6 +48,24 @@ fn a_deadline_is_seen_by_the_watchdog_and_by_the_call() {
     assert!(alarm.end().overdue.is_none());
 }
 
+/// Whether the watchdog has seen it or not, and although the guest never looked.
+#[test]
+fn a_call_that_outlives_its_deadline_fails() {
+    let alarm = alarm();
+    for _ in 0..100 {
+        alarm
+            .begin(Some(Duration::from_micros(1)))
+            .expect("the watchdog runs");
+        while alarm.remaining() != Some(Duration::ZERO) {}
+        let ended = alarm.end();
+        let overdue = ended.overdue.map(|error| error.kind());
+        assert_eq!(overdue, Some(ErrorKind::Timeout));
+        assert!(!ended.stopped, "nobody stopped it");
+    }
+    alarm.begin(None).expect("nothing is needed");
+    assert!(alarm.end().overdue.is_none());
+}
+
 #[test]
 fn no_time_is_over_at_once() {
     let alarm = alarm();

@@ -6,10 +6,13 @@
 //! Invariant: an alarm is on the list of a process if and only if its `watched` is the number of that
 //! process, whenever nobody is in the middle of a look.
 
-use std::sync::{Arc, atomic::Ordering::SeqCst};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 use super::{GRACE, TICK};
-use crate::alarm::{Alarm, CHECK_PERIOD, Sight};
+use crate::alarm::{Alarm, Sight};
 
 /// The plug-ins that are in use.
 #[derive(Default)]
@@ -55,7 +58,6 @@ impl Watched {
     /// Looks once; `next` becomes the time to the next look that is needed. Returns whether the
     /// plug-in stays on the list.
     fn look(&mut self, now: u64, process: u64, next: &mut u64) -> bool {
-        let check_period = CHECK_PERIOD.as_nanos() as u64;
         match self.alarm.look(now) {
             Sight::Idle => {
                 self.idle += 1;
@@ -76,7 +78,8 @@ impl Watched {
             Sight::Overdue => self.nudge(now),
             Sight::Running(left) => {
                 *next = left.map_or(*next, |left| left.min(*next));
-                if self.alarm.has_check() && now.saturating_sub(self.nudged) >= check_period {
+                let since = Duration::from_nanos(now.saturating_sub(self.nudged));
+                if self.alarm.period().is_some_and(|period| since >= period) {
                     self.nudge(now);
                 }
             }

@@ -1,34 +1,55 @@
-"""Lets `faulthandler` be switched on and off at any time, beside guests that trap.
+"""Lets handlers of fatal signals be changed at any time, beside guests that trap.
 
-Engines catch traps of guests by handlers of the signals that `faulthandler` reports as crashes. Here
-its switches are made to work below those handlers: a trap stays a trap, a crash is still reported.
+Engines catch traps of guests by handlers of the signals that `faulthandler` reports as crashes, and that
+`signal.signal` can be asked for. Here these switches are made to work below the handlers of engines: a
+trap stays a trap, and for a crash happens what was asked for.
 """
 
 import faulthandler
 import functools
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
 _MARK = "_extism_beneath"
 
+#: The signals by which guests trap.
+_FATAL = ("SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 
-def _wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+
+def _always(*args: Any, **kwargs: Any) -> bool:
+    return True
+
+
+def _is_fatal(signalnum: Any = None, *args: Any, **kwargs: Any) -> bool:
+    return signalnum in [getattr(signal, name) for name in _FATAL]
+
+
+def _wrapped(
+    function: Callable[..., Any], concerns: Callable[..., bool]
+) -> Callable[..., Any]:
     from ._native import beneath
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return beneath(function, *args, **kwargs)
+        if concerns(*args, **kwargs):
+            return beneath(function, *args, **kwargs)
+        return function(*args, **kwargs)
 
     setattr(call, _MARK, True)
     return call
 
 
 def install() -> None:
-    """Wraps the switches of `faulthandler`, once."""
+    """Wraps the switches, once."""
     if os.name != "posix":
         return
-    for name in ("enable", "disable"):
-        function = getattr(faulthandler, name)
+    for module, name, concerns in [
+        (faulthandler, "enable", _always),
+        (faulthandler, "disable", _always),
+        (signal, "signal", _is_fatal),
+    ]:
+        function = getattr(module, name)
         if not hasattr(function, _MARK):
-            setattr(faulthandler, name, _wrapped(function))
+            setattr(module, name, _wrapped(function, concerns))

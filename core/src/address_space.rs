@@ -1,0 +1,50 @@
+//! Whether the process has address space to spare.
+//!
+//! Engines reserve four to eight gigabytes of it for each memory, so that guest code needs no check of
+//! its addresses. Where the system grants little (`ulimit -v`, which some job schedulers set), a
+//! few memories would use all of it up. It knows no engine: backends ask it when they are opened.
+
+/// How much address space there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Room {
+    /// Enough to reserve what makes guests fast.
+    Ample,
+    /// So little that memories should take what they use, and guest code check its addresses.
+    Scarce,
+}
+
+/// The room of a process whose address space is limited to `bytes`. Some tens of memories should
+/// have a place beside all that the process does otherwise.
+fn within(bytes: u64) -> Room {
+    const LEAST: u64 = 256 << 30;
+    if bytes < LEAST {
+        Room::Scarce
+    } else {
+        Room::Ample
+    }
+}
+
+/// The room that this process has by its limit. Asks the system.
+#[cfg(unix)]
+pub fn room() -> Room {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::As);
+    limit.current.map_or(Room::Ample, within)
+}
+
+/// The room that this process has by its limit.
+#[cfg(not(unix))]
+pub fn room() -> Room {
+    Room::Ample
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Room, within};
+
+    #[test]
+    fn few_memories_are_little_room() {
+        assert_eq!(within(16 << 30), Room::Scarce);
+        assert_eq!(within(1 << 40), Room::Ample);
+        assert_eq!(within(u64::MAX), Room::Ample);
+    }
+}

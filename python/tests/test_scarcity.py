@@ -1,0 +1,206 @@
+"""Processes that the system grants little: address space, threads, descriptors, stack. Each ends in a
+clear error, or works: in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import processes
+from processes import output
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits are those of POSIX")
+
+PRELUDE = """
+import os, resource, sys, threading
+engine = sys.argv[1]
+
+def limit(what, soft):
+    resource.setrlimit(what, (soft, resource.getrlimit(what)[1]))
+
+def unlimit(what):
+    limit(what, resource.getrlimit(what)[1])
+"""
+
+GUESTS = """
+import extism
+GUEST = '''(module
+  (import "extism:host/env" "input_offset" (func $offset (result i64)))
+  (import "extism:host/env" "input_length" (func $length (result i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (memory (export "memory") 1)
+  (func $deep (export "deep") (result i32) (i32.add (call $deep) (i32.const 1)))
+  (func (export "echo") (call $output (call $offset) (call $length)))
+  (func (export "grow") (result i32)
+    (i32.eq (memory.grow (i32.const 100)) (i32.const -1)))
+  (func (export "last") (drop (i32.load (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 4)))))
+  (func (export "bounds") (drop (i32.load (i32.mul (memory.size) (i32.const 65536)))))
+  (func (export "far") (drop (i32.load offset=4294967295 (i32.const -1))))
+  (func (export "endless") (loop $l (br $l))))'''
+
+def fails(plugin, error, name, **options):
+    try:
+        plugin.call(name, **options)
+    except error as failure:
+        return failure
+    raise AssertionError(name)
+
+def use(plugin):
+    "All of what a plug-in does."
+    assert plugin.call("echo", b"x" * 100_000) == b"x" * 100_000
+    assert plugin.call("grow") == b""
+    assert plugin.call("last") == b""
+    for name, trap in [("bounds", "memory-out-of-bounds"), ("far", "memory-out-of-bounds"), ("deep", "stack-overflow")]:
+        error = fails(plugin, extism.TrapError, name)
+        assert error.trap == trap, error.trap
+    fails(plugin, extism.TimeoutError, "endless", timeout=0.01)
+    assert plugin.call("echo", "again") == b"again"
+"""
+
+
+@pytest.mark.parametrize("gigabytes", [2, 4, 6, 8, 16])
+def test_little_address_space(engine, gigabytes):
+    """As `ulimit -v` sets it: a dozen plug-ins work with all their memories."""
+    program = PRELUDE + f"limit(resource.RLIMIT_AS, {gigabytes} << 30)" + GUESTS + """
+compiled = extism.CompiledPlugin(GUEST, engine=engine)
+plugins = [extism.Plugin(compiled) for _ in range(12)]
+[use(plugin) for plugin in plugins]
+use(extism.Plugin(GUEST, engine=engine))
+print("done")
+"""
+    assert output(program, engine) == "done\n"
+
+
+def test_address_space_that_shrinks(engine):
+    """An engine that was set up where there was plenty ends with an error, and goes on when it is back."""
+    program = PRELUDE + GUESTS + """
+compiled = extism.CompiledPlugin(GUEST, engine=engine)
+plugins = [extism.Plugin(compiled)]
+use(plugins[0])
+pages = int(open("/proc/self/statm").read().split()[0])
+limit(resource.RLIMIT_AS, pages * 4096 + (1 << 30))
+try:
+    for _ in range(10_000):
+        plugins.append(extism.Plugin(compiled))
+except (extism.EngineError, extism.MemoryLimitError) as error:
+    print(error)
+else:
+    raise AssertionError("where do they lie?")
+[plugin.call("echo", "x") for plugin in plugins]
+fails(plugins[0], extism.TrapError, "bounds")
+unlimit(resource.RLIMIT_AS)
+use(extism.Plugin(compiled))
+[use(plugin) for plugin in plugins[:3]]
+"""
+    assert output(program, engine) == "the engine could not instantiate the program\n"
+
+
+def test_a_large_memory_that_has_no_place(engine):
+    """More than there is, from the start and by growing."""
+    program = PRELUDE + "limit(resource.RLIMIT_AS, 3 << 30)" + GUESTS + """
+for fields, growth in [("(memory 50000)", 0), ("(memory 1)", 50_000)]:
+    text = f'(module {fields} (func (export "grow") (result i32) (memory.grow (i32.const {growth}))))'
+    try:
+        plugin = extism.Plugin(text, engine=engine)
+    except (extism.EngineError, extism.MemoryLimitError) as error:
+        assert growth == 0, error
+        print("refused")
+    else:
+        print(fails(plugin, extism.ReturnCodeError, "grow").code)
+use(extism.Plugin(GUEST, engine=engine))
+"""
+    assert output(program, engine) == "refused\n-1\n"
+
+
+def test_no_threads(engine):
+    """What needs a thread says so."""
+    program = PRELUDE + GUESTS + """
+compiled = extism.CompiledPlugin(GUEST, engine=engine)
+before = extism.Plugin(compiled)
+before.call("echo")
+child = os.fork()
+if child == 0:
+    # The child has no threads yet. The superuser is not limited.
+    if os.getuid() == 0:
+        os.setresuid(65534, 65534, 65534)
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    try:
+        threading.Thread(target=print).start()
+    except RuntimeError:
+        pass
+    else:
+        os._exit(77)
+    try:
+        extism.Plugin(GUEST, engine=engine)
+    except extism.EngineError as error:
+        os.write(1, f"{error}\\n".encode())
+    made = extism.Plugin(compiled)
+    try:
+        # Neither deadlines nor Ctrl-C would end it.
+        made.call("echo", "x")
+    except extism.EngineError as error:
+        os.write(1, f"{error}\\n".encode())
+    os._exit(0)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert code in (0, 77), code
+use(before)
+if code == 77:
+    print("not limited")
+"""
+    found = output(program, engine)
+    if found == "not limited\n":
+        pytest.skip("the system does not limit the threads of this user")
+    assert found == (
+        "the system gives no threads to compile on\n"
+        "the system gives no thread for the watchdog of deadlines\n"
+    )
+
+
+def test_no_descriptors(engine, tmp_path):
+    program = PRELUDE + GUESTS + f"""
+folder = {str(tmp_path)!r}
+manifest = {{"wasm": [{{"data": GUEST.encode()}}], "allowed_paths": {{folder: "/"}}}}
+compiled = extism.CompiledPlugin(manifest, True, engine=engine)
+extism.Plugin(compiled).call("echo", timeout=1)
+limit(resource.RLIMIT_NOFILE, 64)
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+try:
+    extism.Plugin(compiled).call("echo")
+except extism.ManifestError as error:
+    assert folder in str(error), error
+    os.write(1, b"no folder\\n")
+# wasmtime needs one to share the first state of a memory.
+try:
+    use(extism.Plugin(GUEST, engine=engine))
+except extism.EngineError as error:
+    assert "memfd" in str(error.__cause__), error
+os.close(held.pop())
+extism.Plugin(compiled).call("echo")
+"""
+    assert output(program, engine) == "no folder\n"
+
+
+@pytest.mark.parametrize("kilobytes", ["256", "1024", "unlimited"])
+def test_a_main_thread_with_a_small_stack(engine, kilobytes):
+    program = PRELUDE + GUESTS + """
+use(extism.Plugin(GUEST, engine=engine))
+thread = threading.Thread(target=lambda: use(extism.Plugin(GUEST, engine=engine)))
+thread.start()
+thread.join()
+print("done")
+"""
+    ended = subprocess.run(
+        ["sh", "-c", f'ulimit -s {kilobytes} && exec "$0" "$@"', sys.executable, "-c", program, engine],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        timeout=processes.PATIENCE,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
