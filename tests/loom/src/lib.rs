@@ -17,6 +17,9 @@
 
 mod atomic;
 mod clock;
+mod engine;
+mod error;
+mod nesting;
 pub mod scenarios;
 
 // Its own tests are where rustfmt does not look for them.
