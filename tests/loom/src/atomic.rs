@@ -1,7 +1,8 @@
 //! Atomic words that try every interleaving.
 //!
 //! loom treats `SeqCst` as `AcqRel`, which would report orders that cannot happen. A fence before each
-//! load and after each store of that kind gives them their one order.
+//! load and after each store of that kind gives them their one order. A fence orders what is beside it as
+//! well, so a relaxed operation where one of that kind is needed can go unnoticed.
 
 use loom::sync::atomic::{AtomicU64 as Word, Ordering, fence};
 
