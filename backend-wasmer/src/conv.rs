@@ -5,11 +5,14 @@
 
 use polyextism_core::{
     Error, ErrorKind, Trap,
-    engine::types::{Failed, NumType, Signature},
+    engine::{
+        inspect,
+        types::{Failed, NumType, Signature},
+    },
 };
 use wasmer::{
-    CompileError, FunctionType, InstantiationError, LinkError, RuntimeError, Type, Value,
-    sys::vm::TrapCode,
+    AsStoreMut, AsStoreRef, CompileError, ExternRef, FunctionType, InstantiationError, LinkError,
+    RuntimeError, Type, Value, sys::vm::TrapCode,
 };
 
 /// The type of a host function.
@@ -57,6 +60,44 @@ pub(crate) fn to_slot(value: &Value) -> Option<u64> {
         Value::F64(value) => Some(value.to_slot()),
         _ => None,
     }
+}
+
+/// A value as an argument of type `ty`; `None` if it is of another type.
+pub(crate) fn to_argument(
+    store: &mut impl AsStoreMut,
+    value: &inspect::Value,
+    ty: Type,
+) -> Option<Value> {
+    Some(match (value, ty) {
+        (inspect::Value::I32(bits), Type::I32) => Value::I32(bits.cast_signed()),
+        (inspect::Value::I64(bits), Type::I64) => Value::I64(bits.cast_signed()),
+        (inspect::Value::F32(bits), Type::F32) => Value::F32(f32::from_bits(*bits)),
+        (inspect::Value::F64(bits), Type::F64) => Value::F64(f64::from_bits(*bits)),
+        (inspect::Value::V128(bits), Type::V128) => Value::V128(*bits),
+        (inspect::Value::Null, Type::ExternRef) => Value::ExternRef(None),
+        (inspect::Value::Null, Type::FuncRef) => Value::FuncRef(None),
+        (inspect::Value::Extern(number), Type::ExternRef) => {
+            Value::ExternRef(Some(ExternRef::new(store, *number)))
+        }
+        _ => return None,
+    })
+}
+
+/// The value that a guest gave; `None` if there is no word for it.
+pub(crate) fn to_known(store: &impl AsStoreRef, value: &Value) -> Option<inspect::Value> {
+    Some(match value {
+        Value::I32(value) => inspect::Value::I32(value.cast_unsigned()),
+        Value::I64(value) => inspect::Value::I64(value.cast_unsigned()),
+        Value::F32(value) => inspect::Value::F32(value.to_bits()),
+        Value::F64(value) => inspect::Value::F64(value.to_bits()),
+        Value::V128(bits) => inspect::Value::V128(*bits),
+        Value::ExternRef(None) | Value::FuncRef(None) | Value::ExceptionRef(None) => {
+            inspect::Value::Null
+        }
+        Value::ExternRef(Some(reference)) => inspect::Value::Extern(*reference.downcast(store)?),
+        Value::FuncRef(Some(_)) => inspect::Value::Func,
+        Value::ExceptionRef(Some(_)) => return None,
+    })
 }
 
 /// A number that crosses between guest and host, and its slot.

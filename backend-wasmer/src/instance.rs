@@ -13,7 +13,8 @@ use polyextism_core::{
     engine::{
         self,
         guest::Guest,
-        types::{EntryId, Import, Limits, MemoryExport, MemoryId, ModuleId, Program},
+        inspect::{EXTENDED_LIMITS, Inspect},
+        types::{EntryId, Import, Limits, Linked, MemoryExport, MemoryId, ModuleId, Program},
     },
     host::Host,
 };
@@ -36,14 +37,19 @@ enum Source {
     Export(ModuleId, String),
 }
 
+impl Source {
+    fn of(import: Import) -> Self {
+        match import {
+            Import::Host { func, memory } => Self::Host(Bound::new(func, memory)),
+            Import::Export { module, name } => Self::Export(module, name.as_ref().to_owned()),
+        }
+    }
+}
+
 impl Prepared {
     pub(crate) fn new(program: Program<Module>) -> Result<Self> {
-        let source = |import| match import {
-            Import::Host { func, memory } => Source::Host(Bound::new(func, memory)),
-            Import::Export { module, name } => Source::Export(module, name.as_ref().to_owned()),
-        };
         let modules = program.modules.into_iter().map(|linked| {
-            let imports = linked.imports.into_iter().map(source);
+            let imports = linked.imports.into_iter().map(Source::of);
             (linked.module, imports.collect())
         });
         Ok(Self {
@@ -59,12 +65,20 @@ pub(crate) struct State {
     memories: Vec<Memory>,
 }
 
+impl State {
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+}
+
 /// A live program on wasmer.
 pub struct Instance {
-    store: Store,
+    pub(crate) name: &'static str,
+    pub(crate) store: Store,
+    pub(crate) instances: Vec<wasmer::Instance>,
     env: FunctionEnv<State>,
-    instances: Vec<wasmer::Instance>,
     entries: Vec<Code>,
+    limits: Limits,
 }
 
 /// An exported function that core may enter, ready to be called.
@@ -95,6 +109,7 @@ unsafe impl Send for Instance {}
 
 impl Instance {
     pub(crate) fn new(
+        name: &'static str,
         engine: &Engine,
         program: &Prepared,
         host: Host,
@@ -106,13 +121,8 @@ impl Instance {
 
         let mut instances = Vec::with_capacity(program.modules.len());
         for (module, imports) in &program.modules {
-            let resolve = |import: &Source| match import {
-                Source::Host(bound) => Ok(bound.function(&mut store, &env).into()),
-                Source::Export(module, name) => find(&instances, *module, name).cloned(),
-            };
-            let externs = imports.iter().map(resolve).collect::<Result<Vec<_>>>()?;
-            let instance = wasmer::Instance::new_by_index(&mut store, module, &externs);
-            instances.push(instance.map_err(conv::refusal)?);
+            let instance = instantiate(&mut store, &env, &instances, module, imports)?;
+            instances.push(instance);
         }
         if let Some(limit) = limits.memory_pages {
             limits::enforce(&mut store, limit)?;
@@ -124,16 +134,30 @@ impl Instance {
             env.as_mut(&mut store).memories.push(found.clone());
         }
         Ok(Self {
+            name,
             store,
-            env,
             instances,
+            env,
             entries: Vec::new(),
+            limits: *limits,
         })
+    }
+
+    /// Adds one more module.
+    pub(crate) fn extend(&mut self, linked: Linked<Module>) -> Result<ModuleId> {
+        if self.limits != Limits::default() {
+            return Err(Error::unsupported(self.name, EXTENDED_LIMITS));
+        }
+        let imports: Vec<_> = linked.imports.into_iter().map(Source::of).collect();
+        let Self { store, env, .. } = self;
+        let instance = instantiate(store, env, &self.instances, &linked.module, &imports)?;
+        self.instances.push(instance);
+        Ok(ModuleId(self.instances.len() as u32 - 1))
     }
 
     /// Why guest code ended, and where it was.
     #[cold]
-    fn failed(&self, source: RuntimeError) -> Error {
+    pub(crate) fn failed(&self, source: RuntimeError) -> Error {
         // A trace ends where the stack of this call begins: guests have stacks of their own.
         let frames = source.trace().iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
@@ -179,6 +203,21 @@ impl Instance {
     }
 }
 
+fn instantiate(
+    store: &mut Store,
+    env: &FunctionEnv<State>,
+    instances: &[wasmer::Instance],
+    module: &Module,
+    imports: &[Source],
+) -> Result<wasmer::Instance> {
+    let resolve = |import: &Source| match import {
+        Source::Host(bound) => Ok(bound.function(store, env).into()),
+        Source::Export(module, name) => find(instances, *module, name).cloned(),
+    };
+    let externs = imports.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+    wasmer::Instance::new_by_index(store, module, &externs).map_err(conv::refusal)
+}
+
 fn find<'a>(instances: &'a [wasmer::Instance], id: ModuleId, name: &str) -> Result<&'a Extern> {
     let instance = instances.get(id.0 as usize);
     let found = instance.and_then(|instance| instance.exports.get_extern(name));
@@ -210,6 +249,16 @@ pub(crate) fn split<'a>(
     (bytes, &mut state.host)
 }
 
+/// The bytes of a memory of `store`.
+pub(crate) fn bytes<'a>(memory: &Memory, store: &'a mut Store) -> &'a [u8] {
+    let view = memory.view(store);
+    let (base, size) = (view.data_ptr(), view.data_size() as usize);
+    #[allow(unsafe_code, reason = "see SAFETY")]
+    // SAFETY: as in `split`; the result borrows the whole store exclusively.
+    let bytes = unsafe { slice::from_raw_parts(base, size) };
+    bytes
+}
+
 /// Grows a memory of the program in `store`.
 pub(crate) fn grow(
     env: &FunctionEnv<State>,
@@ -229,6 +278,11 @@ impl Guest for Instance {
         split(&self.env, &mut self.store, memory)
     }
 
+    #[inline]
+    fn host(&mut self) -> &mut Host {
+        self.env.as_mut(&mut self.store).host()
+    }
+
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
         grow(&self.env, &mut self.store, memory, pages)
     }
@@ -246,6 +300,10 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
+    }
+
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod conv;
 mod host;
+mod inspect;
 mod instance;
 mod limits;
 
@@ -25,7 +26,10 @@ use polyextism_core::{
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
-        types::{Capabilities, Interruption, Limits, Metering, Program, Proposal, Settings},
+        types::{
+            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
+            Settings,
+        },
     },
     host::Host,
 };
@@ -56,7 +60,7 @@ pub const BACKEND: Backend = Backend {
     open,
 };
 
-const POWERS: Capabilities = Capabilities::NONE.memory_limit(true);
+const POWERS: Capabilities = Capabilities::NONE.inspect(true).memory_limit(true);
 
 /// The name of the engine with the compiler that is not the default.
 const SINGLEPASS: &str = "wasmer:singlepass";
@@ -205,7 +209,11 @@ impl Engine for Wasmer {
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        Instance::new(&self.engine, program, host, limits)
+        Instance::new(self.name, &self.engine, program, host, limits)
+    }
+
+    fn extend(&self, instance: &mut Instance, module: Linked<wasmer::Module>) -> Result<ModuleId> {
+        instance.extend(module)
     }
 }
 

@@ -4,10 +4,15 @@
 //! the source of an error, never into its message, so messages are the same on every engine.
 
 use polyextism_core::{
-    Error, ErrorKind, Trap,
-    engine::types::{Failed, NumType, Signature},
+    Error, ErrorKind, Result, Trap,
+    engine::{
+        inspect::{Value, impassable},
+        types::{Failed, NumType, Signature},
+    },
 };
-use wasmtime::{Engine, FuncType, Val, ValRaw, ValType};
+use wasmtime::{
+    AsContext, AsContextMut, Engine, ExternRef, FuncType, HeapType, Ref, Val, ValRaw, ValType,
+};
 
 /// The type of a host function.
 pub(crate) fn func_type(engine: &Engine, signature: &Signature) -> FuncType {
@@ -55,6 +60,51 @@ pub(crate) fn to_slot(ty: NumType, raw: &ValRaw) -> u64 {
         NumType::F32 => raw.get_f32().into(),
         NumType::F64 => raw.get_f64(),
     }
+}
+
+/// A value as an argument of type `ty`; `None` if it is of another type.
+pub(crate) fn to_val(
+    store: impl AsContextMut,
+    value: &Value,
+    ty: &ValType,
+    engine: &str,
+) -> Result<Option<Val>> {
+    Ok(match (value, ty) {
+        (Value::I32(bits), ValType::I32) => Some(Val::I32(bits.cast_signed())),
+        (Value::I64(bits), ValType::I64) => Some(Val::I64(bits.cast_signed())),
+        (Value::F32(bits), ValType::F32) => Some(Val::F32(*bits)),
+        (Value::F64(bits), ValType::F64) => Some(Val::F64(*bits)),
+        (Value::V128(bits), ValType::V128) => Some(Val::V128((*bits).into())),
+        (Value::Null, ValType::Ref(ty)) if ty.is_nullable() => {
+            Some(Ref::null(ty.heap_type()).into())
+        }
+        (Value::Extern(number), ValType::Ref(ty)) if matches!(ty.heap_type(), HeapType::Extern) => {
+            let reference = ExternRef::new(store, *number);
+            let reference = reference.map_err(|source| impassable(engine).with_source(source))?;
+            Some(Val::ExternRef(Some(reference)))
+        }
+        _ => None,
+    })
+}
+
+/// The value that a guest gave; `None` if there is no word for it.
+pub(crate) fn to_value(store: impl AsContext, value: &Val) -> Option<Value> {
+    Some(match value {
+        Val::I32(value) => Value::I32(value.cast_unsigned()),
+        Val::I64(value) => Value::I64(value.cast_unsigned()),
+        Val::F32(bits) => Value::F32(*bits),
+        Val::F64(bits) => Value::F64(*bits),
+        Val::V128(bits) => Value::V128((*bits).into()),
+        Val::FuncRef(Some(_)) => Value::Func,
+        Val::ExternRef(Some(reference)) => {
+            let data = reference.data(store.as_context()).ok()??;
+            Value::Extern(*data.downcast_ref()?)
+        }
+        other => match other.ref_() {
+            Some(reference) if reference.is_null() => Value::Null,
+            _ => return None,
+        },
+    })
 }
 
 /// Why guest code ended.

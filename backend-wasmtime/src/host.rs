@@ -77,6 +77,10 @@ impl Guest for Frame<'_> {
         (bytes, &mut state.host)
     }
 
+    fn host(&mut self) -> &mut Host {
+        &mut self.0.data_mut().host
+    }
+
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
         let memory = self.0.data().memories[memory.0 as usize];
         memory.grow(&mut self.0, pages).ok()

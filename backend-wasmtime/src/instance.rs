@@ -12,9 +12,10 @@ use polyextism_core::{
     engine::{
         self, Fuel,
         guest::Guest,
+        inspect::{EXTENDED_LIMITS, Inspect},
         types::{
-            EntryId, HostFunc, Import, Interruption, Limits, MemoryExport, MemoryId, Metering,
-            ModuleId, Program, Settings,
+            EntryId, HostFunc, Import, Interruption, Limits, Linked, MemoryExport, MemoryId,
+            Metering, ModuleId, Program, Settings,
         },
     },
     host::Host,
@@ -116,10 +117,12 @@ pub(crate) struct State {
 
 /// A live program on wasmtime.
 pub struct Instance {
+    pub(crate) name: &'static str,
     pub(crate) store: Store<State>,
-    instances: Vec<wasmtime::Instance>,
+    pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
     metering: Metering,
+    limits: Limits,
 }
 
 /// An exported function that core may enter, ready to be called.
@@ -138,6 +141,7 @@ enum Code {
 
 impl Instance {
     pub(crate) fn new(
+        name: &'static str,
         engine: &Engine,
         settings: &Settings,
         program: &Prepared,
@@ -183,16 +187,43 @@ impl Instance {
             store.data_mut().memories.push(memory);
         }
         Ok(Self {
+            name,
             store,
             instances,
             entries: Vec::new(),
             metering,
+            limits: *limits,
         })
+    }
+
+    /// Adds one more module.
+    pub(crate) fn extend(&mut self, linked: Linked<Module>) -> Result<ModuleId> {
+        if self.limits != Limits::default() {
+            return Err(Error::unsupported(self.name, EXTENDED_LIMITS));
+        }
+        let store = &mut self.store;
+        let mut externs: Vec<Extern> = Vec::with_capacity(linked.imports.len());
+        for import in linked.imports {
+            externs.push(match import {
+                Import::Host { func, memory } => {
+                    let ty = conv::func_type(store.engine(), func.signature());
+                    host::function(store, &ty, &func, memory).into()
+                }
+                Import::Export { module, name } => {
+                    let instance = self.instances.get(module.0 as usize);
+                    let found = instance.and_then(|found| found.get_export(&mut *store, &name));
+                    found.ok_or_else(|| unresolved(&name))?
+                }
+            });
+        }
+        let instance = wasmtime::Instance::new(store, &linked.module, &externs);
+        self.instances.push(instance.map_err(conv::refusal)?);
+        Ok(ModuleId(self.instances.len() as u32 - 1))
     }
 
     /// Why guest code ended, and where it was.
     #[cold]
-    fn failed(&self, source: wasmtime::Error) -> Error {
+    pub(crate) fn failed(&self, source: wasmtime::Error) -> Error {
         let trace = source.downcast_ref::<WasmBacktrace>();
         let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
@@ -254,6 +285,11 @@ impl Guest for Instance {
         (bytes, &mut state.host)
     }
 
+    #[inline]
+    fn host(&mut self) -> &mut Host {
+        &mut self.store.data_mut().host
+    }
+
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
         let memory = self.store.data().memories[memory.0 as usize];
         memory.grow(&mut self.store, pages).ok()
@@ -280,5 +316,9 @@ impl engine::Instance for Instance {
             Metering::On => Some(self),
             Metering::Off => None,
         }
+    }
+
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
     }
 }

@@ -11,6 +11,7 @@
 
 mod conv;
 mod host;
+mod inspect;
 mod instance;
 mod limits;
 
@@ -26,7 +27,10 @@ use polyextism_core::{
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
-        types::{Capabilities, Interruption, Limits, Metering, Program, Proposal, Settings},
+        types::{
+            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
+            Settings,
+        },
     },
     host::Host,
 };
@@ -60,6 +64,7 @@ pub const BACKEND: Backend = Backend {
 
 const POWERS: Capabilities = Capabilities::NONE
     .fuel(true)
+    .inspect(true)
     .interrupt(true)
     .memory_limit(true);
 
@@ -215,7 +220,16 @@ impl Engine for Wasmtime {
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        Instance::new(&self.engine, &self.settings, program, host, limits)
+        let name = self.variant.name;
+        Instance::new(name, &self.engine, &self.settings, program, host, limits)
+    }
+
+    fn extend(
+        &self,
+        instance: &mut Instance,
+        module: Linked<wasmtime::Module>,
+    ) -> Result<ModuleId> {
+        instance.extend(module)
     }
 
     fn nudge(&self) {

@@ -108,6 +108,11 @@ impl Compiled {
             wasi: options.wasi.is_some(),
         };
         let plan = link(&units, &offer)?;
+        let bound = plan.bound(&options.functions);
+        let plan = match &options.stopwatch {
+            Some(stopwatch) => stopwatch.watch(plan),
+            None => plan,
+        };
         let layout = Layout::new(&units, &plan, main, options.kernel)?;
         let init = init(&units, &plan, &layout, main)?;
         let program = program::compile(engine.as_ref(), &units, &plan, &layout)?;
@@ -128,7 +133,7 @@ impl Compiled {
             entries,
             guests,
             command,
-            bound: plan.bound(&options.functions),
+            bound,
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {

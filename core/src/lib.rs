@@ -17,6 +17,7 @@
 
 pub mod address_space;
 mod alarm;
+pub mod alone;
 mod atomic;
 pub mod backtrace;
 mod budget;
@@ -44,6 +45,7 @@ mod program;
 mod rewrite;
 mod source;
 mod span;
+mod stopwatch;
 mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
@@ -70,6 +72,7 @@ pub use crate::{
     options::{Interrupted, KernelForm, Options},
     plugin::{FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
+    stopwatch::{Laps, Stopwatch},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 

@@ -7,7 +7,7 @@
 //! The kernel stays a module of its own, the first, if a module beside the main one imports functions of
 //! it: that one may have to be instantiated before the main module.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use wasm_encoder::reencode;
 
@@ -198,26 +198,43 @@ fn memory_name(module: &Module<'_>) -> String {
     name
 }
 
-/// Compiles a module. Where the engine cannot make guests look up, the module does so itself.
+/// Compiles a module.
 fn compile_module(
     engine: &dyn DynEngine,
     name: &str,
     wasm: &[u8],
     mut imports: Vec<Import>,
 ) -> Result<Linked<AnyModule>> {
+    let (wasm, further) = rewritten(engine, name, wasm)?;
+    imports.extend(further);
+    Ok(Linked {
+        module: engine.compile(&wasm)?,
+        imports,
+    })
+}
+
+/// What the engine gets for a module, and the import that follows those of the module, if any. Where
+/// the engine cannot make guests look up, the module does so itself.
+///
+/// # Errors
+/// `Engine` if the module cannot be rewritten.
+pub(crate) fn rewritten<'a>(
+    engine: &dyn DynEngine,
+    name: &str,
+    wasm: &'a [u8],
+) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
     let instrumented = match engine.capabilities().interrupt {
         true => None,
         false => budget::instrument(wasm)
             .map_err(|source| rewriting(name, "be given a budget", source))?,
     };
-    if instrumented.is_some() {
-        imports.push(Import::Host {
-            func: Arc::clone(budget::check()),
-            memory: None,
-        });
-    }
-    let module = engine.compile(instrumented.as_deref().unwrap_or(wasm))?;
-    Ok(Linked { module, imports })
+    Ok(match instrumented {
+        None => (Cow::Borrowed(wasm), None),
+        Some(wasm) => {
+            let func = Arc::clone(budget::check());
+            (Cow::Owned(wasm), Some(Import::Host { func, memory: None }))
+        }
+    })
 }
 
 #[cold]

@@ -71,6 +71,14 @@ pub(crate) fn read<'a>(
             )));
         }
     }
+    binary(bytes, index)
+}
+
+/// The binary of what is given as the module at `wasm[index]`.
+///
+/// # Errors
+/// `InvalidModule` if it is text that cannot be assembled.
+pub(crate) fn binary(bytes: Cow<'_, [u8]>, index: usize) -> Result<Cow<'_, [u8]>> {
     match is_text(&bytes) {
         true => assemble(&bytes, index).map(Cow::Owned),
         // Whatever it is, the reader of modules says what is wrong with it.

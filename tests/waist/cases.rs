@@ -6,6 +6,7 @@
 
 mod code;
 mod features;
+mod inspect;
 mod limits;
 mod support;
 mod values;
@@ -20,28 +21,45 @@ use self::support::Bench;
 /// The name of a case and its body, which panics if the engine is wrong.
 type Case = (&'static str, fn(&Bench));
 
+/// The cases by their groups.
+const GROUPS: &[(&str, &[Case])] = &[
+    ("code", code::CASES),
+    ("features", features::CASES),
+    ("honesty", HONESTY),
+    ("inspect", inspect::CASES),
+    ("limits", limits::CASES),
+    ("values", values::CASES),
+];
+
 /// Runs every case on one compiler of a backend.
 ///
 /// # Panics
 /// If a case fails; the message names all that did.
 pub(crate) fn run(backend: &Backend, compiler: &'static str) {
+    let failed = failing(backend, compiler);
+    assert!(
+        failed.is_empty(),
+        "{}:{compiler} fails {failed:?}",
+        backend.name
+    );
+}
+
+/// The cases that fail, each with its group.
+pub(crate) fn failing(
+    backend: &Backend,
+    compiler: &'static str,
+) -> Vec<(&'static str, &'static str)> {
     let bench = Bench::new(backend, compiler);
-    let cases = [
-        code::CASES,
-        features::CASES,
-        values::CASES,
-        limits::CASES,
-        HONESTY,
-    ];
     let mut failed = Vec::new();
-    for (name, body) in cases.into_iter().flatten() {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(&bench)));
-        if outcome.is_err() {
-            failed.push(*name);
+    for (group, cases) in GROUPS {
+        for (name, body) in *cases {
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| body(&bench)));
+            if outcome.is_err() {
+                failed.push((*group, *name));
+            }
         }
     }
-    let engine = bench.engine().name();
-    assert!(failed.is_empty(), "{engine} fails {failed:?}");
+    failed
 }
 
 const HONESTY: &[Case] = &[

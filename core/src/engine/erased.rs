@@ -9,7 +9,7 @@ use std::{any::Any, sync::Arc};
 
 use super::{
     Engine, Instance,
-    types::{Capabilities, EntryId, Limits, Linked, Program, Settings},
+    types::{Capabilities, EntryId, Limits, Linked, ModuleId, Program, Settings},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -51,6 +51,12 @@ pub trait DynEngine: Send + Sync {
         host: Host,
         limits: &Limits,
     ) -> Result<Box<dyn DynInstance>>;
+    /// See [`Engine::extend`].
+    ///
+    /// # Errors
+    /// As there; `Argument` if the instance or the module belongs to another engine.
+    fn extend(&self, instance: &mut dyn DynInstance, module: Linked<AnyModule>)
+    -> Result<ModuleId>;
     /// See [`Engine::nudge`].
     fn nudge(&self);
 }
@@ -70,18 +76,9 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn prepare(&self, program: Program<AnyModule>) -> Result<AnyPrepared> {
-        let own = |linked: Linked<AnyModule>| match linked.module.downcast_ref::<E::Module>() {
-            Some(module) => Ok(Linked {
-                module: module.clone(),
-                imports: linked.imports,
-            }),
-            None => Err(foreign(Engine::name(self), "module")),
-        };
-        let modules = program
-            .modules
-            .into_iter()
-            .map(own)
-            .collect::<Result<_>>()?;
+        let modules = program.modules.into_iter();
+        let modules = modules.map(|linked| own(self, linked));
+        let modules = modules.collect::<Result<_>>()?;
         let memories = program.memories;
         let program = Program { modules, memories };
         let prepared = catch("preparing a program", || Engine::prepare(self, program))?;
@@ -103,8 +100,34 @@ impl<E: Engine> DynEngine for E {
         }
     }
 
+    fn extend(
+        &self,
+        instance: &mut dyn DynInstance,
+        module: Linked<AnyModule>,
+    ) -> Result<ModuleId> {
+        let module = own(self, module)?;
+        let instance: &mut dyn Any = instance;
+        match instance.downcast_mut::<E::Instance>() {
+            Some(instance) => catch("extending a program", || {
+                Engine::extend(self, instance, module)
+            }),
+            None => Err(foreign(Engine::name(self), "program")),
+        }
+    }
+
     fn nudge(&self) {
         Engine::nudge(self);
+    }
+}
+
+/// The module as the engine knows it.
+fn own<E: Engine>(engine: &E, linked: Linked<AnyModule>) -> Result<Linked<E::Module>> {
+    match linked.module.downcast_ref::<E::Module>() {
+        Some(module) => Ok(Linked {
+            module: module.clone(),
+            imports: linked.imports,
+        }),
+        None => Err(foreign(Engine::name(engine), "module")),
     }
 }
 
@@ -115,7 +138,7 @@ fn foreign(engine: &str, what: &str) -> Error {
 }
 
 /// [`Instance`] with the one operation of the hot path.
-pub trait DynInstance: Instance {
+pub trait DynInstance: Instance + Any {
     /// One plug-in call: hands `input` over, enters `entry`, lends the output.
     ///
     /// # Errors

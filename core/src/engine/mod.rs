@@ -10,14 +10,19 @@
 
 pub mod erased;
 pub mod guest;
+pub mod inspect;
 pub mod select;
 pub mod types;
 
 use self::{
     guest::Guest,
-    types::{Capabilities, EntryId, Limits, ModuleId, Program},
+    inspect::Inspect,
+    types::{Capabilities, EntryId, Limits, Linked, ModuleId, Program},
 };
-use crate::{error::Result, host::Host};
+use crate::{
+    error::{Error, Result},
+    host::Host,
+};
 
 /// A WebAssembly engine, opened with [`types::Settings`].
 ///
@@ -60,6 +65,25 @@ pub trait Engine: Send + Sync + 'static {
         limits: &Limits,
     ) -> Result<Self::Instance>;
 
+    /// Adds one more module to a live program, as the last of its modules: what a test of engines
+    /// needs, and a host of plug-ins does not. Its imports may name any module that is there. What
+    /// its active segments wrote before one of them did not fit stays written.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability `inspect`, or if the instance has limits; `Trap` if an
+    /// active segment does not fit; `Engine` if an import does not fit, or the engine fails.
+    fn extend(
+        &self,
+        instance: &mut Self::Instance,
+        module: Linked<Self::Module>,
+    ) -> Result<ModuleId> {
+        let _ = (instance, module);
+        Err(Error::unsupported(
+            self.name(),
+            "live programs that can be extended",
+        ))
+    }
+
     /// Makes every running guest of this engine call [`Host::attend`] soon, on its own thread: at the
     /// next loop head or function entry. If that fails the guest stops with a trap. Costs a few
     /// nanoseconds and may be called at any time from any thread; guests that have nothing to attend
@@ -87,6 +111,11 @@ pub trait Instance: Guest + Send + 'static {
 
     /// The fuel meter. `None` without the capability, or if the engine was not opened for it.
     fn fuel(&mut self) -> Option<&mut dyn Fuel> {
+        None
+    }
+
+    /// A look into the program. `None` without the capability `inspect`.
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
         None
     }
 }

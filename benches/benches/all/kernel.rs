@@ -1,12 +1,13 @@
 //! What 64 KiB cost on their way through the kernel, with the kernel in the main module and apart:
 //! `kernel/case-form/engine`. An id never changes its meaning.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use polyextism::{KernelForm, Manifest, Options, Plugin};
 
-const GUEST: &str = include_str!("../src/kernel.wat");
+const GUEST: &str = include_str!("../../guests/kernel.wat");
 
-fn kernel(criterion: &mut Criterion) {
+/// Both forms, by words, through, and by bytes.
+pub(crate) fn forms(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("kernel");
     let input: Vec<u8> = (0..64 << 10).map(|n: u32| (n % 251) as u8).collect();
     group.throughput(Throughput::Bytes(input.len() as u64));
@@ -31,6 +32,3 @@ fn kernel(criterion: &mut Criterion) {
     }
     group.finish();
 }
-
-criterion_group!(benches, kernel);
-criterion_main!(benches);

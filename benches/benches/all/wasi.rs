@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput};
 use polyextism::{Choice, Manifest, Options, Plugin, Wasi};
 use wasmtime::{Engine, Instance, Linker, Module, Store, TypedFunc};
 use wasmtime_wasi::{
@@ -11,7 +11,7 @@ use wasmtime_wasi::{
     p1::{WasiP1Ctx, add_to_linker_sync},
 };
 
-const GUEST: &str = include_str!("../src/wasi.wat");
+const GUEST: &str = include_str!("../../guests/wasi.wat");
 /// The guest's functions, and the cases that they are.
 const CASES: [(&str, &str); 2] = [("write", "write-64m"), ("read", "read-64m")];
 
@@ -65,7 +65,8 @@ impl Peer {
     }
 }
 
-fn files(criterion: &mut Criterion) {
+/// Files of 64 MiB, written and read.
+pub(crate) fn files(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wasi");
     group
         .throughput(Throughput::Bytes(64 << 20))
@@ -99,6 +100,3 @@ fn files(criterion: &mut Criterion) {
     fs::remove_dir_all(folder).expect("it is ours");
     group.finish();
 }
-
-criterion_group!(benches, files);
-criterion_main!(benches);

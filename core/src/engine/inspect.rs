@@ -1,0 +1,107 @@
+//! A look into a live program: what a test of engines needs, and a host of plug-ins does not.
+//!
+//! An engine may offer it beside [`super::Instance::enter`]; plug-ins never use it. Every verb
+//! looks names up, checks types and may allocate. It does not know what the exports are for.
+//!
+//! Invariant: an argument that does not fit is refused before any guest code runs, with the same
+//! error on every engine.
+
+use std::fmt;
+
+use super::types::ModuleId;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A value of a guest. Numbers are their bits, so that no NaN gets lost.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// A 32-bit integer.
+    I32(u32),
+    /// A 64-bit integer.
+    I64(u64),
+    /// The bits of a 32-bit float.
+    F32(u32),
+    /// The bits of a 64-bit float.
+    F64(u64),
+    /// The bits of a vector, its first lane lowest.
+    V128(u128),
+    /// The null reference, of whatever type is wanted.
+    Null,
+    /// A reference of the host (`externref`) that stands for this number.
+    Extern(u32),
+    /// A function. The host cannot pass it on.
+    Func,
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::I32(bits) => write!(f, "i32:{bits:#x}"),
+            Self::I64(bits) => write!(f, "i64:{bits:#x}"),
+            Self::F32(bits) => write!(f, "f32:{bits:#x}"),
+            Self::F64(bits) => write!(f, "f64:{bits:#x}"),
+            Self::V128(bits) => write!(f, "v128:{bits:#x}"),
+            Self::Null => f.write_str("null"),
+            Self::Extern(number) => write!(f, "extern:{number}"),
+            Self::Func => f.write_str("func"),
+        }
+    }
+}
+
+/// A live program that can be looked into.
+pub trait Inspect {
+    /// Calls any exported function, and returns what it returns.
+    ///
+    /// # Errors
+    /// `Argument` if there is no such function or the arguments do not fit its type; `Unsupported`
+    /// if a value can cross no further than the engine; else as [`super::Instance::enter`].
+    fn call(&mut self, module: ModuleId, export: &str, args: &[Value]) -> Result<Vec<Value>>;
+
+    /// The value of an exported global.
+    ///
+    /// # Errors
+    /// `Argument` if there is no such global, `Unsupported` as [`Inspect::call`].
+    fn global(&mut self, module: ModuleId, export: &str) -> Result<Value>;
+
+    /// All bytes of an exported memory.
+    ///
+    /// # Errors
+    /// `Argument` if there is no such memory.
+    fn memory(&mut self, module: ModuleId, export: &str) -> Result<&[u8]>;
+}
+
+/// What an engine lacks that is to extend an instance with limits: new memories would escape them.
+pub const EXTENDED_LIMITS: &str = "live programs with limits that can be extended";
+
+/// The error for an export that is not there, or is no `kind`.
+#[cold]
+pub fn missing(kind: &str, module: ModuleId, export: &str) -> Error {
+    let ModuleId(module) = module;
+    let message = format!("module {module} of the program exports no {kind} `{export}`");
+    Error::new(ErrorKind::Argument, message)
+}
+
+/// The error for a wrong number of arguments.
+#[cold]
+pub fn miscounted(export: &str, found: usize, wanted: usize) -> Error {
+    let message =
+        format!("function `{export}` was given {found} arguments, it has {wanted} parameters");
+    Error::new(ErrorKind::Argument, message)
+}
+
+/// The error for the argument at `position` (from 0), which is of another type than the parameter.
+#[cold]
+pub fn misfit(export: &str, position: usize, value: &Value) -> Error {
+    let message =
+        format!("argument {position} of function `{export}` is {value}, its type is another");
+    Error::new(ErrorKind::Argument, message)
+}
+
+/// The error for a value that an engine cannot pass between guest and host.
+#[cold]
+pub fn impassable(engine: &str) -> Error {
+    Error::unsupported(
+        engine,
+        "way to pass a value of this type between guest and host",
+    )
+}
