@@ -44,7 +44,7 @@ fn fuzz(name: &str) {
     let inputs: Vec<&[u8]> = kept.iter().map(|(_, bytes)| &**bytes).collect();
     let seed = seed();
     let mut random = Random::new(seed);
-    for position in 0..number("POLYEXTISM_RUNS").unwrap_or(target.runs.into()) {
+    for position in 0..number("POLYEXTISM_RUNS").unwrap_or_else(|| target.runs.into()) {
         let bytes = mutate(&inputs, &mut random, target.longest);
         let who = format!("run {position} of the seed {seed}");
         run(&target, &bytes, &who);
