@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod cached;
 pub mod case;
 pub mod endless;
 pub mod files;
