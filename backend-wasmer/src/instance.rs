@@ -65,6 +65,12 @@ pub(crate) struct State {
     memories: Vec<Memory>,
 }
 
+impl State {
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+}
+
 /// A live program on wasmer.
 pub struct Instance {
     pub(crate) name: &'static str,
@@ -171,23 +177,22 @@ impl Instance {
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.exports.get_function(export).ok()?;
-        let ty = func.ty(&self.store);
-        // Asked for a type that it does not have, wasmer makes an error with a backtrace of the host, under a
-        // lock that a fork may leave locked.
-        match (ty.params(), ty.results()) {
-            ([], [Type::I32]) => func.typed(&self.store).map(Code::Status).ok(),
-            ([], []) => func.typed(&self.store).map(Code::Void).ok(),
-            ([], [Type::I64]) => func.typed(&self.store).map(Code::Long).ok(),
-            ([], [Type::F32]) => func.typed(&self.store).map(Code::Single).ok(),
-            ([], [Type::F64]) => func.typed(&self.store).map(Code::Double).ok(),
+        let (ty, store) = (func.ty(&self.store), &self.store);
+        // To ask for a type that it does not have would record a trace.
+        Some(match (ty.params(), ty.results()) {
+            ([], []) => Code::Void(func.typed(store).ok()?),
+            ([], [Type::I32]) => Code::Status(func.typed(store).ok()?),
+            ([], [Type::I64]) => Code::Long(func.typed(store).ok()?),
+            ([], [Type::F32]) => Code::Single(func.typed(store).ok()?),
+            ([], [Type::F64]) => Code::Double(func.typed(store).ok()?),
             (params, results) => {
                 results.iter().try_for_each(|ty| conv::zero(ty).map(drop))?;
-                Some(Code::Other {
+                Code::Other {
                     func: func.clone(),
                     zeros: params.iter().map(conv::zero).collect::<Option<_>>()?,
-                })
+                }
             }
-        }
+        })
     }
 }
 
@@ -264,6 +269,11 @@ impl Guest for Instance {
     #[inline]
     fn split(&mut self, memory: MemoryId) -> (&mut [u8], &mut Host) {
         split(&self.env, &mut self.store, memory)
+    }
+
+    #[inline]
+    fn host(&mut self) -> &mut Host {
+        self.env.as_mut(&mut self.store).host()
     }
 
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
