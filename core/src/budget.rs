@@ -17,7 +17,6 @@
 
 mod cost;
 mod home;
-mod width;
 mod writer;
 
 use std::sync::{Arc, LazyLock};
@@ -35,7 +34,6 @@ use wasmparser::{
 pub(crate) use self::home::{Budget, EXPORTS, TAKE};
 use self::{
     cost::{Costs, Kind},
-    width::Width,
     writer::{Place, Writer},
 };
 use crate::{
@@ -280,7 +278,8 @@ impl Reencode for Step {
         let mut writer = Writer {
             out: Function::new(locals),
             counter: count,
-            lengths: [count + 1, count + 2],
+            length: count + 1,
+            wide_length: count + 2,
             global: self.global(),
             check: self.check,
             place: match costs.loops.is_empty() {
@@ -317,7 +316,7 @@ impl Step {
                 Kind::Open | Kind::Loop => depth += 1,
                 Kind::Close if depth == 0 => break,
                 Kind::Close => depth -= 1,
-                Kind::Bulk(shift) => writer.charge_length(shift, Width::of(&self.shape, &operator)),
+                Kind::Bulk(shift) => writer.charge_length(shift, self.shape.length(&operator)),
                 Kind::Call | Kind::TailCall => writer.save(),
                 Kind::Return if writer.place == Place::Local => {
                     writer.put(&Instruction::Br(depth));

@@ -18,6 +18,7 @@
 pub mod address_space;
 mod alarm;
 pub mod alone;
+mod atomic;
 pub mod backtrace;
 mod budget;
 pub mod cache;

@@ -5,7 +5,7 @@
 
 use wasm_encoder::{BlockType, Function, Instruction};
 
-use super::width::Width;
+use crate::rewrite::Width;
 
 /// Where a function counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,9 @@ pub(super) struct Writer {
     pub(super) out: Function,
     /// A local for the budget.
     pub(super) counter: u32,
-    /// Locals for the length of a bulk instruction, one for each [`Width`].
-    pub(super) lengths: [u32; 2],
+    /// A local for the length of a bulk instruction, and one for a length of 64 bits.
+    pub(super) length: u32,
+    pub(super) wide_length: u32,
     pub(super) global: u32,
     pub(super) check: u32,
     pub(super) place: Place,
@@ -51,18 +52,21 @@ impl Writer {
 
     /// Before an instruction whose length is on the stack.
     pub(super) fn charge_length(&mut self, shift: i64, width: Width) {
-        let length = self.lengths[width as usize];
+        let length = match width {
+            Width::Narrow => self.length,
+            Width::Wide => self.wide_length,
+        };
         self.put(&Instruction::LocalTee(length));
         self.put(&match self.place {
             Place::Global => Instruction::GlobalGet(self.global),
             Place::Local => Instruction::LocalGet(self.counter),
         });
-        let widened = match width {
-            Width::I32 => &[Instruction::LocalGet(length), Instruction::I64ExtendI32U][..],
-            Width::I64 => &[Instruction::LocalGet(length)],
-        };
-        let units = [Instruction::I64Const(shift), Instruction::I64ShrU];
-        self.spend(&[widened, &units].concat());
+        let (get, shift) = (Instruction::LocalGet(length), Instruction::I64Const(shift));
+        let (extend, divide) = (Instruction::I64ExtendI32U, Instruction::I64ShrU);
+        match width {
+            Width::Narrow => self.spend(&[get, extend, shift, divide]),
+            Width::Wide => self.spend(&[get, shift, divide]),
+        }
     }
 
     /// Takes what `cost` computes from the budget on the stack, and checks.

@@ -1,7 +1,33 @@
 //! What must be known of a module before its first section is written.
 
 use wasm_encoder::reencode;
-use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef};
+use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef};
+
+/// The type of an address or a length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// `i32`.
+    Narrow,
+    /// `i64`, of a memory or table with 64-bit addresses.
+    Wide,
+}
+
+impl Width {
+    fn of(is_64: bool) -> Self {
+        match is_64 {
+            true => Self::Wide,
+            false => Self::Narrow,
+        }
+    }
+
+    /// Of a length that two memories or tables must have.
+    fn of_both(one: Self, other: Self) -> Self {
+        match (one, other) {
+            (Self::Wide, Self::Wide) => Self::Wide,
+            _ => Self::Narrow,
+        }
+    }
+}
 
 /// What must be known of a module before its first section is written.
 #[derive(Default)]
@@ -15,10 +41,9 @@ pub(crate) struct Shape {
     pub(crate) globals: u32,
     pub(crate) imported_globals: u32,
     /// With those that are imported.
-    pub(crate) memories: u32,
-    /// Whether each memory, and each table, has addresses of 64 bits.
-    pub(crate) wide_memories: Vec<bool>,
-    pub(crate) wide_tables: Vec<bool>,
+    pub(crate) memories: Vec<Width>,
+    /// With those that are imported.
+    tables: Vec<Width>,
 }
 
 impl Shape {
@@ -41,8 +66,8 @@ impl Shape {
                         let ty = import?.ty;
                         match ty {
                             TypeRef::Global(_) => shape.imported_globals += 1,
-                            TypeRef::Memory(ty) => shape.wide_memories.push(ty.memory64),
-                            TypeRef::Table(ty) => shape.wide_tables.push(ty.table64),
+                            TypeRef::Memory(ty) => shape.memories.push(Width::of(ty.memory64)),
+                            TypeRef::Table(ty) => shape.tables.push(Width::of(ty.table64)),
                             _ => {}
                         }
                         shape.imports.push(match ty {
@@ -56,12 +81,12 @@ impl Shape {
                 }
                 Payload::TableSection(section) => {
                     for table in section {
-                        shape.wide_tables.push(table?.ty.table64);
+                        shape.tables.push(Width::of(table?.ty.table64));
                     }
                 }
                 Payload::MemorySection(section) => {
                     for memory in section {
-                        shape.wide_memories.push(memory?.memory64);
+                        shape.memories.push(Width::of(memory?.memory64));
                     }
                 }
                 Payload::GlobalSection(section) => shape.globals = section.count(),
@@ -71,7 +96,6 @@ impl Shape {
             }
         }
         shape.globals += shape.imported_globals;
-        shape.memories = shape.wide_memories.len() as u32;
         Ok(shape)
     }
 
@@ -84,5 +108,26 @@ impl Shape {
     pub(crate) fn function_type(&self, ty: u32) -> &FuncType {
         let ty = self.types[ty as usize].as_ref();
         ty.expect("the type of a function of a valid module is a function type")
+    }
+
+    /// The type of the length of a bulk instruction of the module.
+    pub(crate) fn length(&self, operator: &Operator<'_>) -> Width {
+        let memory = |index: u32| self.memories[index as usize];
+        let table = |index: u32| self.tables[index as usize];
+        match *operator {
+            Operator::MemoryFill { mem } => memory(mem),
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                Width::of_both(memory(dst_mem), memory(src_mem))
+            }
+            Operator::TableFill { table: index } | Operator::TableGrow { table: index } => {
+                table(index)
+            }
+            Operator::TableCopy {
+                dst_table,
+                src_table,
+            } => Width::of_both(table(dst_table), table(src_table)),
+            // Segments are never that long.
+            _ => Width::Narrow,
+        }
     }
 }
