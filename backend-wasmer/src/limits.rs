@@ -24,7 +24,7 @@ use wasmer::{
 };
 
 /// What must be left of the stack when a guest is entered, in bytes. Guests have a stack of their own, but host
-/// functions run on that of the calling thread, and may call further plug-ins.
+/// functions run on that of the calling thread, and may call further programs.
 pub(crate) const NEEDED_STACK: usize = 128 * 1024;
 /// What they get instead if there is less.
 pub(crate) const GROWN_STACK: usize = 1024 * 1024;

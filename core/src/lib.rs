@@ -18,8 +18,10 @@
 pub mod address_space;
 mod alarm;
 pub mod alone;
+mod atomic;
 pub mod backtrace;
 mod budget;
+pub mod cache;
 pub mod clock;
 pub mod compare;
 mod compiled;
@@ -44,6 +46,7 @@ mod program;
 mod rewrite;
 mod source;
 mod span;
+mod stopwatch;
 mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
@@ -52,6 +55,7 @@ mod wasi_settings;
 pub use crate::{
     alarm::{Alarm, CancelHandle},
     backtrace::Frame,
+    cache::{Cache, CachePlace},
     compiled::Compiled,
     engine::guest::Caller,
     env::{
@@ -70,6 +74,7 @@ pub use crate::{
     options::{Interrupted, KernelForm, Options},
     plugin::{FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
+    stopwatch::{Laps, Stopwatch},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 

@@ -1,6 +1,9 @@
 //! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
 
-use crate::{function::Function, http::HttpOptions, module::bounds::Bounds, wasi_settings::Wasi};
+use crate::{
+    cache::Cache, function::Function, http::HttpOptions, module::bounds::Bounds,
+    stopwatch::Stopwatch, wasi_settings::Wasi,
+};
 
 /// What a plug-in is given beside its manifest.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +18,10 @@ pub struct Options {
     pub interrupted: Interrupted,
     /// What each module may cost to compile.
     pub bounds: Bounds,
+    /// Where compiled code is kept for later.
+    pub cache: Cache,
+    /// Counts the host functions of all instances, which costs each call of one some 50 ns.
+    pub stopwatch: Option<Stopwatch>,
     /// Where the guests' half of the kernel is.
     pub kernel: KernelForm,
 }

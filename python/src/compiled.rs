@@ -4,7 +4,7 @@
 //! any thread may use it at any time; its instances do not need it once they are made. A pickle has
 //! what it was made of, not its code: that fits the process and the engine it was compiled for.
 
-use polyextism::{Compiled, Manifest, Options, engine::select::Choice};
+use polyextism::{Compiled, Manifest, Options, Stopwatch, engine::select::Choice};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -65,6 +65,7 @@ impl CompiledPlugin {
         functions: Functions,
         choice: Choice,
         http: Given<'_, '_>,
+        stopwatch: Option<Stopwatch>,
     ) -> PyResult<Self> {
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
@@ -72,6 +73,7 @@ impl CompiledPlugin {
             functions: functions.core(),
             wasi: wasi.0.clone(),
             http: audience.options(http),
+            stopwatch,
             ..Options::default()
         };
         options.http.client = functions.core_client();
@@ -154,7 +156,7 @@ impl CompiledPlugin {
             response_headers: http_response_headers,
             progress,
         };
-        Self::compile(py, manifest, wasi, functions, choice, http)
+        Self::compile(py, manifest, wasi, functions, choice, http, None)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod arguments;
 mod callback;
 mod cancel;
 mod compare;
@@ -26,6 +27,7 @@ mod pool;
 mod schema;
 mod scope;
 mod signals;
+mod stopwatch;
 mod store;
 mod tree;
 mod turns;
@@ -65,6 +67,7 @@ mod _native {
         pool::Pool,
         schema::manifest_schema,
         scope::forked,
+        stopwatch::{Stopwatch, watched},
         store::Store,
         value::{Memory, Val},
         wasi::Wasi,

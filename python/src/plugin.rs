@@ -146,7 +146,7 @@ impl Plugin {
                 let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
                 let compiled =
-                    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http)?;
+                    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http, None)?;
                 compiled.instance(py)?
             }
         };

@@ -6,7 +6,8 @@
 
 `Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them;
 `host_fn` makes Python functions that plug-ins can call; `engines` lists the engines that are built in,
-and `compare` runs the same calls on all of them; every failure is an `Error`, of its own subclass.
+`compare` runs the same calls on all of them, and `bench` measures a call; every failure is an `Error`,
+of its own subclass.
 """
 
 import os
@@ -16,6 +17,8 @@ from . import _faults, _interpreter
 _interpreter.refuse_others()
 _faults.install()
 
+from ._bench import bench
+from ._benchmark import Benchmark, Cost, Spread
 from ._compare import Difference, LogLine, Report, Run, Step
 from ._errors import (
     ArgumentError,
@@ -76,12 +79,14 @@ if hasattr(os, "register_at_fork"):
 
 __all__ = [
     "ArgumentError",
+    "Benchmark",
     "CancelHandle",
     "CancelledError",
     "ClosedError",
     "Codec",
     "CompiledPlugin",
     "Config",
+    "Cost",
     "CurrentPlugin",
     "CustomLogger",
     "Difference",
@@ -114,6 +119,7 @@ __all__ = [
     "Report",
     "ReturnCodeError",
     "Run",
+    "Spread",
     "Step",
     "TrapError",
     "TypeInferredFunction",
@@ -125,6 +131,7 @@ __all__ = [
     "Vars",
     "Wasi",
     "Wasm",
+    "bench",
     "compare",
     "engines",
     "extism_version",

@@ -22,6 +22,7 @@ __all__ = [
     "Memory",
     "Plugin",
     "Pool",
+    "Stopwatch",
     "Store",
     "Val",
     "Wasi",
@@ -32,6 +33,7 @@ __all__ = [
     "forked",
     "manifest_schema",
     "set_log_file",
+    "watched",
 ]
 
 _T = TypeVar("_T")
@@ -223,6 +225,11 @@ class CurrentPlugin:
     def host_context(self) -> Any: ...
 
 @final
+class Stopwatch:
+    def __new__(cls) -> Self: ...
+    def take(self) -> tuple[int, float]: ...
+
+@final
 class Store:
     def var(self, key: str) -> bytes | None: ...
     def set_var(self, key: str, value: str | Buffer) -> None: ...
@@ -314,3 +321,13 @@ def extism_version() -> str: ...
 def forked() -> None: ...
 def manifest_schema() -> str: ...
 def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None: ...
+def watched(
+    plugin: str | Buffer | os.PathLike[str] | _Manifest,
+    stopwatch: Stopwatch,
+    wasi: bool | Wasi,
+    functions: Iterable[Function] | None,
+    *,
+    engine: str | Engine | None,
+    http_client: Callable[[HttpRequest], HttpResponse] | None,
+    http_response_headers: bool,
+) -> CompiledPlugin: ...

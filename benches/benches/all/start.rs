@@ -1,0 +1,102 @@
+//! What it costs to get to the first call: the groups `instantiate`, `compile` and `pool`.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
+use polyextism::{Choice, Plugin, Pool, Reuse};
+use polyextism_benches::guests::{CALLS, Guest, SQLITE};
+
+/// A guest, and a function of it for the first call.
+struct Start {
+    name: &'static str,
+    guest: &'static Guest,
+    function: &'static str,
+    /// What its output starts with.
+    output: &'static [u8],
+}
+
+const STARTS: [Start; 2] = [
+    Start {
+        name: "small",
+        guest: &CALLS,
+        function: "noop",
+        output: b"",
+    },
+    Start {
+        name: "sqlite",
+        guest: &SQLITE,
+        function: "version",
+        output: b"3.",
+    },
+];
+
+impl Start {
+    /// The first call.
+    fn call(&self, plugin: &mut Plugin) {
+        let output = plugin.call(self.function, b"");
+        let output = output.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        assert!(output.starts_with(self.output), "{}", self.name);
+    }
+}
+
+/// An instance of a compiled plug-in, with and without its first call.
+pub(crate) fn instantiate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("instantiate");
+    for start in &STARTS {
+        for engine in polyextism::engines() {
+            let compiled = start.guest.compile(&engine).expect("the guest compiles");
+            let new = || Plugin::new(&compiled).expect("there is room for one");
+            group.bench_function(BenchmarkId::new(start.name, engine.name()), |bencher| {
+                bencher.iter(new);
+            });
+            let id = format!("{}-first-call", start.name);
+            group.bench_function(BenchmarkId::new(id, engine.name()), |bencher| {
+                bencher.iter(|| start.call(&mut new()));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// From the bytes of a module to a compiled plug-in.
+pub(crate) fn compile(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("compile");
+    group.sample_size(10);
+    for start in &STARTS {
+        for engine in polyextism::engines() {
+            cold(&mut group, start, &engine);
+        }
+    }
+    group.finish();
+}
+
+fn cold(group: &mut BenchmarkGroup<'_, WallTime>, start: &Start, engine: &Choice) {
+    let (manifest, options) = (start.guest.manifest(), start.guest.options());
+    let compile = || engine.compile(&manifest, &options);
+    let compile = || compile().expect("the guest compiles");
+    start.call(&mut Plugin::new(&compile()).expect("there is room for one"));
+    let id = BenchmarkId::new(format!("{}-cold", start.name), engine.name());
+    group.bench_function(id, |bencher| bencher.iter_with_large_drop(compile));
+}
+
+/// An instance from a pool, with one call, given back.
+pub(crate) fn pool(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pool");
+    let start = &STARTS[0];
+    for (case, reuse) in [
+        ("check-out", Reuse::Never),
+        ("check-out-reuse", Reuse::Guest),
+    ] {
+        for engine in polyextism::engines() {
+            let compiled = start.guest.compile(&engine).expect("the guest compiles");
+            let pool = Pool::with(&compiled, NonZeroUsize::MIN, reuse);
+            group.bench_function(BenchmarkId::new(case, engine.name()), |bencher| {
+                bencher.iter(|| {
+                    let lent = pool.get(Some(Duration::from_secs(1)));
+                    start.call(&mut lent.expect("nobody else borrows"));
+                });
+            });
+        }
+    }
+    group.finish();
+}
