@@ -168,7 +168,9 @@ pub(super) const VALUES: &[Shape] = &[
         for _ in &half {
             f.instruction(&I::I64Const(0));
         }
-        let targets: Vec<_> = (0..1_000_000).map(|n| n % depth).collect();
+        let targets: Vec<_> = (0..b.function_bytes as u32 / 4)
+            .map(|n| n % depth)
+            .collect();
         f.instruction(&I::LocalGet(0));
         f.instruction(&I::BrTable(targets.into(), 0));
         for _ in 0..depth {
