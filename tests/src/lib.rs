@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod case;
+pub mod differential;
 pub mod endless;
 pub mod files;
 pub mod fuzz;
