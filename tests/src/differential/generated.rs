@@ -152,7 +152,10 @@ impl Generated {
                 let export = export.expect("a valid module can be read");
                 let name = export.name.to_owned();
                 match (export.kind, types.entity_type_from_export(&export)) {
-                    (ExternalKind::Func, Some(EntityType::Func(id) | EntityType::FuncExact(id))) => {
+                    (
+                        ExternalKind::Func,
+                        Some(EntityType::Func(id) | EntityType::FuncExact(id)),
+                    ) => {
                         let params = types[id].unwrap_func().params();
                         functions.push((name, params.to_vec()));
                     }
