@@ -19,7 +19,7 @@ use polyextism_tests::{
 };
 
 /// How many modules, if nobody says it.
-const MODULES: u64 = 3000;
+const MODULES: u64 = 2000;
 /// After so many divergences there is no use in more.
 const ENOUGH: usize = 20;
 
