@@ -10,7 +10,7 @@ use polyextism::{
     engine::{
         erased::{AnyModule, DynEngine, DynInstance},
         inspect::Value,
-        types::{Import, Interruption, Limits, Linked, MemoryExport, Metering, ModuleId, Program},
+        types::{Import, Interruption, Limits, Linked, MemoryExport, ModuleId, Program},
     },
     host::Host,
 };
@@ -64,7 +64,7 @@ fn instantiate(choice: &Choice, wasm: &[u8]) -> Result<Box<dyn DynInstance>> {
         true => Interruption::On,
         false => Interruption::Off,
     };
-    let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
+    let engine = choice.open(&choice.settings(interruption))?;
     let ready = alone::ready(&*engine, wasm)?;
     let modules = vec![
         link(&*engine, STATE, Vec::new())?,
