@@ -33,6 +33,7 @@ test: fmt clippy rust alone python
 
 fmt: tools
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path tests/loom/Cargo.toml
 
 clippy: tools
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
@@ -40,6 +41,7 @@ clippy: tools
 # The Python module is linked by maturin only, with Python's own symbols.
 rust: tools
 	$(CARGO) test --workspace --exclude polyextism-python --locked
+	$(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
 
 alone: tools
 	$(CARGO) build --locked --no-default-features --features wasmtime

@@ -9,6 +9,7 @@
 
 #![deny(unsafe_code)]
 
+mod artifact;
 mod conv;
 mod host;
 mod inspect;
@@ -16,6 +17,7 @@ mod instance;
 mod limits;
 
 use std::{
+    hash::{Hash, Hasher},
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -24,6 +26,7 @@ use polyextism_core::{
     Error, ErrorKind, Result,
     address_space::{self, Room},
     backtrace::FRAMES,
+    cache::Artifact,
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
@@ -66,7 +69,8 @@ const POWERS: Capabilities = Capabilities::NONE
     .fuel(true)
     .inspect(true)
     .interrupt(true)
-    .memory_limit(true);
+    .memory_limit(true)
+    .artifacts(true);
 
 /// The engines of this process. wasmtime shares one engine between programs and threads safely.
 static ENGINES: Mutex<Vec<(Settings, Room, wasmtime::Engine)>> = Mutex::new(Vec::new());
@@ -213,6 +217,18 @@ impl Engine for Wasmtime {
             let message = format!("engine `{}` cannot compile the module", self.variant.name);
             Error::new(ErrorKind::Unsupported, message).with_source(source)
         })
+    }
+
+    fn fingerprint(&self, mut state: &mut dyn Hasher) {
+        self.engine.precompile_compatibility_hash().hash(&mut state);
+    }
+
+    fn save(&self, module: &wasmtime::Module) -> Result<Vec<u8>> {
+        artifact::save(module)
+    }
+
+    fn load(&self, artifact: Artifact) -> Result<wasmtime::Module> {
+        artifact::load(&self.engine, artifact)
     }
 
     fn prepare(&self, program: Program<wasmtime::Module>) -> Result<Prepared> {

@@ -14,7 +14,7 @@ use std::{
     sync::{
         Arc, OnceLock, Weak,
         atomic::{
-            AtomicBool, AtomicU64,
+            AtomicBool,
             Ordering::{Acquire, Relaxed, SeqCst},
         },
     },
@@ -22,6 +22,7 @@ use std::{
 };
 
 use crate::{
+    atomic::AtomicU64,
     clock,
     engine::erased::DynEngine,
     error::{Error, ErrorKind, Result},

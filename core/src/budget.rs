@@ -234,11 +234,12 @@ impl Reencode for Step {
             count += number;
             locals.push((number, self.val_type(ty)?));
         }
-        locals.extend([(1, ValType::I64), (1, ValType::I32)]);
+        locals.extend([(1, ValType::I64), (1, ValType::I32), (1, ValType::I64)]);
         let mut writer = Writer {
             out: Function::new(locals),
             counter: count,
             length: count + 1,
+            wide_length: count + 2,
             global: self.shape.globals,
             check: self.check,
             place: match costs.loops.is_empty() {
@@ -275,7 +276,7 @@ impl Step {
                 Kind::Open | Kind::Loop => depth += 1,
                 Kind::Close if depth == 0 => break,
                 Kind::Close => depth -= 1,
-                Kind::Bulk(shift) => writer.charge_length(shift),
+                Kind::Bulk(shift) => writer.charge_length(shift, self.shape.length(&operator)),
                 Kind::Call | Kind::TailCall => writer.save(),
                 Kind::Return if writer.place == Place::Local => {
                     writer.put(&Instruction::Br(depth));

@@ -31,7 +31,7 @@ pub struct Host {
     pub(crate) vars: Vars,
     pub(crate) http: Http,
     #[cfg(feature = "wasi")]
-    pub(crate) wasi: Option<crate::wasi::State>,
+    pub(crate) wasi: Option<crate::wasi::Session>,
 }
 
 impl Host {
@@ -54,7 +54,7 @@ impl Host {
     }
 
     #[cfg(feature = "wasi")]
-    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::State) -> Self {
+    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::Session) -> Self {
         self.wasi = Some(wasi);
         self
     }
@@ -70,7 +70,7 @@ impl Host {
     }
 
     #[cfg(feature = "wasi")]
-    pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::State>, &Alarm) {
+    pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::Session>, &Alarm) {
         (self.wasi.as_mut(), &self.alarm)
     }
 

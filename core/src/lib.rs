@@ -18,8 +18,10 @@
 pub mod address_space;
 mod alarm;
 pub mod alone;
+mod atomic;
 pub mod backtrace;
 mod budget;
+pub mod cache;
 pub mod clock;
 pub mod compare;
 mod compiled;
@@ -53,6 +55,7 @@ mod wasi_settings;
 pub use crate::{
     alarm::{Alarm, CancelHandle},
     backtrace::Frame,
+    cache::{Cache, CachePlace},
     compiled::Compiled,
     engine::guest::Caller,
     env::{

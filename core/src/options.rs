@@ -1,8 +1,8 @@
 //! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
 
 use crate::{
-    function::Function, http::HttpOptions, module::bounds::Bounds, stopwatch::Stopwatch,
-    wasi_settings::Wasi,
+    cache::Cache, function::Function, http::HttpOptions, module::bounds::Bounds,
+    stopwatch::Stopwatch, wasi_settings::Wasi,
 };
 
 /// What a plug-in is given beside its manifest.
@@ -18,6 +18,8 @@ pub struct Options {
     pub interrupted: Interrupted,
     /// What each module may cost to compile.
     pub bounds: Bounds,
+    /// Where compiled code is kept for later.
+    pub cache: Cache,
     /// Counts the host functions of all instances, which costs each call of one some 50 ns.
     pub stopwatch: Option<Stopwatch>,
     /// Where the guests' half of the kernel is.

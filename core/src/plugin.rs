@@ -266,7 +266,7 @@ impl Plugin {
     /// empty unless [`Wasi::stdout`](crate::Wasi::stdout) captures it.
     pub fn stdout(&mut self) -> Vec<u8> {
         #[cfg(feature = "wasi")]
-        let bytes = self.host().wasi.as_ref().map(crate::wasi::State::stdout);
+        let bytes = self.host().wasi.as_ref().map(crate::wasi::Session::stdout);
         #[cfg(not(feature = "wasi"))]
         let bytes = None;
         bytes.unwrap_or_default()
@@ -275,7 +275,7 @@ impl Plugin {
     /// As [`Plugin::stdout`], for standard error.
     pub fn stderr(&mut self) -> Vec<u8> {
         #[cfg(feature = "wasi")]
-        let bytes = self.host().wasi.as_ref().map(crate::wasi::State::stderr);
+        let bytes = self.host().wasi.as_ref().map(crate::wasi::Session::stderr);
         #[cfg(not(feature = "wasi"))]
         let bytes = None;
         bytes.unwrap_or_default()

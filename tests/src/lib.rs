@@ -5,11 +5,16 @@
 
 #![deny(unsafe_code)]
 
+pub mod cached;
 pub mod case;
 pub mod endless;
 pub mod files;
+pub mod fuzz;
 pub mod gaps;
+pub mod heap;
 pub mod kernel;
+pub mod mutate;
+pub mod null;
 pub mod offers;
 pub mod outcome;
 pub mod quote;
@@ -17,6 +22,7 @@ pub mod random;
 pub mod run;
 pub mod script;
 pub mod server;
+pub mod settings;
 pub mod site;
 pub mod wasi;
 pub mod web;

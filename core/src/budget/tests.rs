@@ -32,6 +32,21 @@ const MODULES: &[&str] = &[
           (table.fill (i32.const 0) (ref.null func) (i32.const 1))
           (drop (memory.grow $two (i32.const 1))))
         (func (loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 2)) (br $l))))",
+    // Lengths of 64 bits, alone and between memories and tables of both kinds.
+    "(module (memory i64 1) (memory $narrow 1) (table i64 4 funcref) (table $narrow 4 funcref)
+        (elem $e func $f) (data $d \"abc\")
+        (func $f (memory.fill (i64.const 0) (i32.const 1) (i64.const 2))
+          (memory.copy 0 0 (i64.const 0) (i64.const 1) (i64.const 2))
+          (memory.copy 0 $narrow (i64.const 0) (i32.const 1) (i32.const 2))
+          (memory.copy $narrow 0 (i32.const 0) (i64.const 1) (i32.const 2))
+          (memory.init $d (i64.const 0) (i32.const 0) (i32.const 3))
+          (table.init 0 $e (i64.const 0) (i32.const 0) (i32.const 1))
+          (table.copy 0 0 (i64.const 0) (i64.const 1) (i64.const 1))
+          (table.copy 0 $narrow (i64.const 0) (i32.const 1) (i32.const 1))
+          (drop (table.grow 0 (ref.null func) (i64.const 3)))
+          (table.fill 0 (i64.const 0) (ref.null func) (i64.const 1))
+          (drop (memory.grow 0 (i64.const 1))))
+        (func (loop $l (memory.fill (i64.const 0) (i32.const 1) (i64.const 2)) (br $l))))",
     // Code that cannot be reached is still typed.
     "(module (func (result i64) (return (i64.const 1)) (loop (result i64) (i64.const 2)))
         (func (result i32) (loop $l (br $l)) (memory.grow (i32.const 0)) unreachable)

@@ -5,13 +5,14 @@
 //! for each backend, with everything inside it static. A panic of an engine while it compiles,
 //! prepares or instantiates ends here, as an error.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, hash::Hasher, sync::Arc};
 
 use super::{
     Engine, Instance,
     types::{Capabilities, EntryId, Limits, Linked, ModuleId, Program, Settings},
 };
 use crate::{
+    cache::Artifact,
     error::{Error, ErrorKind, Result},
     host::Host,
     kernel,
@@ -36,6 +37,18 @@ pub trait DynEngine: Send + Sync {
     /// # Errors
     /// As there.
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule>;
+    /// See [`Engine::fingerprint`].
+    fn fingerprint(&self, state: &mut dyn Hasher);
+    /// See [`Engine::save`].
+    ///
+    /// # Errors
+    /// As there; `Argument` if the module belongs to another engine.
+    fn save(&self, module: &AnyModule) -> Result<Vec<u8>>;
+    /// See [`Engine::load`].
+    ///
+    /// # Errors
+    /// As there.
+    fn load(&self, artifact: Artifact) -> Result<AnyModule>;
     /// See [`Engine::prepare`].
     ///
     /// # Errors
@@ -72,6 +85,22 @@ impl<E: Engine> DynEngine for E {
 
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
         let module = threads::run(|| catch("compiling a module", || Engine::compile(self, wasm)))?;
+        Ok(Arc::new(module))
+    }
+
+    fn fingerprint(&self, state: &mut dyn Hasher) {
+        Engine::fingerprint(self, state);
+    }
+
+    fn save(&self, module: &AnyModule) -> Result<Vec<u8>> {
+        match module.downcast_ref::<E::Module>() {
+            Some(module) => catch("saving a module", || Engine::save(self, module)),
+            None => Err(foreign(Engine::name(self), "module")),
+        }
+    }
+
+    fn load(&self, artifact: Artifact) -> Result<AnyModule> {
+        let module = catch("loading a module", || Engine::load(self, artifact))?;
         Ok(Arc::new(module))
     }
 

@@ -14,12 +14,15 @@ pub mod inspect;
 pub mod select;
 pub mod types;
 
+use std::hash::Hasher;
+
 use self::{
     guest::Guest,
     inspect::Inspect,
     types::{Capabilities, EntryId, Limits, Linked, ModuleId, Program},
 };
 use crate::{
+    cache::Artifact,
     error::{Error, Result},
     host::Host,
 };
@@ -46,6 +49,32 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// `Unsupported` if the engine refuses it all the same, `Engine` if the engine fails.
     fn compile(&self, wasm: &[u8]) -> Result<Self::Module>;
+
+    /// Tells `state` everything, beside name, version and settings, that decides whether code which
+    /// another process has compiled is what would be compiled here: how the engine is set up, the
+    /// target, the features of the processor. For an engine with the capability `artifacts`.
+    fn fingerprint(&self, state: &mut dyn Hasher) {
+        let _ = state;
+    }
+
+    /// A compiled module as bytes, for [`Engine::load`] of another process.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability `artifacts`, `Engine` if the engine fails.
+    fn save(&self, module: &Self::Module) -> Result<Vec<u8>> {
+        let _ = module;
+        Err(Error::unsupported(self.name(), "saving compiled code"))
+    }
+
+    /// The module that was saved, by an engine with the same fingerprint, name, version and settings.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability `artifacts`, `Engine` if the engine does not take it. Then
+    /// core opens the engine anew and compiles.
+    fn load(&self, artifact: Artifact) -> Result<Self::Module> {
+        let _ = artifact;
+        Err(Error::unsupported(self.name(), "loading compiled code"))
+    }
 
     /// Does what can be done once for all instances of a program.
     ///

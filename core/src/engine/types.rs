@@ -301,6 +301,8 @@ pub struct Capabilities {
     pub inspect: bool,
     /// [`Limits::memory_pages`] is kept.
     pub memory_limit: bool,
+    /// Compiled modules can be saved and loaded.
+    pub artifacts: bool,
     /// Proposals that guests may use.
     pub proposals: &'static [Proposal],
 }
@@ -312,6 +314,7 @@ impl Capabilities {
         inspect: false,
         interrupt: false,
         memory_limit: false,
+        artifacts: false,
         proposals: &[],
     };
 
@@ -340,6 +343,12 @@ impl Capabilities {
             memory_limit,
             ..self
         }
+    }
+
+    /// With or without artifacts.
+    #[must_use]
+    pub const fn artifacts(self, artifacts: bool) -> Self {
+        Self { artifacts, ..self }
     }
 
     /// With these proposals.

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// is refused as `InvalidModule`.
 ///
 /// The defaults let every plug-in and program of the tests pass, CPython included.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// Bytes of the binary. 64 MiB.
     pub module_bytes: u64,
