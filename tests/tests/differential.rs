@@ -96,9 +96,10 @@ fn engines_agree_on_generated_modules() {
     let summary = format!("seeds from {first}: {counts}, {} divergences", found.len());
     writeln!(std::io::stdout(), "{summary}").expect("standard output can be written");
     assert!(found.is_empty(), "{summary}\n{}", found.join("\n\n"));
-    // One engine alone agrees with itself whatever it does.
+    // One compiler alone agrees with itself whatever it does; two of them may both be able to run only
+    // some of the modules.
     if choices.len() > 1 {
-        assert!(counts.modules > modules / 2, "{summary}");
+        assert!(counts.modules > modules / 10, "{summary}");
         assert!(counts.returned > counts.calls / 4, "{summary}");
     }
 }
