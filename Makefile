@@ -10,14 +10,15 @@ NATIVE := $(VENV)/.native
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python soak bench conformance wheel docs deny clean tools fetch
+.PHONY: help demo test fmt clippy rust alone python instructions soak bench conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, Python"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
-	@echo "make bench        the benchmarks (criterion, then Python)"
+	@echo "make bench        the benchmarks: criterion (ARGS='call/noop' filters), then Python and its chart"
+	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
 	@echo "make docs         the Rust documentation in target/doc"
 	@echo "make deny         licences, bans and sources of the dependencies (needs cargo-deny)"
@@ -36,6 +37,7 @@ fetch: tools
 
 fmt: tools
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path tests/loom/Cargo.toml
 
 clippy: tools
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
@@ -43,6 +45,7 @@ clippy: tools
 # The Python module is linked by maturin only, with Python's own symbols.
 rust: tools fetch
 	$(CARGO) test --workspace --exclude polyextism-python --locked
+	$(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
 
 alone: tools fetch
 	$(CARGO) build --locked --no-default-features --features wasmtime
@@ -63,9 +66,14 @@ soak: $(NATIVE)
 conformance: tools fetch
 	$(CARGO) test --locked -p polyextism-tests --test conformance --test spec -- $(ARGS)
 
+# PEER=1 has the crate `extism` in the same groups, which builds another wasmtime.
 bench: $(NATIVE)
-	$(CARGO) bench --locked -p polyextism-benches
-	$(BIN)/python benches/python/bench_call.py
+	$(CARGO) bench --locked -p polyextism-benches $(if $(PEER),--features peer) -- $(ARGS)
+	$(BIN)/python benches/python/bench.py
+
+instructions: tools
+	$(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
+		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
 wheel: $(BIN)/maturin
 	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist

@@ -123,6 +123,10 @@ impl Guest for Frame<'_> {
         instance::split(&self.0.as_ref(), &mut self.0, memory)
     }
 
+    fn host(&mut self) -> &mut Host {
+        self.0.data_mut().host()
+    }
+
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
         instance::grow(&self.0.as_ref(), &mut self.0, memory, pages)
     }

@@ -20,7 +20,7 @@ use polyextism_core::{
 };
 use wasmer::{
     AsStoreMut, Engine, Extern, FrameInfo, Function, FunctionEnv, Memory, Module, RuntimeError,
-    Store, TypedFunction, Value,
+    Store, Type, TypedFunction, Value,
 };
 
 use crate::{conv, host::Bound, limits};
@@ -63,6 +63,12 @@ impl Prepared {
 pub(crate) struct State {
     host: Host,
     memories: Vec<Memory>,
+}
+
+impl State {
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
 }
 
 /// A live program on wasmer.
@@ -171,28 +177,21 @@ impl Instance {
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.exports.get_function(export).ok()?;
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Status(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Void(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Long(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Single(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Double(func));
-        }
-        let ty = func.ty(&self.store);
-        ty.results()
-            .iter()
-            .try_for_each(|ty| conv::zero(ty).map(drop))?;
-        Some(Code::Other {
-            func: func.clone(),
-            zeros: ty.params().iter().map(conv::zero).collect::<Option<_>>()?,
+        let (ty, store) = (func.ty(&self.store), &self.store);
+        // To ask for a type that it does not have would record a trace.
+        Some(match (ty.params(), ty.results()) {
+            ([], []) => Code::Void(func.typed(store).ok()?),
+            ([], [Type::I32]) => Code::Status(func.typed(store).ok()?),
+            ([], [Type::I64]) => Code::Long(func.typed(store).ok()?),
+            ([], [Type::F32]) => Code::Single(func.typed(store).ok()?),
+            ([], [Type::F64]) => Code::Double(func.typed(store).ok()?),
+            (params, results) => {
+                results.iter().try_for_each(|ty| conv::zero(ty).map(drop))?;
+                Code::Other {
+                    func: func.clone(),
+                    zeros: params.iter().map(conv::zero).collect::<Option<_>>()?,
+                }
+            }
         })
     }
 }
@@ -270,6 +269,11 @@ impl Guest for Instance {
     #[inline]
     fn split(&mut self, memory: MemoryId) -> (&mut [u8], &mut Host) {
         split(&self.env, &mut self.store, memory)
+    }
+
+    #[inline]
+    fn host(&mut self) -> &mut Host {
+        self.env.as_mut(&mut self.store).host()
     }
 
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {

@@ -9,26 +9,32 @@
 
 #![deny(unsafe_code)]
 
+mod artifact;
 mod conv;
 mod host;
 mod inspect;
 mod instance;
 mod limits;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    hash::{BuildHasher as _, Hasher, RandomState},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
 };
 
 use polyextism_core::{
     Error, Result,
     address_space::{self, Room},
+    cache::Artifact,
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
-            Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
         },
     },
     host::Host,
@@ -63,7 +69,8 @@ pub const BACKEND: Backend = Backend {
 const POWERS: Capabilities = Capabilities::NONE
     .backtrace(true)
     .inspect(true)
-    .memory_limit(true);
+    .memory_limit(true)
+    .artifacts(true);
 
 /// The name of the engine with the compiler that is not the default.
 const SINGLEPASS: &str = "wasmer:singlepass";
@@ -83,8 +90,7 @@ impl Wasmer {
     /// Opens wasmer: a new engine that shares nothing with any other.
     ///
     /// # Errors
-    /// `Unsupported` for interruption, for metering, and for a compiler that this backend does not
-    /// have.
+    /// `Unsupported` for interruption, and for a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         let (name, compiler): (_, Box<dyn CompilerConfig>) = match settings.compiler {
             "cranelift" => ("wasmer", cranelift()),
@@ -96,9 +102,6 @@ impl Wasmer {
         };
         if settings.interruption == Interruption::On {
             return Err(Error::unsupported(name, "interruption"));
-        }
-        if settings.metering == Metering::On {
-            return Err(Error::unsupported(name, "fuel"));
         }
         let mut compilers = BACKEND.compilers.iter();
         let declared = compilers.find(|compiler| compiler.name == settings.compiler);
@@ -173,12 +176,15 @@ fn imports_many_results(wasm: &[u8]) -> bool {
     false
 }
 
-/// The module under a name that no other module of the process has: frames of a trace tell nothing
-/// else about their module. Names have no effect on code, and of two the last counts.
+/// The module under a name that no other module has, of whatever process: frames of a trace tell
+/// nothing else about their module, and the name is saved with it. Names have no effect on code, and of
+/// two the last counts.
 fn tagged(wasm: &[u8]) -> Vec<u8> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    let place = (process::id(), SystemTime::now(), next);
     // Of a fixed length, so that every length below is one byte.
-    let tag = format!("{:016x}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let tag = format!("{:016x}", RandomState::new().hash_one(place));
     let (name, tag) = (b"\x04name", tag.as_bytes());
     let subsection = [0, tag.len() as u8 + 1, tag.len() as u8];
     let length = name.len() + subsection.len() + tag.len();
@@ -205,6 +211,18 @@ impl Engine for Wasmer {
         }
         wasmer::Module::from_binary(&self.engine, &tagged(wasm))
             .map_err(|source| conv::rejection(self.name, source))
+    }
+
+    fn fingerprint(&self, state: &mut dyn Hasher) {
+        artifact::fingerprint(&self.engine, state);
+    }
+
+    fn save(&self, module: &wasmer::Module) -> Result<Vec<u8>> {
+        artifact::save(module)
+    }
+
+    fn load(&self, artifact: Artifact) -> Result<wasmer::Module> {
+        artifact::load(&self.engine, artifact)
     }
 
     fn prepare(&self, program: Program<wasmer::Module>) -> Result<Prepared> {

@@ -4,7 +4,7 @@
 //! memory alone. So once the program is instantiated, and before any guest code runs, every memory
 //! of its store is replaced by one that asks a common budget before it grows; the growth of guest
 //! code (`memory.grow`) and that of the host go through the same object. This file does not know
-//! which memories the host uses. wasmer has neither fuel nor interrupts.
+//! which memories the host uses. wasmer has no interrupts.
 //!
 //! Invariant: the budget is what the limit leaves after the pages of all memories of the store.
 
@@ -24,7 +24,7 @@ use wasmer::{
 };
 
 /// What must be left of the stack when a guest is entered, in bytes. Guests have a stack of their own, but host
-/// functions run on that of the calling thread, and may call further plug-ins.
+/// functions run on that of the calling thread, and may call further programs.
 pub(crate) const NEEDED_STACK: usize = 128 * 1024;
 /// What they get instead if there is less.
 pub(crate) const GROWN_STACK: usize = 1024 * 1024;

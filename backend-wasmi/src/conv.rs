@@ -185,10 +185,11 @@ fn trap(code: TrapCode) -> Trap {
         TrapCode::IntegerOverflow => Trap::IntegerOverflow,
         TrapCode::MemoryOutOfBounds => Trap::MemoryOutOfBounds,
         TrapCode::IndirectCallToNull => Trap::NullElement,
-        TrapCode::OutOfFuel => Trap::OutOfFuel,
         TrapCode::StackOverflow => Trap::StackOverflow,
         TrapCode::TableOutOfBounds => Trap::TableOutOfBounds,
         TrapCode::UnreachableCodeReached => Trap::Unreachable,
-        TrapCode::GrowthOperationLimited | TrapCode::OutOfSystemMemory => Trap::Other,
+        TrapCode::GrowthOperationLimited | TrapCode::OutOfFuel | TrapCode::OutOfSystemMemory => {
+            Trap::Other
+        }
     }
 }

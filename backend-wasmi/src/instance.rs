@@ -8,7 +8,7 @@ use std::sync::Arc;
 use polyextism_core::{
     Error, ErrorKind, Result,
     engine::{
-        self, Fuel,
+        self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{
@@ -68,7 +68,6 @@ pub struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) instances: Vec<wasmi::Instance>,
     entries: Vec<Code>,
-    metering: Metering,
     limits: Limits,
 }
 
@@ -89,7 +88,6 @@ enum Code {
 impl Instance {
     pub(crate) fn new(
         engine: &Engine,
-        settings: &Settings,
         program: &Prepared,
         host: Host,
         limits: &Limits,
@@ -101,10 +99,6 @@ impl Instance {
         };
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limit);
-        let metering = settings.metering;
-        if metering == Metering::On {
-            store.set_fuel(u64::MAX).map_err(conv::refusal)?;
-        }
 
         let mut instances = Vec::with_capacity(program.modules.len());
         for (module, imports) in &program.modules {
@@ -124,7 +118,6 @@ impl Instance {
             store,
             instances,
             entries: Vec::new(),
-            metering,
             limits: *limits,
         })
     }
@@ -236,13 +229,6 @@ impl engine::Instance for Instance {
             }),
         };
         status.map_err(conv::failure)
-    }
-
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        match self.metering {
-            Metering::On => Some(self),
-            Metering::Off => None,
-        }
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

@@ -22,8 +22,7 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
-            Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
         },
     },
     host::Host,
@@ -44,7 +43,6 @@ pub const BACKEND: Backend = Backend {
 };
 
 const POWERS: Capabilities = Capabilities::NONE
-    .fuel(true)
     .inspect(true)
     .memory_limit(true)
     .proposals(&[
@@ -58,7 +56,6 @@ const POWERS: Capabilities = Capabilities::NONE
 /// wasmi, opened with some settings.
 pub struct Wasmi {
     engine: wasmi::Engine,
-    settings: Settings,
 }
 
 fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
@@ -71,7 +68,6 @@ impl Wasmi {
     /// # Errors
     /// `Unsupported` for interruption, and for a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
-        let settings = *settings;
         if settings.compiler != BACKEND.compilers[0].name {
             let what = format!("compiler `{}`", settings.compiler);
             return Err(Error::unsupported(BACKEND.name, what));
@@ -80,19 +76,18 @@ impl Wasmi {
             return Err(Error::unsupported(BACKEND.name, "interruption"));
         }
         Ok(Self {
-            engine: wasmi::Engine::new(&config(&settings)),
-            settings,
+            engine: wasmi::Engine::new(&config()),
         })
     }
 }
 
-fn config(settings: &Settings) -> Config {
+fn config() -> Config {
     let has = |proposal| POWERS.proposals.contains(&proposal);
     let mut config = Config::default();
     config
         // Whatever wasmi refuses it refuses when it compiles, not when a function is called.
         .compilation_mode(CompilationMode::Eager)
-        .consume_fuel(settings.metering == Metering::On)
+        .consume_fuel(false)
         .ignore_custom_sections(true)
         .set_max_recursion_depth(limits::RECURSION)
         .set_max_stack_height(limits::STACK)
@@ -125,7 +120,7 @@ impl Engine for Wasmi {
     }
 
     fn capabilities(&self) -> Capabilities {
-        POWERS.fuel(self.settings.metering == Metering::On)
+        POWERS
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {
@@ -137,7 +132,7 @@ impl Engine for Wasmi {
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        Instance::new(&self.engine, &self.settings, program, host, limits)
+        Instance::new(&self.engine, program, host, limits)
     }
 
     fn extend(&self, instance: &mut Instance, module: Linked<wasmi::Module>) -> Result<ModuleId> {

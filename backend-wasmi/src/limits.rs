@@ -1,13 +1,11 @@
-//! The memory limit, the fuel meter and the stack of an instance.
+//! The memory limit and the stack of an instance.
 //!
 //! This file does not know when core sets them. wasmi cannot be interrupted. Invariant: the limit
 //! counts the pages of all memories of the instance and never counts too few.
 
-use polyextism_core::{Error, ErrorKind, Result, engine::Fuel};
+use polyextism_core::{Error, ErrorKind, Result};
 use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;
-
-use crate::instance::Instance;
 
 const PAGE: usize = 64 * 1024;
 
@@ -79,19 +77,5 @@ impl ResourceLimiter for MemoryLimit {
 
     fn memories(&self) -> usize {
         usize::MAX
-    }
-}
-
-impl Fuel for Instance {
-    fn set(&mut self, units: u64) {
-        self.store
-            .set_fuel(units)
-            .expect("`fuel` lends the meter only if the engine counts");
-    }
-
-    fn left(&self) -> u64 {
-        self.store
-            .get_fuel()
-            .expect("`fuel` lends the meter only if the engine counts")
     }
 }

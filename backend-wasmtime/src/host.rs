@@ -18,32 +18,64 @@ use polyextism_core::{
     },
     host::Host,
 };
-use wasmtime::{Caller, Func, FuncType, Store, ValRaw};
+use wasmtime::{Caller, Engine, Func, FuncType, ImportType, Linker, Store, ValRaw};
 
 use crate::{conv, instance::State};
 
 /// How many slots of a call live on the stack.
 const INLINE: usize = 16;
 
-/// The function, bound to the memory of the module that imports it. `ty` is the type of its
-/// signature.
-pub(crate) fn function(
-    store: &mut Store<State>,
-    ty: &FuncType,
-    func: &Arc<HostFunc>,
+/// A host function, bound to the memory of the module that imports it.
+#[derive(Clone)]
+pub(crate) struct Bound {
+    func: Arc<HostFunc>,
     memory: Option<MemoryId>,
-) -> Func {
-    let func = Arc::clone(func);
-    let body = move |caller: Caller<'_, State>, values: &mut [MaybeUninit<ValRaw>]| {
-        let mut inline = [0; INLINE];
-        match inline.get_mut(..values.len()) {
-            Some(slots) => call(&func, memory, caller, values, slots),
-            None => call(&func, memory, caller, values, &mut vec![0; values.len()]),
+    ty: FuncType,
+}
+
+impl Bound {
+    pub(crate) fn new(engine: &Engine, func: Arc<HostFunc>, memory: Option<MemoryId>) -> Self {
+        let ty = conv::func_type(engine, func.signature());
+        Self { func, memory, ty }
+    }
+
+    /// Whether both do the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.func, &other.func) && self.memory == other.memory
+    }
+
+    /// The function in `store`.
+    pub(crate) fn function(&self, store: &mut Store<State>) -> Func {
+        // SAFETY: `ty` was made from the signature of `func`, and `call` reads parameters and
+        // writes results by that signature, which only has numbers.
+        unsafe { Func::new_unchecked(store, self.ty.clone(), self.body()) }
+    }
+
+    /// The function for every store, as what `import` asks for.
+    pub(crate) fn define(
+        &self,
+        linker: &mut Linker<State>,
+        import: &ImportType<'_>,
+    ) -> wasmtime::Result<()> {
+        let (module, name) = (import.module(), import.name());
+        // SAFETY: as in `function`.
+        unsafe { linker.func_new_unchecked(module, name, self.ty.clone(), self.body())? };
+        Ok(())
+    }
+
+    fn body(
+        &self,
+    ) -> impl Fn(Caller<'_, State>, &mut [MaybeUninit<ValRaw>]) -> wasmtime::Result<()> + use<>
+    {
+        let (func, memory) = (Arc::clone(&self.func), self.memory);
+        move |caller, values| {
+            let mut inline = [0; INLINE];
+            match inline.get_mut(..values.len()) {
+                Some(slots) => call(&func, memory, caller, values, slots),
+                None => call(&func, memory, caller, values, &mut vec![0; values.len()]),
+            }
         }
-    };
-    // SAFETY: `ty` was made from the signature of `func`, and `call` reads parameters and writes
-    // results by that signature, which only has numbers.
-    unsafe { Func::new_unchecked(store, ty.clone(), body) }
+    }
 }
 
 #[inline]
@@ -75,6 +107,10 @@ impl Guest for Frame<'_> {
         let memory = self.0.data().memories[memory.0 as usize];
         let (bytes, state) = memory.data_and_store_mut(&mut self.0);
         (bytes, &mut state.host)
+    }
+
+    fn host(&mut self) -> &mut Host {
+        &mut self.0.data_mut().host
     }
 
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {

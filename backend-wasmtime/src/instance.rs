@@ -4,45 +4,50 @@
 //! is prepared and when an entry is resolved, never on a call; entering a function allocates nothing
 //! and takes no lock.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use polyextism_core::{
     Error, ErrorKind, Result,
     backtrace::Position,
     engine::{
-        self, Fuel,
+        self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{
-            EntryId, HostFunc, Import, Interruption, Limits, Linked, MemoryExport, MemoryId,
-            Metering, ModuleId, Program, Settings,
+            EntryId, Import, Interruption, Limits, Linked, MemoryExport, MemoryId, ModuleId,
+            Program, Settings,
         },
     },
     host::Host,
 };
 use wasmtime::{
-    Engine, Extern, ExternType, FrameInfo, Func, FuncType, Memory, Module, ModuleExport, Store,
-    TypedFunc, Val, WasmBacktrace,
+    Engine, Extern, ExternType, FrameInfo, Func, InstancePre, Linker, Memory, Module, ModuleExport,
+    Store, TypedFunc, Val, ValType, WasmBacktrace,
 };
 
 use crate::{
-    conv, host,
+    conv,
+    host::Bound,
     limits::{self, MemoryLimit},
 };
 
 /// A program whose imports and memories are resolved to positions.
 pub struct Prepared {
-    modules: Vec<(Module, Vec<Source>)>,
+    parts: Vec<Part>,
     memories: Vec<Export>,
+}
+
+/// A module of a program.
+enum Part {
+    /// All of its imports are host functions, made once for all stores.
+    Ready(InstancePre<State>),
+    /// Its imports are put into each store.
+    Linked(Module, Vec<Source>),
 }
 
 /// Where an import comes from.
 enum Source {
-    Host {
-        ty: FuncType,
-        func: Arc<HostFunc>,
-        memory: Option<MemoryId>,
-    },
+    Host(Bound),
     Export(Export),
 }
 
@@ -54,42 +59,76 @@ struct Export {
 
 impl Prepared {
     pub(crate) fn new(engine: &Engine, program: Program<Module>) -> Result<Self> {
-        let mut modules: Vec<(Module, Vec<Source>)> = Vec::with_capacity(program.modules.len());
+        let mut parts: Vec<Part> = Vec::with_capacity(program.modules.len());
         for linked in program.modules {
             let resolve = |import: Import| match import {
-                Import::Host { func, memory } => Ok(Source::Host {
-                    ty: conv::func_type(engine, func.signature()),
-                    func,
-                    memory,
-                }),
+                Import::Host { func, memory } => Ok(Source::Host(Bound::new(engine, func, memory))),
                 Import::Export { module, name } => {
-                    Export::resolve(&modules, module, &name).map(Source::Export)
+                    Export::resolve(&parts, module, &name).map(Source::Export)
                 }
             };
             let imports = linked.imports.into_iter().map(resolve);
-            let imports = imports.collect::<Result<_>>()?;
-            modules.push((linked.module, imports));
+            let imports = imports.collect::<Result<Vec<_>>>()?;
+            parts.push(Part::new(engine, linked.module, imports)?);
         }
         let memories = program.memories.iter();
-        let memories = memories.map(|memory| Export::memory(&modules, memory));
+        let memories = memories.map(|memory| Export::memory(&parts, memory));
         let memories = memories.collect::<Result<_>>()?;
-        Ok(Self { modules, memories })
+        Ok(Self { parts, memories })
     }
 }
 
+impl Part {
+    fn new(engine: &Engine, module: Module, imports: Vec<Source>) -> Result<Self> {
+        match ready(engine, &module, &imports).map_err(conv::refusal)? {
+            Some(ready) => Ok(Self::Ready(ready)),
+            None => Ok(Self::Linked(module, imports)),
+        }
+    }
+
+    fn module(&self) -> &Module {
+        match self {
+            Self::Ready(ready) => ready.module(),
+            Self::Linked(module, _) => module,
+        }
+    }
+}
+
+/// The module with its imports resolved for every store. wasmtime does that by name, so there is
+/// none if two imports of one name are different functions, or if one comes from another module.
+fn ready(
+    engine: &Engine,
+    module: &Module,
+    imports: &[Source],
+) -> wasmtime::Result<Option<InstancePre<State>>> {
+    let mut linker = Linker::new(engine);
+    let mut defined: HashMap<_, &Bound> = HashMap::new();
+    for (import, source) in module.imports().zip(imports) {
+        let Source::Host(bound) = source else {
+            return Ok(None);
+        };
+        match defined.insert((import.module(), import.name()), bound) {
+            Some(other) if other.is(bound) => {}
+            Some(_) => return Ok(None),
+            None => bound.define(&mut linker, &import)?,
+        }
+    }
+    linker.instantiate_pre(module).map(Some)
+}
+
 impl Export {
-    fn resolve(modules: &[(Module, Vec<Source>)], id: ModuleId, name: &str) -> Result<Self> {
+    fn resolve(parts: &[Part], id: ModuleId, name: &str) -> Result<Self> {
         let module = id.0 as usize;
-        let found = modules.get(module);
-        match found.and_then(|(module, _)| module.get_export_index(name)) {
+        let found = parts.get(module);
+        match found.and_then(|part| part.module().get_export_index(name)) {
             Some(export) => Ok(Self { module, export }),
             None => Err(unresolved(name)),
         }
     }
 
-    fn memory(modules: &[(Module, Vec<Source>)], memory: &MemoryExport) -> Result<Self> {
-        let export = Self::resolve(modules, memory.module, &memory.name)?;
-        match modules[export.module].0.get_export(&memory.name) {
+    fn memory(parts: &[Part], memory: &MemoryExport) -> Result<Self> {
+        let export = Self::resolve(parts, memory.module, &memory.name)?;
+        match parts[export.module].module().get_export(&memory.name) {
             Some(ExternType::Memory(_)) => Ok(export),
             _ => Err(unresolved(&memory.name)),
         }
@@ -121,7 +160,6 @@ pub struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
-    metering: Metering,
     limits: Limits,
 }
 
@@ -154,10 +192,6 @@ impl Instance {
             limit: MemoryLimit::default(),
         };
         let mut store = Store::new(engine, state);
-        let metering = settings.metering;
-        if metering == Metering::On {
-            store.set_fuel(u64::MAX).map_err(conv::refusal)?;
-        }
         if settings.interruption == Interruption::On {
             limits::attend(&mut store);
         }
@@ -165,17 +199,19 @@ impl Instance {
             store.limiter(|state| &mut state.limit);
         }
 
-        let mut instances = Vec::with_capacity(program.modules.len());
-        let mut externs = Vec::new();
-        for (module, imports) in &program.modules {
-            externs.clear();
-            externs.extend(imports.iter().map(|import| match import {
-                Source::Host { ty, func, memory } => {
-                    host::function(&mut store, ty, func, *memory).into()
+        let mut instances = Vec::with_capacity(program.parts.len());
+        for part in &program.parts {
+            let instance = match part {
+                Part::Ready(ready) => ready.instantiate(&mut store),
+                Part::Linked(module, imports) => {
+                    let resolve = |import: &Source| match import {
+                        Source::Host(bound) => bound.function(&mut store).into(),
+                        Source::Export(export) => export.get(&mut store, &instances),
+                    };
+                    let externs = imports.iter().map(resolve).collect::<Vec<_>>();
+                    wasmtime::Instance::new(&mut store, module, &externs)
                 }
-                Source::Export(export) => export.get(&mut store, &instances),
-            }));
-            let instance = wasmtime::Instance::new(&mut store, module, &externs);
+            };
             instances.push(instance.map_err(conv::refusal)?);
         }
         if let Some(limit) = limits.memory_pages {
@@ -191,7 +227,6 @@ impl Instance {
             store,
             instances,
             entries: Vec::new(),
-            metering,
             limits: *limits,
         })
     }
@@ -206,8 +241,8 @@ impl Instance {
         for import in linked.imports {
             externs.push(match import {
                 Import::Host { func, memory } => {
-                    let ty = conv::func_type(store.engine(), func.signature());
-                    host::function(store, &ty, &func, memory).into()
+                    let bound = Bound::new(store.engine(), func, memory);
+                    bound.function(store).into()
                 }
                 Import::Export { module, name } => {
                     let instance = self.instances.get(module.0 as usize);
@@ -262,13 +297,18 @@ impl Instance {
     fn resolve(&mut self, module: ModuleId, export: &str) -> Option<Code> {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.get_func(&mut self.store, export)?;
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Status(func));
-        }
-        if let Ok(func) = func.typed(&self.store) {
-            return Some(Code::Void(func));
-        }
         let ty = func.ty(&self.store);
+        // To ask for a type that it does not have would make an error, perhaps with a trace.
+        if ty.params().len() == 0 {
+            let mut results = ty.results();
+            match (results.next(), results.next()) {
+                (None, _) => return func.typed(&self.store).map(Code::Void).ok(),
+                (Some(ValType::I32), None) => {
+                    return func.typed(&self.store).map(Code::Status).ok();
+                }
+                _ => {}
+            }
+        }
         Some(Code::Other {
             func,
             zeros: ty.params().map(conv::zero).collect::<Option<_>>()?,
@@ -283,6 +323,11 @@ impl Guest for Instance {
         let memory = self.store.data().memories[memory.0 as usize];
         let (bytes, state) = memory.data_and_store_mut(&mut self.store);
         (bytes, &mut state.host)
+    }
+
+    #[inline]
+    fn host(&mut self) -> &mut Host {
+        &mut self.store.data_mut().host
     }
 
     fn grow(&mut self, memory: MemoryId, pages: u64) -> Option<u64> {
@@ -304,13 +349,6 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
-    }
-
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        match self.metering {
-            Metering::On => Some(self),
-            Metering::Off => None,
-        }
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

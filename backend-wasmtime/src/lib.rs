@@ -9,6 +9,7 @@
 
 #![deny(unsafe_code)]
 
+mod artifact;
 mod conv;
 mod host;
 mod inspect;
@@ -16,6 +17,7 @@ mod instance;
 mod limits;
 
 use std::{
+    hash::{Hash, Hasher},
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -24,12 +26,12 @@ use polyextism_core::{
     Error, ErrorKind, Result,
     address_space::{self, Room},
     backtrace::FRAMES,
+    cache::Artifact,
     engine::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
-            Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
         },
     },
     host::Host,
@@ -64,10 +66,10 @@ pub const BACKEND: Backend = Backend {
 
 const POWERS: Capabilities = Capabilities::NONE
     .backtrace(true)
-    .fuel(true)
     .inspect(true)
     .interrupt(true)
-    .memory_limit(true);
+    .memory_limit(true)
+    .artifacts(true);
 
 /// The engines of this process. wasmtime shares one engine between programs and threads safely.
 static ENGINES: Mutex<Vec<(Settings, Room, wasmtime::Engine)>> = Mutex::new(Vec::new());
@@ -162,7 +164,7 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .strategy(variant.strategy)
         .cranelift_nan_canonicalization(true)
         .epoch_interruption(settings.interruption == Interruption::On)
-        .consume_fuel(settings.metering == Metering::On)
+        .consume_fuel(false)
         .max_wasm_stack(limits::STACK)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
@@ -205,7 +207,6 @@ impl Engine for Wasmtime {
     fn capabilities(&self) -> Capabilities {
         self.variant
             .capabilities
-            .fuel(self.settings.metering == Metering::On)
             .interrupt(self.settings.interruption == Interruption::On)
     }
 
@@ -214,6 +215,18 @@ impl Engine for Wasmtime {
             let message = format!("engine `{}` cannot compile the module", self.variant.name);
             Error::new(ErrorKind::Unsupported, message).with_source(source)
         })
+    }
+
+    fn fingerprint(&self, mut state: &mut dyn Hasher) {
+        self.engine.precompile_compatibility_hash().hash(&mut state);
+    }
+
+    fn save(&self, module: &wasmtime::Module) -> Result<Vec<u8>> {
+        artifact::save(module)
+    }
+
+    fn load(&self, artifact: Artifact) -> Result<wasmtime::Module> {
+        artifact::load(&self.engine, artifact)
     }
 
     fn prepare(&self, program: Program<wasmtime::Module>) -> Result<Prepared> {
@@ -235,6 +248,11 @@ impl Engine for Wasmtime {
 
     fn nudge(&self) {
         self.engine.increment_epoch();
+    }
+
+    fn forsake(&self) {
+        let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.retain(|(_, _, engine)| !wasmtime::Engine::same(engine, &self.engine));
     }
 }
 

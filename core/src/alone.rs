@@ -7,7 +7,7 @@
 use crate::{
     engine::{erased::DynEngine, types::Import},
     error::Result,
-    module::{Module, bounds::Bounds},
+    module::{Module, Terms, bounds::Bounds},
     program, source,
 };
 
@@ -32,11 +32,20 @@ pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     let name = "main";
     let bytes = source::binary(wasm.into(), 0)?;
     let proposals = engine.capabilities().proposals;
-    let module = Module::read(bytes, proposals, engine.name(), name, &Bounds::default())?;
-    let (wasm, further) = program::rewritten(engine, name, &module.wasm)?;
+    let terms = Terms {
+        proposals,
+        engine: engine.name(),
+        bounds: &Bounds::default(),
+    };
+    let module = Module::read(bytes, &terms, name)?;
+    module.validate(&terms, name)?;
+    let rewritten = module.rewritten(name)?;
+    let (wasm, further) = program::rewritten(engine, name, &rewritten)?;
+    let wasm = wasm.into_owned();
+    drop(rewritten);
     let imports = module.imports.into_iter();
     Ok(Ready {
-        wasm: wasm.into_owned(),
+        wasm,
         imports: imports.map(|import| (import.module, import.name)).collect(),
         further,
         start: module.start,

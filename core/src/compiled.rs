@@ -12,10 +12,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     alarm::Alarm,
     backtrace::Guests,
+    cache::shared::Code,
     engine::{
-        erased::{AnyPrepared, DynEngine, DynInstance},
+        erased::{AnyPrepared, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, MemoryId, Metering, ModuleId},
+        types::{Interruption, Limits, MemoryId, ModuleId},
     },
     env::{
         http::{self, Http},
@@ -25,11 +26,10 @@ use crate::{
     host::Host,
     link::{Offer, Plan, Unit, link},
     manifest::{MAIN, Manifest},
-    module::{Module, signature},
+    module::{Module, Terms, signature, tables},
     options::{Interrupted, Options},
-    program::{self, Layout},
+    program::{self, Counting, Layout, Made, Maker},
     source::{self, Downloads},
-    wasi_settings::Wasi,
 };
 
 impl Choice {
@@ -50,8 +50,12 @@ const COMMAND: &str = "_start";
 pub struct Compiled(Arc<Inner>);
 
 struct Inner {
-    engine: Arc<dyn DynEngine>,
     program: AnyPrepared,
+    lender: Option<ModuleId>,
+    /// What the program is made of, for others with the same modules.
+    code: Arc<Code>,
+    /// How many modules had to be compiled.
+    compiled: usize,
     main: ModuleId,
     memories: u32,
     entries: Vec<Entry>,
@@ -62,11 +66,12 @@ struct Inner {
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
     timeout: Option<Duration>,
+    fuel: Option<u64>,
     interrupted: Interrupted,
     var_bytes: u64,
     http: Arc<http::Settings>,
     #[cfg(feature = "wasi")]
-    wasi: Option<crate::wasi::Settings>,
+    wasi: Option<Arc<crate::wasi::Settings>>,
 }
 
 /// What initialises a fresh instance.
@@ -94,47 +99,84 @@ impl Compiled {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
         }
-        let interruption = match choice.compiler().capabilities.interrupt {
-            true => Interruption::On,
-            false => Interruption::Off,
+        // Guests that count fuel look up by themselves.
+        let interruption = match (choice.compiler().capabilities.interrupt, options.fuel) {
+            (true, None) => Interruption::On,
+            (false, _) | (_, Some(_)) => Interruption::Off,
         };
-        let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
+        let settings = choice.settings(interruption);
+        let engine = choice.open(&settings)?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
-        let units = read(engine.as_ref(), manifest, options)?;
+        let terms = Terms {
+            proposals: engine.capabilities().proposals,
+            engine: engine.name(),
+            bounds: &options.bounds,
+        };
+        let units = read(&terms, manifest, options)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
             functions: &options.functions,
             wasi: options.wasi.is_some(),
         };
-        let plan = link(&units, &offer)?;
-        let layout = Layout::new(&units, &plan, main, options.kernel)?;
-        let init = init(&units, &plan, &layout, main)?;
-        let program = program::compile(engine.as_ref(), &units, &plan, &layout)?;
+        let linked = link(&units, &offer).and_then(|plan| {
+            let bound = plan.bound(&options.functions);
+            let plan = match &options.stopwatch {
+                Some(stopwatch) => stopwatch.watch(plan),
+                None => plan,
+            };
+            let layout = Layout::new(&units, &plan, main, options.kernel);
+            let init = init(&units, &plan, &layout, main)?;
+            let growth = tables::growth(&units, options.bounds.table_elements)?;
+            Ok((init, layout, plan, bound, growth))
+        });
+        if linked.is_err() {
+            // What is wrong with a module itself comes first.
+            for Unit { name, module } in &units {
+                module.validate(&terms, name)?;
+            }
+        }
+        let (init, layout, plan, bound, growth) = linked?;
+        let maker = Maker {
+            choice,
+            settings: &settings,
+            terms: &terms,
+            cache: &options.cache,
+        };
+        let counting = Counting::needed(engine.as_ref(), options);
+        let recipes = program::recipes(counting, &units, &plan, &layout, &growth);
+        let lender = program::lender(&recipes);
+        let Made { code, compiled } = maker.code(engine, &recipes)?;
+        let engine = &code.engine;
+        let program = program::program(&code, recipes, &plan, &layout);
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
         let modules = layout.units().map(|unit| {
             let Unit { name, module } = &units[unit?];
-            Some((name.clone(), &*module.wasm))
+            Some((name.clone(), &*module.raw))
         });
-        let guests = Guests::new(modules, program::moved(engine.as_ref()));
+        let guests = Guests::new(modules, counting.moved());
         let main = layout.module(main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
+        let max_pages = max_pages.unwrap_or(options.bounds.memory_pages);
         let compiled = Self(Arc::new(Inner {
             program: engine.prepare(program)?,
-            engine,
+            lender,
+            code,
+            compiled,
             main,
             memories: plan.memories.len() as u32,
             entries,
             guests,
             command,
-            bound: plan.bound(&options.functions),
+            bound,
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
-                memory_pages: max_pages,
+                memory_pages: Some(max_pages),
             },
             timeout: manifest.timeout_ms.map(Duration::from_millis),
+            fuel: options.fuel,
             interrupted: options.interrupted,
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             http,
@@ -142,19 +184,25 @@ impl Compiled {
             wasi: options
                 .wasi
                 .as_ref()
-                .map(|wasi| wasi_settings(manifest, wasi)),
+                .map(|wasi| crate::wasi::Settings::new(manifest, wasi)),
         }));
         Ok(compiled)
     }
 
     /// The name of the engine.
     pub fn engine(&self) -> &'static str {
-        self.0.engine.name()
+        self.0.code.engine.name()
     }
 
     /// Whether both are the same one, not only alike.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// How many modules, with the host's own, had to be compiled for it: none if all code was in use
+    /// already, or in the compile cache.
+    pub fn newly_compiled(&self) -> usize {
+        self.0.compiled
     }
 
     /// Which of [`Options::functions`] the modules import, by their positions there, in order.
@@ -226,6 +274,16 @@ impl Compiled {
         self.0.timeout
     }
 
+    /// How much work a call may do, if guests count it.
+    pub(crate) fn fuel(&self) -> Option<u64> {
+        self.0.fuel
+    }
+
+    /// The module that has the fuel of all, if there is any to have.
+    pub(crate) fn lender(&self) -> Option<ModuleId> {
+        self.0.lender
+    }
+
     /// What becomes of an instance whose guest was stopped.
     pub(crate) fn interrupted(&self) -> Interrupted {
         self.0.interrupted
@@ -244,9 +302,15 @@ impl Compiled {
         captures
     }
 
+    /// Has nothing that is made from now on share anything with the engine, which has panicked.
+    #[cold]
+    pub(crate) fn forsake_engine(&self) {
+        self.0.code.forsake();
+    }
+
     /// A fresh host state.
     pub(crate) fn host(&self) -> Host {
-        let alarm = Alarm::new(Some(&self.0.engine));
+        let alarm = Alarm::new(Some(&self.0.code.engine));
         let vars = Vars::with_limit(self.0.var_bytes);
         let http = Http::new(self.0.http.clone());
         Host::new(Arc::new(alarm), self.0.config.clone(), vars, http)
@@ -256,12 +320,11 @@ impl Compiled {
     pub(crate) fn instantiate(&self, host: Host) -> Result<Box<dyn DynInstance>> {
         #[cfg(feature = "wasi")]
         let host = match &self.0.wasi {
-            Some(settings) => host.with_wasi(crate::wasi::State::new(settings)?),
+            Some(settings) => host.with_wasi(crate::wasi::Session::new(settings)?),
             None => host,
         };
-        self.0
-            .engine
-            .instantiate(&self.0.program, host, &self.0.limits)
+        let engine = &self.0.code.engine;
+        engine.instantiate(&self.0.program, host, &self.0.limits)
     }
 }
 
@@ -274,26 +337,15 @@ impl std::fmt::Debug for Compiled {
 }
 
 /// Reads the modules.
-fn read<'a>(
-    engine: &dyn DynEngine,
-    manifest: &'a Manifest,
-    options: &Options,
-) -> Result<Vec<Unit<'a>>> {
-    let capabilities = engine.capabilities();
+fn read<'a>(terms: &Terms<'_>, manifest: &'a Manifest, options: &Options) -> Result<Vec<Unit<'a>>> {
     let names = manifest.names()?;
     let mut units: Vec<Unit<'a>> = Vec::new();
     for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
         let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
-        let module = Module::read(
-            bytes,
-            capabilities.proposals,
-            engine.name(),
-            name,
-            &options.bounds,
-        )?;
-        let module = match name != MAIN && is_command(&module, name)? {
+        let module = Module::read(bytes, terms, name)?;
+        let module = match name != MAIN && function_type(&module, COMMAND).is_some() {
             // A library with an entry of its own is a program for each call.
-            true => module.with_fresh_calls(name)?,
+            true => module.with_fresh_calls(),
             false => module,
         };
         let name = name.into();
@@ -323,6 +375,7 @@ fn entries(main: &Module<'_>) -> Vec<Entry> {
 }
 
 fn init(units: &[Unit<'_>], plan: &Plan, layout: &Layout, main: usize) -> Result<Init> {
+    units.iter().try_for_each(is_one_thing)?;
     let mut before = Vec::new();
     for &unit in &plan.order {
         if let Some(start) = units[unit].module.start {
@@ -333,7 +386,7 @@ fn init(units: &[Unit<'_>], plan: &Plan, layout: &Layout, main: usize) -> Result
         let id = layout.module(unit);
         before.extend(steps(&units[unit], id, &["_initialize"])?);
     }
-    let names = main_init(&units[main])?;
+    let names = main_init(&units[main]);
     let own = steps(&units[main], layout.module(main), names)?;
     Ok(Init { before, own })
 }
@@ -358,40 +411,33 @@ fn steps(unit: &Unit<'_>, id: ModuleId, names: &[&str]) -> Result<Vec<(ModuleId,
 }
 
 /// The functions that initialise the main module, of which those that exist are entered.
-fn main_init(main: &Unit<'_>) -> Result<&'static [&'static str]> {
+fn main_init(main: &Unit<'_>) -> &'static [&'static str] {
     let has = |name| function_type(&main.module, name).is_some();
-    is_command(&main.module, &main.name)?;
-    Ok(match (has("hs_init"), has("__wasm_call_ctors")) {
+    match (has("hs_init"), has("__wasm_call_ctors")) {
         (true, _) => &["_initialize", "hs_init"],
         (false, true) => &["__wasm_call_ctors"],
         (false, false) => &["_initialize"],
-    })
+    }
 }
 
-/// Whether a module is a WASI command, which has an entry of its own and keeps no state.
-fn is_command(module: &Module<'_>, name: &str) -> Result<bool> {
-    let has = |name| function_type(module, name).is_some();
-    match (has(COMMAND), has("_initialize")) {
-        (true, true) => Err(Error::new(
+/// Refuses a module that is a WASI command, which has an entry of its own and keeps no state, and a
+/// reactor.
+fn is_one_thing(unit: &Unit<'_>) -> Result<()> {
+    let has = |name| function_type(&unit.module, name).is_some();
+    if has(COMMAND) && has("_initialize") {
+        let name = &unit.name;
+        return Err(Error::new(
             ErrorKind::Link,
             format!(
                 "module `{name}` exports both `_start` and `_initialize`: it cannot be a command \
                  and a reactor"
             ),
-        )),
-        (is_command, _) => Ok(is_command),
+        ));
     }
+    Ok(())
 }
 
 fn function_type<'a>(module: &'a Module<'_>, name: &str) -> Option<&'a wasmparser::FuncType> {
     let (_, ty) = module.functions().find(|(export, _)| *export == name)?;
     Some(ty)
-}
-
-#[cfg(feature = "wasi")]
-fn wasi_settings(manifest: &Manifest, wasi: &Wasi) -> crate::wasi::Settings {
-    crate::wasi::Settings {
-        allowed_paths: manifest.allowed_paths.clone().unwrap_or_default(),
-        wasi: wasi.clone(),
-    }
 }

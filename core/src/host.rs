@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     alarm::Alarm,
+    budget::QUANTUM,
     engine::types::Failed,
     env::{
         http::Http,
@@ -17,6 +18,7 @@ use crate::{
         vars::Vars,
     },
     error::{Error, Result},
+    fuel::Meter,
 };
 
 /// The state of one plug-in on the host's side.
@@ -26,12 +28,14 @@ pub struct Host {
     logger: Logger,
     alarm: Arc<Alarm>,
     failure: Option<Error>,
+    /// Of the running or the last call, if guests count fuel.
+    pub(crate) meter: Option<Meter>,
     context: Option<Box<dyn Any + Send>>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) vars: Vars,
     pub(crate) http: Http,
     #[cfg(feature = "wasi")]
-    pub(crate) wasi: Option<crate::wasi::State>,
+    pub(crate) wasi: Option<crate::wasi::Session>,
 }
 
 impl Host {
@@ -54,7 +58,7 @@ impl Host {
     }
 
     #[cfg(feature = "wasi")]
-    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::State) -> Self {
+    pub(crate) fn with_wasi(mut self, wasi: crate::wasi::Session) -> Self {
         self.wasi = Some(wasi);
         self
     }
@@ -70,7 +74,7 @@ impl Host {
     }
 
     #[cfg(feature = "wasi")]
-    pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::State>, &Alarm) {
+    pub(crate) fn wasi(&mut self) -> (Option<&mut crate::wasi::Session>, &Alarm) {
         (self.wasi.as_mut(), &self.alarm)
     }
 
@@ -159,6 +163,24 @@ impl Host {
                 Err(Failed)
             }
         }
+    }
+
+    /// A new budget for a guest that has used up its last one and owes the rest; `budget` is not above 0.
+    ///
+    /// # Errors
+    /// `OutOfFuel`, or as [`Alarm::attend`].
+    #[inline]
+    pub(crate) fn refill(&mut self, budget: i64) -> Result<i64> {
+        let Some(meter) = &mut self.meter else {
+            self.alarm.attend()?;
+            return Ok(QUANTUM);
+        };
+        if let Err(error) = meter.charge(budget.unsigned_abs()) {
+            self.alarm.stop();
+            return Err(error);
+        }
+        self.alarm.attend()?;
+        Ok(meter.grant())
     }
 
     /// Fails if the running call is known to have to end.

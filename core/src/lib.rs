@@ -18,14 +18,17 @@
 pub mod address_space;
 mod alarm;
 pub mod alone;
+mod atomic;
 pub mod backtrace;
 mod budget;
+pub mod cache;
 pub mod clock;
 pub mod compare;
 mod compiled;
 pub mod engine;
 mod env;
 pub mod error;
+mod fuel;
 mod function;
 mod fuse;
 pub mod host;
@@ -44,6 +47,7 @@ mod program;
 mod rewrite;
 mod source;
 mod span;
+mod stopwatch;
 mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;
@@ -52,6 +56,7 @@ mod wasi_settings;
 pub use crate::{
     alarm::{Alarm, CancelHandle},
     backtrace::Frame,
+    cache::{Cache, CachePlace},
     compiled::Compiled,
     engine::guest::Caller,
     env::{
@@ -68,8 +73,9 @@ pub use crate::{
     manifest::Manifest,
     module::bounds::Bounds,
     options::{Interrupted, KernelForm, Options},
-    plugin::{FunctionHandle, Plugin},
+    plugin::{CallLimits, FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
+    stopwatch::{Laps, Stopwatch},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
 

@@ -236,7 +236,7 @@ impl Resolver<'_> {
         {
             fits(&import.ty, ty)?;
             if !matches!(ty, ExternType::Function(_))
-                && self.units[unit].module.state == State::Fresh
+                && self.units[unit].module.steps.state == State::Fresh
             {
                 return Err(
                     "that module is a command (it exports `_start`), which has fresh \

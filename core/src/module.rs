@@ -1,27 +1,30 @@
-//! Reads a WebAssembly binary: validates it, lists its imports and exports, and takes its start
+//! Reads a WebAssembly binary: lists its imports and exports, validates it, and takes its start
 //! section out.
 //!
 //! Validation happens here, before any engine sees the bytes, with the proposals of the chosen
-//! engine: so the same bytes give the same error text on every engine. A start section would run
-//! inside an engine's instantiation, where limits and memories are not in place yet; it becomes an
-//! exported function that core enters itself.
+//! engine: so the same bytes give the same error text on every engine. It is a step of its own, as is
+//! rewriting: code from the compile cache needs neither. A start section would run inside an engine's
+//! instantiation, where limits and memories are not in place yet; it becomes an exported function that
+//! core enters itself.
 //!
 //! It does not know where modules come from, nor how imports are resolved.
 
 pub(crate) mod bounds;
+mod interface;
 mod per_call;
+pub(crate) mod tables;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use wasmparser::{
     FuncType, GlobalType, MemoryType, Parser, Payload, TableType, ValType, Validator, WasmFeatures,
-    types::EntityType,
 };
 
 use crate::{
+    budget,
     engine::types::{NumType, Proposal, Signature},
     error::{Error, ErrorKind, Result},
-    module::bounds::Bounds,
+    module::{bounds::Bounds, interface::Interface},
 };
 
 /// The export name that a module's former start function gets. Names of guests may be anything,
@@ -72,7 +75,7 @@ const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
 /// The type of an import or export.
 #[derive(Clone, Debug)]
 pub(crate) enum ExternType {
-    Function(FuncType),
+    Function(Arc<FuncType>),
     Global(GlobalType),
     Memory(MemoryType),
     Table(TableType),
@@ -87,20 +90,34 @@ pub(crate) struct ImportDecl {
     pub(crate) ty: ExternType,
 }
 
-/// A module that was read: valid, and without a start section.
+/// A module that was read.
 #[derive(Debug)]
 pub(crate) struct Module<'a> {
-    pub(crate) wasm: Cow<'a, [u8]>,
+    /// The binary as it came.
+    pub(crate) raw: Cow<'a, [u8]>,
     pub(crate) imports: Vec<ImportDecl>,
     pub(crate) exports: Vec<(Box<str>, ExternType)>,
     /// The export that must be entered once after instantiation.
     pub(crate) start: Option<&'static str>,
+    /// Whether what is compiled has functions of its own.
+    pub(crate) has_code: bool,
+    /// How many memories it has, with those that it imports.
+    pub(crate) memories: usize,
+    /// What becomes of the binary before it is compiled.
+    pub(crate) steps: Steps,
+}
+
+/// What [`Module::rewritten`] does to a binary.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct Steps {
+    /// The function of a start section that is to be an export.
+    start_function: Option<u32>,
     /// What calls of its functions start from.
     pub(crate) state: State,
 }
 
 /// What calls of the functions of a module start from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// What earlier calls left.
     Kept,
@@ -108,95 +125,109 @@ pub(crate) enum State {
     Fresh,
 }
 
+/// What a module must be to be taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// What the engine offers.
+    pub(crate) proposals: &'a [Proposal],
+    /// Its name, for messages.
+    pub(crate) engine: &'a str,
+    pub(crate) bounds: &'a Bounds,
+}
+
+impl Terms<'_> {
+    /// # Errors
+    /// As [`Module::validate`].
+    fn check(&self, wasm: &[u8], name: &str) -> Result<()> {
+        self.bounds.check(wasm, name)?;
+        let features = (self.proposals.iter().copied().map(feature))
+            .fold(common_features(), |features, more| features | more);
+        match Validator::new_with_features(features).validate_all(wasm) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refuse(wasm, features, self.engine, name, &error)),
+        }
+    }
+}
+
 impl<'a> Module<'a> {
-    /// Reads a binary for an engine that offers `proposals`; `name` is the module's, for messages.
+    /// Reads a binary; `name` is the module's, for messages. It may still be invalid.
     ///
     /// # Errors
-    /// `InvalidModule`, also if it has more than `bounds` allow; or `Unsupported` if it needs a proposal that `engine` does not offer.
-    pub(crate) fn read(
-        wasm: Cow<'a, [u8]>,
-        proposals: &[Proposal],
-        engine: &str,
-        name: &str,
-        bounds: &Bounds,
-    ) -> Result<Self> {
-        if !wasm.starts_with(b"\0asm") {
+    /// As [`Module::validate`], if that is known already.
+    pub(crate) fn read(raw: Cow<'a, [u8]>, terms: &Terms<'_>, name: &str) -> Result<Self> {
+        if !raw.starts_with(b"\0asm") {
             return Err(invalid(
                 name,
                 "it does not start with the magic bytes `\\0asm`",
             ));
         }
-        bounds.check(&wasm, name)?;
-        let features = (proposals.iter().copied().map(feature))
-            .fold(common_features(), |features, more| features | more);
-        let types = match Validator::new_with_features(features).validate_all(&wasm) {
-            Ok(types) => types,
-            Err(error) => return Err(refuse(&wasm, features, engine, name, &error)),
-        };
-        let types = types.as_ref();
-        let extern_type = |entity| match entity {
-            EntityType::Func(id) | EntityType::FuncExact(id) => {
-                ExternType::Function(types[id].unwrap_func().clone())
-            }
-            EntityType::Global(ty) => ExternType::Global(ty),
-            EntityType::Memory(ty) => ExternType::Memory(ty),
-            EntityType::Table(ty) => ExternType::Table(ty),
-            EntityType::Tag(_) => ExternType::Tag,
-        };
-        let mut imports = Vec::new();
-        let mut start = None;
-        for payload in Parser::new(0).parse_all(&wasm) {
-            match payload.map_err(|error| invalid(name, error))? {
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        let import = import.map_err(|error| invalid(name, error))?;
-                        let ty = types
-                            .entity_type_from_import(&import)
-                            .expect("the import section was validated");
-                        imports.push(ImportDecl {
-                            module: import.module.into(),
-                            name: import.name.into(),
-                            ty: extern_type(ty),
-                        });
-                    }
-                }
-                Payload::StartSection { func, .. } => start = Some(func),
-                Payload::CodeSectionStart { .. } => break,
-                _ => {}
-            }
-        }
-        let exports = types
-            .core_exports()
-            .expect("a core module was validated")
-            .map(|(name, ty)| (name.into(), extern_type(ty)))
-            .collect();
-        let wasm = match start {
-            None => wasm,
-            Some(function) => Cow::Owned(export_start(&wasm, function, name)?),
+        let Ok(interface) = Interface::read(&raw, terms.bounds) else {
+            terms.check(&raw, name)?;
+            return Err(invalid(name, "its sections cannot be read"));
         };
         Ok(Self {
-            wasm,
-            imports,
-            exports,
-            start: start.map(|_| START),
-            state: State::Kept,
+            raw,
+            imports: interface.imports,
+            exports: interface.exports,
+            start: interface.start.map(|_| START),
+            has_code: interface.has_code,
+            memories: interface.memories,
+            steps: Steps {
+                start_function: interface.start,
+                state: State::Kept,
+            },
         })
     }
 
+    /// Refuses a module that is not what it must be.
+    ///
+    /// # Errors
+    /// `InvalidModule`, also if it has more than the bounds allow; or `Unsupported` if it needs a
+    /// proposal that the engine does not offer.
+    pub(crate) fn validate(&self, terms: &Terms<'_>, name: &str) -> Result<()> {
+        terms.check(&self.raw, name)?;
+        let start = self.start.map(|_| START);
+        for reserved in budget::EXPORTS.into_iter().chain(start) {
+            if self.export(reserved).is_some() {
+                let why = format!("the export name `{reserved}` is reserved");
+                return Err(invalid(name, why));
+            }
+        }
+        Ok(())
+    }
+
     /// The same module, each call of whose exported functions starts from the state of a fresh
-    /// instance; `name` is the module's, for messages.
+    /// instance.
+    pub(crate) fn with_fresh_calls(self) -> Self {
+        Self {
+            start: None,
+            has_code: true,
+            steps: Steps {
+                state: State::Fresh,
+                ..self.steps
+            },
+            ..self
+        }
+    }
+
+    /// The binary of a valid module as it is to be compiled; `name` is the module's, for messages.
     ///
     /// # Errors
     /// `InvalidModule` if it cannot be written down again.
-    pub(crate) fn with_fresh_calls(self, name: &str) -> Result<Self> {
-        let wasm = per_call::rewrite(&self.wasm, self.start);
-        let wasm = wasm.map_err(|error| invalid(name, error))?;
-        Ok(Self {
-            wasm: Cow::Owned(wasm),
-            start: None,
-            state: State::Fresh,
-            ..self
-        })
+    pub(crate) fn rewritten(&self, name: &str) -> Result<Cow<'_, [u8]>> {
+        let wasm = match self.steps.start_function {
+            None => Cow::Borrowed(&*self.raw),
+            Some(function) => Cow::Owned(export_start(&self.raw, function, name)?),
+        };
+        match self.steps.state {
+            State::Kept => Ok(wasm),
+            State::Fresh => {
+                let start = self.steps.start_function.map(|_| START);
+                let wasm = per_call::rewrite(&wasm, start);
+                let wasm = wasm.map_err(|error| invalid(name, error))?;
+                Ok(Cow::Owned(wasm))
+            }
+        }
     }
 
     pub(crate) fn export(&self, name: &str) -> Option<&ExternType> {
@@ -206,7 +237,7 @@ impl<'a> Module<'a> {
 
     pub(crate) fn functions(&self) -> impl Iterator<Item = (&str, &FuncType)> {
         self.exports.iter().filter_map(|(name, ty)| match ty {
-            ExternType::Function(ty) => Some((&**name, ty)),
+            ExternType::Function(ty) => Some((&**name, &**ty)),
             _ => None,
         })
     }
@@ -269,15 +300,6 @@ fn export_start(wasm: &[u8], function: u32, name: &str) -> Result<Vec<u8>> {
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(|error| invalid(name, error))?;
         if let Payload::ExportSection(section) = &payload {
-            for export in section.clone() {
-                let export = export.map_err(|error| invalid(name, error))?;
-                if export.name == START {
-                    return Err(invalid(
-                        name,
-                        format!("the export name `{START}` is reserved"),
-                    ));
-                }
-            }
             RoundtripReencoder
                 .parse_export_section(&mut exports, section.clone())
                 .map_err(|error| invalid(name, error))?;

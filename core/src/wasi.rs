@@ -43,7 +43,7 @@ use crate::{
         types::{HostFunc, NumType::I32, Signature},
     },
     error::{Error, ErrorKind, Result, Trap},
-    manifest::wrong,
+    manifest::{Manifest, wrong},
     wasi_settings::{Clock, Output, Wasi},
 };
 
@@ -62,8 +62,78 @@ pub(crate) struct Settings {
     pub(crate) wasi: Wasi,
 }
 
-/// The WASI state of one instance.
-pub(crate) struct State {
+impl Settings {
+    pub(crate) fn new(manifest: &Manifest, wasi: &Wasi) -> Arc<Self> {
+        Arc::new(Self {
+            allowed_paths: manifest.allowed_paths.clone().unwrap_or_default(),
+            wasi: wasi.clone(),
+        })
+    }
+}
+
+/// The WASI of one instance. Its state is made at the first use, unless there are folders: whether
+/// they can be opened is to be known at once.
+pub(crate) struct Session {
+    settings: Arc<Settings>,
+    streams: [Output; 2],
+    state: Option<Box<State>>,
+}
+
+impl Session {
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// `Manifest` if a folder cannot be opened.
+    pub(crate) fn new(settings: &Arc<Settings>) -> Result<Self> {
+        let streams = [settings.wasi.stdout, settings.wasi.stderr].map(decided);
+        let state = match settings.allowed_paths.is_empty() {
+            true => None,
+            false => Some(State::new(settings, streams)?.into()),
+        };
+        let settings = Arc::clone(settings);
+        Ok(Self {
+            settings,
+            streams,
+            state,
+        })
+    }
+
+    fn state(&mut self) -> Result<&mut State> {
+        match &mut self.state {
+            Some(state) => Ok(state),
+            slot => Ok(slot.insert(State::new(&self.settings, self.streams)?.into())),
+        }
+    }
+
+    /// What was written to standard output, if it is captured.
+    pub(crate) fn stdout(&self) -> Vec<u8> {
+        self.captured(|state| &state.stdout)
+    }
+
+    /// What was written to standard error, if it is captured.
+    pub(crate) fn stderr(&self) -> Vec<u8> {
+        self.captured(|state| &state.stderr)
+    }
+
+    fn captured(&self, stream: impl FnOnce(&State) -> &Option<Captured>) -> Vec<u8> {
+        let captured = self
+            .state
+            .as_deref()
+            .and_then(|state| stream(state).as_ref());
+        captured.map_or_else(Vec::new, |captured| captured.bytes().clone())
+    }
+
+    /// Forgets what was captured.
+    pub(crate) fn forget_output(&self) {
+        let Some(state) = &self.state else { return };
+        for captured in [&state.stdout, &state.stderr].into_iter().flatten() {
+            captured.bytes().clear();
+        }
+    }
+}
+
+/// The state of WASI in use.
+struct State {
     library: WasiP1Ctx,
     /// How many descriptors are open.
     open: usize,
@@ -74,11 +144,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A fresh state.
-    ///
-    /// # Errors
-    /// `Manifest` if a folder cannot be opened.
-    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+    fn new(settings: &Settings, [out, err]: [Output; 2]) -> Result<Self> {
         let wasi = &settings.wasi;
         let mut builder = WasiCtxBuilder::new();
         builder.allow_blocking_current_thread(true);
@@ -86,15 +152,15 @@ impl State {
         if !wasi.stdin.is_empty() {
             builder.stdin(MemoryInputPipe::new(wasi.stdin.clone()));
         }
-        let (stdout, stderr) = (captured(wasi.stdout), captured(wasi.stderr));
+        let (stdout, stderr) = (captured(out), captured(err));
         match &stdout {
             Some(stdout) => _ = builder.stdout(stdout.clone()),
-            None if inherits(wasi.stdout) => _ = builder.stdout(Inherited::Stdout),
+            None if out == Output::Inherit => _ = builder.stdout(Inherited::Stdout),
             None => {}
         }
         match &stderr {
             Some(stderr) => _ = builder.stderr(stderr.clone()),
-            None if inherits(wasi.stderr) => _ = builder.stderr(Inherited::Stderr),
+            None if err == Output::Inherit => _ = builder.stderr(Inherited::Stderr),
             None => {}
         }
         let clock = match wasi.clock {
@@ -119,27 +185,6 @@ impl State {
             clock,
         })
     }
-
-    /// What was written to standard output, if it is captured.
-    pub(crate) fn stdout(&self) -> Vec<u8> {
-        self.stdout
-            .as_ref()
-            .map_or_else(Vec::new, |captured| captured.bytes().clone())
-    }
-
-    /// What was written to standard error, if it is captured.
-    pub(crate) fn stderr(&self) -> Vec<u8> {
-        self.stderr
-            .as_ref()
-            .map_or_else(Vec::new, |captured| captured.bytes().clone())
-    }
-
-    /// Forgets what was captured.
-    pub(crate) fn forget_output(&self) {
-        for captured in [&self.stdout, &self.stderr].into_iter().flatten() {
-            captured.bytes().clear();
-        }
-    }
 }
 
 fn captured(output: Output) -> Option<Captured> {
@@ -149,11 +194,12 @@ fn captured(output: Output) -> Option<Captured> {
     }
 }
 
-fn inherits(output: Output) -> bool {
+/// Where output goes that the settings leave to the environment.
+fn decided(output: Output) -> Output {
     match output {
-        Output::Inherit => true,
-        Output::Default => std::env::var_os(ENABLE_OUTPUT).is_some(),
-        Output::Discard | Output::Capture { .. } => false,
+        Output::Default if std::env::var_os(ENABLE_OUTPUT).is_some() => Output::Inherit,
+        Output::Default => Output::Discard,
+        given => given,
     }
 }
 
@@ -214,10 +260,11 @@ fn exit(code: i32) -> Error {
 
 fn call(name: &str, body: Body, mut caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
     let (memory, host) = caller.memory();
-    let (state, alarm) = host.wasi();
-    let Some(state) = state else {
+    let (session, alarm) = host.wasi();
+    let Some(session) = session else {
         return Err(failed(name, "WASI is off for this plug-in"));
     };
+    let state = session.state()?;
     state.library.set_hostcall_fuel(HOSTCALL_FUEL);
     let args = Args { slots, alarm };
     let errno = body(state, &mut GuestMemory::Unshared(memory), args).or_else(|error| {

@@ -12,13 +12,15 @@ use polyextism::{
 };
 use pyo3::{
     prelude::*,
-    types::{PyList, PyTuple},
+    types::{PyInt, PyList, PyTuple},
 };
 
 use crate::{
+    arguments::Arguments,
     convert::type_name,
-    current::CurrentPlugin,
-    error, scope, signals,
+    error,
+    scope::{self, Token},
+    signals,
     value::{self, Val},
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct Target {
     /// What Python calls, if not `f`.
     pub(crate) wrapped: Option<Py<PyAny>>,
     pub(crate) convention: Convention,
+    /// The arguments of the last explicit call, for the next one.
+    pub(crate) spare: Option<Arguments>,
 }
 
 /// How a guest's call reaches Python.
@@ -45,6 +49,14 @@ pub(crate) enum Convention {
     Explicit,
     /// `wrapped(*numbers, *user_data)`, which returns the only result, if there is one.
     Numbers,
+}
+
+/// What one call needs of its target.
+enum Way {
+    /// The arguments of the last one, if nobody is using them.
+    Explicit(Option<Arguments>),
+    /// What is called, and its further arguments.
+    Numbers(Py<PyAny>, Py<PyTuple>),
 }
 
 /// Why a host function did not end well.
@@ -70,7 +82,40 @@ impl Callback {
             user_data: target.user_data.clone_ref(py),
             wrapped: target.wrapped.as_ref().map(|wrapped| wrapped.clone_ref(py)),
             convention: target.convention,
+            spare: None,
         })
+    }
+
+    /// Takes what a call needs.
+    fn begin(&self, py: Python<'_>) -> Option<Way> {
+        let mut target = self.lock();
+        let target = target.as_mut()?;
+        Some(match (target.convention, &target.wrapped) {
+            (Convention::Numbers, Some(wrapped)) => {
+                Way::Numbers(wrapped.clone_ref(py), target.user_data.clone_ref(py))
+            }
+            _ => Way::Explicit(target.spare.take()),
+        })
+    }
+
+    /// New arguments for an explicit call.
+    #[cold]
+    fn arguments(&self, py: Python<'_>) -> Result<Arguments, Failure> {
+        let Some(target) = self.target(py) else {
+            return Err(Failure::Wrong(self.cleared().to_string()));
+        };
+        let (f, user_data) = (target.f.bind(py), target.user_data.bind(py));
+        Ok(Arguments::new(py, &self.signature, f, user_data)?)
+    }
+
+    /// Keeps arguments for the next call.
+    fn keep(&self, arguments: Arguments) {
+        let old = match &mut *self.lock() {
+            Some(target) => target.spare.replace(arguments),
+            None => Some(arguments),
+        };
+        // After the lock is free: it may run any Python code.
+        drop(old);
     }
 
     /// Runs it for a guest.
@@ -80,23 +125,33 @@ impl Callback {
         caller: Caller<'_>,
         slots: &mut [u64],
     ) -> Result<()> {
-        let Some(target) = self.target(py) else {
+        let Some(way) = self.begin(py) else {
             return Err(self.cleared());
         };
         let process = scope::process();
-        if let (Convention::Numbers, Some(wrapped)) = (target.convention, &target.wrapped) {
-            let outcome = self.compute(wrapped.bind(py), target.user_data.bind(py), slots);
-            if scope::process() != process {
-                follow_fork(py, caller)?;
+        let spare = match way {
+            Way::Explicit(spare) => spare,
+            Way::Numbers(f, user_data) => {
+                let outcome = self.compute(f.bind(py), user_data.bind(py), slots);
+                if scope::process() != process {
+                    follow_fork(py, caller)?;
+                }
+                return outcome.map_err(|failure| self.failed(py, failure));
             }
-            return outcome.map_err(|failure| self.failed(py, failure));
-        }
+        };
         let outcome = scope::enter(caller, |token| {
-            let current = Bound::new(py, CurrentPlugin::new(token))?;
-            let outcome = self.run(&target, &current, slots);
-            current.get().finish(py);
+            let spare = spare.filter(|spare| spare.is_free(py));
+            let arguments = match spare {
+                Some(spare) => spare,
+                None => self.arguments(py)?,
+            };
+            let outcome = self.run(py, &arguments, token, slots);
+            arguments.current().finish(py);
             if scope::process() != process {
-                current.get().follow_fork(py)?;
+                arguments.current().follow_fork(py)?;
+            }
+            if let Some(arguments) = arguments.rest(py, &self.signature) {
+                self.keep(arguments);
             }
             outcome
         });
@@ -140,28 +195,15 @@ impl Callback {
 
     fn run(
         &self,
-        target: &Target,
-        current: &Bound<'_, CurrentPlugin>,
+        py: Python<'_>,
+        arguments: &Arguments,
+        token: Token,
         slots: &mut [u64],
     ) -> Result<(), Failure> {
-        let py = current.py();
-        let params = values(py, &self.signature.params, slots)?;
+        arguments.begin(py, token, &self.signature, slots)?;
+        arguments.call(py)?;
         slots.fill(0);
-        let results = values(py, &self.signature.results, slots)?;
-        let user_data = target.user_data.bind(py);
-        let f = target.f.bind(py);
-        if user_data.is_empty() {
-            f.call1((current, &params, &results))?;
-        } else {
-            let mut args = vec![
-                current.as_any().clone(),
-                params.into_any(),
-                results.clone().into_any(),
-            ];
-            args.extend(user_data);
-            f.call1(PyTuple::new(py, args)?)?;
-        }
-        self.take_results(&results, slots)
+        self.take_results(arguments.results(py), slots)
     }
 
     fn take_results(&self, results: &Bound<'_, PyList>, slots: &mut [u64]) -> Result<(), Failure> {
@@ -180,12 +222,17 @@ impl Callback {
                     "result {index} is of type {found}, expected an extism.Val"
                 )));
             };
-            let value = val
-                .try_borrow()
-                .map_err(PyErr::from)?
-                .value
-                .clone_ref(item.py());
-            *slot = self.slot(index, ty, value.bind(item.py()))?;
+            let val = val.try_borrow().map_err(PyErr::from)?;
+            let value = val.value.bind(item.py());
+            *slot = match value.is_exact_instance_of::<PyInt>() {
+                true => self.slot(index, ty, value)?,
+                // Converting it may run Python code, which must find nothing borrowed.
+                false => {
+                    let value = value.clone();
+                    drop(val);
+                    self.slot(index, ty, &value)?
+                }
+            };
         }
         Ok(())
     }
@@ -243,16 +290,6 @@ fn follow_fork(py: Python<'_>, mut caller: Caller<'_>) -> Result<()> {
     };
     signals::arrive(py).map_err(raised)?;
     caller.host().alarm().watch_again()
-}
-
-fn values<'py>(py: Python<'py>, types: &[NumType], slots: &[u64]) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    for (&ty, &slot) in types.iter().zip(slots) {
-        let t = value::val_type(py, ty)?.clone_ref(py);
-        let value = value::load(py, ty, slot)?;
-        list.append(Bound::new(py, Val { t, value })?)?;
-    }
-    Ok(list)
 }
 
 /// A value in a message: its `repr`, cut.

@@ -1,8 +1,10 @@
 //! `CurrentPlugin`: the plug-in that is calling, as a host function in Python sees it.
 //!
-//! It owns nothing but the token of its host call, and the buffers that it gave away. Invariant:
+//! It owns nothing but the token of its host call, and the buffers that it gave away. Invariants:
 //! after that call, on another thread, or inside a further call, every method raises an error and
-//! touches nothing.
+//! touches nothing; it becomes that of another call only when nobody has a reference to it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use polyextism::{Caller, Error, ErrorKind, Result};
 use pyo3::{
@@ -29,24 +31,28 @@ use crate::{
 /// Raises:
 ///     extism.ClosedError: From every method, when used at another time or on another thread.
 #[pyclass(module = "extism", frozen)]
+#[derive(Default)]
 pub(crate) struct CurrentPlugin {
-    token: Token,
+    /// That of no call at first.
+    call: AtomicU64,
     views: Views,
 }
 
 impl CurrentPlugin {
-    pub(crate) fn new(token: Token) -> Self {
-        Self {
-            token,
-            views: Views::default(),
-        }
+    /// Begins its use, for a host call.
+    pub(crate) fn begin(&self, call: Token) {
+        self.call.store(call.0, Ordering::Relaxed);
     }
 
     /// Ends its use, once the host function has returned.
     pub(crate) fn finish(&self, py: Python<'_>) {
         if !self.views.is_empty() {
-            let _ = scope::with(self.token, |caller| self.views.finish(py, caller));
+            let _ = scope::with(self.token(), |caller| self.views.finish(py, caller));
         }
+    }
+
+    fn token(&self) -> Token {
+        Token(self.call.load(Ordering::Relaxed))
     }
 
     /// Has this process, a child that was forked in the host function, look after the running call.
@@ -59,7 +65,7 @@ impl CurrentPlugin {
     }
 
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(Caller<'_>) -> R) -> PyResult<R> {
-        scope::with(self.token, body).ok_or_else(|| expired(py))
+        scope::with(self.token(), body).ok_or_else(|| expired(py))
     }
 
     fn try_with<R>(
@@ -237,14 +243,14 @@ impl CurrentPlugin {
     /// well. Setting one raises `extism.ArgumentError` if it does not fit.
     #[getter]
     fn vars<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Store::of_call(self.token).vars(py)
+        Store::of_call(self.token()).vars(py)
     }
 
     /// The configuration of the plug-in: a mapping from `str` to `str`. Changes are for this
     /// instance only.
     #[getter]
     fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Store::of_call(self.token).config(py)
+        Store::of_call(self.token()).config(py)
     }
 
     /// How long the running call may go on, in seconds; `None` if it has no time limit, and 0 if the

@@ -66,7 +66,6 @@ impl Engine {
         let has = self.0.compiler().capabilities;
         let flags = [
             ("backtrace", has.backtrace),
-            ("fuel", has.fuel),
             ("memory-limit", has.memory_limit),
         ];
         let flags = flags

@@ -102,6 +102,7 @@ impl Function {
             user_data: rest.get_slice(4, rest.len()).unbind(),
             wrapped,
             convention,
+            spare: None,
         };
         Ok(Self::make(namespace, name, signature, target))
     }
@@ -170,6 +171,9 @@ impl Function {
             visit.call(&target.f)?;
             visit.call(&target.user_data)?;
             visit.call(&target.wrapped)?;
+            if let Some(spare) = &target.spare {
+                spare.traverse(&visit)?;
+            }
         }
         Ok(())
     }

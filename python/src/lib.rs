@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod arguments;
 mod callback;
 mod cancel;
 mod compare;
@@ -16,9 +17,11 @@ mod engines;
 mod error;
 #[cfg(unix)]
 mod faults;
+mod fuel;
 mod function;
 mod functions;
 mod http;
+mod limits;
 mod log;
 mod logging;
 mod plugin;
@@ -26,6 +29,7 @@ mod pool;
 mod schema;
 mod scope;
 mod signals;
+mod stopwatch;
 mod store;
 mod tree;
 mod turns;
@@ -60,11 +64,13 @@ mod _native {
         current::CurrentPlugin,
         engines::{Engine, engines, extism_version},
         function::Function,
+        limits::default_limits,
         log::{CustomLog, set_log_file},
         plugin::Plugin,
         pool::Pool,
         schema::manifest_schema,
         scope::forked,
+        stopwatch::{Stopwatch, watched},
         store::Store,
         value::{Memory, Val},
         wasi::Wasi,

@@ -18,7 +18,7 @@ use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 
 /// A host call, unique in the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Token(u64);
+pub(crate) struct Token(pub(crate) u64);
 
 /// A thread of this process.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,10 @@
 
 use std::{
     mem,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use polyextism::Caller;
@@ -24,7 +27,11 @@ use crate::value::Memory;
 
 /// The buffers of one host call.
 #[derive(Default)]
-pub(crate) struct Views(Mutex<Vec<View>>);
+pub(crate) struct Views {
+    views: Mutex<Vec<View>>,
+    /// Whether there ever was one: most host calls open none, and need not lock to know.
+    used: AtomicBool,
+}
 
 /// A buffer, and the copy that it is over.
 struct View {
@@ -49,6 +56,7 @@ impl Views {
         let end = isize::try_from(block.length).unwrap_or(isize::MAX);
         let part = whole.get_item(PySlice::new(py, 0, end, 1))?;
         let buffer = part.cast_into::<PyMemoryView>()?;
+        self.used.store(true, Ordering::Relaxed);
         self.lock().push(View {
             offset: block.offset,
             copy: copy.unbind(),
@@ -77,6 +85,7 @@ impl Views {
 
     /// Writes all back and releases the buffers.
     pub(crate) fn finish(&self, py: Python<'_>, mut caller: Caller<'_>) {
+        self.used.store(false, Ordering::Relaxed);
         let views = mem::take(&mut *self.lock());
         for view in &views {
             store(&mut caller, view.offset, view.copy.bind(py));
@@ -84,8 +93,9 @@ impl Views {
         release(py, views);
     }
 
+    /// Whether there was never one since they were all released.
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        !self.used.load(Ordering::Relaxed)
     }
 
     fn copy<'py>(&self, py: Python<'py>, offset: u64) -> Option<Bound<'py, PyByteArray>> {
@@ -95,7 +105,7 @@ impl Views {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<View>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,10 +1,14 @@
 """Every test that takes `engine` runs on every engine, with every compiler, that is built in."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 import extism
+
+# The user's compile cache is left alone, by this process and by those that it starts.
+os.environ["EXTISM_CACHE_DIR"] = ""
 
 GUESTS = Path(__file__).resolve().parents[2] / "tests" / "guests"
 

@@ -6,11 +6,17 @@
 #![deny(unsafe_code)]
 
 pub mod broken;
+pub mod cached;
 pub mod case;
+pub mod differential;
 pub mod endless;
 pub mod files;
+pub mod fuzz;
 pub mod gaps;
+pub mod heap;
 pub mod kernel;
+pub mod mutate;
+pub mod null;
 pub mod offers;
 pub mod outcome;
 pub mod quote;
@@ -18,6 +24,8 @@ pub mod random;
 pub mod run;
 pub mod script;
 pub mod server;
+pub mod settings;
+pub mod shapes;
 pub mod site;
 pub mod spec;
 pub mod suite;

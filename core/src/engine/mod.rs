@@ -14,12 +14,15 @@ pub mod inspect;
 pub mod select;
 pub mod types;
 
+use std::hash::Hasher;
+
 use self::{
     guest::Guest,
     inspect::Inspect,
     types::{Capabilities, EntryId, Limits, Linked, ModuleId, Program},
 };
 use crate::{
+    cache::Artifact,
     error::{Error, Result},
     host::Host,
 };
@@ -46,6 +49,32 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// `Unsupported` if the engine refuses it all the same, `Engine` if the engine fails.
     fn compile(&self, wasm: &[u8]) -> Result<Self::Module>;
+
+    /// Tells `state` everything, beside name, version and settings, that decides whether code which
+    /// another process has compiled is what would be compiled here: how the engine is set up, the
+    /// target, the features of the processor. For an engine with the capability `artifacts`.
+    fn fingerprint(&self, state: &mut dyn Hasher) {
+        let _ = state;
+    }
+
+    /// A compiled module as bytes, for [`Engine::load`] of another process.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability `artifacts`, `Engine` if the engine fails.
+    fn save(&self, module: &Self::Module) -> Result<Vec<u8>> {
+        let _ = module;
+        Err(Error::unsupported(self.name(), "saving compiled code"))
+    }
+
+    /// The module that was saved, by an engine with the same fingerprint, name, version and settings.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability `artifacts`, `Engine` if the engine does not take it. Then
+    /// core opens the engine anew and compiles.
+    fn load(&self, artifact: Artifact) -> Result<Self::Module> {
+        let _ = artifact;
+        Err(Error::unsupported(self.name(), "loading compiled code"))
+    }
 
     /// Does what can be done once for all instances of a program.
     ///
@@ -91,6 +120,10 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// Does nothing without the capability `interrupt`, or if the engine was not opened for it.
     fn nudge(&self) {}
+
+    /// Takes note that the engine has panicked, in any of its steps: what is opened from now on must
+    /// not share anything with it. Does nothing where engines share nothing.
+    fn forsake(&self) {}
 }
 
 /// A live program: instances of its modules, and the host state that it owns.
@@ -105,25 +138,12 @@ pub trait Instance: Guest + Send + 'static {
     /// they fail.
     ///
     /// # Errors
-    /// `Trap`, or `OutOfFuel`. When a host function failed, any error: core replaces it by the
+    /// `Trap`. When a host function failed, any error: core replaces it by the
     /// failure that waits in the host state.
     fn enter(&mut self, entry: EntryId) -> Result<i32>;
-
-    /// The fuel meter. `None` without the capability, or if the engine was not opened for it.
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        None
-    }
 
     /// A look into the program. `None` without the capability `inspect`.
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {
         None
     }
-}
-
-/// The fuel of one instance, in units of its engine.
-pub trait Fuel {
-    /// Sets what is left.
-    fn set(&mut self, units: u64);
-    /// What is left.
-    fn left(&self) -> u64;
 }

@@ -3,10 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::guest::{Caller, Guest};
-use crate::{
-    error::{Error, ErrorKind, Result},
-    host::Host,
-};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A module of a program, by its position in instantiation order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,8 +92,8 @@ pub struct HostFunc {
     body: Box<HostBody>,
 }
 
-/// A host function failed. What happened waits in the [`Host`]; an engine only has to stop the
-/// guest with a trap of its own.
+/// A host function failed. What happened waits in the [host state](crate::host::Host); an engine only
+/// has to stop the guest with a trap of its own.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("a host function failed")]
 pub struct Failed;
@@ -114,6 +111,16 @@ impl HostFunc {
     /// The type of the function.
     pub fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    /// The name, for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs the body alone, for another host function that wraps it.
+    pub(crate) fn run(&self, caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
+        (self.body)(caller, slots)
     }
 
     /// Calls the function on behalf of a guest whose memory is `memory`.
@@ -220,24 +227,12 @@ pub struct Settings {
     pub compiler: &'static str,
     /// Whether a running guest can be stopped from another thread.
     pub interruption: Interruption,
-    /// Whether fuel is counted.
-    pub metering: Metering,
 }
 
 /// Whether compiled code looks up when [`super::Engine::nudge`] is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interruption {
     /// It does not; nothing stops a guest but itself and what it calls.
-    #[default]
-    Off,
-    /// It does.
-    On,
-}
-
-/// Whether compiled code counts fuel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Metering {
-    /// It does not.
     #[default]
     Off,
     /// It does.
@@ -287,8 +282,6 @@ impl Proposal {
 pub struct Capabilities {
     /// Failures of guests say which functions were running.
     pub backtrace: bool,
-    /// Fuel can be counted.
-    pub fuel: bool,
     /// Running guests look up when they are nudged. Core makes the guests of other engines look up
     /// by themselves.
     pub interrupt: bool,
@@ -296,6 +289,8 @@ pub struct Capabilities {
     pub inspect: bool,
     /// [`Limits::memory_pages`] is kept.
     pub memory_limit: bool,
+    /// Compiled modules can be saved and loaded.
+    pub artifacts: bool,
     /// Proposals that guests may use.
     pub proposals: &'static [Proposal],
 }
@@ -304,10 +299,10 @@ impl Capabilities {
     /// An engine that only runs code.
     pub const NONE: Self = Self {
         backtrace: false,
-        fuel: false,
         inspect: false,
         interrupt: false,
         memory_limit: false,
+        artifacts: false,
         proposals: &[],
     };
 
@@ -315,12 +310,6 @@ impl Capabilities {
     #[must_use]
     pub const fn backtrace(self, backtrace: bool) -> Self {
         Self { backtrace, ..self }
-    }
-
-    /// With or without fuel.
-    #[must_use]
-    pub const fn fuel(self, fuel: bool) -> Self {
-        Self { fuel, ..self }
     }
 
     /// With or without a look inside.
@@ -344,16 +333,15 @@ impl Capabilities {
         }
     }
 
+    /// With or without artifacts.
+    #[must_use]
+    pub const fn artifacts(self, artifacts: bool) -> Self {
+        Self { artifacts, ..self }
+    }
+
     /// With these proposals.
     #[must_use]
     pub const fn proposals(self, proposals: &'static [Proposal]) -> Self {
         Self { proposals, ..self }
-    }
-}
-
-impl dyn Guest + '_ {
-    /// The host state alone.
-    pub fn host(&mut self) -> &mut Host {
-        self.split(crate::kernel::MEMORY).1
     }
 }

@@ -26,9 +26,9 @@ const WORDS: usize = 16;
 const ERROR: usize = 20;
 const INPUT_OFFSET: usize = 24;
 const INPUT_LENGTH: usize = 28;
-const INPUT_WORDS: usize = 32;
-const OUTPUT_OFFSET: usize = 36;
-const OUTPUT_LENGTH: usize = 40;
+const OUTPUT_OFFSET: usize = 32;
+const OUTPUT_LENGTH: usize = 36;
+const INPUT_WORDS: usize = 40;
 
 /// Why a block could not be allocated.
 pub(super) enum Full {
@@ -57,20 +57,20 @@ impl Arena<'_> {
                 Full::Needs(end)
             });
         }
-        let generation = (self.field(GENERATION) as u32).wrapping_add(1);
-        let mut root = [0; ROOT as usize];
-        for (at, value) in [
-            (POSITION, end),
-            (DIRTY, self.field(DIRTY).max(end)),
-            (GENERATION, generation.into()),
-            (WORDS, self.words()),
-            (INPUT_OFFSET, offset),
-            (INPUT_LENGTH, length),
-            (INPUT_WORDS, length.saturating_sub(WORD - 1)),
-        ] {
-            root[at..][..4].copy_from_slice(&(value as u32).to_le_bytes());
+        let generation = self.field(GENERATION).wrapping_add(1);
+        // The fields of the root two by two, in order: what is read next must not be in parts of what
+        // was written.
+        let root = [
+            pair(end, self.field(DIRTY).max(end)),
+            pair(0, generation),
+            pair(self.words(), 0),
+            pair(offset, length),
+            pair(0, 0),
+            pair(length.saturating_sub(WORD - 1), 0),
+        ];
+        for (fields, pair) in self.0[..ROOT as usize].chunks_exact_mut(8).zip(root) {
+            fields.copy_from_slice(&pair.to_le_bytes());
         }
-        self.0[..ROOT as usize].copy_from_slice(&root);
         if length > 0 {
             self.set_tag(offset, self.tag(offset));
             self.set((offset - 8) as usize, length);
@@ -261,6 +261,11 @@ fn step(length: u64) -> u64 {
         ..=64 => HEADER,
         _ => 1 << (61 - (length - 1).leading_zeros()),
     }
+}
+
+/// Two neighbouring fields.
+fn pair(first: u64, second: u64) -> u64 {
+    u64::from(first as u32) | second << 32
 }
 
 fn aligned(length: u64) -> u64 {

@@ -10,8 +10,8 @@
 ;;                     memory less 71
 ;;   20 error          address of the error text, 0 if none
 ;;   24 input_offset   28 input_length
-;;   32 input_words    at how many offsets of the input a guest finds eight bytes
-;;   36 output_offset  40 output_length
+;;   32 output_offset  36 output_length
+;;   40 input_words    at how many offsets of the input a guest finds eight bytes
 ;; The host writes the root before any guest code runs, and `words` whenever it grows the memory.
 ;; Blocks follow. A block is a header of 16 bytes and data, both aligned to 16:
 ;;    0 i64 tag            made of address and generation while the block is live, its complement
@@ -167,7 +167,9 @@
   (func $free (export "free") (param $p i64)
     (local $capacity i64) (local $heads i64) (local $slot i32)
     (if (i64.eq (local.get $p) (i64.load32_u (i32.const 24)))
-      (then (i64.store (i32.const 28) (i64.const 0)))) ;; length and words
+      (then
+        (i32.store (i32.const 28) (i32.const 0))
+        (i32.store (i32.const 40) (i32.const 0))))
     (if (i32.eqz (call $live (local.get $p))) (then (return)))
     (i64.store
       (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 16)))
@@ -234,7 +236,7 @@
       (else (i32.const 0))))
 
   (func (export "input_load_u64") (param $at i64) (result i64)
-    (if (result i64) (i64.lt_u (local.get $at) (i64.load32_u (i32.const 32)))
+    (if (result i64) (i64.lt_u (local.get $at) (i64.load32_u (i32.const 40)))
       (then
         (i64.load align=1 (i32.add (i32.load (i32.const 24)) (i32.wrap_i64 (local.get $at)))))
       (else (i64.const 0))))
@@ -242,9 +244,9 @@
   (func (export "input_set") (param $p i64) (param $length i64)
     (if (call $inside (local.get $p) (local.get $length))
       (then
-        (i64.store32 (i32.const 24) (local.get $p))
-        (i64.store32 (i32.const 28) (local.get $length))
-        (i64.store32 (i32.const 32)
+        (i64.store (i32.const 24)
+          (i64.or (local.get $p) (i64.shl (local.get $length) (i64.const 32))))
+        (i64.store32 (i32.const 40)
           (select
             (i64.sub (local.get $length) (i64.const 7))
             (i64.const 0)
@@ -253,11 +255,11 @@
   (func (export "output_set") (param $p i64) (param $length i64)
     (if (call $inside (local.get $p) (local.get $length))
       (then
-        (i64.store32 (i32.const 36) (local.get $p))
-        (i64.store32 (i32.const 40) (local.get $length)))))
+        (i64.store (i32.const 32)
+          (i64.or (local.get $p) (i64.shl (local.get $length) (i64.const 32)))))))
 
-  (func (export "output_offset") (result i64) (i64.load32_u (i32.const 36)))
-  (func (export "output_length") (result i64) (i64.load32_u (i32.const 40)))
+  (func (export "output_offset") (result i64) (i64.load32_u (i32.const 32)))
+  (func (export "output_length") (result i64) (i64.load32_u (i32.const 36)))
 
   (func (export "error_set") (param $p i64)
     (if (i32.or (i64.eqz (local.get $p)) (call $inside (local.get $p) (i64.const 0)))

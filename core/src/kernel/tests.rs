@@ -1,7 +1,10 @@
 //! What can be checked of the kernel without an engine.
 
 use super::{FUNCTIONS, WASM};
-use crate::{Bounds, module::Module};
+use crate::{
+    Bounds,
+    module::{Module, Terms},
+};
 
 /// Set `BLESS=1` to assemble `kernel.wat` anew.
 #[test]
@@ -20,8 +23,14 @@ fn kernel_is_assembled() {
 
 #[test]
 fn table_is_what_the_kernel_exports() {
-    let module = Module::read(WASM.into(), &[], "test", "kernel", &Bounds::default())
-        .expect("the kernel is valid");
+    let terms = Terms {
+        proposals: &[],
+        engine: "test",
+        bounds: &Bounds::default(),
+    };
+    let module = Module::read(WASM.into(), &terms, "kernel").expect("it is a module");
+    let valid = module.validate(&terms, "kernel");
+    valid.expect("the kernel is valid");
     let mut exported: Vec<_> = module
         .functions()
         .map(|(name, ty)| format!("{name} {ty}"))

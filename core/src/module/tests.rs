@@ -1,12 +1,24 @@
 //! What is refused, with which words, and what becomes of a start section.
 
-use super::{Module, bounds::Bounds};
+use std::borrow::Cow;
+
+use super::{Module, Terms, bounds::Bounds};
 use crate::engine::types::Proposal;
 
+/// Reads and validates a binary.
+fn take<'a>(wasm: Cow<'a, [u8]>, proposals: &[Proposal]) -> Result<Module<'a>, String> {
+    let terms = Terms {
+        proposals,
+        engine: "test",
+        bounds: &Bounds::default(),
+    };
+    let module = Module::read(wasm, &terms, "m");
+    let module = module.and_then(|module| module.validate(&terms, "m").map(|()| module));
+    module.map_err(|error| format!("{}: {error}", error.kind().name()))
+}
+
 fn read(text: &str, proposals: &[Proposal]) -> Result<Module<'static>, String> {
-    let wasm = wat::parse_str(text).expect("valid text");
-    Module::read(wasm.into(), proposals, "test", "m", &Bounds::default())
-        .map_err(|error| format!("{}: {error}", error.kind().name()))
+    take(wat::parse_str(text).expect("valid text").into(), proposals)
 }
 
 #[test]
@@ -47,9 +59,8 @@ fn bytes_that_are_no_module() {
         b"\0asm\x01\0\0\0\x01",
         b"\0asm\x0d\0\x01\0",
     ] {
-        let error =
-            Module::read(bytes.into(), &[], "test", "m", &Bounds::default()).expect_err("refused");
-        assert_eq!(error.kind().name(), "invalid-module", "{bytes:?}: {error}");
+        let error = take(bytes.into(), &[]).map(drop).expect_err("refused");
+        assert!(error.starts_with("invalid-module: "), "{bytes:?}: {error}");
     }
 }
 
@@ -62,8 +73,8 @@ fn start_becomes_an_export() {
     ] {
         let module = read(text, &[]).expect(text);
         let start = module.start.expect("it has a start function");
-        let again = Module::read(module.wasm.clone(), &[], "test", "m", &Bounds::default())
-            .expect("still valid");
+        let wasm = module.rewritten("m").expect(text);
+        let again = take(wasm, &[]).expect("still valid");
         assert_eq!(again.start, None, "{text}");
         assert!(again.functions().any(|(name, _)| name == start), "{text}");
         assert_eq!(again.exports.len(), module.exports.len() + 1, "{text}");
@@ -97,10 +108,63 @@ fn fresh_calls_are_valid_modules() {
     ] {
         let module = read(text, &[]).expect(text);
         let types = format!("{:?}", module.exports);
-        let fresh = module.with_fresh_calls("m").expect(text);
+        let fresh = module.with_fresh_calls();
         assert_eq!(fresh.start, None, "{text}");
-        let again = Module::read(fresh.wasm, &[], "test", "m", &Bounds::default()).expect(text);
+        let wasm = fresh.rewritten("m").expect(text);
+        let again = take(wasm, &[]).expect(text);
         assert_eq!(format!("{:?}", again.exports), types, "{text}");
         assert_eq!(again.imports.len(), fresh.imports.len(), "{text}");
     }
+}
+
+/// What is read without validation is what validation finds.
+#[test]
+fn the_interface_is_that_of_the_types() {
+    use wasmparser::{Parser, Payload, Validator, types::EntityType};
+
+    let text = r#"(module (type (func (param i64) (result f32))) (type (func))
+        (import "a" "f" (func (type 0))) (import "a" "m" (memory 1 3)) (import "b" "t" (table 2 externref))
+        (import "b" "g" (global (mut f64))) (table $t 5 7 funcref) (global $g i32 (i32.const 3))
+        (memory $m 4) (func $own (type 0) (f32.const 0)) (func $s) (start $s)
+        (export "f" (func 0)) (export "own" (func $own)) (export "m" (memory 0)) (export "n" (memory $m))
+        (export "t" (table 0)) (export "u" (table $t)) (export "g" (global 0)) (export "h" (global $g)))"#;
+    let wasm = wat::parse_str(text).expect("valid text");
+    let module = read(text, &[]).expect("valid");
+    let mut validator = Validator::new();
+    let types = validator.validate_all(&wasm).expect("valid");
+    let types = types.as_ref();
+    let shown = |entity| match entity {
+        EntityType::Func(id) | EntityType::FuncExact(id) => {
+            super::TypeText(types[id].unwrap_func()).to_string()
+        }
+        EntityType::Global(ty) => super::ExternType::Global(ty).to_string(),
+        EntityType::Memory(ty) => super::ExternType::Memory(ty).to_string(),
+        EntityType::Table(ty) => super::ExternType::Table(ty).to_string(),
+        EntityType::Tag(_) => "(tag)".to_owned(),
+    };
+    let exports = types.core_exports().expect("a module");
+    let exports: Vec<_> = exports
+        .map(|(name, ty)| (name.to_owned(), shown(ty)))
+        .collect();
+    let found = module.exports.iter();
+    let found: Vec<_> = found
+        .map(|(name, ty)| (name.to_string(), ty.to_string()))
+        .collect();
+    assert_eq!(found, exports);
+    let mut imports = Vec::new();
+    for payload in Parser::new(0).parse_all(&wasm) {
+        if let Payload::ImportSection(section) = payload.expect("valid") {
+            for import in section.into_imports() {
+                let import = import.expect("valid");
+                let ty = types.entity_type_from_import(&import).expect("valid");
+                imports.push(format!("{} {} {}", import.module, import.name, shown(ty)));
+            }
+        }
+    }
+    let found = module.imports.iter();
+    let found: Vec<_> = found
+        .map(|i| format!("{} {} {}", i.module, i.name, i.ty))
+        .collect();
+    assert_eq!(found, imports);
+    assert_eq!(found.len(), 4);
 }

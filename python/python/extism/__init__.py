@@ -6,7 +6,8 @@
 
 `Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them;
 `host_fn` makes Python functions that plug-ins can call; `engines` lists the engines that are built in,
-and `compare` runs the same calls on all of them; every failure is an `Error`, of its own subclass.
+`compare` runs the same calls on all of them, and `bench` measures a call; every failure is an `Error`,
+of its own subclass.
 """
 
 import os
@@ -16,12 +17,15 @@ from . import _faults, _interpreter
 _interpreter.refuse_others()
 _faults.install()
 
+from ._bench import bench
+from ._benchmark import Benchmark, Cost, Spread
 from ._compare import Difference, LogLine, Report, Run, Step
 from ._errors import (
     ArgumentError,
     CancelledError,
     ClosedError,
     EngineError,
+    EnginePanicError,
     Error,
     ExitError,
     Frame,
@@ -42,6 +46,7 @@ from ._errors import (
 
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
+from ._limits import Limits
 from ._log import CustomLogger, set_log_custom
 from ._manifest import Manifest, MemoryOptions, Wasm
 from ._native import (
@@ -76,17 +81,20 @@ if hasattr(os, "register_at_fork"):
 
 __all__ = [
     "ArgumentError",
+    "Benchmark",
     "CancelHandle",
     "CancelledError",
     "ClosedError",
     "Codec",
     "CompiledPlugin",
     "Config",
+    "Cost",
     "CurrentPlugin",
     "CustomLogger",
     "Difference",
     "Engine",
     "EngineError",
+    "EnginePanicError",
     "Error",
     "ExitError",
     "ExplicitFunction",
@@ -98,6 +106,7 @@ __all__ = [
     "HttpResponse",
     "InvalidModuleError",
     "Json",
+    "Limits",
     "LinkError",
     "LittleEndian",
     "LogLine",
@@ -114,6 +123,7 @@ __all__ = [
     "Report",
     "ReturnCodeError",
     "Run",
+    "Spread",
     "Step",
     "TrapError",
     "TypeInferredFunction",
@@ -125,6 +135,7 @@ __all__ = [
     "Vars",
     "Wasi",
     "Wasm",
+    "bench",
     "compare",
     "engines",
     "extism_version",

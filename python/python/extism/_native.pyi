@@ -7,6 +7,7 @@ from uuid import UUID
 from typing_extensions import Buffer, Self, disjoint_base
 
 from ._compare import Report
+from ._limits import Limits
 from ._manifest import Manifest
 from ._state import Config, Vars
 from .http import HttpRequest, HttpResponse
@@ -22,16 +23,19 @@ __all__ = [
     "Memory",
     "Plugin",
     "Pool",
+    "Stopwatch",
     "Store",
     "Val",
     "Wasi",
     "beneath",
     "compare",
+    "default_limits",
     "engines",
     "extism_version",
     "forked",
     "manifest_schema",
     "set_log_file",
+    "watched",
 ]
 
 _T = TypeVar("_T")
@@ -49,6 +53,8 @@ class CompiledPlugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        fuel: float | None = None,
+        limits: Limits | None = None,
     ) -> Self: ...
     @property
     def engine(self) -> str: ...
@@ -69,6 +75,8 @@ class Plugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        fuel: float | None = None,
+        limits: Limits | None = None,
     ) -> Self: ...
     @overload
     def call(
@@ -78,6 +86,7 @@ class Plugin:
         *,
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> bytes: ...
     @overload
     def call(
@@ -88,6 +97,7 @@ class Plugin:
         host_context: Any = None,
         *,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -98,6 +108,7 @@ class Plugin:
         parse: None,
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -108,6 +119,7 @@ class Plugin:
         host_context: Any = None,
         *,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> _T: ...
     @overload
     def call(
@@ -118,6 +130,7 @@ class Plugin:
         parse: Callable[[bytes], _T],
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> _T: ...
     def function_exists(self, name: str) -> bool: ...
     def cancel_handle(self) -> CancelHandle: ...
@@ -128,6 +141,8 @@ class Plugin:
     def update_config(self, config: Mapping[str, str | None]) -> None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
+    @property
+    def fuel_consumed(self) -> int | None: ...
     @property
     def stdout(self) -> bytes: ...
     @property
@@ -223,6 +238,11 @@ class CurrentPlugin:
     def host_context(self) -> Any: ...
 
 @final
+class Stopwatch:
+    def __new__(cls) -> Self: ...
+    def take(self) -> tuple[int, float]: ...
+
+@final
 class Store:
     def var(self, key: str) -> bytes | None: ...
     def set_var(self, key: str, value: str | Buffer) -> None: ...
@@ -309,8 +329,19 @@ def compare(
     http_client: Callable[[HttpRequest], HttpResponse] | None = None,
     http_response_headers: bool = False,
 ) -> Report: ...
+def default_limits() -> dict[str, int]: ...
 def engines() -> list[Engine]: ...
 def extism_version() -> str: ...
 def forked() -> None: ...
 def manifest_schema() -> str: ...
 def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None: ...
+def watched(
+    plugin: str | Buffer | os.PathLike[str] | _Manifest,
+    stopwatch: Stopwatch,
+    wasi: bool | Wasi,
+    functions: Iterable[Function] | None,
+    *,
+    engine: str | Engine | None,
+    http_client: Callable[[HttpRequest], HttpResponse] | None,
+    http_response_headers: bool,
+) -> CompiledPlugin: ...

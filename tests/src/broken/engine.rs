@@ -5,7 +5,7 @@ use std::sync::Arc;
 use polyextism::{
     BACKENDS, Error, ErrorKind, Host, Result, Trap,
     engine::{
-        Engine, Fuel, Instance,
+        Engine, Instance,
         erased::{AnyModule, AnyPrepared, DynEngine, DynInstance},
         guest::{Caller, Guest},
         inspect::{Inspect, Value},
@@ -305,10 +305,6 @@ impl Instance for BrokenInstance {
             Fault::WrongResults => status ^ 1,
             _ => status,
         })
-    }
-
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        self.inside.fuel()
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

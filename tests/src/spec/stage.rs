@@ -11,7 +11,7 @@ use polyextism::{
     engine::{
         erased::{DynEngine, DynInstance},
         inspect::Inspect,
-        types::{Import, Interruption, Limits, Linked, MemoryExport, Metering, ModuleId, Program},
+        types::{Import, Interruption, Limits, Linked, MemoryExport, ModuleId, Program},
     },
     manifest::Wasm,
 };
@@ -84,7 +84,7 @@ impl Stage {
             true => Interruption::On,
             false => Interruption::Off,
         };
-        let engine = choice.open(&choice.settings(interruption, Metering::Off))?;
+        let engine = choice.open(&choice.settings(interruption))?;
         let with_table64 = SPECTEST.replace("(memory", &format!("{TABLE64} (memory"));
         let spectest = ready(&*engine, with_table64.as_bytes());
         let spectest = match spectest {

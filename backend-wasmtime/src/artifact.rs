@@ -1,0 +1,30 @@
+//! Compiled modules as bytes, and back.
+//!
+//! This file does not know where the bytes lie. It holds the unsafe code that makes them run: wasmtime
+//! checks that they come from this version with these settings, and believes everything else.
+
+#![allow(unsafe_code, reason = "see SAFETY")]
+
+use polyextism_core::{Error, ErrorKind, Result, cache::Artifact};
+use wasmtime::{Engine, Module};
+
+/// A module as bytes.
+pub(crate) fn save(module: &Module) -> Result<Vec<u8>> {
+    module.serialize().map_err(|source| {
+        let message = "the engine cannot save compiled code";
+        Error::new(ErrorKind::Engine, message).with_source(source)
+    })
+}
+
+/// The module that was saved. Its code is mapped, and read where it is used.
+pub(crate) fn load(engine: &Engine, artifact: Artifact) -> Result<Module> {
+    let file = artifact.into_file()?;
+    // SAFETY: The file begins with what `save` returned for an engine like this one, byte for byte: an
+    // `Artifact` gives nothing else away, and comes from a file that nobody but this user can write.
+    // What lies behind it is not referred to. Such files never change: they are replaced by others.
+    let module = unsafe { Module::deserialize_open_file(engine, file) };
+    module.map_err(|source| {
+        let message = "the engine does not take the compiled code";
+        Error::new(ErrorKind::Engine, message).with_source(source)
+    })
+}

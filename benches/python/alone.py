@@ -1,0 +1,84 @@
+"""The cases on the Python package `wasmtime`: an engine without Extism, with the same work for guests.
+
+It has no kernel. An echo is what it takes to do the same by hand: the input is written to the guest's
+memory, copied there by words, and the output is read.
+"""
+
+from actions import Action, Missing, Timed, check
+from wasmtime import Engine, Func, FuncType, Instance, Module, Store, ValType
+
+CALLS = """
+(module
+  (import "host" "increment" (func $increment (param i64) (result i64)))
+  (func (export "noop") (result i32) (i32.const 0))
+  (func (export "host") (result i64) (local $n i64)
+    (loop $again
+      (local.set $n (call $increment (local.get $n)))
+      (br_if $again (i64.lt_u (local.get $n) (i64.const 1000))))
+    (local.get $n)))
+"""
+
+ECHO = """
+(module
+  (memory (export "memory") 600)
+  (func (export "echo") (param $from i32) (param $to i32) (param $length i32)
+    (local $at i32)
+    (loop $words
+      (i64.store (i32.add (local.get $to) (local.get $at))
+        (i64.load (i32.add (local.get $from) (local.get $at))))
+      (local.set $at (i32.add (local.get $at) (i32.const 8)))
+      (br_if $words (i32.lt_u (local.get $at) (local.get $length))))))
+"""
+
+
+class Alone:
+    """wasmtime by its own Python package."""
+
+    def action(self, case: str) -> Action:
+        """What the case does.
+
+        Raises:
+            Missing: If it takes Extism to do it.
+        """
+        if case.startswith("echo-"):
+            return self.echo(int(case.removeprefix("echo-")))
+        if case in ("noop", "host"):
+            made: Action = getattr(self, case)()
+            return made
+        raise Missing
+
+    def calls(self):
+        engine = Engine()
+        store = Store(engine)
+        number = ValType.i64()
+        increment = Func(store, FuncType([number], [ValType.i64()]), lambda n: n + 1)
+        instance = Instance(store, Module(engine, CALLS), [increment])
+        return store, instance.exports(store)
+
+    def noop(self) -> Action:
+        store, exports = self.calls()
+        function = exports["noop"]
+        check(function(store), 0, "noop")
+        return Timed(lambda: function(store))
+
+    def host(self) -> Action:
+        store, exports = self.calls()
+        function = exports["host"]
+        check(function(store), 1000, "host")
+        return Timed(lambda: function(store), units=1000)
+
+    def echo(self, size: int) -> Action:
+        engine = Engine()
+        store = Store(engine)
+        exports = Instance(store, Module(engine, ECHO), []).exports(store)
+        memory, function = exports["memory"], exports["echo"]
+        data = (bytes(range(251)) * (size // 251 + 1))[:size]
+        output = size + 4096
+
+        def run() -> bytes:
+            memory.write(store, data, 0)
+            function(store, 0, output, size)
+            return bytes(memory.read(store, output, output + size))
+
+        check(run(), data, f"echo {size}")
+        return Timed(run)

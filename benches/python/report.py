@@ -1,0 +1,116 @@
+"""The figures of a run: as JSON for programs, as Markdown for people."""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+from cases import CASES, Case
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What the rounds of one case on one side have shown."""
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+
+    @classmethod
+    def of(cls, rounds: list[float]) -> "Figure":
+        return cls(statistics.median(rounds), min(rounds), max(rounds), len(rounds))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that a run has found: figures by case and side."""
+
+    machine: dict[str, object]
+    versions: dict[str, str]
+    sides: list[str]
+    figures: dict[str, dict[str, Figure]]
+
+    @property
+    def cases(self) -> list[Case]:
+        return [case for case in CASES if case.name in self.figures]
+
+    def ratio(self, case: Case, side: str) -> float | None:
+        """How many times better than the SDK a side is."""
+        figures = self.figures[case.name]
+        sdk, own = figures.get("Extism SDK"), figures.get(side)
+        if sdk is None or own is None or side == "Extism SDK" or not own.median:
+            return None
+        return own.median / sdk.median if case.unit == "x" else sdk.median / own.median
+
+
+def write_json(run: Run, path: Path) -> None:
+    """Every figure with its spread and its ratio."""
+    figures = {
+        case.name: {
+            "title": case.title,
+            "unit": case.unit,
+            "sides": {
+                side: {**vars(figure), "times_better_than_sdk": run.ratio(case, side)}
+                for side, figure in run.figures[case.name].items()
+            },
+        }
+        for case in run.cases
+    }
+    data = {
+        "machine": run.machine,
+        "versions": run.versions,
+        "sides": run.sides,
+        "cases": figures,
+    }
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Run:
+    """What `write_json` has written."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    names = ("median", "low", "high", "rounds")
+    figures = {
+        case: {side: Figure(*(found[name] for name in names)) for side, found in one["sides"].items()}
+        for case, one in data["cases"].items()
+    }
+    return Run(data["machine"], data["versions"], data["sides"], figures)
+
+
+def markdown(run: Run) -> str:
+    """A table: medians, the spread of the rounds, and in bold how many times better than the SDK."""
+    machine = run.machine
+    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    lines = [
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}; "
+        f"load {machine['load']} at the start; commit {machine['commit']}.",
+        f"{versions}.",
+        "",
+        "Medians of the rounds, below them the fastest and the slowest round; in bold how many times better "
+        "than the Extism SDK. All sides measure in turns, in one run; every result is checked. Times are "
+        "microseconds unless the case says otherwise.",
+        "",
+        "| case | " + " | ".join(run.sides) + " |",
+        "|---" * (len(run.sides) + 1) + "|",
+    ]
+    for case in run.cases:
+        cells = [cell(run, case, side) for side in run.sides]
+        unit = {"us": "", "KiB": " (KiB)", "x": " (× one thread)"}[case.unit]
+        lines.append(f"| {case.title}{unit} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(run: Run, case: Case, side: str) -> str:
+    figure = run.figures[case.name].get(side)
+    if figure is None:
+        return "–"
+    ratio = run.ratio(case, side)
+    bold = "" if ratio is None else f" **{short(ratio)}×**"
+    return f"{short(figure.median)}{bold}<br>{short(figure.low)}–{short(figure.high)}"
+
+
+def short(value: float) -> str:
+    """Three digits that count."""
+    if value >= 100:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,0 +1,178 @@
+//! What a module shows to the outside: its imports, its exports, and which function is its start.
+//!
+//! It is read from the sections before the code, in a small part of the time that validation takes,
+//! and before validation: code from the compile cache needs nothing else of its module. So it trusts
+//! no index and no count. It does not say what is wrong with a module: what cannot be read is left to
+//! the validator, which has the words for it.
+
+use std::sync::Arc;
+
+use wasmparser::{
+    CompositeInnerType, Encoding, ExternalKind, FuncType, GlobalType, MemoryType, Parser, Payload,
+    TableType, TypeRef,
+};
+
+use super::{ExternType, ImportDecl, bounds::Bounds};
+
+/// What a module shows to the outside.
+#[derive(Debug, Default)]
+pub(super) struct Interface {
+    pub(super) imports: Vec<ImportDecl>,
+    pub(super) exports: Vec<(Box<str>, ExternType)>,
+    /// The index of the start function.
+    pub(super) start: Option<u32>,
+    pub(super) has_code: bool,
+    /// With those that are imported.
+    pub(super) memories: usize,
+}
+
+/// The module cannot be valid, or has more than it may.
+#[derive(Debug)]
+pub(super) struct Unreadable;
+
+impl From<wasmparser::BinaryReaderError> for Unreadable {
+    fn from(_: wasmparser::BinaryReaderError) -> Self {
+        Self
+    }
+}
+
+impl Interface {
+    /// Reads a binary.
+    ///
+    /// # Errors
+    /// For what is not a valid module with that many things; but not for all of it.
+    pub(super) fn read(wasm: &[u8], bounds: &Bounds) -> Result<Self, Unreadable> {
+        if wasm.len() as u64 > bounds.module_bytes {
+            return Err(Unreadable);
+        }
+        let mut interface = Self::default();
+        let mut spaces = Spaces::default();
+        let at_most = |count: u32, bound: u64| match u64::from(count) <= bound {
+            true => Ok(()),
+            false => Err(Unreadable),
+        };
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload? {
+                Payload::Version { encoding, .. } if encoding != Encoding::Module => {
+                    return Err(Unreadable);
+                }
+                Payload::TypeSection(section) => {
+                    at_most(section.count(), bounds.types)?;
+                    for group in section {
+                        for ty in group?.into_types() {
+                            spaces.types.push(match ty.composite_type.inner {
+                                CompositeInnerType::Func(ty) => Some(Arc::new(ty)),
+                                _ => None,
+                            });
+                        }
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    at_most(section.count(), bounds.imports)?;
+                    for import in section.into_imports() {
+                        let import = import?;
+                        let ty = spaces.import(import.ty)?;
+                        interface.imports.push(ImportDecl {
+                            module: import.module.into(),
+                            name: import.name.into(),
+                            ty,
+                        });
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    at_most(section.count(), bounds.functions)?;
+                    for ty in section {
+                        spaces.functions.push(ty?);
+                    }
+                }
+                Payload::TableSection(section) => {
+                    at_most(section.count(), bounds.tables)?;
+                    for table in section {
+                        spaces.tables.push(table?.ty);
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    at_most(section.count(), bounds.memories)?;
+                    for memory in section {
+                        spaces.memories.push(memory?);
+                    }
+                }
+                Payload::GlobalSection(section) => {
+                    at_most(section.count(), bounds.globals)?;
+                    for global in section {
+                        spaces.globals.push(global?.ty);
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    at_most(section.count(), bounds.exports)?;
+                    for export in section {
+                        let export = export?;
+                        let ty = spaces.export(export.kind, export.index as usize);
+                        let ty = ty.ok_or(Unreadable)?;
+                        interface.exports.push((export.name.into(), ty));
+                    }
+                }
+                Payload::StartSection { func, .. } => interface.start = Some(func),
+                Payload::CodeSectionStart { count, .. } => {
+                    interface.has_code = count > 0;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        interface.memories = spaces.memories.len();
+        Ok(interface)
+    }
+}
+
+/// The index spaces of a module, as far as they were read.
+#[derive(Default)]
+struct Spaces {
+    /// `None` is a type that is no function.
+    types: Vec<Option<Arc<FuncType>>>,
+    /// The type of each function.
+    functions: Vec<u32>,
+    tables: Vec<TableType>,
+    memories: Vec<MemoryType>,
+    globals: Vec<GlobalType>,
+}
+
+impl Spaces {
+    fn import(&mut self, ty: TypeRef) -> Result<ExternType, Unreadable> {
+        Ok(match ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                self.functions.push(ty);
+                ExternType::Function(self.function_type(ty).ok_or(Unreadable)?)
+            }
+            TypeRef::Table(ty) => {
+                self.tables.push(ty);
+                ExternType::Table(ty)
+            }
+            TypeRef::Memory(ty) => {
+                self.memories.push(ty);
+                ExternType::Memory(ty)
+            }
+            TypeRef::Global(ty) => {
+                self.globals.push(ty);
+                ExternType::Global(ty)
+            }
+            TypeRef::Tag(_) => ExternType::Tag,
+        })
+    }
+
+    fn export(&self, kind: ExternalKind, index: usize) -> Option<ExternType> {
+        Some(match kind {
+            ExternalKind::Func | ExternalKind::FuncExact => {
+                ExternType::Function(self.function_type(*self.functions.get(index)?)?)
+            }
+            ExternalKind::Table => ExternType::Table(*self.tables.get(index)?),
+            ExternalKind::Memory => ExternType::Memory(*self.memories.get(index)?),
+            ExternalKind::Global => ExternType::Global(*self.globals.get(index)?),
+            ExternalKind::Tag => ExternType::Tag,
+        })
+    }
+
+    fn function_type(&self, index: u32) -> Option<Arc<FuncType>> {
+        self.types.get(index as usize)?.clone()
+    }
+}

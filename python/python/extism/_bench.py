@@ -1,0 +1,305 @@
+"""`extism.bench`: what a call of a plug-in costs on each engine, and what it is spent on.
+
+What is measured is `Plugin.call` as programs use it. What a benchmark returns is in `_benchmark`.
+
+Invariants: nothing is in the way of the calls whose time is reported: host functions are timed in calls
+of their own, on another instance; the engines take turns, so that what else the machine does falls on
+all of them; a call that fails ends the benchmark with its error.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any, TypeAlias
+
+from typing_extensions import Buffer
+
+from ._benchmark import Benchmark, Cost, Spread
+from ._errors import ArgumentError, Error, UnsupportedError
+from ._manifest import Manifest
+from ._native import (
+    CompiledPlugin,
+    Engine,
+    Function,
+    Plugin,
+    Stopwatch,
+    Wasi,
+    engines as built_in,
+    watched,
+)
+from .http import HttpRequest, HttpResponse
+
+ROUNDS = 9
+"""How often each engine has its turn."""
+
+PROBE = """
+(module
+  (import "extism:host/env" "input_offset" (func $input_offset (result i64)))
+  (import "extism:host/env" "input_length" (func $input_length (result i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (func (export "nothing") (result i32) (i32.const 0))
+  (func (export "give_back") (result i32)
+    (call $output_set (call $input_offset) (call $input_length))
+    (i32.const 0)))
+"""
+"""A guest that does nothing: the one call returns nothing, the other the input as it lies there."""
+
+_Plugin: TypeAlias = str | Buffer | os.PathLike[str] | Manifest | Mapping[str, Any]
+
+
+def bench(
+    plugin: _Plugin,
+    function: str,
+    data: str | Buffer = b"",
+    engines: Iterable[str | Engine] | None = None,
+    *,
+    wasi: bool | Wasi = False,
+    config: Mapping[str, str | None] | None = None,
+    functions: Iterable[Function] | None = None,
+    timeout: float | None = None,
+    seconds: float = 1.0,
+    http_client: Callable[[HttpRequest], HttpResponse] | None = None,
+    http_response_headers: bool = False,
+) -> Benchmark:
+    """Measures what a call of a plug-in costs on several engines, and what it is spent on.
+
+    Each engine gets one instance, on which the same call is made again and again, so a guest that
+    keeps state does so here. The engines take turns in several rounds; the median of the rounds counts.
+
+    The split is measured, on the same engine and in the same rounds, and is no more than this:
+
+    - *entering* is a call of a guest that does nothing, with no input and no output: what Python, this
+      package and the engine take to get in and out.
+    - *copying* is what the same guest takes longer when it is given an input as long as `data`, and when
+      it returns an output as long as that of the function. What a guest does itself to read and write
+      its bytes is the guest's.
+    - *host* is the time inside of host functions, builtins such as those for variables and WASI among
+      them, by a clock around each of them, less what reading the clock costs. It comes from
+      further calls, on an instance of its own. Getting from the guest to the host function and back is
+      not part of it; for one written in Python, waiting for the GIL is.
+    - *guest* is what is left of the call; 0 if nothing is.
+
+    Args:
+        plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
+        function: The name of the function that is called.
+        data: Its input.
+        engines: The engines, each as `engine=` of `Plugin` has it; all that are built in, with all
+            their compilers, if not given.
+        wasi: As for `Plugin`.
+        config: As for `Plugin`.
+        functions: As for `Plugin`; every engine calls the same ones.
+        timeout: How long each call may take, in seconds; it is armed in all calls that are measured.
+        seconds: How long each engine is measured, about. A call that takes longer than its share of
+            that is still made in every round.
+        http_client: As for `Plugin`.
+        http_response_headers: As for `Plugin`.
+
+    Returns:
+        A `Benchmark`. Engines that have not what the plug-in needs are in it, without costs.
+
+    Raises:
+        extism.ArgumentError: If there is no engine, or if an argument is wrong.
+        extism.UnknownEngineError: If an engine is not built in.
+        extism.Error: If the plug-in cannot be made, or if a call of it fails.
+    """
+    if not seconds > 0:
+        raise ArgumentError(f"seconds is {seconds!r}, allowed are numbers above 0")
+    names = _names(engines)
+    given = bytes(data, "utf-8") if isinstance(data, str) else bytes(data)
+    limit: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+    listed = None if functions is None else list(functions)
+    subjects: dict[str, _Subject] = {}
+    errors: dict[str, Error] = {}
+    for name in names:
+        stopwatch = Stopwatch()
+        start = time.perf_counter()
+        try:
+            compiled = CompiledPlugin(
+                plugin,
+                wasi,
+                listed,
+                engine=name,
+                http_client=http_client,
+                http_response_headers=http_response_headers,
+            )
+        except UnsupportedError as error:
+            errors[name] = error
+            continue
+        took = time.perf_counter() - start
+        other = watched(
+            plugin,
+            stopwatch,
+            wasi,
+            listed,
+            engine=name,
+            http_client=http_client,
+            http_response_headers=http_response_headers,
+        )
+        subjects[name] = _subject(
+            compiled, took, other, stopwatch, _Call(function, given, config, limit)
+        )
+    with _no_collection():
+        for subject in subjects.values():
+            subject.calibrate(seconds / ROUNDS)
+        for _ in range(ROUNDS):
+            for subject in subjects.values():
+                subject.round()
+    costs = tuple(subject.cost(name) for name, subject in subjects.items())
+    return Benchmark(function, len(given), costs, errors)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The call that is measured."""
+
+    function: str
+    data: bytes
+    config: Mapping[str, str | None] | None
+    options: Mapping[str, Any]
+
+
+class _Timed:
+    """An action, how often it is run in a round, and what the rounds have shown."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self.action = action
+        self.repeats = 1
+        self.seconds: list[float] = []
+
+    def calibrate(self, share: float) -> None:
+        """Finds out how many runs take about `share` seconds."""
+        while True:
+            once = self.once()
+            if once * self.repeats >= share / 4 or once >= share:
+                break
+            self.repeats *= 4
+        self.repeats = max(1, round(share / once))
+
+    def round(self) -> None:
+        self.seconds.append(self.once())
+
+    def once(self) -> float:
+        """Seconds for one run."""
+        action, repeats = self.action, self.repeats
+        start = time.perf_counter()
+        for _ in repeat(None, repeats):
+            action()
+        return (time.perf_counter() - start) / repeats
+
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+class _Subject:
+    """The plug-in on one engine, and the probe beside it."""
+
+    def __init__(
+        self,
+        actions: Mapping[str, Callable[[], object]],
+        stopwatch: Stopwatch,
+        first: tuple[float, float, bytes],
+    ) -> None:
+        self.timed = {name: _Timed(action) for name, action in actions.items()}
+        self.stopwatch = stopwatch
+        self.compile, self.first_call, self.output = first
+        self.host: list[tuple[float, float]] = []
+
+    def calibrate(self, share: float) -> None:
+        # Half of the time is for the call itself, the rest for what takes it apart.
+        for name, timed in self.timed.items():
+            timed.calibrate(share / 2 if name == "call" else share / 8)
+
+    def round(self) -> None:
+        for name, timed in self.timed.items():
+            self.stopwatch.take()
+            timed.round()
+            if name == "watched":
+                calls, seconds = self.stopwatch.take()
+                self.host.append((calls / timed.repeats, seconds / timed.repeats))
+
+    def cost(self, engine: str) -> Cost:
+        median = {name: timed.median() for name, timed in self.timed.items()}
+        call = self.timed["call"]
+        entering = median["entering"]
+        copying = max(0.0, median["given"] - entering)
+        copying += max(0.0, median["returned"] - median["taken"])
+        host = statistics.median(seconds for _, seconds in self.host)
+        return Cost(
+            engine=engine,
+            output=self.output,
+            compile=self.compile,
+            first_call=self.first_call,
+            call=Spread(call.median(), min(call.seconds), max(call.seconds)),
+            entering=entering,
+            copying=copying,
+            host=host,
+            guest=max(0.0, call.median() - entering - copying - host),
+            host_calls=statistics.median(calls for calls, _ in self.host),
+            calls=call.repeats * ROUNDS,
+        )
+
+
+def _subject(
+    compiled: CompiledPlugin,
+    took: float,
+    other: CompiledPlugin,
+    stopwatch: Stopwatch,
+    call: _Call,
+) -> _Subject:
+    function, data, options = call.function, call.data, call.options
+    start = time.perf_counter()
+    plugin = Plugin(compiled, config=call.config)
+    output = plugin.call(function, data, **options)
+    first_call = time.perf_counter() - start
+    timed = Plugin(other, config=call.config)
+    timed.call(function, data, **options)
+    probe = Plugin(PROBE, engine=plugin.engine, functions=[])
+    shape = bytes(len(output))
+    if bytes(probe.call("give_back", shape, **options)) != shape:
+        raise AssertionError("the probe gives something else back")
+    actions: dict[str, Callable[[], object]] = {
+        "call": lambda: plugin.call(function, data, **options),
+        "watched": lambda: timed.call(function, data, **options),
+        "entering": lambda: probe.call("nothing", b"", **options),
+        "given": lambda: probe.call("nothing", data, **options),
+        # An output cannot be had without an input, so what that costs is taken off again.
+        "taken": lambda: probe.call("nothing", shape, **options),
+        "returned": lambda: probe.call("give_back", shape, **options),
+    }
+    return _Subject(actions, stopwatch, (took, first_call, output))
+
+
+def _names(engines: Iterable[str | Engine] | None) -> list[str]:
+    """The engines by their names, each once."""
+    if isinstance(engines, str):
+        raise ArgumentError("engines is a list, found a str")
+    if engines is None:
+        found = [
+            str(Engine(engine.name, compiler))
+            for engine in built_in()
+            for compiler in engine.compilers
+        ]
+    else:
+        found = [str(e if isinstance(e, Engine) else Engine(e)) for e in engines]
+    if not found:
+        raise ArgumentError("`engines` is empty, at least one is needed")
+    return list(dict.fromkeys(found))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps the garbage collector from running in the middle of a round."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

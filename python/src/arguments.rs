@@ -1,0 +1,181 @@
+//! The objects that an explicit host function is called with, used again when nobody has kept them.
+//!
+//! Such a function gets a `CurrentPlugin` and two lists with a `Val` for each number. Most functions let
+//! go of all of them when they return, and making them was most of what the call cost. So they
+//! stay until the next call of the same function.
+//!
+//! Invariants: nobody can tell. What anything else has a reference to is never touched again, nor is what
+//! does not look as it was made: it goes its own way and the next call gets new objects. Between calls
+//! they hold no value that came from outside.
+
+use polyextism::engine::types::{NumType, Signature};
+use pyo3::{
+    PyTraverseError, PyVisit,
+    prelude::*,
+    types::{PyList, PyTuple},
+};
+
+use crate::{current::CurrentPlugin, scope::Token, value, value::Val};
+
+/// The arguments of one call.
+pub(crate) struct Arguments {
+    /// What is called.
+    f: Py<PyAny>,
+    /// `(current, params, results, *user_data)`.
+    all: Py<PyTuple>,
+    current: Py<CurrentPlugin>,
+    params: Values,
+    results: Values,
+}
+
+/// A list of `Val`, and what is in it.
+struct Values {
+    list: Py<PyList>,
+    vals: Box<[Py<Val>]>,
+}
+
+impl Arguments {
+    /// New ones for a function of that signature.
+    pub(crate) fn new(
+        py: Python<'_>,
+        signature: &Signature,
+        f: &Bound<'_, PyAny>,
+        user_data: &Bound<'_, PyTuple>,
+    ) -> PyResult<Self> {
+        let current = Bound::new(py, CurrentPlugin::default())?;
+        let params = Values::new(py, &signature.params)?;
+        let results = Values::new(py, &signature.results)?;
+        let mut all = vec![
+            current.clone().into_any(),
+            params.list.bind(py).clone().into_any(),
+            results.list.bind(py).clone().into_any(),
+        ];
+        all.extend(user_data);
+        Ok(Self {
+            f: f.clone().unbind(),
+            all: PyTuple::new(py, all)?.unbind(),
+            current: current.unbind(),
+            params,
+            results,
+        })
+    }
+
+    /// Makes them those of a host call.
+    pub(crate) fn begin(
+        &self,
+        py: Python<'_>,
+        token: Token,
+        signature: &Signature,
+        slots: &[u64],
+    ) -> PyResult<()> {
+        self.current.get().begin(token);
+        let params = self.params.vals.iter().zip(&signature.params).zip(slots);
+        for ((val, &ty), &slot) in params {
+            val.bind(py).try_borrow_mut()?.value = value::load(py, ty, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Calls the function.
+    pub(crate) fn call(&self, py: Python<'_>) -> PyResult<()> {
+        self.f.bind(py).call1(&self.all).map(drop)
+    }
+
+    pub(crate) fn current(&self) -> &CurrentPlugin {
+        self.current.get()
+    }
+
+    pub(crate) fn results<'py>(&self, py: Python<'py>) -> &Bound<'py, PyList> {
+        self.results.list.bind(py)
+    }
+
+    /// Lets go of what came from outside, if nobody has kept anything; else gives all of it away.
+    pub(crate) fn rest(self, py: Python<'_>, signature: &Signature) -> Option<Self> {
+        let free = self.is_free(py)
+            && self.params.is_as_made(py)
+            && self.results.is_as_made(py)
+            && self.params.rest(py, &signature.params)
+            && self.results.rest(py, &signature.results);
+        free.then_some(self)
+    }
+
+    /// Whether nothing else has a reference to any of them.
+    pub(crate) fn is_free(&self, py: Python<'_>) -> bool {
+        holders(py, &self.all) == 1
+            // The tuple has the other one.
+            && holders(py, &self.current) == 2
+            && self.params.are_free(py)
+            && self.results.are_free(py)
+    }
+
+    /// Shows the garbage collector what it can see of them.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.f)?;
+        visit.call(&self.all)?;
+        visit.call(&self.current)?;
+        for values in [&self.params, &self.results] {
+            visit.call(&values.list)?;
+            for val in &values.vals {
+                visit.call(val)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Values {
+    /// Zeros of these types.
+    fn new(py: Python<'_>, types: &[NumType]) -> PyResult<Self> {
+        let zero = |&ty: &NumType| {
+            let t = value::val_type(py, ty)?.clone_ref(py);
+            let value = value::load(py, ty, 0)?;
+            Py::new(py, Val { t, value })
+        };
+        let vals = types.iter().map(zero).collect::<PyResult<Box<[_]>>>()?;
+        let list = PyList::new(py, &vals)?.unbind();
+        Ok(Self { list, vals })
+    }
+
+    fn are_free(&self, py: Python<'_>) -> bool {
+        // The tuple has the other reference to the list, the list those to what is in it.
+        holders(py, &self.list) == 2 && self.vals.iter().all(|val| holders(py, val) == 2)
+    }
+
+    /// Whether the list has what was put into it.
+    fn is_as_made(&self, py: Python<'_>) -> bool {
+        let list = self.list.bind(py);
+        let mut items = list.iter().zip(&self.vals);
+        list.len() == self.vals.len() && items.all(|(item, val)| item.is(val))
+    }
+
+    /// Makes all values zeros again. Whether that went well.
+    fn rest(&self, py: Python<'_>, types: &[NumType]) -> bool {
+        self.vals.iter().zip(types).all(|(val, &ty)| {
+            let zero = value::load(py, ty, 0);
+            let t = value::val_type(py, ty);
+            match (val.bind(py).try_borrow_mut(), zero, t) {
+                (Ok(mut val), Ok(zero), Ok(t)) => {
+                    let old = std::mem::replace(&mut val.value, zero);
+                    let other = match val.t.is(t) {
+                        true => None,
+                        false => Some(std::mem::replace(&mut val.t, t.clone_ref(py))),
+                    };
+                    // These may run any Python code when they go, which must find nothing borrowed.
+                    drop(val);
+                    drop((old, other));
+                    true
+                }
+                _ => false,
+            }
+        })
+    }
+}
+
+/// How many references there are to an object.
+#[expect(
+    deprecated,
+    reason = "the other spelling is code that the compiler cannot check, which this crate keeps in one file"
+)]
+fn holders<T>(py: Python<'_>, object: &Py<T>) -> isize {
+    object.get_refcnt(py)
+}

@@ -1,0 +1,64 @@
+//! What `extism.bench` needs beside the public interface: a plug-in whose host functions are timed.
+//!
+//! Core measures; here is how Python starts and reads it. How a benchmark is made is `extism._bench`'s.
+
+use pyo3::prelude::*;
+
+use crate::{
+    compiled::{CompiledPlugin, Extras},
+    convert, engines,
+    functions::Functions,
+    http::Given,
+    wasi::Setting,
+};
+
+/// Counts the calls of host functions of the plug-ins that are compiled with it.
+#[pyclass(module = "extism._native", frozen)]
+pub(crate) struct Stopwatch(polyextism::Stopwatch);
+
+#[pymethods]
+impl Stopwatch {
+    #[new]
+    fn new() -> Self {
+        Self(polyextism::Stopwatch::default())
+    }
+
+    /// How many calls there were since the last time this was asked, and how many seconds they took.
+    fn take(&self) -> (u64, f64) {
+        let laps = self.0.take();
+        (laps.calls, laps.time.as_secs_f64())
+    }
+}
+
+/// As `CompiledPlugin`, with host functions that a stopwatch counts.
+#[pyfunction]
+#[pyo3(signature = (
+    plugin, stopwatch, wasi, functions, *, engine, http_client, http_response_headers
+))]
+pub(crate) fn watched(
+    plugin: &Bound<'_, PyAny>,
+    stopwatch: &Stopwatch,
+    wasi: Setting,
+    functions: Option<&Bound<'_, PyAny>>,
+    engine: Option<&Bound<'_, PyAny>>,
+    http_client: Option<&Bound<'_, PyAny>>,
+    http_response_headers: bool,
+) -> PyResult<CompiledPlugin> {
+    let py = plugin.py();
+    let choice = engines::choose(py, engine)?;
+    let manifest = convert::manifest(plugin)?;
+    let functions = Functions::given(py, functions)?;
+    let http = Given {
+        client: http_client,
+        response_headers: http_response_headers,
+        progress: None,
+    };
+    let extras = Extras {
+        wasi,
+        http,
+        fuel: None,
+        limits: None,
+        stopwatch: Some(stopwatch.0.clone()),
+    };
+    CompiledPlugin::compile(py, manifest, functions, choice, extras)
+}
