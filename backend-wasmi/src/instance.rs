@@ -11,10 +11,7 @@ use polyextism_core::{
         self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
-        types::{
-            EntryId, Import, Limits, Linked, MemoryExport, MemoryId, Metering, ModuleId, Program,
-            Settings,
-        },
+        types::{EntryId, Import, Limits, Linked, MemoryExport, MemoryId, ModuleId, Program},
     },
     host::Host,
 };

@@ -128,7 +128,6 @@ fn every_set_of_the_specification_can_fail() {
             sets.insert(file.set);
         }
     }
-    println!("{sets:?}");
     let all: BTreeSet<_> = files::all().into_iter().map(|file| file.set).collect();
     let missing: Vec<_> = all.difference(&sets).map(String::as_str).collect();
     assert_eq!(missing, NEVER_RUN, "sets of which nothing runs");

@@ -82,7 +82,6 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     let inside = (inner.open)(&Settings {
         compiler: inner.compilers[0].name,
         interruption,
-        ..*settings
     })?;
     let has = inside.capabilities();
     let capabilities = match fault {
