@@ -19,6 +19,7 @@ const CONFORMANCE: &[(&str, Fault)] = &[
     ("entry", Fault::WrongResults),
     ("env", Fault::ZeroResults),
     ("features", Fault::WrongResults),
+    ("fuel", Fault::WrongResults),
     ("host", Fault::SwallowedFailures),
     ("init", Fault::Twice),
     ("invalid", Fault::Closed),
