@@ -43,11 +43,15 @@ rust: tools
 	$(CARGO) test --workspace --exclude polyextism-python --locked
 	$(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
 
+# The tests run with the features that the dependencies have in the whole workspace, so that nothing but our own
+# crates is built once more; the checks show that an engine needs nothing of what others ask for.
 alone: tools
-	$(CARGO) build --locked --no-default-features --features wasmtime
-	$(CARGO) test --locked -p polyextism-tests --no-default-features --features wasmtime
-	$(CARGO) build --locked --no-default-features --features wasmer
-	$(CARGO) test --locked -p polyextism-tests --no-default-features --features wasmer
+	$(CARGO) check --locked --no-default-features --features wasmtime
+	$(CARGO) test --locked --workspace --exclude polyextism-python --exclude polyextism-wasmer \
+		--no-default-features --features polyextism-tests/wasmtime,polyextism-benches/wasmtime --test '*'
+	$(CARGO) check --locked --no-default-features --features wasmer
+	$(CARGO) test --locked --workspace --exclude polyextism-python --exclude polyextism-wasmtime \
+		--no-default-features --features polyextism-tests/wasmer,polyextism-benches/wasmer --test '*'
 
 python: $(NATIVE)
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
