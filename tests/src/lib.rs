@@ -7,6 +7,7 @@
 
 pub mod cached;
 pub mod case;
+pub mod differential;
 pub mod endless;
 pub mod files;
 pub mod fuzz;
@@ -23,6 +24,7 @@ pub mod run;
 pub mod script;
 pub mod server;
 pub mod settings;
+pub mod shapes;
 pub mod site;
 pub mod wasi;
 pub mod web;
