@@ -67,7 +67,8 @@ bench: $(NATIVE)
 	$(BIN)/python benches/python/bench.py
 
 instructions: tools
-	$(CARGO) run --locked -p polyextism-benches --bin instructions
+	$(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
+		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
 wheel: $(BIN)/maturin
 	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist

@@ -13,8 +13,10 @@ use pyo3::{
 
 use crate::{
     convert, engines, error,
+    fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
+    limits::Limits,
     wasi::Setting,
 };
 
@@ -39,6 +41,8 @@ use crate::{
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
+///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
+///     limits: What modules may cost to compile and instances may have, an `extism.Limits`.
 ///
 /// Raises:
 ///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
@@ -54,25 +58,44 @@ pub(crate) struct CompiledPlugin {
     manifest: Manifest,
     wasi: Setting,
     response_headers: bool,
+    fuel: Option<u64>,
+    limits: Limits,
     functions: Functions,
+}
+
+/// What a plug-in is given beside its manifest and its host functions.
+pub(crate) struct Extras<'a, 'py> {
+    pub(crate) wasi: Setting,
+    pub(crate) http: Given<'a, 'py>,
+    pub(crate) fuel: Option<Fuel>,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) stopwatch: Option<Stopwatch>,
 }
 
 impl CompiledPlugin {
     pub(crate) fn compile(
         py: Python<'_>,
         manifest: Manifest,
-        wasi: Setting,
         functions: Functions,
         choice: Choice,
-        http: Given<'_, '_>,
-        stopwatch: Option<Stopwatch>,
+        extras: Extras<'_, '_>,
     ) -> PyResult<Self> {
+        let Extras {
+            wasi,
+            http,
+            stopwatch,
+            ..
+        } = extras;
+        let fuel = extras.fuel.map(Fuel::counted);
+        let limits = extras.limits.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
         let mut options = Options {
             functions: functions.core(),
             wasi: wasi.0.clone(),
             http: audience.options(http),
+            fuel,
+            bounds: limits.bounds.clone(),
             stopwatch,
             ..Options::default()
         };
@@ -90,6 +113,8 @@ impl CompiledPlugin {
             manifest,
             wasi,
             response_headers: http.response_headers,
+            fuel,
+            limits,
             functions,
         })
     }
@@ -133,10 +158,15 @@ impl CompiledPlugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
-            http_response_headers = false, progress = None
+            http_response_headers = false, progress = None, fuel = None, limits = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
-                          http_response_headers=False, progress=None)"
+                          http_response_headers=False, progress=None, fuel=None, \
+                          limits=None)"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
     )]
     fn new(
         plugin: &Bound<'_, PyAny>,
@@ -146,6 +176,8 @@ impl CompiledPlugin {
         http_client: Option<&Bound<'_, PyAny>>,
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
+        fuel: Option<Fuel>,
+        limits: Option<Limits>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
@@ -156,7 +188,14 @@ impl CompiledPlugin {
             response_headers: http_response_headers,
             progress,
         };
-        Self::compile(py, manifest, wasi, functions, choice, http, None)
+        let extras = Extras {
+            wasi,
+            http,
+            fuel,
+            limits,
+            stopwatch: None,
+        };
+        Self::compile(py, manifest, functions, choice, extras)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.
@@ -182,6 +221,8 @@ impl CompiledPlugin {
         let (py, this) = (slf.py(), slf.get());
         let options = [("engine", this.choice.name())].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
+        options.set_item("limits", this.limits.object(py))?;
+        options.set_item("fuel", Fuel::object(py, this.fuel)?)?;
         if let Some(client) = this.functions.client(py) {
             options.set_item("http_client", client)?;
         }

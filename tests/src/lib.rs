@@ -23,6 +23,7 @@ pub mod run;
 pub mod script;
 pub mod server;
 pub mod settings;
+pub mod shapes;
 pub mod site;
 pub mod wasi;
 pub mod web;

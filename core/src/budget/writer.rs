@@ -81,13 +81,14 @@ impl Writer {
             Instruction::I64Const(0),
             Instruction::I64LtS,
             Instruction::If(BlockType::Empty),
+            Instruction::LocalGet(self.counter),
             Instruction::Call(self.check),
-            match self.place {
-                Place::Global => Instruction::GlobalSet(self.global),
-                Place::Local => Instruction::LocalSet(self.counter),
-            },
-            Instruction::End,
         ]);
+        if self.place == Place::Local {
+            self.put(&Instruction::LocalTee(self.counter));
+        }
+        // Also where a local counts: if the guest traps, this is what is known of its budget.
+        self.all(&[Instruction::GlobalSet(self.global), Instruction::End]);
     }
 
     /// Writes the budget back.

@@ -39,6 +39,7 @@ pub(crate) struct Shape {
     pub(crate) functions: Vec<u32>,
     /// With those that are imported.
     pub(crate) globals: u32,
+    pub(crate) imported_globals: u32,
     /// With those that are imported.
     pub(crate) memories: Vec<Width>,
     /// With those that are imported.
@@ -64,7 +65,7 @@ impl Shape {
                     for import in section.into_imports() {
                         let ty = import?.ty;
                         match ty {
-                            TypeRef::Global(_) => shape.globals += 1,
+                            TypeRef::Global(_) => shape.imported_globals += 1,
                             TypeRef::Memory(ty) => shape.memories.push(Width::of(ty.memory64)),
                             TypeRef::Table(ty) => shape.tables.push(Width::of(ty.table64)),
                             _ => {}
@@ -88,12 +89,13 @@ impl Shape {
                         shape.memories.push(Width::of(memory?.memory64));
                     }
                 }
-                Payload::GlobalSection(section) => shape.globals += section.count(),
+                Payload::GlobalSection(section) => shape.globals = section.count(),
                 // What follows has nothing that is counted here.
                 Payload::ExportSection(_) | Payload::CodeSectionStart { .. } => break,
                 _ => {}
             }
         }
+        shape.globals += shape.imported_globals;
         Ok(shape)
     }
 
