@@ -13,6 +13,7 @@ mod compare;
 mod compiled;
 mod convert;
 mod current;
+mod ending;
 mod engines;
 mod error;
 #[cfg(unix)]

@@ -15,6 +15,7 @@ use crate::{
     cancel::CancelHandle,
     compiled::{CompiledPlugin, Extras},
     convert::{self, Input, Parse, Timeout},
+    ending::outlast,
     engines,
     error::{self, Place},
     fuel::Fuel,
@@ -102,6 +103,50 @@ impl Plugin {
     /// Lends the state of the plug-in on the host's side, between calls.
     pub(crate) fn host<R>(&self, py: Python<'_>, f: impl FnOnce(&mut Host) -> R) -> PyResult<R> {
         Ok(f(self.turn(py)?.live().plugin.host()))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
+    )]
+    fn call_here<'py>(
+        &self,
+        py: Python<'py>,
+        function_name: &str,
+        data: Input<'_, 'py>,
+        parse: Parse<'py>,
+        host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut turn = self.turn(py)?;
+        let live = turn.live();
+        let limit = timeout.map_or_else(|| live.plugin.timeout(), |timeout| timeout.0);
+        signals::arrive(py)?;
+        let has_context = host_context.is_some();
+        if let Some(context) = host_context {
+            live.plugin.host().set_context(Some(Box::new(context)));
+        }
+        let bytes = data.bytes();
+        let output = py.detach(|| match fuel {
+            None => live.call(function_name, bytes, limit),
+            Some(Fuel(fuel)) => {
+                let timeout = limit;
+                live.call_with(function_name, bytes, &CallLimits { timeout, fuel })
+            }
+        });
+        let output = output.map(|output| PyBytes::new(py, output));
+        if has_context {
+            live.plugin.host().set_context(None);
+        }
+        // Whatever comes now may run Python code, which may call again.
+        drop(turn);
+        let output = output.map_err(|failure| self.raise(py, failure, Some(function_name)))?;
+        match parse {
+            Parse::Bytes => Ok(output.into_any()),
+            Parse::Buffer => Ok(PyMemoryView::from(&output)?.into_any()),
+            Parse::With(parse) => parse.call1((output,)),
+        }
     }
 
     #[cold]
@@ -237,34 +282,7 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut turn = self.turn(py)?;
-        let live = turn.live();
-        let limit = timeout.map_or_else(|| live.plugin.timeout(), |timeout| timeout.0);
-        signals::arrive(py)?;
-        let has_context = host_context.is_some();
-        if let Some(context) = host_context {
-            live.plugin.host().set_context(Some(Box::new(context)));
-        }
-        let bytes = data.bytes();
-        let output = py.detach(|| match fuel {
-            None => live.call(function_name, bytes, limit),
-            Some(Fuel(fuel)) => {
-                let timeout = limit;
-                live.call_with(function_name, bytes, &CallLimits { timeout, fuel })
-            }
-        });
-        let output = output.map(|output| PyBytes::new(py, output));
-        if has_context {
-            live.plugin.host().set_context(None);
-        }
-        // Whatever comes now may run Python code, which may call again.
-        drop(turn);
-        let output = output.map_err(|failure| self.raise(py, failure, Some(function_name)))?;
-        match parse {
-            Parse::Bytes => Ok(output.into_any()),
-            Parse::Buffer => Ok(PyMemoryView::from(&output)?.into_any()),
-            Parse::With(parse) => parse.call1((output,)),
-        }
+        outlast(|| self.call_here(py, function_name, data, parse, host_context, timeout, fuel))
     }
 
     /// Tells whether the plug-in exports a function that can be called.

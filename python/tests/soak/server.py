@@ -10,6 +10,7 @@ It says its port, and ends when its standard input does.
 """
 
 import asyncio
+import os
 import sys
 
 
@@ -48,8 +49,9 @@ async def serve() -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=256)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
+    # Answers that are late are of no interest any more.
+    os._exit(0)
 
 
 if __name__ == "__main__":
     asyncio.run(serve())
-    # Answers that are late are of no interest any more.
