@@ -12,7 +12,7 @@ use pyo3::{
 };
 
 use crate::{
-    convert, engines, error,
+    cache, convert, engines, error,
     functions::Functions,
     http::{Audience, Given},
     wasi::Setting,
@@ -39,6 +39,10 @@ use crate::{
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
+///     cache: Where compiled code is kept for the next process: in the user's folder for caches if not
+///         given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
+///         path of a folder. Whoever can write it can run code as the user. Nothing about it is an
+///         error.
 ///
 /// Raises:
 ///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
@@ -54,10 +58,15 @@ pub(crate) struct CompiledPlugin {
     manifest: Manifest,
     wasi: Setting,
     response_headers: bool,
+    cache: cache::Setting,
     functions: Functions,
 }
 
 impl CompiledPlugin {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of Python's that was read"
+    )]
     pub(crate) fn compile(
         py: Python<'_>,
         manifest: Manifest,
@@ -65,8 +74,10 @@ impl CompiledPlugin {
         functions: Functions,
         choice: Choice,
         http: Given<'_, '_>,
+        cache: Option<cache::Setting>,
         stopwatch: Option<Stopwatch>,
     ) -> PyResult<Self> {
+        let cache = cache.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
         let mut options = Options {
@@ -74,6 +85,7 @@ impl CompiledPlugin {
             wasi: wasi.0.clone(),
             http: audience.options(http),
             stopwatch,
+            cache: cache.0.clone(),
             ..Options::default()
         };
         options.http.client = functions.core_client();
@@ -90,6 +102,7 @@ impl CompiledPlugin {
             manifest,
             wasi,
             response_headers: http.response_headers,
+            cache,
             functions,
         })
     }
@@ -133,10 +146,14 @@ impl CompiledPlugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
-            http_response_headers = false, progress = None
+            http_response_headers = false, progress = None, cache = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
-                          http_response_headers=False, progress=None)"
+                          http_response_headers=False, progress=None, cache=None)"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
     )]
     fn new(
         plugin: &Bound<'_, PyAny>,
@@ -146,6 +163,7 @@ impl CompiledPlugin {
         http_client: Option<&Bound<'_, PyAny>>,
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
+        cache: Option<cache::Setting>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
@@ -156,7 +174,7 @@ impl CompiledPlugin {
             response_headers: http_response_headers,
             progress,
         };
-        Self::compile(py, manifest, wasi, functions, choice, http, None)
+        Self::compile(py, manifest, wasi, functions, choice, http, cache, None)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.
@@ -184,6 +202,9 @@ impl CompiledPlugin {
         options.set_item("http_response_headers", this.response_headers)?;
         if let Some(client) = this.functions.client(py) {
             options.set_item("http_client", client)?;
+        }
+        if let Some(cache) = this.cache.object(py)? {
+            options.set_item("cache", cache)?;
         }
         let make = py.import("functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;

@@ -12,6 +12,7 @@ use pyo3::{
 use uuid::Uuid;
 
 use crate::{
+    cache,
     cancel::CancelHandle,
     compiled::CompiledPlugin,
     convert::{self, Input, Parse, Timeout},
@@ -47,6 +48,7 @@ use crate::{
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
+///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
@@ -108,10 +110,11 @@ impl Plugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None,
-            http_client = None, http_response_headers = false, progress = None
+            http_client = None, http_response_headers = false, progress = None, cache = None
         ),
         text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None, \
-                          http_client=None, http_response_headers=False, progress=None)"
+                          http_client=None, http_response_headers=False, progress=None, \
+                          cache=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -126,6 +129,7 @@ impl Plugin {
         http_client: Option<&Bound<'_, PyAny>>,
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
+        cache: Option<cache::Setting>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let http = http::Given {
@@ -145,8 +149,9 @@ impl Plugin {
                 let choice = engines::choose(py, engine)?;
                 let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
-                let compiled =
-                    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http, None)?;
+                let compiled = CompiledPlugin::compile(
+                    py, manifest, wasi, functions, choice, http, cache, None,
+                )?;
                 compiled.instance(py)?
             }
         };

@@ -50,5 +50,5 @@ pub(crate) fn watched(
         progress: None,
     };
     let stopwatch = Some(stopwatch.0.clone());
-    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http, stopwatch)
+    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http, None, stopwatch)
 }

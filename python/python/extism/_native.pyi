@@ -51,6 +51,7 @@ class CompiledPlugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        cache: bool | str | os.PathLike[str] | None = None,
     ) -> Self: ...
     @property
     def engine(self) -> str: ...
@@ -71,6 +72,7 @@ class Plugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        cache: bool | str | os.PathLike[str] | None = None,
     ) -> Self: ...
     @overload
     def call(
