@@ -33,6 +33,7 @@ test: fmt clippy rust alone python
 
 fmt: tools
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path tests/loom/Cargo.toml
 
 clippy: tools
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
@@ -40,6 +41,7 @@ clippy: tools
 # The Python module is linked by maturin only, with Python's own symbols.
 rust: tools
 	$(CARGO) test --workspace --exclude polyextism-python --locked
+	$(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
 
 alone: tools
 	$(CARGO) build --locked --no-default-features --features wasmtime
@@ -65,7 +67,8 @@ bench: $(NATIVE)
 	$(BIN)/python benches/python/bench.py
 
 instructions: tools
-	$(CARGO) run --locked -p polyextism-benches --bin instructions
+	$(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
+		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
 wheel: $(BIN)/maturin
 	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist

@@ -34,8 +34,7 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
-            Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
         },
     },
     host::Host,
@@ -90,8 +89,7 @@ impl Wasmer {
     /// Opens wasmer: a new engine that shares nothing with any other.
     ///
     /// # Errors
-    /// `Unsupported` for interruption, for metering, and for a compiler that this backend does not
-    /// have.
+    /// `Unsupported` for interruption, and for a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         let (name, compiler): (_, Box<dyn CompilerConfig>) = match settings.compiler {
             "cranelift" => ("wasmer", cranelift()),
@@ -103,9 +101,6 @@ impl Wasmer {
         };
         if settings.interruption == Interruption::On {
             return Err(Error::unsupported(name, "interruption"));
-        }
-        if settings.metering == Metering::On {
-            return Err(Error::unsupported(name, "fuel"));
         }
         let mut compilers = BACKEND.compilers.iter();
         let declared = compilers.find(|compiler| compiler.name == settings.compiler);

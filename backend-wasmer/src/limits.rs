@@ -4,7 +4,7 @@
 //! memory alone. So once the program is instantiated, and before any guest code runs, every memory
 //! of its store is replaced by one that asks a common budget before it grows; the growth of guest
 //! code (`memory.grow`) and that of the host go through the same object. This file does not know
-//! which memories the host uses. wasmer has neither fuel nor interrupts.
+//! which memories the host uses. wasmer has no interrupts.
 //!
 //! Invariant: the budget is what the limit leaves after the pages of all memories of the store.
 

@@ -142,7 +142,6 @@ fn trap(code: wasmtime::Trap) -> Trap {
         wasmtime::Trap::MemoryOutOfBounds => Trap::MemoryOutOfBounds,
         wasmtime::Trap::IndirectCallToNull => Trap::NullElement,
         wasmtime::Trap::NullReference => Trap::NullReference,
-        wasmtime::Trap::OutOfFuel => Trap::OutOfFuel,
         wasmtime::Trap::StackOverflow => Trap::StackOverflow,
         wasmtime::Trap::TableOutOfBounds => Trap::TableOutOfBounds,
         wasmtime::Trap::HeapMisaligned => Trap::UnalignedAtomic,

@@ -10,12 +10,12 @@ use polyextism_core::{
     Error, ErrorKind, Result,
     backtrace::Position,
     engine::{
-        self, Fuel,
+        self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{
-            EntryId, Import, Interruption, Limits, Linked, MemoryExport, MemoryId, Metering,
-            ModuleId, Program, Settings,
+            EntryId, Import, Interruption, Limits, Linked, MemoryExport, MemoryId, ModuleId,
+            Program, Settings,
         },
     },
     host::Host,
@@ -160,7 +160,6 @@ pub struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
-    metering: Metering,
     limits: Limits,
 }
 
@@ -193,10 +192,6 @@ impl Instance {
             limit: MemoryLimit::default(),
         };
         let mut store = Store::new(engine, state);
-        let metering = settings.metering;
-        if metering == Metering::On {
-            store.set_fuel(u64::MAX).map_err(conv::refusal)?;
-        }
         if settings.interruption == Interruption::On {
             limits::attend(&mut store);
         }
@@ -232,7 +227,6 @@ impl Instance {
             store,
             instances,
             entries: Vec::new(),
-            metering,
             limits: *limits,
         })
     }
@@ -355,13 +349,6 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
-    }
-
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        match self.metering {
-            Metering::On => Some(self),
-            Metering::Off => None,
-        }
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

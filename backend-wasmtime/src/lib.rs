@@ -31,8 +31,7 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, Metering, ModuleId, Program, Proposal,
-            Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
         },
     },
     host::Host,
@@ -66,7 +65,6 @@ pub const BACKEND: Backend = Backend {
 };
 
 const POWERS: Capabilities = Capabilities::NONE
-    .fuel(true)
     .inspect(true)
     .interrupt(true)
     .memory_limit(true)
@@ -165,7 +163,7 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .strategy(variant.strategy)
         .cranelift_nan_canonicalization(true)
         .epoch_interruption(settings.interruption == Interruption::On)
-        .consume_fuel(settings.metering == Metering::On)
+        .consume_fuel(false)
         .max_wasm_stack(limits::STACK)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
@@ -208,7 +206,6 @@ impl Engine for Wasmtime {
     fn capabilities(&self) -> Capabilities {
         self.variant
             .capabilities
-            .fuel(self.settings.metering == Metering::On)
             .interrupt(self.settings.interruption == Interruption::On)
     }
 
@@ -250,6 +247,11 @@ impl Engine for Wasmtime {
 
     fn nudge(&self) {
         self.engine.increment_epoch();
+    }
+
+    fn forsake(&self) {
+        let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.retain(|(_, _, engine)| !wasmtime::Engine::same(engine, &self.engine));
     }
 }
 

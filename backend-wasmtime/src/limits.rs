@@ -1,13 +1,13 @@
-//! The memory limit, the fuel meter and the interruption of an instance.
+//! The memory limit and the interruption of an instance.
 //!
 //! This file does not know when core sets them. Invariants: the limit counts the pages of all
 //! memories of the instance and never counts too few; all instances of an engine share its epoch, and
 //! each asks its own host whether to go on.
 
-use polyextism_core::{Error, ErrorKind, Result, engine::Fuel};
+use polyextism_core::{Error, ErrorKind, Result};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
-use crate::instance::{Instance, State};
+use crate::instance::State;
 
 const PAGE: usize = 64 * 1024;
 
@@ -88,18 +88,4 @@ pub(crate) fn attend(store: &mut Store<State>) {
         Err(failed) => Err(failed.into()),
     });
     store.set_epoch_deadline(1);
-}
-
-impl Fuel for Instance {
-    fn set(&mut self, units: u64) {
-        self.store
-            .set_fuel(units)
-            .expect("`fuel` lends the meter only if the engine counts");
-    }
-
-    fn left(&self) -> u64 {
-        self.store
-            .get_fuel()
-            .expect("`fuel` lends the meter only if the engine counts")
-    }
 }

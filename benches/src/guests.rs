@@ -3,7 +3,9 @@
 //! Every plug-in here has a bound on its memory: no figure is one without limits. Python's benchmarks
 //! use the same files.
 
-use polyextism::{Choice, Compiled, Function, Manifest, Options, Result, Wasi};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use polyextism::{CachePlace, Choice, Compiled, Function, Manifest, Options, Result, Wasi};
 
 /// The bound on the memories of each plug-in, in pages of 64 KiB: 128 MiB.
 const MAX_PAGES: u32 = 2048;
@@ -47,16 +49,31 @@ const fn plain(module: &'static [u8]) -> Guest {
 impl Guest {
     /// The manifest, with its bound.
     pub fn manifest(&self) -> Manifest {
-        let mut manifest = Manifest::of(self.module.to_vec());
-        manifest.memory.max_pages = Some(MAX_PAGES);
-        manifest
+        bounded(self.module.to_vec())
     }
 
-    /// Host functions and WASI.
+    /// As [`Guest::manifest`], of a module that nobody has compiled before: it has a section more, which
+    /// has no meaning.
+    ///
+    /// # Panics
+    /// If the module is a text.
+    pub fn unique_manifest(&self) -> Manifest {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        assert!(self.module.starts_with(b"\0asm"), "the module is a text");
+        let section = [
+            &b"\x06unique"[..],
+            &NEXT.fetch_add(1, Ordering::Relaxed).to_le_bytes(),
+        ]
+        .concat();
+        bounded([self.module, &[0, section.len() as u8], &section].concat())
+    }
+
+    /// Host functions and WASI, and no cache of compiled code.
     pub fn options(&self) -> Options {
         Options {
             functions: host_functions(),
             wasi: (self.wasi)(),
+            cache: CachePlace::Off.into(),
             ..Options::default()
         }
     }
@@ -68,6 +85,12 @@ impl Guest {
     pub fn compile(&self, engine: &Choice) -> Result<Compiled> {
         engine.compile(&self.manifest(), &self.options())
     }
+}
+
+fn bounded(module: Vec<u8>) -> Manifest {
+    let mut manifest = Manifest::of(module);
+    manifest.memory.max_pages = Some(MAX_PAGES);
+    manifest
 }
 
 /// What guests import from `extism:host/user`.

@@ -14,7 +14,7 @@ use std::{
     sync::{
         Arc, OnceLock, Weak,
         atomic::{
-            AtomicBool, AtomicU64,
+            AtomicBool,
             Ordering::{Acquire, Relaxed, SeqCst},
         },
     },
@@ -22,6 +22,7 @@ use std::{
 };
 
 use crate::{
+    atomic::AtomicU64,
     clock,
     engine::erased::DynEngine,
     error::{Error, ErrorKind, Result},
@@ -238,9 +239,15 @@ impl Alarm {
             false => outcome,
         };
         if outcome.is_err() {
-            self.state.fetch_or(STOPPED, SeqCst);
+            self.stop();
         }
         outcome
+    }
+
+    /// Takes note that the guest of the running call is stopped in the middle of its work.
+    #[cold]
+    pub(crate) fn stop(&self) {
+        self.state.fetch_or(STOPPED, SeqCst);
     }
 
     /// Whether the running call has to end, without ending it.

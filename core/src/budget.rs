@@ -1,33 +1,37 @@
-//! Makes guests look up by themselves, for engines that cannot be told to: a step from wasm to wasm.
+//! Makes guests count what they do and look up by themselves: a step from wasm to wasm, for engines
+//! that cannot be told to make them look up, and for fuel on every engine.
 //!
 //! Every function counts a budget down where it is entered and at the head of every loop, by what the
 //! code that follows costs at most; when the budget is used up it calls [`check`], which looks at the
-//! alarm of the plug-in and fills the budget up. So a guest looks up after a bounded amount of work,
-//! without a signal, a race, or a clock in the guest.
+//! alarm of the plug-in and fills the budget up, from its fuel if that is limited. So a guest looks up
+//! after a bounded amount of work, without a signal, a race, or a clock in the guest, and the same guest
+//! counts the same on every engine.
 //!
-//! The budget is a global of the module. A function with loops keeps it in a local, writes it back
+//! The budget is a global (see [`Budget`]). A function with loops keeps it in a local, writes it back
 //! before it calls and when it returns, and reads it again after a call: engines keep locals in
 //! registers. A short function without loops and calls is paid for by the instruction that calls it.
 //!
 //! It knows no engine and nothing of the meaning of a module. Invariants: the input is valid, so is
-//! the output, and it computes the same; between two checks a guest does at most about [`QUANTUM`]
-//! units of work, whatever it does.
+//! the output, and it computes the same; between two checks a guest does at most about
+//! [`QUANTUM`] units of work, whatever it does.
 
 mod cost;
+mod home;
 mod writer;
 
 use std::sync::{Arc, LazyLock};
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, EntityType, Function, GlobalSection, GlobalType,
-    ImportSection, Instruction, Module, SectionId, TypeSection, ValType,
+    BlockType, CodeSection, ExportSection, Function, FunctionSection, GlobalSection, ImportSection,
+    Instruction, Module, SectionId, TypeSection, ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    CustomSectionReader, FunctionBody, GlobalSectionReader, ImportSectionReader, Parser,
-    TypeSectionReader,
+    CodeSectionReader, CustomSectionReader, ExportSectionReader, FunctionBody,
+    FunctionSectionReader, GlobalSectionReader, ImportSectionReader, Parser, TypeSectionReader,
 };
 
+pub(crate) use self::home::{Budget, EXPORTS, TAKE};
 use self::{
     cost::{Costs, Kind},
     writer::{Place, Writer},
@@ -38,21 +42,21 @@ use crate::{
 };
 
 /// What a guest may do between two checks. One unit is about one instruction.
-const QUANTUM: i64 = 20_000;
+pub(crate) const QUANTUM: i64 = 20_000;
 /// By how many places the functions that a module defines move: [`check`] comes before them.
 pub(crate) const MOVED: u32 = 1;
 /// The name of the import of [`check`] in what comes out. Imports are resolved by position.
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
-/// The function that guests call when their budget is used up: it returns a new one.
+/// The function that guests call when their budget is used up: it takes what is left of it, which is
+/// less than nothing, and returns a new one.
 pub(crate) fn check() -> &'static Arc<HostFunc> {
     static CHECK: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
         HostFunc::new(
             IMPORT.1,
-            Signature::new(&[], &[NumType::I64]),
+            Signature::new(&[NumType::I64], &[NumType::I64]),
             Box::new(|mut caller, slots| {
-                caller.host().alarm().attend()?;
-                slots[0] = QUANTUM as u64;
+                slots[0] = caller.host().refill(slots[0] as i64)? as u64;
                 Ok(())
             }),
         )
@@ -60,24 +64,25 @@ pub(crate) fn check() -> &'static Arc<HostFunc> {
     &CHECK
 }
 
-/// The same module with a budget and one import more, the last: [`check`]. `None` for a module
-/// without functions, which needs none.
+/// The same module with a budget, and with what [`Budget::imports`] says as its last imports. `None`
+/// for a module without functions, which needs none.
 ///
 /// # Errors
 /// None for a module that core has validated and whose start section is taken out.
-pub(crate) fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
+pub(crate) fn instrument(wasm: &[u8], budget: Budget) -> Result<Option<Vec<u8>>, reencode::Error> {
     let shape = Shape::read(wasm)?;
     if shape.functions.is_empty() {
         return Ok(None);
     }
     let mut module = Module::new();
-    Step::new(shape).parse_core_module(&mut module, Parser::new(0), wasm)?;
+    Step::new(shape, budget).parse_core_module(&mut module, Parser::new(0), wasm)?;
     Ok(Some(module.finish()))
 }
 
 /// The step over one module.
 struct Step {
     shape: Shape,
+    budget: Budget,
     /// The index of [`check`]: the functions above have moved by one.
     check: u32,
     /// For each type, the type of a block without parameters and with the same several results.
@@ -85,36 +90,24 @@ struct Step {
     check_type: u32,
     imports_done: bool,
     globals_done: bool,
+    exports_done: bool,
     /// The next function body.
     body: usize,
 }
 
 impl Step {
-    fn new(shape: Shape) -> Self {
+    fn new(shape: Shape, budget: Budget) -> Self {
         Self {
             blocks: vec![None; shape.types.len()],
             check: shape.imported_functions(),
             check_type: shape.types.len() as u32,
             shape,
+            budget,
             imports_done: false,
             globals_done: false,
+            exports_done: false,
             body: 0,
         }
-    }
-
-    fn import_check(&mut self, imports: &mut ImportSection) {
-        imports.import(IMPORT.0, IMPORT.1, EntityType::Function(self.check_type));
-        self.imports_done = true;
-    }
-
-    fn add_budget(&mut self, globals: &mut GlobalSection) {
-        let ty = GlobalType {
-            val_type: ValType::I64,
-            mutable: true,
-            shared: false,
-        };
-        globals.global(ty, &ConstExpr::i64_const(QUANTUM));
-        self.globals_done = true;
     }
 
     /// The type of a block that gives what the function of this type gives.
@@ -143,14 +136,22 @@ impl Reencode for Step {
         Ok(self.moved(function))
     }
 
+    fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
+        Ok(match global < self.shape.imported_globals {
+            true => global,
+            false => global + self.budget.imported_globals(),
+        })
+    }
+
     fn parse_type_section(
         &mut self,
         types: &mut TypeSection,
         section: TypeSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
         utils::parse_type_section(self, types, section)?;
-        types.ty().function([], [ValType::I64]);
-        let mut next = self.check_type + 1;
+        types.ty().function([ValType::I64], [ValType::I64]);
+        types.ty().function([], [ValType::I32]);
+        let mut next = self.take_type() + 1;
         for index in 0..self.shape.types.len() {
             let Some(ty) = self.shape.types[index].clone() else {
                 continue;
@@ -172,7 +173,17 @@ impl Reencode for Step {
         section: ImportSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
         utils::parse_import_section(self, imports, section)?;
-        self.import_check(imports);
+        self.add_imports(imports);
+        Ok(())
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut FunctionSection,
+        section: FunctionSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_function_section(self, functions, section)?;
+        self.add_function(functions);
         Ok(())
     }
 
@@ -182,7 +193,27 @@ impl Reencode for Step {
         section: GlobalSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
         utils::parse_global_section(self, globals, section)?;
-        self.add_budget(globals);
+        self.add_global(globals);
+        Ok(())
+    }
+
+    fn parse_export_section(
+        &mut self,
+        exports: &mut ExportSection,
+        section: ExportSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_export_section(self, exports, section)?;
+        self.add_exports(exports);
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut CodeSection,
+        section: CodeSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_code_section(self, code, section)?;
+        self.add_code(code);
         Ok(())
     }
 
@@ -194,13 +225,22 @@ impl Reencode for Step {
     ) -> Result<(), reencode::Error> {
         if !self.imports_done && rewrite::is_due(SectionId::Import, before) {
             let mut imports = ImportSection::new();
-            self.import_check(&mut imports);
+            self.add_imports(&mut imports);
             module.section(&imports);
         }
         if !self.globals_done && rewrite::is_due(SectionId::Global, before) {
             let mut globals = GlobalSection::new();
-            self.add_budget(&mut globals);
-            module.section(&globals);
+            self.add_global(&mut globals);
+            if !globals.is_empty() {
+                module.section(&globals);
+            }
+        }
+        if !self.exports_done && rewrite::is_due(SectionId::Export, before) {
+            let mut exports = ExportSection::new();
+            self.add_exports(&mut exports);
+            if !exports.is_empty() {
+                module.section(&exports);
+            }
         }
         Ok(())
     }
@@ -234,12 +274,13 @@ impl Reencode for Step {
             count += number;
             locals.push((number, self.val_type(ty)?));
         }
-        locals.extend([(1, ValType::I64), (1, ValType::I32)]);
+        locals.extend([(1, ValType::I64), (1, ValType::I32), (1, ValType::I64)]);
         let mut writer = Writer {
             out: Function::new(locals),
             counter: count,
             length: count + 1,
-            global: self.shape.globals,
+            wide_length: count + 2,
+            global: self.global(),
             check: self.check,
             place: match costs.loops.is_empty() {
                 true => Place::Global,
@@ -275,7 +316,7 @@ impl Step {
                 Kind::Open | Kind::Loop => depth += 1,
                 Kind::Close if depth == 0 => break,
                 Kind::Close => depth -= 1,
-                Kind::Bulk(shift) => writer.charge_length(shift),
+                Kind::Bulk(shift) => writer.charge_length(shift, self.shape.length(&operator)),
                 Kind::Call | Kind::TailCall => writer.save(),
                 Kind::Return if writer.place == Place::Local => {
                     writer.put(&Instruction::Br(depth));

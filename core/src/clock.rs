@@ -7,6 +7,8 @@
 //! Invariants: a plug-in is put on the list once for as long as it stays in use, so a call takes no
 //! lock; a forked child starts a watchdog of its own and never touches the lock of its parent's.
 
+mod list;
+
 use std::{
     sync::{
         Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -19,8 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::list::List;
 use crate::{
-    alarm::{Alarm, Sight},
+    alarm::Alarm,
     error::{Error, ErrorKind, Result},
 };
 
@@ -68,13 +71,7 @@ pub(crate) fn watch(alarm: &Arc<Alarm>) -> Result<()> {
         watchdog.start()?;
         list.started = true;
     }
-    if alarm.watched.swap(watchdog.number, SeqCst) != watchdog.number {
-        list.watched.push(Watched {
-            alarm: Arc::clone(alarm),
-            idle: 0,
-            nudged: 0,
-        });
-    }
+    list.in_use.add(alarm, watchdog.number);
     drop(list);
     watchdog.work.notify_one();
     Ok(())
@@ -95,25 +92,18 @@ pub fn after_fork() {
 struct Watchdog {
     process: u32,
     number: u64,
-    list: Mutex<List>,
+    list: Mutex<Work>,
     work: Condvar,
     next: OnceLock<Box<Self>>,
 }
 
 static FIRST: OnceLock<Box<Watchdog>> = OnceLock::new();
 
+/// What the thread has to do, if there is one.
 #[derive(Default)]
-struct List {
+struct Work {
     started: bool,
-    watched: Vec<Watched>,
-}
-
-struct Watched {
-    alarm: Arc<Alarm>,
-    /// How many looks ago it was last in a call.
-    idle: u32,
-    /// When it was last made to look.
-    nudged: u64,
+    in_use: List,
 }
 
 impl Watchdog {
@@ -161,67 +151,24 @@ impl Watchdog {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, List> {
+    fn lock(&self) -> MutexGuard<'_, Work> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
         let mut list = self.lock();
         loop {
-            if list.watched.is_empty() {
+            if list.in_use.is_empty() {
                 list = (self.work.wait(list)).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             let now = now();
             HEARD.store(now, Relaxed);
-            let mut next = TICK.as_nanos() as u64;
-            let look = |watched: &mut Watched| watched.look(now, self.number, &mut next);
-            // Nothing that takes time: an alarm owns no engine.
-            list.watched.retain_mut(look);
+            let next = list.in_use.look(now, self.number);
             let wait = Duration::from_nanos(next.max(SHORTEST));
             let woken = self.work.wait_timeout(list, wait);
             list = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-}
-
-impl Watched {
-    /// Looks once; `next` becomes the time to the next look that is needed. Returns whether the
-    /// plug-in stays on the list.
-    fn look(&mut self, now: u64, process: u64, next: &mut u64) -> bool {
-        match self.alarm.look(now) {
-            Sight::Idle => {
-                self.idle += 1;
-                if Arc::strong_count(&self.alarm) == 1 {
-                    return false;
-                }
-                if self.idle < GRACE {
-                    return true;
-                }
-                self.alarm.watched.store(0, SeqCst);
-                // A call that began meanwhile has either seen that, and waits for the lock, or is
-                // seen here.
-                match self.alarm.look(now) {
-                    Sight::Idle => return false,
-                    _ => self.alarm.watched.store(process, SeqCst),
-                }
-            }
-            Sight::Overdue => self.nudge(now),
-            Sight::Running(left) => {
-                *next = left.map_or(*next, |left| left.min(*next));
-                let since = Duration::from_nanos(now.saturating_sub(self.nudged));
-                if self.alarm.period().is_some_and(|period| since >= period) {
-                    self.nudge(now);
-                }
-            }
-        }
-        self.idle = 0;
-        true
-    }
-
-    fn nudge(&mut self, now: u64) {
-        self.nudged = now;
-        self.alarm.nudge();
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, MemoryId, Metering, ModuleId},
+        types::{Interruption, Limits, MemoryId, ModuleId},
     },
     env::{
         http::{self, Http},
@@ -26,9 +26,9 @@ use crate::{
     host::Host,
     link::{Offer, Plan, Unit, link},
     manifest::{MAIN, Manifest},
-    module::{Module, Terms, signature},
+    module::{Module, Terms, signature, tables},
     options::{Interrupted, Options},
-    program::{self, Layout, Made, Maker},
+    program::{self, Counting, Layout, Made, Maker},
     source::{self, Downloads},
 };
 
@@ -51,6 +51,7 @@ pub struct Compiled(Arc<Inner>);
 
 struct Inner {
     program: AnyPrepared,
+    lender: Option<ModuleId>,
     /// What the program is made of, for others with the same modules.
     code: Arc<Code>,
     /// How many modules had to be compiled.
@@ -65,6 +66,7 @@ struct Inner {
     config: Arc<BTreeMap<String, String>>,
     limits: Limits,
     timeout: Option<Duration>,
+    fuel: Option<u64>,
     interrupted: Interrupted,
     var_bytes: u64,
     http: Arc<http::Settings>,
@@ -97,11 +99,12 @@ impl Compiled {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
         }
-        let interruption = match choice.compiler().capabilities.interrupt {
-            true => Interruption::On,
-            false => Interruption::Off,
+        // Guests that count fuel look up by themselves.
+        let interruption = match (choice.compiler().capabilities.interrupt, options.fuel) {
+            (true, None) => Interruption::On,
+            (false, _) | (_, Some(_)) => Interruption::Off,
         };
-        let settings = choice.settings(interruption, Metering::Off);
+        let settings = choice.settings(interruption);
         let engine = choice.open(&settings)?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
         let terms = Terms {
@@ -123,7 +126,9 @@ impl Compiled {
                 None => plan,
             };
             let layout = Layout::new(&units, &plan, main, options.kernel);
-            Ok((init(&units, &plan, &layout, main)?, layout, plan, bound))
+            let init = init(&units, &plan, &layout, main)?;
+            let growth = tables::growth(&units, options.bounds.table_elements)?;
+            Ok((init, layout, plan, bound, growth))
         });
         if linked.is_err() {
             // What is wrong with a module itself comes first.
@@ -131,14 +136,16 @@ impl Compiled {
                 module.validate(&terms, name)?;
             }
         }
-        let (init, layout, plan, bound) = linked?;
+        let (init, layout, plan, bound, growth) = linked?;
         let maker = Maker {
             choice,
             settings: &settings,
             terms: &terms,
             cache: &options.cache,
         };
-        let recipes = program::recipes(engine.as_ref(), &units, &plan, &layout);
+        let counting = Counting::needed(engine.as_ref(), options);
+        let recipes = program::recipes(counting, &units, &plan, &layout, &growth);
+        let lender = program::lender(&recipes);
         let Made { code, compiled } = maker.code(engine, &recipes)?;
         let engine = &code.engine;
         let program = program::program(&code, recipes, &plan, &layout);
@@ -148,11 +155,13 @@ impl Compiled {
             let Unit { name, module } = &units[unit?];
             Some((name.clone(), &*module.raw))
         });
-        let guests = Guests::new(modules, program::moved(engine.as_ref()));
+        let guests = Guests::new(modules, counting.moved());
         let main = layout.module(main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
+        let max_pages = max_pages.unwrap_or(options.bounds.memory_pages);
         let compiled = Self(Arc::new(Inner {
             program: engine.prepare(program)?,
+            lender,
             code,
             compiled,
             main,
@@ -164,9 +173,10 @@ impl Compiled {
             init,
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
-                memory_pages: max_pages,
+                memory_pages: Some(max_pages),
             },
             timeout: manifest.timeout_ms.map(Duration::from_millis),
+            fuel: options.fuel,
             interrupted: options.interrupted,
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             http,
@@ -264,6 +274,16 @@ impl Compiled {
         self.0.timeout
     }
 
+    /// How much work a call may do, if guests count it.
+    pub(crate) fn fuel(&self) -> Option<u64> {
+        self.0.fuel
+    }
+
+    /// The module that has the fuel of all, if there is any to have.
+    pub(crate) fn lender(&self) -> Option<ModuleId> {
+        self.0.lender
+    }
+
     /// What becomes of an instance whose guest was stopped.
     pub(crate) fn interrupted(&self) -> Interrupted {
         self.0.interrupted
@@ -280,6 +300,12 @@ impl Compiled {
         #[cfg(not(feature = "wasi"))]
         let captures = false;
         captures
+    }
+
+    /// Has nothing that is made from now on share anything with the engine, which has panicked.
+    #[cold]
+    pub(crate) fn forsake_engine(&self) {
+        self.0.code.forsake();
     }
 
     /// A fresh host state.

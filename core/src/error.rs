@@ -45,9 +45,6 @@ pub enum Trap {
     /// A null reference was used.
     #[error("null reference")]
     NullReference,
-    /// The fuel of the call is used up.
-    #[error("out of fuel")]
-    OutOfFuel,
     /// The stack of the guest is exhausted.
     #[error("call stack exhausted")]
     StackOverflow,
@@ -75,8 +72,11 @@ pub enum ErrorKind {
     Cancelled,
     /// The plug-in was used after it was closed.
     Closed,
-    /// The engine itself failed: out of address space, or a defect that was caught.
+    /// The engine itself failed: out of address space, or it refuses what core has made.
     Engine,
+    /// The engine panicked, which is a defect of it. The plug-in in which it did cannot be used any more;
+    /// others can.
+    EnginePanic,
     /// The guest ended itself with this WASI exit code, which is not zero.
     Exit(i32),
     /// The guest set an error text.
@@ -128,6 +128,7 @@ impl ErrorKind {
             Self::Cancelled => "cancelled",
             Self::Closed => "closed",
             Self::Engine => "engine",
+            Self::EnginePanic => "engine-panic",
             Self::Exit(_) => "exit",
             Self::Guest => "guest",
             Self::HostFunction => "host-function",
@@ -166,7 +167,7 @@ impl ErrorKind {
             | Self::Reentrant
             | Self::UnknownEngine
             | Self::UnknownFunction => Family::Input,
-            Self::Engine | Self::Unsupported => Family::Engine,
+            Self::Engine | Self::EnginePanic | Self::Unsupported => Family::Engine,
         }
     }
 }
@@ -183,7 +184,6 @@ impl Trap {
             Self::MemoryOutOfBounds => "memory-out-of-bounds",
             Self::NullElement => "null-element",
             Self::NullReference => "null-reference",
-            Self::OutOfFuel => "out-of-fuel",
             Self::StackOverflow => "stack-overflow",
             Self::TableOutOfBounds => "table-out-of-bounds",
             Self::UnalignedAtomic => "unaligned-atomic",
@@ -236,10 +236,7 @@ impl Error {
     /// A trap of the guest. The message is made here, so it is the same on every engine.
     #[cold]
     pub fn trap(trap: Trap) -> Self {
-        match trap {
-            Trap::OutOfFuel => Self::new(ErrorKind::OutOfFuel, "the guest ran out of fuel"),
-            trap => Self::new(ErrorKind::Trap(trap), format!("the guest trapped: {trap}")),
-        }
+        Self::new(ErrorKind::Trap(trap), format!("the guest trapped: {trap}"))
     }
 
     /// A request that an engine cannot honour.

@@ -110,7 +110,7 @@ impl<'a> Step<'a> {
             });
         }
         let helpers = parts.helpers(&own);
-        let mut expander = Expander::new(parts, shape.memories);
+        let mut expander = Expander::new(parts, shape.memories.len() as u32);
         for (slot, (_, function)) in slots.iter().enumerate() {
             if let Some(function) = function {
                 expander.place(*function, kept + slot as u32);
@@ -179,7 +179,8 @@ impl<'a> Step<'a> {
     }
 
     fn add_export(&mut self, exports: &mut ExportSection) {
-        exports.export(self.memory_name, ExportKind::Memory, self.shape.memories);
+        let memory = self.shape.memories.len() as u32;
+        exports.export(self.memory_name, ExportKind::Memory, memory);
         self.exports_done = true;
     }
 

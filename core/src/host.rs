@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     alarm::Alarm,
+    budget::QUANTUM,
     engine::types::Failed,
     env::{
         http::Http,
@@ -17,6 +18,7 @@ use crate::{
         vars::Vars,
     },
     error::{Error, Result},
+    fuel::Meter,
 };
 
 /// The state of one plug-in on the host's side.
@@ -26,6 +28,8 @@ pub struct Host {
     logger: Logger,
     alarm: Arc<Alarm>,
     failure: Option<Error>,
+    /// Of the running or the last call, if guests count fuel.
+    pub(crate) meter: Option<Meter>,
     context: Option<Box<dyn Any + Send>>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) vars: Vars,
@@ -159,6 +163,24 @@ impl Host {
                 Err(Failed)
             }
         }
+    }
+
+    /// A new budget for a guest that has used up its last one and owes the rest; `budget` is not above 0.
+    ///
+    /// # Errors
+    /// `OutOfFuel`, or as [`Alarm::attend`].
+    #[inline]
+    pub(crate) fn refill(&mut self, budget: i64) -> Result<i64> {
+        let Some(meter) = &mut self.meter else {
+            self.alarm.attend()?;
+            return Ok(QUANTUM);
+        };
+        if let Err(error) = meter.charge(budget.unsigned_abs()) {
+            self.alarm.stop();
+            return Err(error);
+        }
+        self.alarm.attend()?;
+        Ok(meter.grant())
     }
 
     /// Fails if the running call is known to have to end.

@@ -18,6 +18,7 @@
 pub mod address_space;
 mod alarm;
 pub mod alone;
+mod atomic;
 pub mod backtrace;
 mod budget;
 pub mod cache;
@@ -27,6 +28,7 @@ mod compiled;
 pub mod engine;
 mod env;
 pub mod error;
+mod fuel;
 mod function;
 mod fuse;
 pub mod host;
@@ -71,7 +73,7 @@ pub use crate::{
     manifest::Manifest,
     module::bounds::Bounds,
     options::{Interrupted, KernelForm, Options},
-    plugin::{FunctionHandle, Plugin},
+    plugin::{CallLimits, FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
     stopwatch::{Laps, Stopwatch},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},

@@ -12,6 +12,7 @@
 pub(crate) mod bounds;
 mod interface;
 mod per_call;
+pub(crate) mod tables;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -20,6 +21,7 @@ use wasmparser::{
 };
 
 use crate::{
+    budget,
     engine::types::{NumType, Proposal, Signature},
     error::{Error, ErrorKind, Result},
     module::{bounds::Bounds, interface::Interface},
@@ -183,9 +185,12 @@ impl<'a> Module<'a> {
     /// proposal that the engine does not offer.
     pub(crate) fn validate(&self, terms: &Terms<'_>, name: &str) -> Result<()> {
         terms.check(&self.raw, name)?;
-        if self.start.is_some() && self.export(START).is_some() {
-            let why = format!("the export name `{START}` is reserved");
-            return Err(invalid(name, why));
+        let start = self.start.map(|_| START);
+        for reserved in budget::EXPORTS.into_iter().chain(start) {
+            if self.export(reserved).is_some() {
+                let why = format!("the export name `{reserved}` is reserved");
+                return Err(invalid(name, why));
+            }
         }
         Ok(())
     }

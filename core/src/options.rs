@@ -16,8 +16,16 @@ pub struct Options {
     pub http: HttpOptions,
     /// What becomes of an instance whose guest was stopped by its deadline or by a cancellation.
     pub interrupted: Interrupted,
-    /// What each module may cost to compile.
+    /// What each module may cost to compile, and what a plug-in may have when it runs.
     pub bounds: Bounds,
+    /// How much work a call may do, if its guests are to count it; [`u64::MAX`] counts without a limit.
+    ///
+    /// One unit is about one WebAssembly instruction. It is charged where a function is entered and at the
+    /// head of each turn of a loop, by what the code that follows may cost at most; a call costs 42
+    /// units, growing a memory 1000, and bulk instructions one for 64 bytes or 4 elements. What host
+    /// functions do costs nothing. The same guest with the same input uses the same number on every
+    /// engine. Initialisation is part of the call that it happens in.
+    pub fuel: Option<u64>,
     /// Where compiled code is kept for later.
     pub cache: Cache,
     /// Counts the host functions of all instances, which costs each call of one some 50 ns.

@@ -7,12 +7,19 @@ use std::{
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Runs a step of an engine; a panic of it becomes an error of kind `Engine`.
+/// Runs a step of an engine; a panic of it becomes an error of kind `EnginePanic`.
+#[inline]
 pub(crate) fn catch<T>(doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| {
-        let message = format!("the engine panicked while {doing}");
-        Err(Error::new(ErrorKind::Engine, message).with_source(text(panic.as_ref())))
-    })
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(outcome) => outcome,
+        Err(panic) => Err(panicked(doing, panic.as_ref())),
+    }
+}
+
+#[cold]
+fn panicked(doing: &str, panic: &(dyn Any + Send)) -> Error {
+    let message = format!("the engine panicked while {doing}");
+    Error::new(ErrorKind::EnginePanic, message).with_source(text(panic))
 }
 
 /// What a panic says.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     alarm::{Alarm, CancelHandle},
+    budget,
     compiled::Compiled,
     engine::{
         erased::DynInstance,
@@ -21,6 +22,7 @@ use crate::{
         types::{EntryId, ModuleId},
     },
     error::{Error, ErrorKind, Result},
+    fuel::Meter,
     host::Host,
     kernel, nesting,
     options::Interrupted,
@@ -37,8 +39,12 @@ pub struct Plugin {
     alarm: Arc<Alarm>,
     /// How long a call may take.
     timeout: Option<Duration>,
-    /// Whether there may be output to forget before a call.
-    captures: bool,
+    /// How much work a call may do, if guests count it.
+    fuel: Option<u64>,
+    /// The function of this instance that tells how much fuel its guests have left.
+    take: Option<EntryId>,
+    /// Whether there is anything to do before a call: output to forget, fuel to hand out.
+    prepares: bool,
     /// Whether a call ended in the middle of something.
     suspect: bool,
 }
@@ -51,6 +57,18 @@ enum Condition {
     Ready,
     /// To be replaced before the next call.
     Stale,
+    /// The engine panicked in it: never to be used again.
+    Broken,
+}
+
+/// What one call may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallLimits {
+    /// How long it may take; `None` is no limit.
+    pub timeout: Option<Duration>,
+    /// How many units of work it may do, as [`Options::fuel`](crate::Options::fuel) has it; `None` is
+    /// no limit.
+    pub fuel: Option<u64>,
 }
 
 /// An exported function, looked up once. It fits every plug-in of the same [`Compiled`].
@@ -74,7 +92,9 @@ impl Plugin {
             id,
             alarm,
             timeout: compiled.timeout(),
-            captures: compiled.captures(),
+            fuel: compiled.fuel(),
+            take: None,
+            prepares: compiled.captures() || compiled.fuel().is_some(),
             suspect: false,
         })
     }
@@ -107,7 +127,7 @@ impl Plugin {
     ///
     /// # Errors
     /// `UnknownFunction`, or whatever the guest or a host function ended with. The plug-in can be
-    /// called again.
+    /// called again, unless it is `EnginePanic`.
     pub fn call(&mut self, name: &str, input: &[u8]) -> Result<&[u8]> {
         let function = self.function(name)?;
         self.call_within(function, input, self.timeout)
@@ -142,10 +162,47 @@ impl Plugin {
         input: &[u8],
         timeout: Option<Duration>,
     ) -> Result<&[u8]> {
-        self.alarm.begin(timeout)?;
-        if self.captures {
-            self.forget_output();
+        self.run_call(function, input, timeout, self.fuel)
+    }
+
+    /// As [`Plugin::call_function`], with limits for this call alone.
+    ///
+    /// # Errors
+    /// As [`Plugin::call_within`]; `OutOfFuel`, or `Argument` if the plug-in was compiled without
+    /// [`Options::fuel`](crate::Options::fuel) and is given some.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn call_with(
+        &mut self,
+        function: FunctionHandle,
+        input: &[u8],
+        limits: &CallLimits,
+    ) -> Result<&[u8]> {
+        self.check_fuel(limits.fuel)?;
+        self.run_call(function, input, limits.timeout, limits.fuel)
+    }
+
+    fn check_fuel(&self, fuel: Option<u64>) -> Result<()> {
+        if fuel.is_some() && self.compiled.fuel().is_none() {
+            let message = "this plug-in counts no fuel: fuel has to be given when it is compiled";
+            return Err(Error::new(ErrorKind::Argument, message));
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn run_call(
+        &mut self,
+        function: FunctionHandle,
+        input: &[u8],
+        timeout: Option<Duration>,
+        fuel: Option<u64>,
+    ) -> Result<&[u8]> {
+        if self.prepares {
+            self.prepare(fuel)?;
+        }
+        self.alarm.begin(timeout)?;
         let outcome = match self.entry(function) {
             Ok(entry) => {
                 let instance = &mut self.instance;
@@ -164,6 +221,10 @@ impl Plugin {
             }
             _ => outcome.map_err(|error| {
                 self.suspect |= !is_orderly(error.kind());
+                if error.kind() == ErrorKind::EnginePanic {
+                    self.condition = Condition::Broken;
+                    self.compiled.forsake_engine();
+                }
                 self.compiled.explain(error)
             }),
         }
@@ -178,6 +239,38 @@ impl Plugin {
     /// How long each call may take, if it is not said with the call.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// How many units of work each call may do from now on, if it is not said with the call; `None` is
+    /// no limit. At first it is [`Options::fuel`](crate::Options::fuel).
+    ///
+    /// # Errors
+    /// `Argument` if the plug-in was compiled without it and is given some.
+    pub fn set_fuel(&mut self, fuel: Option<u64>) -> Result<()> {
+        self.check_fuel(fuel)?;
+        self.fuel = fuel;
+        Ok(())
+    }
+
+    /// How many units of work each call may do, if it is not said with the call.
+    pub fn fuel(&self) -> Option<u64> {
+        self.fuel
+    }
+
+    /// How many units of work the last call did, or [`Plugin::initialize`]; `None` if the plug-in was
+    /// compiled without [`Options::fuel`](crate::Options::fuel).
+    ///
+    /// If the guest trapped, up to 20 000 units that it did in its last loop may not be counted. Also
+    /// that is the same on every engine.
+    pub fn fuel_consumed(&mut self) -> Option<u64> {
+        self.compiled.fuel()?;
+        // An engine that fails to run this has no fuel to give back.
+        let left = self.take_left().unwrap_or_default();
+        let meter = self.host().meter.as_mut();
+        meter.map_or(Some(0), |meter| {
+            meter.give_back(left);
+            Some(meter.used())
+        })
     }
 
     /// A handle to cancel calls of this plug-in from any thread.
@@ -199,7 +292,7 @@ impl Plugin {
     pub(crate) fn renew_host(&mut self) {
         let fresh = self.compiled.host();
         (self.id, self.alarm) = (fresh.id(), fresh.alarm());
-        self.timeout = self.compiled.timeout();
+        (self.timeout, self.fuel) = (self.compiled.timeout(), self.compiled.fuel());
         self.forget_output();
         let old = std::mem::replace(self.host(), fresh);
         self.host().keep_instance_state(old);
@@ -214,14 +307,19 @@ impl Plugin {
         if self.condition == Condition::Ready {
             return Ok(());
         }
+        self.prepare(self.fuel)?;
         self.alarm.begin(self.timeout)?;
-        self.forget_output();
         let outcome = self.run_init().and_then(|()| self.run_own_init());
         let ended = self.alarm.end();
-        match ended.overdue {
-            Some(error) if outcome.is_ok() => {
+        match (ended.overdue, &outcome) {
+            (Some(error), Ok(())) => {
                 self.condition = Condition::Stale;
                 Err(error)
+            }
+            (_, Err(error)) if error.kind() == ErrorKind::EnginePanic => {
+                self.condition = Condition::Broken;
+                self.compiled.forsake_engine();
+                outcome
             }
             _ => outcome,
         }
@@ -229,7 +327,9 @@ impl Plugin {
 
     /// Frees and clears the kernel memory. The guest's own memory stays.
     pub fn reset(&mut self) {
-        kernel::reset(&mut *self.instance);
+        if self.condition != Condition::Broken {
+            kernel::reset(&mut *self.instance);
+        }
     }
 
     /// The state of the plug-in on the host's side.
@@ -281,6 +381,37 @@ impl Plugin {
         bytes.unwrap_or_default()
     }
 
+    /// What comes before a call.
+    fn prepare(&mut self, fuel: Option<u64>) -> Result<()> {
+        self.forget_output();
+        if self.compiled.fuel().is_some() {
+            // Guests start with nothing, so that they cannot use more than this call may.
+            self.take_left()?;
+            self.host().meter = Some(Meter::new(fuel));
+        }
+        Ok(())
+    }
+
+    /// Takes what the guests have left of their fuel.
+    fn take_left(&mut self) -> Result<u64> {
+        if self.condition == Condition::Broken {
+            return Err(broken());
+        }
+        let entry = match (self.take, self.compiled.lender()) {
+            (Some(entry), _) => entry,
+            (None, Some(lender)) => {
+                let entry = self.instance.find(lender, budget::TAKE)?;
+                entry.ok_or_else(|| missing(budget::TAKE))?
+            }
+            // Nothing can be used where there is no code.
+            (None, None) => return Ok(0),
+        };
+        self.take = Some(entry);
+        let left = self.instance.run(entry)?;
+        // Below nothing if the guest was stopped when it asked for more.
+        Ok(u64::try_from(left).unwrap_or_default())
+    }
+
     fn forget_output(&mut self) {
         #[cfg(feature = "wasi")]
         if let Some(wasi) = &self.host().wasi {
@@ -300,8 +431,10 @@ impl Plugin {
 
     /// Start functions and libraries, in a fresh instance.
     fn run_init(&mut self) -> Result<()> {
-        if self.condition == Condition::Stale {
-            self.replace()?;
+        match self.condition {
+            Condition::Fresh | Condition::Ready => {}
+            Condition::Stale => self.replace()?,
+            Condition::Broken => return Err(broken()),
         }
         // Until everything has succeeded, this instance is not one to keep.
         self.condition = Condition::Stale;
@@ -322,10 +455,9 @@ impl Plugin {
     fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
         for (module, name) in steps {
             let instance = &mut *self.instance;
-            let entry = instance.entry(*module, name).ok_or_else(|| missing(name))?;
-            kernel::begin(instance, &[])?;
-            let status = nesting::within(&self.alarm, || instance.enter(entry));
-            kernel::finish(instance, status)?;
+            let entry = instance.find(*module, name)?;
+            let entry = entry.ok_or_else(|| missing(name))?;
+            nesting::within(&self.alarm, move || instance.exchange(entry, &[]).map(drop))?;
         }
         Ok(())
     }
@@ -338,6 +470,7 @@ impl Plugin {
         fresh.host().take_over(self.host());
         self.instance = instance;
         self.entries.fill(None);
+        self.take = None;
         self.condition = Condition::Fresh;
         Ok(())
     }
@@ -345,7 +478,7 @@ impl Plugin {
     #[cold]
     fn resolve(&mut self, function: FunctionHandle) -> Result<EntryId> {
         let name = self.compiled.entry_name(function.0);
-        let entry = self.instance.entry(self.compiled.main(), name);
+        let entry = self.instance.find(self.compiled.main(), name)?;
         let entry = entry.ok_or_else(|| missing(name))?;
         self.entries[function.0] = Some(entry);
         Ok(entry)
@@ -367,6 +500,13 @@ fn is_orderly(kind: ErrorKind) -> bool {
         kind,
         ErrorKind::Guest | ErrorKind::ReturnCode(_) | ErrorKind::UnknownFunction
     )
+}
+
+#[cold]
+fn broken() -> Error {
+    let message = "the plug-in cannot be used any more, because the engine panicked in an earlier call; \
+                   make another plug-in";
+    Error::new(ErrorKind::EnginePanic, message)
 }
 
 #[cold]

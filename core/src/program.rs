@@ -18,7 +18,7 @@ use wasm_encoder::reencode;
 pub(crate) use self::layout::Layout;
 use self::layout::is_kernel;
 use crate::{
-    budget,
+    budget::{self, Budget},
     cache::{
         Cache,
         key::Key,
@@ -27,12 +27,13 @@ use crate::{
     engine::{
         erased::{AnyModule, DynEngine},
         select::Choice,
-        types::{Import, Linked, MemoryExport, Program, Settings},
+        types::{Import, Linked, MemoryExport, ModuleId, Program, Settings},
     },
     error::{Error, ErrorKind, Result},
     fuse, kernel,
     link::{KERNEL, Plan, Unit},
-    module::{Module, Terms},
+    module::{Module, Terms, tables},
+    options::Options,
 };
 
 /// The export name of the kernel memory in a module that the kernel is part of. If the module uses it
@@ -162,20 +163,61 @@ pub(crate) fn program(
     Program { modules, memories }
 }
 
-/// By how many places the functions that a module defines have moved in what the engine gets.
-pub(crate) fn moved(engine: &dyn DynEngine) -> u32 {
-    match engine.capabilities().interrupt {
-        true => 0,
-        false => budget::MOVED,
+/// Whether guests count what they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// They do not: the engine makes them look up.
+    Off,
+    /// Each module for itself, to look up now and then.
+    Apart,
+    /// All modules together, because it is fuel. They look up by that as well.
+    Together,
+}
+
+impl Counting {
+    /// What an engine that was opened needs.
+    pub(crate) fn needed(engine: &dyn DynEngine, options: &Options) -> Self {
+        match (options.fuel, engine.capabilities().interrupt) {
+            (Some(_), _) => Self::Together,
+            (None, false) => Self::Apart,
+            (None, true) => Self::Off,
+        }
     }
+
+    fn budget(self, lender: Option<ModuleId>) -> Option<Budget> {
+        match (self, lender) {
+            (Self::Off, _) => None,
+            (Self::Apart, _) => Some(Budget::Own),
+            (Self::Together, None) => Some(Budget::Lent),
+            (Self::Together, Some(lender)) => Some(Budget::Borrowed(lender)),
+        }
+    }
+
+    /// By how many places the functions that a module defines have moved in what the engine gets.
+    pub(crate) fn moved(self) -> u32 {
+        match self {
+            Self::Off => 0,
+            Self::Apart | Self::Together => budget::MOVED,
+        }
+    }
+}
+
+/// The module that has the fuel of all, if there is any to have.
+pub(crate) fn lender(recipes: &[Recipe<'_>]) -> Option<ModuleId> {
+    let lends = |recipe: &Recipe<'_>| recipe.budget == Some(Budget::Lent);
+    let position = recipes.iter().position(lends)?;
+    Some(ModuleId(position as u32))
 }
 
 /// Everything that is done to a module, and the imports of what comes out.
 pub(crate) struct Recipe<'a> {
     name: &'a str,
     source: Source<'a>,
+    /// By how many elements its tables can grow, if that is less than they declare.
+    growth: Option<u64>,
     fusion: Option<Fusion>,
-    budget: Budget,
+    /// What it counts down, if it counts.
+    budget: Option<Budget>,
     imports: Vec<Import>,
 }
 
@@ -193,50 +235,46 @@ struct Fusion {
     memory: String,
 }
 
-/// Whether the module makes itself look up.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Budget {
-    /// It does, because the engine cannot.
-    Counted,
-    /// It need not.
-    None,
-}
-
-/// What is to be done for the program of a plan.
+/// What is to be done for the program of a plan. `growth` is what [`tables::growth`] says of each unit.
 pub(crate) fn recipes<'a>(
-    engine: &dyn DynEngine,
+    counting: Counting,
     units: &'a [Unit<'a>],
     plan: &Plan,
     layout: &Layout,
+    growth: &[Option<u64>],
 ) -> Vec<Recipe<'a>> {
-    let budget = |has_code: bool| match engine.capabilities().interrupt || !has_code {
-        true => Budget::None,
-        false => Budget::Counted,
+    let mut recipes: Vec<Recipe<'_>> = Vec::new();
+    let budget = |recipes: &[Recipe<'_>], has_code: bool| match has_code {
+        true => counting.budget(lender(recipes)),
+        false => None,
     };
-    let kernel = layout.has_kernel_apart().then(|| Recipe {
-        name: "kernel",
-        source: Source::Kernel,
-        fusion: None,
-        budget: budget(true),
-        imports: Vec::new(),
-    });
-    let guests = plan.order.iter().zip(&plan.imports).enumerate();
-    let guests = guests.map(|(position, (&unit, planned))| {
+    if layout.has_kernel_apart() {
+        recipes.push(Recipe {
+            name: "kernel",
+            source: Source::Kernel,
+            growth: None,
+            fusion: None,
+            budget: budget(&recipes, true),
+            imports: Vec::new(),
+        });
+    }
+    for (position, (&unit, planned)) in plan.order.iter().zip(&plan.imports).enumerate() {
         let Unit { name, module } = &units[unit];
         let fusion = layout
             .has_kernel(position)
             .then(|| Fusion::new(module, planned));
         let has_code = module.has_code || (fusion.is_some() && planned.iter().any(is_kernel));
         let imports = planned.iter().filter_map(|import| layout.import(import));
-        Recipe {
+        recipes.push(Recipe {
             name,
             source: Source::Guest(module),
+            growth: growth[unit],
             fusion,
-            budget: budget(has_code),
+            budget: budget(&recipes, has_code),
             imports: imports.collect(),
-        }
-    });
-    kernel.into_iter().chain(guests).collect()
+        });
+    }
+    recipes
 }
 
 /// What the engine gets for a module that is added to a live program, and the import that follows
@@ -252,19 +290,13 @@ pub(crate) fn rewritten<'a>(
     if engine.capabilities().interrupt {
         return Ok((Cow::Borrowed(wasm), None));
     }
-    let counted = budget::instrument(wasm);
+    let counted = budget::instrument(wasm, Budget::Own);
     Ok(
         match counted.map_err(|source| rewriting(name, "be given a budget", source))? {
             None => (Cow::Borrowed(wasm), None),
-            Some(counted) => (Cow::Owned(counted), Some(look_up())),
+            Some(counted) => (Cow::Owned(counted), Budget::Own.imports().pop()),
         },
     )
-}
-
-/// The import of a module that makes itself look up.
-fn look_up() -> Import {
-    let func = Arc::clone(budget::check());
-    Import::Host { func, memory: None }
 }
 
 #[cold]
@@ -301,7 +333,7 @@ impl Recipe<'_> {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
             Source::Guest(module) => (Key::of_bytes(&module.raw), Some(module.steps)),
         };
-        Key::of((engine, raw, steps, &self.fusion, self.budget))
+        Key::of((engine, raw, steps, self.growth, &self.fusion, self.budget))
     }
 
     /// # Errors
@@ -320,6 +352,12 @@ impl Recipe<'_> {
             Source::Guest(module) => module.rewritten(self.name)?,
         };
         let failed = |what, source| rewriting(self.name, what, source);
+        let wasm = match self.growth {
+            None => wasm,
+            Some(growth) => tables::limited(&wasm, growth)
+                .map_err(|source| failed("be given smaller tables", source))?
+                .into(),
+        };
         let wasm = match &self.fusion {
             None => wasm,
             Some(Fusion { functions, memory }) => {
@@ -330,9 +368,9 @@ impl Recipe<'_> {
             }
         };
         match self.budget {
-            Budget::None => Ok(wasm),
-            Budget::Counted => {
-                let counted = budget::instrument(&wasm);
+            None => Ok(wasm),
+            Some(budget) => {
+                let counted = budget::instrument(&wasm, budget);
                 let counted = counted.map_err(|source| failed("be given a budget", source))?;
                 Ok(counted.expect("a budget is for code only").into())
             }
@@ -342,8 +380,8 @@ impl Recipe<'_> {
     /// The imports of [`Recipe::wasm`].
     fn imports(self) -> Vec<Import> {
         let mut imports = self.imports;
-        if self.budget == Budget::Counted {
-            imports.push(look_up());
+        if let Some(budget) = self.budget {
+            imports.extend(budget.imports());
         }
         imports
     }

@@ -9,7 +9,7 @@ mod shape;
 use wasm_encoder::{NameMap, NameSection, SectionId};
 use wasmparser::{CustomSectionReader, KnownCustom, Name};
 
-pub(crate) use self::shape::Shape;
+pub(crate) use self::shape::{Shape, Width};
 
 /// Sections in the order of the specification ("Modules", binary format).
 const ORDER: &[SectionId] = &[

@@ -13,8 +13,10 @@ use pyo3::{
 
 use crate::{
     cache, convert, engines, error,
+    fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
+    limits::Limits,
     wasi::Setting,
 };
 
@@ -39,6 +41,8 @@ use crate::{
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
+///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
+///     limits: What modules may cost to compile and instances may have, an `extism.Limits`.
 ///     cache: Where compiled code is kept for the next process: in the user's folder for caches if not
 ///         given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
 ///         path of a folder. Whoever can write it can run code as the user. Nothing about it is an
@@ -58,32 +62,47 @@ pub(crate) struct CompiledPlugin {
     manifest: Manifest,
     wasi: Setting,
     response_headers: bool,
+    fuel: Option<u64>,
+    limits: Limits,
     cache: cache::Setting,
     functions: Functions,
 }
 
+/// What a plug-in is given beside its manifest and its host functions.
+pub(crate) struct Extras<'a, 'py> {
+    pub(crate) wasi: Setting,
+    pub(crate) http: Given<'a, 'py>,
+    pub(crate) fuel: Option<Fuel>,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) stopwatch: Option<Stopwatch>,
+    pub(crate) cache: Option<cache::Setting>,
+}
+
 impl CompiledPlugin {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is an argument of Python's that was read"
-    )]
     pub(crate) fn compile(
         py: Python<'_>,
         manifest: Manifest,
-        wasi: Setting,
         functions: Functions,
         choice: Choice,
-        http: Given<'_, '_>,
-        cache: Option<cache::Setting>,
-        stopwatch: Option<Stopwatch>,
+        extras: Extras<'_, '_>,
     ) -> PyResult<Self> {
-        let cache = cache.unwrap_or_default();
+        let Extras {
+            wasi,
+            http,
+            stopwatch,
+            ..
+        } = extras;
+        let fuel = extras.fuel.map(Fuel::counted);
+        let limits = extras.limits.unwrap_or_default();
+        let cache = extras.cache.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
         let mut options = Options {
             functions: functions.core(),
             wasi: wasi.0.clone(),
             http: audience.options(http),
+            fuel,
+            bounds: limits.bounds.clone(),
             stopwatch,
             cache: cache.0.clone(),
             ..Options::default()
@@ -102,6 +121,8 @@ impl CompiledPlugin {
             manifest,
             wasi,
             response_headers: http.response_headers,
+            fuel,
+            limits,
             cache,
             functions,
         })
@@ -146,10 +167,12 @@ impl CompiledPlugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
-            http_response_headers = false, progress = None, cache = None
+            http_response_headers = false, progress = None, fuel = None, limits = None,
+            cache = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
-                          http_response_headers=False, progress=None, cache=None)"
+                          http_response_headers=False, progress=None, fuel=None, \
+                          limits=None, cache=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -163,6 +186,8 @@ impl CompiledPlugin {
         http_client: Option<&Bound<'_, PyAny>>,
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
+        fuel: Option<Fuel>,
+        limits: Option<Limits>,
         cache: Option<cache::Setting>,
     ) -> PyResult<Self> {
         let py = plugin.py();
@@ -174,7 +199,15 @@ impl CompiledPlugin {
             response_headers: http_response_headers,
             progress,
         };
-        Self::compile(py, manifest, wasi, functions, choice, http, cache, None)
+        let extras = Extras {
+            wasi,
+            http,
+            fuel,
+            limits,
+            stopwatch: None,
+            cache,
+        };
+        Self::compile(py, manifest, functions, choice, extras)
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.
@@ -200,6 +233,8 @@ impl CompiledPlugin {
         let (py, this) = (slf.py(), slf.get());
         let options = [("engine", this.choice.name())].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
+        options.set_item("limits", this.limits.object(py))?;
+        options.set_item("fuel", Fuel::object(py, this.fuel)?)?;
         if let Some(client) = this.functions.client(py) {
             options.set_item("http_client", client)?;
         }

@@ -64,7 +64,7 @@ impl Engine {
     #[getter]
     fn capabilities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
         let has = self.0.compiler().capabilities;
-        let flags = [("fuel", has.fuel), ("memory-limit", has.memory_limit)];
+        let flags = [("memory-limit", has.memory_limit)];
         let flags = flags
             .iter()
             .filter(|(_, has)| *has)

@@ -18,9 +18,11 @@ mod engines;
 mod error;
 #[cfg(unix)]
 mod faults;
+mod fuel;
 mod function;
 mod functions;
 mod http;
+mod limits;
 mod log;
 mod logging;
 mod plugin;
@@ -63,6 +65,7 @@ mod _native {
         current::CurrentPlugin,
         engines::{Engine, engines, extism_version},
         function::Function,
+        limits::default_limits,
         log::{CustomLog, set_log_file},
         plugin::Plugin,
         pool::Pool,

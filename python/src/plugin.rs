@@ -3,7 +3,7 @@
 //! What it does itself is to translate: arguments, outputs and errors. `turns` has the live plug-in and
 //! gives it to one thread at a time. Invariant: the GIL is released while a guest runs.
 
-use polyextism::{Error, Host, Place as PoolPlace};
+use polyextism::{CallLimits, Error, Host, Place as PoolPlace};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -14,12 +14,15 @@ use uuid::Uuid;
 use crate::{
     cache,
     cancel::CancelHandle,
-    compiled::CompiledPlugin,
+    compiled::{CompiledPlugin, Extras},
     convert::{self, Input, Parse, Timeout},
     engines,
     error::{self, Place},
+    fuel::Fuel,
     functions::Functions,
-    http, signals,
+    http,
+    limits::Limits,
+    signals,
     store::Store,
     turns::{Turn, Turns},
     wasi::Setting,
@@ -48,6 +51,12 @@ use crate::{
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
+///     fuel: How many units of work each call may do, or `math.inf` to count only; if not given, nobody
+///         counts. A unit is about one WebAssembly instruction, and the same call uses the same
+///         number on every engine. What initialises the plug-in is part of the call that it
+///         happens in. Of a `CompiledPlugin`, which must be compiled with fuel, this is for the
+///         calls of this instance.
+///     limits: What modules may cost to compile and the plug-in may have, an `extism.Limits`.
 ///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
 ///
 /// Raises:
@@ -110,11 +119,13 @@ impl Plugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None,
-            http_client = None, http_response_headers = false, progress = None, cache = None
+            http_client = None, http_response_headers = false, progress = None, fuel = None,
+            limits = None,
+            cache = None
         ),
         text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None, \
                           http_client=None, http_response_headers=False, progress=None, \
-                          cache=None)"
+                          fuel=None, limits=None, cache=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -129,6 +140,8 @@ impl Plugin {
         http_client: Option<&Bound<'_, PyAny>>,
         http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
+        fuel: Option<Fuel>,
+        limits: Option<Limits>,
         cache: Option<cache::Setting>,
     ) -> PyResult<Self> {
         let py = plugin.py();
@@ -143,15 +156,30 @@ impl Plugin {
                 let compiled = compiled.get();
                 compiled.accept(py, engine)?;
                 http.refuse(py)?;
-                compiled.instance(py)?
+                if limits.is_some() {
+                    let message = "limits= is decided when a CompiledPlugin is made; leave it out";
+                    return Err(error::argument(py, message));
+                }
+                let (mut plugin, functions) = compiled.instance(py)?;
+                if let Some(fuel) = fuel {
+                    let set = plugin.set_fuel(fuel.0);
+                    set.map_err(|failure| error::raise(py, failure))?;
+                }
+                (plugin, functions)
             }
             Err(_) => {
                 let choice = engines::choose(py, engine)?;
                 let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
-                let compiled = CompiledPlugin::compile(
-                    py, manifest, wasi, functions, choice, http, cache, None,
-                )?;
+                let extras = Extras {
+                    wasi,
+                    http,
+                    fuel,
+                    limits,
+                    stopwatch: None,
+                    cache,
+                };
+                let compiled = CompiledPlugin::compile(py, manifest, functions, choice, extras)?;
                 compiled.instance(py)?
             }
         };
@@ -172,6 +200,8 @@ impl Plugin {
     ///     timeout: How long this call may take, in seconds; `math.inf` is no limit. If not given,
     ///         `timeout_ms` of the manifest says it. What initialises the plug-in counts; waiting for the
     ///         calls of other threads does not.
+    ///     fuel: How many units of work this call may do, or `math.inf`, if the plug-in was made with
+    ///         `fuel`. If not given, that says it.
     ///
     /// Returns:
     ///     What `parse` returns; by default the output as bytes.
@@ -182,8 +212,9 @@ impl Plugin {
     ///     extism.ReturnCodeError: If the function returned a code other than 0.
     ///     extism.TrapError: If the guest trapped.
     ///     extism.TimeoutError: If the call took longer than it may.
-    ///     extism.CancelledError: If the call was cancelled. After either, the next call gets a new
-    ///         instance: memories are as at the start, variables stay.
+    ///     extism.OutOfFuelError: If the call used up its fuel.
+    ///     extism.CancelledError: If the call was cancelled. After each of these, the next call gets a
+    ///         new instance: memories are as at the start, variables stay.
     ///     extism.ExitError: If the guest exited with a code other than 0.
     ///     extism.HostFunctionError: If a host function failed; its exception is the cause.
     ///     extism.MemoryLimitError: If the input does not fit into the memory.
@@ -192,10 +223,14 @@ impl Plugin {
     #[pyo3(
         signature = (
             function_name, data = Input::EMPTY, parse = Parse::Bytes, host_context = None, *,
-            timeout = None
+            timeout = None, fuel = None
         ),
-        text_signature =
-            "($self, function_name, data=b'', parse=..., host_context=None, *, timeout=None)"
+        text_signature = "($self, function_name, data=b'', parse=..., host_context=None, *, \
+                          timeout=None, fuel=None)"
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
     )]
     fn call<'py>(
         &self,
@@ -205,6 +240,7 @@ impl Plugin {
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
         timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut turn = self.turn(py)?;
         let live = turn.live();
@@ -215,7 +251,13 @@ impl Plugin {
             live.plugin.host().set_context(Some(Box::new(context)));
         }
         let bytes = data.bytes();
-        let output = py.detach(|| live.call(function_name, bytes, limit));
+        let output = py.detach(|| match fuel {
+            None => live.call(function_name, bytes, limit),
+            Some(Fuel(fuel)) => {
+                let timeout = limit;
+                live.call_with(function_name, bytes, &CallLimits { timeout, fuel })
+            }
+        });
         let output = output.map(|output| PyBytes::new(py, output));
         if has_context {
             live.plugin.host().set_context(None);
@@ -312,6 +354,17 @@ impl Plugin {
     fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.turn(py)?.live().plugin.stderr();
         Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the
+    /// guest trapped, up to 20 000 units that it did in its last loop may not be counted.
+    ///
+    /// Raises:
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    #[getter]
+    fn fuel_consumed(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        Ok(self.turn(py)?.live().plugin.fuel_consumed())
     }
 
     /// The id of the plug-in, in log lines and errors.

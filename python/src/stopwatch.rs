@@ -5,7 +5,11 @@
 use pyo3::prelude::*;
 
 use crate::{
-    compiled::CompiledPlugin, convert, engines, functions::Functions, http::Given, wasi::Setting,
+    compiled::{CompiledPlugin, Extras},
+    convert, engines,
+    functions::Functions,
+    http::Given,
+    wasi::Setting,
 };
 
 /// Counts the calls of host functions of the plug-ins that are compiled with it.
@@ -49,6 +53,13 @@ pub(crate) fn watched(
         response_headers: http_response_headers,
         progress: None,
     };
-    let stopwatch = Some(stopwatch.0.clone());
-    CompiledPlugin::compile(py, manifest, wasi, functions, choice, http, None, stopwatch)
+    let extras = Extras {
+        wasi,
+        http,
+        fuel: None,
+        limits: None,
+        cache: None,
+        stopwatch: Some(stopwatch.0.clone()),
+    };
+    CompiledPlugin::compile(py, manifest, functions, choice, extras)
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use polyextism::{Error, ErrorKind, FunctionHandle, Place, nesting};
+use polyextism::{CallLimits, Error, ErrorKind, FunctionHandle, Place, nesting};
 use pyo3::prelude::*;
 
 use crate::scope::{self, Process, ThreadId};
@@ -62,11 +62,27 @@ impl Live {
         input: &[u8],
         limit: Option<Duration>,
     ) -> polyextism::Result<&[u8]> {
-        let handle = match &self.last {
-            Some((last, handle)) if last == name => *handle,
-            _ => self.find(name)?,
-        };
+        let handle = self.handle(name)?;
         self.plugin.call_within(handle, input, limit)
+    }
+
+    /// Calls a function by its name, with all limits of the call.
+    pub(crate) fn call_with(
+        &mut self,
+        name: &str,
+        input: &[u8],
+        limits: &CallLimits,
+    ) -> polyextism::Result<&[u8]> {
+        let handle = self.handle(name)?;
+        self.plugin.call_with(handle, input, limits)
+    }
+
+    #[inline]
+    fn handle(&mut self, name: &str) -> polyextism::Result<FunctionHandle> {
+        match &self.last {
+            Some((last, handle)) if last == name => Ok(*handle),
+            _ => self.find(name),
+        }
     }
 
     #[cold]

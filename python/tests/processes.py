@@ -17,11 +17,19 @@ OPTIONS = ("-X", "faulthandler", "-W", "ignore::DeprecationWarning")
 Ended: TypeAlias = subprocess.CompletedProcess[str]
 
 
+def environment() -> dict[str, str]:
+    """What these processes find in their environment."""
+    found = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    # With it, wasmtime takes backtraces of the host under a lock that a fork may leave locked.
+    found.pop("RUST_BACKTRACE", None)
+    return found
+
+
 def run(*arguments: str, options: Sequence[str] = OPTIONS, patience: float = PATIENCE) -> Ended:
     """Runs Python to its end, whatever that is. It can import what is in this folder."""
     return subprocess.run(
         [sys.executable, *options, *arguments],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=patience,

@@ -2,6 +2,10 @@
 
 A child has the memory of its parent and none of its threads; whatever they had locked stays locked. It
 must be able to do everything with plug-ins all the same.
+
+One thing is beyond us: wasmer takes a backtrace of the host for every trap, under a lock of the library
+`backtrace`. A fork in that moment leaves it locked, and the first trap of the child waits for ever. So
+nobody traps on wasmer here while the process forks.
 """
 
 import os
@@ -62,17 +66,26 @@ def instances(plugin):
         extism.Plugin(compiled[plugin.engine]).call("echo")
 
 def cancels(plugin):
-    threading.Timer(0.005, plugin.cancel_handle().cancel).start()
+    handle = plugin.cancel_handle()
+    def cancel():
+        while not handle.cancel():
+            time.sleep(0.001)
+    thread = threading.Thread(target=cancel)
+    thread.start()
     fails(plugin, extism.CancelledError, "endless", timeout=60)
+    thread.join()
 
 ALL = [calls, traps, deadlines, compiles, instances, cancels]
-busy = ALL if busy == "everything" else [function for function in ALL if function.__name__ == busy]
+busy = [function for function in ALL if busy in (function.__name__, "everything")]
+# To end a guest early is a trap to its engine.
+TRAPS = [traps, deadlines, cancels]
 over = threading.Event()
 def work(number):
     plugin = extism.Plugin(compiled[engines[number % len(engines)]])
     while not over.is_set():
         for function in busy:
-            function(plugin)
+            if function not in TRAPS or not plugin.engine.startswith("wasmer"):
+                function(plugin)
 
 threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(3)]
 mine = [extism.Plugin(compiled[engine]) for engine in engines]
@@ -120,6 +133,8 @@ BUSY = ["calls", "traps", "deadlines", "compiles", "instances", "cancels"]
 
 @pytest.mark.parametrize("busy", BUSY)
 def test_forks_while_others_are_busy(engine, busy):
+    if engine.startswith("wasmer") and busy in ["traps", "deadlines", "cancels"]:
+        pytest.skip("wasmer holds a lock of the process during a trap")
     assert output(PROGRAM, engine, busy, str(FORKS), engine) == "done\n"
 
 

@@ -58,7 +58,7 @@ plugin.call("print", b"z" * 1000, timeout=60)
 def test_a_pipe_that_nobody_reads(engine):
     with subprocess.Popen(
         [sys.executable, *processes.OPTIONS, "-c", STUCK, engine],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=processes.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,7 +4,6 @@ clear error, or works: in processes of their own."""
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -198,7 +197,7 @@ print("done")
 """
     ended = subprocess.run(
         ["sh", "-c", f'ulimit -s {kilobytes} && exec "$0" "$@"', sys.executable, "-c", program, engine],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+        env=processes.environment(),
         capture_output=True,
         text=True,
         timeout=processes.PATIENCE,

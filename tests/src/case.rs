@@ -5,6 +5,7 @@
 //!                                   wasi stdin "…", wasi capture BYTES, wasi clock N, wasi seed N
 //! ;;! config KEY = "…"              an entry of the configuration
 //! ;;! max-pages N                   memory.max_pages of the manifest; also max-var-bytes
+//! ;;! fuel N                        what each call may use
 //! ;;! function KIND [as NAME] [in NAMESPACE]    a host function of offers.rs
 //! ;;! needs simd "…"                without that power, loading is refused with this message
 //! ;;! module NAME                   the text from here on is that module; `-` for no name
@@ -16,6 +17,7 @@
 //! ;;! call NAME ["input"]           calls a function
 //! ;;! exists NAME                   asks whether a function can be called
 //! ;;! stdout  stderr                looks at captured output
+//! ;;! fuel-consumed                 looks at what the last call has used
 //! ;;! var KEY  set-var KEY = "…"    looks at or changes a variable from outside
 //! ;;! = …                           how the step before ends, as outcome.rs writes it
 //! ;;% include NAME                  the text of include/NAME.wat
@@ -55,6 +57,8 @@ pub struct Setting {
     pub max_pages: Option<u32>,
     /// The limit on variables.
     pub max_var_bytes: Option<u64>,
+    /// What each call may use, if the guests are to count it.
+    pub fuel: Option<u64>,
     /// The host functions, as offers.rs reads them.
     pub functions: Vec<String>,
     /// A power that the case needs, and the message without it.
@@ -97,6 +101,7 @@ pub enum Action {
     Exists(String),
     Stdout,
     Stderr,
+    FuelConsumed,
     Var(String),
     SetVar(String, Vec<u8>),
 }
@@ -106,7 +111,12 @@ impl Action {
     pub fn returns(&self) -> bool {
         matches!(
             self,
-            Self::Call(..) | Self::Exists(_) | Self::Stdout | Self::Stderr | Self::Var(_)
+            Self::Call(..)
+                | Self::Exists(_)
+                | Self::Stdout
+                | Self::Stderr
+                | Self::FuelConsumed
+                | Self::Var(_)
         )
     }
 }
@@ -166,6 +176,7 @@ impl Case {
             }
             "max-pages" => setting.max_pages = Some(number(rest)?),
             "max-var-bytes" => setting.max_var_bytes = Some(number(rest)?),
+            "fuel" => setting.fuel = Some(number(rest)?),
             "function" => setting.functions.push(rest.to_owned()),
             "needs" => {
                 let (power, message) = rest.split_once(' ').ok_or("what, and the message")?;
@@ -195,6 +206,7 @@ impl Case {
             "reset" => Action::Reset,
             "stdout" => Action::Stdout,
             "stderr" => Action::Stderr,
+            "fuel-consumed" => Action::FuelConsumed,
             "exists" => Action::Exists(rest.to_owned()),
             "var" => Action::Var(rest.to_owned()),
             "set-var" => {

@@ -111,6 +111,16 @@ impl Record {
         }
     }
 
+    /// The name of the operation.
+    ///
+    /// # Panics
+    /// If there is no operation of that code.
+    pub fn name(&self) -> &'static str {
+        let mut operations = operations();
+        let row = operations.nth(usize::from(self.operation));
+        row.expect("the code is a position").0
+    }
+
     fn encode(&self) -> [u8; 24] {
         let mut bytes = [0; 24];
         bytes[0] = self.operation;

@@ -67,6 +67,10 @@ fn act(plugin: &mut Plugin, action: &Action) -> Outcome {
         Action::Exists(name) => Outcome::Ok(plugin.function_exists(name).to_string().into()),
         Action::Stdout => Outcome::Ok(plugin.stdout()),
         Action::Stderr => Outcome::Ok(plugin.stderr()),
+        Action::FuelConsumed => match plugin.fuel_consumed() {
+            Some(units) => Outcome::Ok(units.to_string().into()),
+            None => Outcome::Nothing,
+        },
         Action::Var(key) => match plugin.host().vars().get(key) {
             Some(value) => Outcome::Ok(value.to_vec()),
             None => Outcome::Nothing,
@@ -147,7 +151,6 @@ pub fn bless(case: &Case, choice: &Choice) -> Result<String, String> {
 fn has(choice: &Choice, power: &str) -> Result<bool, String> {
     let capabilities = choice.compiler().capabilities;
     Ok(match power {
-        "fuel" => capabilities.fuel,
         "interrupt" => capabilities.interrupt,
         "memory-limit" => capabilities.memory_limit,
         "simd" => capabilities.proposals.contains(&Proposal::Simd),
@@ -174,6 +177,7 @@ fn prepare(setting: &Setting) -> Result<(Manifest, Options), String> {
     let options = Options {
         functions: functions.collect::<Result<_, _>>()?,
         wasi: setting.wasi.clone(),
+        fuel: setting.fuel,
         ..Options::default()
     };
     Ok((manifest, options))

@@ -10,10 +10,7 @@ use polyextism::{
     Choice, Error, ErrorKind, Host, Plugin,
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
-        types::{
-            EntryId, Interruption, Limits, Linked, MemoryExport, Metering, ModuleId, Program,
-            Proposal,
-        },
+        types::{EntryId, Interruption, Limits, Linked, MemoryExport, ModuleId, Program, Proposal},
     },
 };
 use polyextism_tests::{engines, plugin};
@@ -65,26 +62,22 @@ fn an_engine_has_the_powers_of_its_compiler() {
             true => Interruption::On,
             false => Interruption::Off,
         };
-        let metering = match declared.fuel {
-            true => Metering::On,
-            false => Metering::Off,
-        };
-        let all = choice.open(&choice.settings(interruption, metering));
+        let all = choice.open(&choice.settings(interruption));
         assert_eq!(
             all.expect("as declared").capabilities(),
             declared,
             "{choice:?}"
         );
-        let none = choice.open(&choice.settings(Interruption::Off, Metering::Off));
+        let none = choice.open(&choice.settings(Interruption::Off));
         let none = none.expect("every engine can do less").capabilities();
-        assert_eq!(none, declared.fuel(false).interrupt(false), "{choice:?}");
+        assert_eq!(none, declared.interrupt(false), "{choice:?}");
     }
 }
 
 #[test]
 fn interruption() {
     for choice in engines() {
-        let engine = choice.open(&choice.settings(Interruption::On, Metering::Off));
+        let engine = choice.open(&choice.settings(Interruption::On));
         if !choice.compiler().capabilities.interrupt {
             unsupported(engine, &format!("{choice:?} interruption"));
             continue;
@@ -121,44 +114,9 @@ fn interruption() {
 }
 
 #[test]
-fn fuel() {
-    for choice in engines() {
-        let engine = choice.open(&choice.settings(Interruption::Off, Metering::On));
-        if !choice.compiler().capabilities.fuel {
-            unsupported(engine, &format!("{choice:?} fuel"));
-            continue;
-        }
-        let mut instance = start(&engine.expect("it is declared"), &Limits::default());
-        let instance = instance.as_mut().expect("an instance");
-        let quick = entry(instance, "quick");
-        let endless = entry(instance, "endless");
-        for _ in 0..2 {
-            let meter = instance.fuel().expect("it is declared");
-            meter.set(10_000);
-            assert_eq!(meter.left(), 10_000, "{choice:?}");
-            assert_eq!(instance.enter(quick).expect("there is enough"), 7);
-            let left = instance.fuel().expect("it is declared").left();
-            assert!((1..10_000).contains(&left), "{choice:?}: {left}");
-            let error = instance.enter(endless).expect_err("it is not enough");
-            assert_eq!(error.kind(), ErrorKind::OutOfFuel, "{choice:?}");
-        }
-    }
-}
-
-#[test]
-fn without_asking_there_is_no_meter() {
-    for choice in engines() {
-        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off));
-        let mut instance = start(&engine.expect("it opens"), &Limits::default());
-        let instance = instance.as_mut().expect("an instance");
-        assert!(instance.fuel().is_none(), "{choice:?}");
-    }
-}
-
-#[test]
 fn memory_limit() {
     for choice in engines() {
-        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off));
+        let engine = choice.open(&choice.settings(Interruption::Off));
         let engine = engine.expect("it opens");
         let limit = |pages| Limits {
             memory_pages: Some(pages),
@@ -268,7 +226,7 @@ fn proposals_are_declared_or_refused() {
 #[test]
 fn an_unknown_compiler_is_refused() {
     for choice in engines() {
-        let mut settings = choice.settings(Interruption::Off, Metering::Off);
+        let mut settings = choice.settings(Interruption::Off);
         settings.compiler = "no such compiler";
         unsupported((choice.backend().open)(&settings), &format!("{choice:?}"));
     }
@@ -278,7 +236,7 @@ fn an_unknown_compiler_is_refused() {
 #[test]
 fn what_belongs_to_another_engine_is_refused() {
     let open = |choice: &Choice| {
-        let engine = choice.open(&choice.settings(Interruption::Off, Metering::Off));
+        let engine = choice.open(&choice.settings(Interruption::Off));
         engine.expect("it opens")
     };
     for a in engines() {

@@ -1,10 +1,9 @@
 //! Thousands of random kernel operations, run by a guest on every engine, with the kernel's half
 //! and with the host's half of the memory, against a model and against each other.
 
-use std::collections::BTreeMap;
-
 use polyextism_tests::{
     engines,
+    heap::{Heap, Touch},
     kernel::{Form, Kernel, Names, Operand, Record, operations},
     outcome::Outcome,
     random::Random,
@@ -17,6 +16,8 @@ enum Half {
     Host,
     Both,
 }
+
+const INPUT: &[u8] = b"the input";
 
 const HALVES: [Half; 3] = [Half::Kernel, Half::Host, Half::Both];
 
@@ -43,12 +44,6 @@ fn call(name: &str, operands: &[Operand]) -> Record {
     Record::new(name, slots)
 }
 
-fn name(record: &Record) -> &'static str {
-    let mut operations = operations();
-    let row = operations.nth(usize::from(record.operation));
-    row.expect("the code is a position").0
-}
-
 /// The same script with the operations of one half or of both.
 fn by(half: Half, script: &[Record], random: &mut Random) -> Vec<Record> {
     let swap = |record: &Record| {
@@ -57,7 +52,7 @@ fn by(half: Half, script: &[Record], random: &mut Random) -> Vec<Record> {
             Half::Host => true,
             Half::Both => random.below(2) == 1,
         };
-        match (name(record), host) {
+        match (record.name(), host) {
             ("alloc", true) => Record::new("host_alloc", record.operands),
             ("free", true) => Record::new("host_free", record.operands),
             ("length", true) => Record::new("host_length", record.operands),
@@ -144,61 +139,19 @@ fn well_behaved(random: &mut Random, length: usize) -> Vec<Record> {
     script
 }
 
-/// Blocks by address, with their bytes.
-#[derive(Default)]
-struct Model(BTreeMap<i64, Vec<u8>>);
-
-impl Model {
-    /// Does what a record does and compares what it returned.
-    fn follow(&mut self, record: &Record, operands: [i64; 2], result: i64) {
-        let [a, b] = operands;
-        match name(record) {
-            "alloc" => {
-                assert!(result >= 80 && result % 16 == 0, "a block at {result}");
-                let before = self.0.range(..=result).next_back();
-                let end = before.map_or(0, |(at, bytes)| at + bytes.len() as i64);
-                assert!(end <= result, "the block at {result} overlaps one before");
-                let after = self.0.range(result..).next();
-                let next = after.map_or(i64::MAX, |(at, _)| *at);
-                assert!(
-                    result + a <= next,
-                    "the block at {result} overlaps one behind"
-                );
-                self.0.insert(result, vec![0; a as usize]);
-            }
-            "free" => {
-                self.0.remove(&a);
-            }
-            "length" | "length_unsafe" => {
-                let length = self.0.get(&a).map_or(0, Vec::len);
-                assert_eq!(result, length as i64, "the length of {a}");
-            }
-            "store_u64" => self.bytes(a)[..8].copy_from_slice(&b.to_le_bytes()),
-            "store_u8" => self.bytes(a)[0] = b as u8,
-            "load_u8" => assert_eq!(result, i64::from(self.bytes(a)[0]), "the byte at {a}"),
-            name => panic!("the model does not know `{name}`"),
-        }
-    }
-
-    fn bytes(&mut self, at: i64) -> &mut [u8] {
-        let (start, bytes) = self.0.range_mut(..=at).next_back().expect("a live block");
-        &mut bytes[(at - start) as usize..]
-    }
-}
-
 #[test]
 fn blocks_are_separate_and_keep_their_bytes() {
     for seed in 1..=3 {
         let mut random = Random::new(seed);
         let script = well_behaved(&mut random, 4000);
-        let results = run_everywhere(&script, b"the input", seed);
-        let mut model = Model::default();
+        let results = run_everywhere(&script, INPUT, seed);
+        let mut heap = Heap::new(INPUT);
         for (record, result) in script.iter().zip(&results) {
             let operands = record.operands.map(|operand| {
                 let base = operand.register.map_or(0, |at| results[usize::from(at)]);
                 base.wrapping_add(operand.addend)
             });
-            model.follow(record, operands, *result);
+            assert_eq!(heap.follow(record, operands, *result), Touch::Own);
         }
     }
 }

@@ -11,10 +11,7 @@ mod limits;
 mod support;
 mod values;
 
-use polyextism_core::engine::{
-    erased::Backend,
-    types::{Interruption, Metering},
-};
+use polyextism_core::engine::{erased::Backend, types::Interruption};
 
 use self::support::Bench;
 
@@ -64,7 +61,7 @@ pub(crate) fn failing(
 
 const HONESTY: &[Case] = &[
     ("an unknown compiler is refused", |bench| {
-        let refused = bench.open_compiler("abacus", Interruption::Off, Metering::Off);
+        let refused = bench.open_compiler("abacus", Interruption::Off);
         let error = refused.err().expect("there is no such compiler");
         assert!(
             error.to_string().ends_with("has no compiler `abacus`"),
@@ -85,28 +82,17 @@ const HONESTY: &[Case] = &[
         "an opened engine has the powers that it was opened with",
         |bench| {
             let plain = bench.engine().capabilities();
-            assert!(!plain.fuel && !plain.interrupt);
+            assert!(!plain.interrupt);
             assert_eq!(plain.memory_limit, bench.compiler.capabilities.memory_limit);
             assert_eq!(plain.proposals, bench.compiler.capabilities.proposals);
-            for (interruption, metering) in [
-                (Interruption::On, Metering::Off),
-                (Interruption::Off, Metering::On),
-                (Interruption::On, Metering::On),
-            ] {
-                let can = bench.compiler.capabilities;
-                let able = (can.interrupt || interruption == Interruption::Off)
-                    && (can.fuel || metering == Metering::Off);
-                match bench.open(interruption, metering) {
-                    Ok(engine) => {
-                        assert!(able);
-                        let opened = engine.capabilities();
-                        assert_eq!(opened.interrupt, interruption == Interruption::On);
-                        assert_eq!(opened.fuel, metering == Metering::On);
-                    }
-                    Err(error) => {
-                        assert!(!able, "{error}");
-                        assert_eq!(error.kind(), polyextism_core::ErrorKind::Unsupported);
-                    }
+            match bench.open(Interruption::On) {
+                Ok(engine) => {
+                    assert!(bench.compiler.capabilities.interrupt);
+                    assert!(engine.capabilities().interrupt);
+                }
+                Err(error) => {
+                    assert!(!bench.compiler.capabilities.interrupt, "{error}");
+                    assert_eq!(error.kind(), polyextism_core::ErrorKind::Unsupported);
                 }
             }
         },

@@ -1,4 +1,4 @@
-//! The memory limit, fuel and interruption.
+//! The memory limit and interruption.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use polyextism_core::{
     Error, ErrorKind, Host,
     engine::{
         erased::{DynEngine, DynInstance},
-        types::{Import, Interruption, Limits, MemoryId, Metering},
+        types::{Import, Interruption, Limits, MemoryId},
     },
 };
 
@@ -154,58 +154,13 @@ pub(crate) const CASES: &[Case] = &[
         let mut instance = start(&*bench.engine(), wat, imports, Some(4)).expect("it starts");
         assert_eq!(enter(&mut *instance, "sizes").ok(), Some(33));
     }),
-    ("fuel is counted where it is declared", |bench| {
-        if !bench.compiler.capabilities.fuel {
-            return;
-        }
-        let engine = bench
-            .open(Interruption::Off, Metering::On)
-            .expect("fuel is declared");
-        let mut instance = start(&*engine, SPINS, vec![], None).expect("it starts");
-        assert_eq!(
-            enter(&mut *instance, "work").ok(),
-            Some(1000),
-            "fuel is plenty at first"
-        );
-        let mut left = |set: Option<u64>| {
-            let fuel = instance.fuel().expect("the engine was opened for fuel");
-            set.into_iter().for_each(|units| fuel.set(units));
-            fuel.left()
-        };
-        assert!(left(None) < u64::MAX);
-        assert_eq!(left(Some(100_000)), 100_000);
-        assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
-        let left = instance
-            .fuel()
-            .expect("the engine was opened for fuel")
-            .left();
-        assert!((50_000..100_000).contains(&left), "{left}");
-        instance
-            .fuel()
-            .expect("the engine was opened for fuel")
-            .set(5_000);
-        let error = enter(&mut *instance, "spin").expect_err("the fuel ends");
-        assert_eq!(error.kind(), ErrorKind::OutOfFuel);
-        assert_eq!(error.to_string(), "the guest ran out of fuel");
-        instance
-            .fuel()
-            .expect("the engine was opened for fuel")
-            .set(u64::MAX);
-        assert_eq!(enter(&mut *instance, "work").ok(), Some(1000));
-    }),
-    ("an engine opened without extras has no meter", |bench| {
-        let mut instance = bench.instance(SPINS, vec![]);
-        assert!(instance.fuel().is_none());
-    }),
     (
         "a nudged guest attends to its host, and only it is stopped",
         |bench| {
             if !bench.compiler.capabilities.interrupt {
                 return;
             }
-            let engine = bench
-                .open(Interruption::On, Metering::Off)
-                .expect("it is declared");
+            let engine = bench.open(Interruption::On).expect("it is declared");
             let (mut stopped, stop) = attended(&*engine, SPINS, vec![]);
             let (mut neighbour, _) = attended(&*engine, SPINS, vec![]);
             let over = Arc::new(AtomicBool::new(false));
@@ -238,9 +193,7 @@ pub(crate) const CASES: &[Case] = &[
             if !bench.compiler.capabilities.interrupt {
                 return;
             }
-            let engine = bench
-                .open(Interruption::On, Metering::Off)
-                .expect("it is declared");
+            let engine = bench.open(Interruption::On).expect("it is declared");
             let wat = r#"(module (import "h" "wait" (func $wait)) (memory (export "memory") 1)
             (func (export "run") (loop $l (call $wait) (br $l))))"#;
             let wait = |_: polyextism_core::Caller<'_>, _: &mut [u64]| {

@@ -8,8 +8,8 @@ use polyextism_core::{
         erased::{AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
         guest::Caller,
         types::{
-            HostFunc, Import, Interruption, Limits, Linked, MemoryExport, MemoryId, Metering,
-            ModuleId, NumType, Program, Settings, Signature,
+            HostFunc, Import, Interruption, Limits, Linked, MemoryExport, MemoryId, ModuleId,
+            NumType, Program, Settings, Signature,
         },
     },
 };
@@ -35,28 +35,22 @@ impl Bench {
     }
 
     pub(crate) fn engine(&self) -> Arc<dyn DynEngine> {
-        self.open(Interruption::Off, Metering::Off)
+        self.open(Interruption::Off)
             .expect("an engine opens without extras")
     }
 
-    pub(crate) fn open(
-        &self,
-        interruption: Interruption,
-        metering: Metering,
-    ) -> Result<Arc<dyn DynEngine>> {
-        self.open_compiler(self.compiler.name, interruption, metering)
+    pub(crate) fn open(&self, interruption: Interruption) -> Result<Arc<dyn DynEngine>> {
+        self.open_compiler(self.compiler.name, interruption)
     }
 
     pub(crate) fn open_compiler(
         &self,
         compiler: &'static str,
         interruption: Interruption,
-        metering: Metering,
     ) -> Result<Arc<dyn DynEngine>> {
         (self.backend.open)(&Settings {
             compiler,
             interruption,
-            metering,
         })
     }
 

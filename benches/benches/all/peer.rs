@@ -2,13 +2,14 @@
 //!
 //! It gets the same guests, host functions and bounds, and is checked in the same way.
 
-use criterion::{BenchmarkId, Criterion};
+use criterion::{BatchSize, BenchmarkId, Criterion};
 use extism::{
     CurrentPlugin, Function, Manifest, Plugin, PluginBuilder, UserData, Val, ValType, Wasm,
 };
+use polyextism::manifest::Source;
 use polyextism_benches::{
     cases::Case,
-    guests::{CALLS, Guest, SQLITE},
+    guests::{C, CALLS, Guest, SQLITE},
 };
 
 use crate::call;
@@ -34,14 +35,24 @@ pub(crate) fn calls(criterion: &mut Criterion) {
 
 /// Compiling, and instances of what is compiled.
 pub(crate) fn start(criterion: &mut Criterion) {
-    for (name, guest, function) in [("small", &CALLS, "noop"), ("sqlite", &SQLITE, "version")] {
-        let compile = || builder(guest, None).compile().expect("the guest compiles");
+    let compile = |manifest: Manifest, guest: &Guest| {
+        let compiled = builder(manifest, guest).compile();
+        compiled.expect("the guest compiles")
+    };
+    for (name, guest) in [("c", &C), ("sqlite", &SQLITE)] {
         let mut group = criterion.benchmark_group("compile");
         group.sample_size(10);
-        let id = BenchmarkId::new(format!("{name}-cold"), NAME);
-        group.bench_function(id, |bencher| bencher.iter_with_large_drop(compile));
+        group.bench_function(BenchmarkId::new(format!("{name}-cold"), NAME), |bencher| {
+            bencher.iter_batched(
+                || bounded(guest.unique_manifest()),
+                |manifest| compile(manifest, guest),
+                BatchSize::PerIteration,
+            );
+        });
         group.finish();
-        let compiled = compile();
+    }
+    for (name, guest, function) in [("small", &CALLS, "noop"), ("sqlite", &SQLITE, "version")] {
+        let compiled = compile(bounded(guest.manifest()), guest);
         let new = || Plugin::new_from_compiled(&compiled).expect("there is room for one");
         let mut group = criterion.benchmark_group("instantiate");
         group.bench_function(BenchmarkId::new(name, NAME), |bencher| bencher.iter(new));
@@ -58,16 +69,27 @@ pub(crate) fn start(criterion: &mut Criterion) {
 }
 
 fn plugin(guest: &Guest, case: &Case) -> Plugin {
-    let plugin = builder(guest, case.limit).build();
+    let mut manifest = bounded(guest.manifest());
+    if let Some(limit) = case.limit {
+        manifest = manifest.with_timeout(limit);
+    }
+    let plugin = builder(manifest, guest).build();
     plugin.expect("the guest can be instantiated")
 }
 
-fn builder(guest: &Guest, limit: Option<std::time::Duration>) -> PluginBuilder<'static> {
-    let bound = guest.manifest().memory.max_pages.expect("guests have one");
-    let mut manifest = Manifest::new([Wasm::data(guest.module)]).with_memory_max(bound);
-    if let Some(limit) = limit {
-        manifest = manifest.with_timeout(limit);
-    }
+/// The same module with the same bound.
+fn bounded(own: polyextism::Manifest) -> Manifest {
+    let [wasm] = &own.wasm[..] else {
+        panic!("guests are one module");
+    };
+    let Source::Data(module) = &wasm.source else {
+        panic!("guests are bytes");
+    };
+    let bound = own.memory.max_pages.expect("guests have one");
+    Manifest::new([Wasm::data(module.clone())]).with_memory_max(bound)
+}
+
+fn builder(manifest: Manifest, guest: &Guest) -> PluginBuilder<'static> {
     PluginBuilder::new(manifest)
         .with_wasi(guest.options().wasi.is_some())
         .with_functions([

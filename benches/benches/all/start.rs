@@ -1,10 +1,10 @@
 //! What it costs to get to the first call: the groups `instantiate`, `compile` and `pool`.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, path::Path, time::Duration};
 
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
-use polyextism::{Choice, Plugin, Pool, Reuse};
-use polyextism_benches::guests::{CALLS, Guest, SQLITE};
+use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
+use polyextism::{CachePlace, Choice, Options, Plugin, Pool, Reuse};
+use polyextism_benches::guests::{C, CALLS, Guest, SQLITE};
 
 /// A guest, and a function of it for the first call.
 struct Start {
@@ -58,25 +58,46 @@ pub(crate) fn instantiate(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// From the bytes of a module to a compiled plug-in.
+/// From the bytes of a module to a compiled plug-in: one that nobody has compiled, one that lies in the
+/// compile cache on disk, and one that this process has compiled and still has.
 pub(crate) fn compile(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("compile");
     group.sample_size(10);
-    for start in &STARTS {
+    for (name, guest) in [("c", &C), ("sqlite", &SQLITE)] {
         for engine in polyextism::engines() {
-            cold(&mut group, start, &engine);
+            cold(&mut group, name, guest, &engine);
+            warm(&mut group, name, guest, &engine);
         }
     }
     group.finish();
 }
 
-fn cold(group: &mut BenchmarkGroup<'_, WallTime>, start: &Start, engine: &Choice) {
-    let (manifest, options) = (start.guest.manifest(), start.guest.options());
-    let compile = || engine.compile(&manifest, &options);
-    let compile = || compile().expect("the guest compiles");
-    start.call(&mut Plugin::new(&compile()).expect("there is room for one"));
-    let id = BenchmarkId::new(format!("{}-cold", start.name), engine.name());
-    group.bench_function(id, |bencher| bencher.iter_with_large_drop(compile));
+fn cold(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, guest: &Guest, engine: &Choice) {
+    let options = guest.options();
+    let id = BenchmarkId::new(format!("{name}-cold"), engine.name());
+    group.bench_function(id, |bencher| {
+        bencher.iter_batched(
+            || guest.unique_manifest(),
+            |manifest| engine.compile(&manifest, &options).expect("it compiles"),
+            BatchSize::PerIteration,
+        );
+    });
+}
+
+fn warm(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, guest: &Guest, engine: &Choice) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-cache");
+    let manifest = guest.manifest();
+    let options = Options {
+        cache: CachePlace::Folder(folder).into(),
+        ..guest.options()
+    };
+    let compile = || engine.compile(&manifest, &options).expect("it compiles");
+    drop(compile());
+    let id = BenchmarkId::new(format!("{name}-warm"), engine.name());
+    group.bench_function(id, |bencher| bencher.iter(compile));
+    let _alive = compile();
+    let id = BenchmarkId::new(format!("{name}-shared"), engine.name());
+    group.bench_function(id, |bencher| bencher.iter(compile));
 }
 
 /// An instance from a pool, with one call, given back.

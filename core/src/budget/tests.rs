@@ -3,7 +3,8 @@
 
 use wasmparser::{KnownCustom, Name, Parser, Payload, Validator, WasmFeatures};
 
-use super::{IMPORT, instrument};
+use super::{Budget, IMPORT, TAKE, instrument};
+use crate::engine::types::ModuleId;
 
 /// Modules with everything whose index or depth moves.
 const MODULES: &[&str] = &[
@@ -32,17 +33,52 @@ const MODULES: &[&str] = &[
           (table.fill (i32.const 0) (ref.null func) (i32.const 1))
           (drop (memory.grow $two (i32.const 1))))
         (func (loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 2)) (br $l))))",
+    // Lengths of 64 bits, alone and between memories and tables of both kinds.
+    "(module (memory i64 1) (memory $narrow 1) (table i64 4 funcref) (table $narrow 4 funcref)
+        (elem $e func $f) (data $d \"abc\")
+        (func $f (memory.fill (i64.const 0) (i32.const 1) (i64.const 2))
+          (memory.copy 0 0 (i64.const 0) (i64.const 1) (i64.const 2))
+          (memory.copy 0 $narrow (i64.const 0) (i32.const 1) (i32.const 2))
+          (memory.copy $narrow 0 (i32.const 0) (i64.const 1) (i32.const 2))
+          (memory.init $d (i64.const 0) (i32.const 0) (i32.const 3))
+          (table.init 0 $e (i64.const 0) (i32.const 0) (i32.const 1))
+          (table.copy 0 0 (i64.const 0) (i64.const 1) (i64.const 1))
+          (table.copy 0 $narrow (i64.const 0) (i32.const 1) (i32.const 1))
+          (drop (table.grow 0 (ref.null func) (i64.const 3)))
+          (table.fill 0 (i64.const 0) (ref.null func) (i64.const 1))
+          (drop (memory.grow 0 (i64.const 1))))
+        (func (loop $l (memory.fill (i64.const 0) (i32.const 1) (i64.const 2)) (br $l))))",
     // Code that cannot be reached is still typed.
     "(module (func (result i64) (return (i64.const 1)) (loop (result i64) (i64.const 2)))
         (func (result i32) (loop $l (br $l)) (memory.grow (i32.const 0)) unreachable)
         (memory 1))",
+    // Bulk instructions with addresses of 64 bits, and of both widths at once.
+    "(module (memory $w i64 1) (memory $n 1) (table $t i64 4 funcref) (table $s 4 funcref)
+        (elem $e func $f) (data $d \"abc\")
+        (func $f (memory.fill $w (i64.const 0) (i32.const 1) (i64.const 2))
+          (memory.copy $w $w (i64.const 0) (i64.const 1) (i64.const 2))
+          (memory.copy $w $n (i64.const 0) (i32.const 1) (i32.const 2))
+          (memory.init $w $d (i64.const 0) (i32.const 0) (i32.const 3))
+          (table.init $t $e (i64.const 0) (i32.const 0) (i32.const 1))
+          (table.copy $t $t (i64.const 0) (i64.const 1) (i64.const 1))
+          (table.copy $s $t (i32.const 0) (i64.const 1) (i32.const 1))
+          (drop (table.grow $t (ref.null func) (i64.const 3)))
+          (table.fill $t (i64.const 0) (ref.null func) (i64.const 1))
+          (loop $l (memory.fill $w (i64.const 0) (i32.const 1) (i64.const 2)) (br $l))))",
+    // Globals by imports, exports, constants and code.
+    "(module (import \"a\" \"g\" (global $g (mut i32))) (global $h (export \"h\") (mut i32) (i32.const 1))
+        (global $i i32 (i32.const 2)) (memory 9) (data (i32.const 3) \"abc\")
+        (export \"g\" (global $g)) (export \"i\" (global $i))
+        (func (global.set $h (i32.add (global.get $i) (global.get $g))) (loop $l (br $l))))",
     // Tail calls.
     "(module (func $f (param i64) (result i64) (loop $l (br_if $l (i32.const 0)))
         (return_call $f (local.get 0))))",
 ];
 
-fn check(wasm: &[u8]) -> Vec<u8> {
-    let out = instrument(wasm).expect("the module is valid");
+const BUDGETS: [Budget; 3] = [Budget::Own, Budget::Lent, Budget::Borrowed(ModuleId(0))];
+
+fn check_with(wasm: &[u8], budget: Budget) -> Vec<u8> {
+    let out = instrument(wasm, budget).expect("the module is valid");
     let out = out.expect("it has functions");
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&out)
@@ -50,31 +86,63 @@ fn check(wasm: &[u8]) -> Vec<u8> {
     out
 }
 
+fn check(wasm: &[u8]) -> Vec<u8> {
+    check_with(wasm, Budget::Own)
+}
+
+/// The names of the imports and of the exports.
+fn names(wasm: &[u8]) -> (Vec<String>, Vec<String>) {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.expect("it is valid") {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    imports.push(import.expect("it is valid").name.to_owned());
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    exports.push(export.expect("it is valid").name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    (imports, exports)
+}
+
 #[test]
 fn what_comes_out_is_valid() {
     for text in MODULES {
         let wasm = wat::parse_str(text).expect("the text is valid");
-        let out = check(&wasm);
-        let mut imports = Vec::new();
-        for payload in Parser::new(0).parse_all(&out) {
-            if let Payload::ImportSection(section) = payload.expect("it is valid") {
-                for import in section.into_imports() {
-                    let import = import.expect("it is valid");
-                    imports.push((import.module.to_owned(), import.name.to_owned()));
-                }
-            }
+        let (imports, exports) = names(&wasm);
+        for budget in BUDGETS {
+            let out = names(&check_with(&wasm, budget));
+            let (own_imports, added) = out.0.split_at(imports.len());
+            assert_eq!(own_imports, imports, "{text}");
+            assert_eq!(added.len(), budget.imports().len(), "{text}");
+            assert_eq!(added.last().map(String::as_str), Some(IMPORT.1), "{text}");
+            let (own_exports, added) = out.1.split_at(exports.len());
+            assert_eq!(own_exports, exports, "{text}");
+            let lends = added.iter().any(|name| name == TAKE);
+            assert_eq!(lends, budget == Budget::Lent, "{text}");
         }
-        let last = imports.last().map(|(module, name)| (&**module, &**name));
-        assert_eq!(last, Some(IMPORT), "{text}");
     }
-    check(crate::kernel::WASM);
+    for budget in BUDGETS {
+        check_with(crate::kernel::WASM, budget);
+    }
 }
 
 #[test]
 fn a_module_without_functions_stays() {
     for text in ["(module)", "(module (memory 1) (global i32 (i32.const 1)))"] {
         let wasm = wat::parse_str(text).expect("the text is valid");
-        assert!(instrument(&wasm).expect("it is valid").is_none(), "{text}");
+        assert!(
+            instrument(&wasm, Budget::Own)
+                .expect("it is valid")
+                .is_none(),
+            "{text}"
+        );
     }
 }
 

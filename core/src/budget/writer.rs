@@ -5,6 +5,8 @@
 
 use wasm_encoder::{BlockType, Function, Instruction};
 
+use crate::rewrite::Width;
+
 /// Where a function counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -17,8 +19,9 @@ pub(super) struct Writer {
     pub(super) out: Function,
     /// A local for the budget.
     pub(super) counter: u32,
-    /// A local for the length of a bulk instruction.
+    /// A local for the length of a bulk instruction, and one for a length of 64 bits.
     pub(super) length: u32,
+    pub(super) wide_length: u32,
     pub(super) global: u32,
     pub(super) check: u32,
     pub(super) place: Place,
@@ -48,18 +51,22 @@ impl Writer {
     }
 
     /// Before an instruction whose length is on the stack.
-    pub(super) fn charge_length(&mut self, shift: i64) {
-        self.put(&Instruction::LocalTee(self.length));
+    pub(super) fn charge_length(&mut self, shift: i64, width: Width) {
+        let length = match width {
+            Width::Narrow => self.length,
+            Width::Wide => self.wide_length,
+        };
+        self.put(&Instruction::LocalTee(length));
         self.put(&match self.place {
             Place::Global => Instruction::GlobalGet(self.global),
             Place::Local => Instruction::LocalGet(self.counter),
         });
-        self.spend(&[
-            Instruction::LocalGet(self.length),
-            Instruction::I64ExtendI32U,
-            Instruction::I64Const(shift),
-            Instruction::I64ShrU,
-        ]);
+        let (get, shift) = (Instruction::LocalGet(length), Instruction::I64Const(shift));
+        let (extend, divide) = (Instruction::I64ExtendI32U, Instruction::I64ShrU);
+        match width {
+            Width::Narrow => self.spend(&[get, extend, shift, divide]),
+            Width::Wide => self.spend(&[get, shift, divide]),
+        }
     }
 
     /// Takes what `cost` computes from the budget on the stack, and checks.
@@ -74,13 +81,14 @@ impl Writer {
             Instruction::I64Const(0),
             Instruction::I64LtS,
             Instruction::If(BlockType::Empty),
+            Instruction::LocalGet(self.counter),
             Instruction::Call(self.check),
-            match self.place {
-                Place::Global => Instruction::GlobalSet(self.global),
-                Place::Local => Instruction::LocalSet(self.counter),
-            },
-            Instruction::End,
         ]);
+        if self.place == Place::Local {
+            self.put(&Instruction::LocalTee(self.counter));
+        }
+        // Also where a local counts: if the guest traps, this is what is known of its budget.
+        self.all(&[Instruction::GlobalSet(self.global), Instruction::End]);
     }
 
     /// Writes the budget back.

@@ -33,6 +33,17 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Lets nobody else have it, nor its engine, which has panicked.
+    #[cold]
+    pub(crate) fn forsake(&self) {
+        self.engine.forsake();
+        if let Some(mut known) = known() {
+            known.0.retain(|_, code| !std::ptr::eq(code.as_ptr(), self));
+        }
+    }
+}
+
 static KNOWN: Mutex<Known> = Mutex::new(Known(BTreeMap::new()));
 
 /// Programs by the key of all their modules.

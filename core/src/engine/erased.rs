@@ -2,8 +2,8 @@
 //!
 //! Nothing above is generic over engines. The erased operation is coarse: [`DynInstance::exchange`]
 //! is one whole plug-in call, and because it is a blanket implementation its body is compiled once
-//! for each backend, with everything inside it static. A panic of an engine while it compiles,
-//! prepares or instantiates ends here, as an error.
+//! for each backend, with everything inside it static. A panic of an engine ends here, as an error,
+//! whatever it was asked to do.
 
 use std::{any::Any, hash::Hasher, sync::Arc};
 
@@ -72,6 +72,8 @@ pub trait DynEngine: Send + Sync {
     -> Result<ModuleId>;
     /// See [`Engine::nudge`].
     fn nudge(&self);
+    /// See [`Engine::forsake`].
+    fn forsake(&self);
 }
 
 impl<E: Engine> DynEngine for E {
@@ -84,7 +86,8 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
-        let module = threads::run(|| catch("compiling a module", || Engine::compile(self, wasm)))?;
+        let module =
+            threads::run(|| self.step("compiling a module", || Engine::compile(self, wasm)))?;
         Ok(Arc::new(module))
     }
 
@@ -110,7 +113,7 @@ impl<E: Engine> DynEngine for E {
         let modules = modules.collect::<Result<_>>()?;
         let memories = program.memories;
         let program = Program { modules, memories };
-        let prepared = catch("preparing a program", || Engine::prepare(self, program))?;
+        let prepared = self.step("preparing a program", || Engine::prepare(self, program))?;
         Ok(Arc::new(prepared))
     }
 
@@ -123,7 +126,7 @@ impl<E: Engine> DynEngine for E {
         match program.downcast_ref::<E::Prepared>() {
             Some(program) => {
                 let instantiate = || Engine::instantiate(self, program, host, limits);
-                Ok(Box::new(catch("instantiating a program", instantiate)?))
+                Ok(Box::new(self.step("instantiating a program", instantiate)?))
             }
             None => Err(foreign(Engine::name(self), "program")),
         }
@@ -137,7 +140,7 @@ impl<E: Engine> DynEngine for E {
         let module = own(self, module)?;
         let instance: &mut dyn Any = instance;
         match instance.downcast_mut::<E::Instance>() {
-            Some(instance) => catch("extending a program", || {
+            Some(instance) => self.step("extending a program", || {
                 Engine::extend(self, instance, module)
             }),
             None => Err(foreign(Engine::name(self), "program")),
@@ -145,7 +148,31 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn nudge(&self) {
-        Engine::nudge(self);
+        // Whoever nudges has nobody to tell; a guest that does not look up is nudged again.
+        let nudged = self.step("being nudged", || {
+            Engine::nudge(self);
+            Ok(())
+        });
+        drop(nudged);
+    }
+
+    fn forsake(&self) {
+        Engine::forsake(self);
+    }
+}
+
+/// A step of an engine, of which nobody shares anything any more if it panics.
+trait Step {
+    fn step<T>(&self, doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T>;
+}
+
+impl<E: Engine> Step for E {
+    fn step<T>(&self, doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        catch(doing, step).inspect_err(|error| {
+            if error.kind() == ErrorKind::EnginePanic {
+                Engine::forsake(self);
+            }
+        })
     }
 }
 
@@ -166,21 +193,44 @@ fn foreign(engine: &str, what: &str) -> Error {
     Error::new(ErrorKind::Argument, message)
 }
 
-/// [`Instance`] with the one operation of the hot path.
+/// [`Instance`] with the operations of core, none of which panics.
 pub trait DynInstance: Instance + Any {
     /// One plug-in call: hands `input` over, enters `entry`, lends the output.
     ///
     /// # Errors
-    /// What the guest or a host function ended with; `MemoryLimit` if the input does not fit.
+    /// What the guest or a host function ended with; `MemoryLimit` if the input does not fit;
+    /// `EnginePanic`.
     fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]>;
+
+    /// As [`Instance::entry`].
+    ///
+    /// # Errors
+    /// `EnginePanic`.
+    fn find(&mut self, module: ModuleId, export: &str) -> Result<Option<EntryId>>;
+
+    /// As [`Instance::enter`], outside of a call.
+    ///
+    /// # Errors
+    /// As there; `EnginePanic`.
+    fn run(&mut self, entry: EntryId) -> Result<i32>;
 }
 
 impl<I: Instance> DynInstance for I {
     #[inline]
     fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]> {
-        kernel::begin(self, input)?;
-        let status = self.enter(entry);
-        kernel::finish(self, status)
+        catch("running a guest", || {
+            kernel::begin(self, input)?;
+            let status = self.enter(entry);
+            kernel::finish(self, status)
+        })
+    }
+
+    fn find(&mut self, module: ModuleId, export: &str) -> Result<Option<EntryId>> {
+        catch("looking an export up", || Ok(self.entry(module, export)))
+    }
+
+    fn run(&mut self, entry: EntryId) -> Result<i32> {
+        catch("running a guest", || self.enter(entry))
     }
 }
 

@@ -120,6 +120,10 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// Does nothing without the capability `interrupt`, or if the engine was not opened for it.
     fn nudge(&self) {}
+
+    /// Takes note that the engine has panicked, in any of its steps: what is opened from now on must
+    /// not share anything with it. Does nothing where engines share nothing.
+    fn forsake(&self) {}
 }
 
 /// A live program: instances of its modules, and the host state that it owns.
@@ -134,25 +138,12 @@ pub trait Instance: Guest + Send + 'static {
     /// they fail.
     ///
     /// # Errors
-    /// `Trap`, or `OutOfFuel`. When a host function failed, any error: core replaces it by the
+    /// `Trap`. When a host function failed, any error: core replaces it by the
     /// failure that waits in the host state.
     fn enter(&mut self, entry: EntryId) -> Result<i32>;
-
-    /// The fuel meter. `None` without the capability, or if the engine was not opened for it.
-    fn fuel(&mut self) -> Option<&mut dyn Fuel> {
-        None
-    }
 
     /// A look into the program. `None` without the capability `inspect`.
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {
         None
     }
-}
-
-/// The fuel of one instance, in units of its engine.
-pub trait Fuel {
-    /// Sets what is left.
-    fn set(&mut self, units: u64);
-    /// What is left.
-    fn left(&self) -> u64;
 }

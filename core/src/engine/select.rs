@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     erased::{Backend, Compiler, DynEngine},
-    types::{Interruption, Metering, Settings},
+    types::{Interruption, Settings},
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -90,11 +90,10 @@ impl Choice {
     }
 
     /// Settings for this choice.
-    pub fn settings(&self, interruption: Interruption, metering: Metering) -> Settings {
+    pub fn settings(&self, interruption: Interruption) -> Settings {
         Settings {
             compiler: self.compiler.name,
             interruption,
-            metering,
         }
     }
 

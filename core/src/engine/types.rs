@@ -227,24 +227,12 @@ pub struct Settings {
     pub compiler: &'static str,
     /// Whether a running guest can be stopped from another thread.
     pub interruption: Interruption,
-    /// Whether fuel is counted.
-    pub metering: Metering,
 }
 
 /// Whether compiled code looks up when [`super::Engine::nudge`] is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interruption {
     /// It does not; nothing stops a guest but itself and what it calls.
-    #[default]
-    Off,
-    /// It does.
-    On,
-}
-
-/// Whether compiled code counts fuel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Metering {
-    /// It does not.
     #[default]
     Off,
     /// It does.
@@ -292,8 +280,6 @@ impl Proposal {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Fuel can be counted.
-    pub fuel: bool,
     /// Running guests look up when they are nudged. Core makes the guests of other engines look up
     /// by themselves.
     pub interrupt: bool,
@@ -310,19 +296,12 @@ pub struct Capabilities {
 impl Capabilities {
     /// An engine that only runs code.
     pub const NONE: Self = Self {
-        fuel: false,
         inspect: false,
         interrupt: false,
         memory_limit: false,
         artifacts: false,
         proposals: &[],
     };
-
-    /// With or without fuel.
-    #[must_use]
-    pub const fn fuel(self, fuel: bool) -> Self {
-        Self { fuel, ..self }
-    }
 
     /// With or without a look inside.
     #[must_use]

@@ -9,7 +9,10 @@ use wasmparser::{
 };
 
 use super::{fuse, parts::Parts};
-use crate::{budget, kernel::FUNCTIONS};
+use crate::{
+    budget::{self, Budget},
+    kernel::FUNCTIONS,
+};
 
 const MEMORY: &str = "the memory";
 
@@ -181,8 +184,12 @@ fn what_comes_out_is_valid() {
     for text in MODULES {
         let out = check(&wasm(text));
         // As engines get it that need a budget in the code.
-        if let Some(instrumented) = budget::instrument(&out).expect("it is valid") {
-            validate(&instrumented);
+        let borrowed = Budget::Borrowed(crate::engine::types::ModuleId(0));
+        for budget in [Budget::Own, Budget::Lent, borrowed] {
+            let instrumented = budget::instrument(&out, budget).expect("it is valid");
+            if let Some(instrumented) = instrumented {
+                validate(&instrumented);
+            }
         }
     }
     for (name, params, results) in FUNCTIONS {

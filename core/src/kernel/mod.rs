@@ -16,6 +16,7 @@ use crate::{
         types::{MemoryId, NumType},
     },
     error::{Error, ErrorKind, Result},
+    panic::catch,
 };
 
 /// The kernel memory; it is the first of every program.
@@ -182,7 +183,11 @@ fn grow<G: Guest + ?Sized>(guest: &mut G, full: Full, length: u64) -> Result<()>
         return Err(no_memory(length));
     };
     let missing = bytes - guest.split(MEMORY).0.len() as u64;
-    match guest.grow(MEMORY, missing.div_ceil(PAGE)) {
+    // Host functions allocate as well, and what they panic with is theirs.
+    let grown = catch("growing a memory", || {
+        Ok(guest.grow(MEMORY, missing.div_ceil(PAGE)))
+    });
+    match grown? {
         Some(_) => Ok(()),
         None => Err(no_memory(length)),
     }

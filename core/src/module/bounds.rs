@@ -1,4 +1,4 @@
-//! What a module may cost before an engine sees it.
+//! What a module may cost before an engine sees it, and what a plug-in may have.
 //!
 //! A few hundred bytes can ask a compiler for minutes and gigabytes: a local takes no byte of its own,
 //! and a type that is written once counts wherever it is used. So everything that compilers repeat is
@@ -12,12 +12,20 @@ use wasmparser::{CompositeInnerType, Encoding, FunctionBody, Operator, Parser, P
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most that one module may have of everything that costs time or memory to compile. What has more
-/// is refused as `InvalidModule`.
+/// The most that one module may have of everything that costs time or memory to compile, and what a
+/// plug-in may have when it runs. A module that has more is refused as `InvalidModule`.
 ///
 /// The defaults let every plug-in and program of the tests pass, CPython included.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
+    /// Pages of 64 KiB that all memories of a plug-in may have together, the kernel's included, if
+    /// [`Memory::max_pages`](crate::manifest::Memory::max_pages) does not say it. Growing beyond fails;
+    /// more at the start is `MemoryLimit`. 65 536, which is 4 GiB.
+    pub memory_pages: u64,
+    /// Elements that all tables of a plug-in may have together. What this leaves after the start is shared
+    /// equally by the tables that can grow; growing beyond fails, and more at the start is
+    /// refused. 1 000 000.
+    pub table_elements: u64,
     /// Bytes of the binary. 64 MiB.
     pub module_bytes: u64,
     /// Types. 100 000.
@@ -44,8 +52,6 @@ pub struct Bounds {
     pub memories: u64,
     /// Tables, with those that are imported. 100.
     pub tables: u64,
-    /// Elements that all tables have together at the start. 1 000 000.
-    pub table_elements: u64,
     /// Element segments. 100 000.
     pub element_segments: u64,
     /// Data segments. 100 000.
@@ -55,6 +61,8 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
+            memory_pages: 65_536,
+            table_elements: 1_000_000,
             module_bytes: 64 << 20,
             types: 100_000,
             signature: 1000,
@@ -68,7 +76,6 @@ impl Default for Bounds {
             globals: 100_000,
             memories: 8,
             tables: 100,
-            table_elements: 1_000_000,
             element_segments: 100_000,
             data_segments: 100_000,
         }
@@ -76,6 +83,29 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// Every bound, by the name of its field.
+    pub fn fields(&mut self) -> [(&'static str, &mut u64); 17] {
+        [
+            ("memory_pages", &mut self.memory_pages),
+            ("table_elements", &mut self.table_elements),
+            ("module_bytes", &mut self.module_bytes),
+            ("types", &mut self.types),
+            ("signature", &mut self.signature),
+            ("imports", &mut self.imports),
+            ("exports", &mut self.exports),
+            ("functions", &mut self.functions),
+            ("function_bytes", &mut self.function_bytes),
+            ("locals", &mut self.locals),
+            ("all_locals", &mut self.all_locals),
+            ("nesting", &mut self.nesting),
+            ("globals", &mut self.globals),
+            ("memories", &mut self.memories),
+            ("tables", &mut self.tables),
+            ("element_segments", &mut self.element_segments),
+            ("data_segments", &mut self.data_segments),
+        ]
+    }
+
     /// Refuses a binary that has more than it may; `name` is the module's, for messages.
     ///
     /// # Errors

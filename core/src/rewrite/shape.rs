@@ -1,7 +1,33 @@
 //! What must be known of a module before its first section is written.
 
 use wasm_encoder::reencode;
-use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, TypeRef};
+use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef};
+
+/// The type of an address or a length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// `i32`.
+    Narrow,
+    /// `i64`, of a memory or table with 64-bit addresses.
+    Wide,
+}
+
+impl Width {
+    fn of(is_64: bool) -> Self {
+        match is_64 {
+            true => Self::Wide,
+            false => Self::Narrow,
+        }
+    }
+
+    /// Of a length that two memories or tables must have.
+    fn of_both(one: Self, other: Self) -> Self {
+        match (one, other) {
+            (Self::Wide, Self::Wide) => Self::Wide,
+            _ => Self::Narrow,
+        }
+    }
+}
 
 /// What must be known of a module before its first section is written.
 #[derive(Default)]
@@ -13,8 +39,11 @@ pub(crate) struct Shape {
     pub(crate) functions: Vec<u32>,
     /// With those that are imported.
     pub(crate) globals: u32,
+    pub(crate) imported_globals: u32,
     /// With those that are imported.
-    pub(crate) memories: u32,
+    pub(crate) memories: Vec<Width>,
+    /// With those that are imported.
+    tables: Vec<Width>,
 }
 
 impl Shape {
@@ -35,8 +64,12 @@ impl Shape {
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
                         let ty = import?.ty;
-                        shape.globals += u32::from(matches!(ty, TypeRef::Global(_)));
-                        shape.memories += u32::from(matches!(ty, TypeRef::Memory(_)));
+                        match ty {
+                            TypeRef::Global(_) => shape.imported_globals += 1,
+                            TypeRef::Memory(ty) => shape.memories.push(Width::of(ty.memory64)),
+                            TypeRef::Table(ty) => shape.tables.push(Width::of(ty.table64)),
+                            _ => {}
+                        }
                         shape.imports.push(match ty {
                             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => Some(ty),
                             _ => None,
@@ -46,13 +79,23 @@ impl Shape {
                 Payload::FunctionSection(section) => {
                     shape.functions = section.into_iter().collect::<Result<_, _>>()?;
                 }
-                Payload::MemorySection(section) => shape.memories += section.count(),
-                Payload::GlobalSection(section) => shape.globals += section.count(),
+                Payload::TableSection(section) => {
+                    for table in section {
+                        shape.tables.push(Width::of(table?.ty.table64));
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        shape.memories.push(Width::of(memory?.memory64));
+                    }
+                }
+                Payload::GlobalSection(section) => shape.globals = section.count(),
                 // What follows has nothing that is counted here.
                 Payload::ExportSection(_) | Payload::CodeSectionStart { .. } => break,
                 _ => {}
             }
         }
+        shape.globals += shape.imported_globals;
         Ok(shape)
     }
 
@@ -65,5 +108,26 @@ impl Shape {
     pub(crate) fn function_type(&self, ty: u32) -> &FuncType {
         let ty = self.types[ty as usize].as_ref();
         ty.expect("the type of a function of a valid module is a function type")
+    }
+
+    /// The type of the length of a bulk instruction of the module.
+    pub(crate) fn length(&self, operator: &Operator<'_>) -> Width {
+        let memory = |index: u32| self.memories[index as usize];
+        let table = |index: u32| self.tables[index as usize];
+        match *operator {
+            Operator::MemoryFill { mem } => memory(mem),
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                Width::of_both(memory(dst_mem), memory(src_mem))
+            }
+            Operator::TableFill { table: index } | Operator::TableGrow { table: index } => {
+                table(index)
+            }
+            Operator::TableCopy {
+                dst_table,
+                src_table,
+            } => Width::of_both(table(dst_table), table(src_table)),
+            // Segments are never that long.
+            _ => Width::Narrow,
+        }
     }
 }

@@ -25,6 +25,7 @@ from ._errors import (
     CancelledError,
     ClosedError,
     EngineError,
+    EnginePanicError,
     Error,
     ExitError,
     Frame,
@@ -45,6 +46,7 @@ from ._errors import (
 
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
+from ._limits import Limits
 from ._log import CustomLogger, set_log_custom
 from ._manifest import Manifest, MemoryOptions, Wasm
 from ._native import (
@@ -92,6 +94,7 @@ __all__ = [
     "Difference",
     "Engine",
     "EngineError",
+    "EnginePanicError",
     "Error",
     "ExitError",
     "ExplicitFunction",
@@ -103,6 +106,7 @@ __all__ = [
     "HttpResponse",
     "InvalidModuleError",
     "Json",
+    "Limits",
     "LinkError",
     "LittleEndian",
     "LogLine",

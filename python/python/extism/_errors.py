@@ -97,7 +97,7 @@ class MemoryLimitError(Error):
 
 
 class OutOfFuelError(Error):
-    """The fuel of the call is used up."""
+    """The call used up its fuel."""
 
     kind = "out-of-fuel"
 
@@ -180,11 +180,20 @@ class EngineError(Error):
     kind = "engine"
 
 
+class EnginePanicError(EngineError):
+    """The engine panicked, which is a defect of it. The plug-in in which it did cannot be used any more;
+    others can."""
+
+    kind = "engine-panic"
+
+
 class UnsupportedError(Error):
     """The engine, or this build, has no such power."""
 
     kind = "unsupported"
 
 
-CLASSES: Final[dict[str, type[Error]]] = {cls.kind: cls for cls in Error.__subclasses__()}
+CLASSES: Final[dict[str, type[Error]]] = {
+    cls.kind: cls for cls in (*Error.__subclasses__(), EnginePanicError)
+}
 """The class of each kind."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from typing_extensions import Buffer, Self, disjoint_base
 
 from ._compare import Report
+from ._limits import Limits
 from ._manifest import Manifest
 from ._state import Config, Vars
 from .http import HttpRequest, HttpResponse
@@ -28,6 +29,7 @@ __all__ = [
     "Wasi",
     "beneath",
     "compare",
+    "default_limits",
     "engines",
     "extism_version",
     "forked",
@@ -51,6 +53,8 @@ class CompiledPlugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        fuel: float | None = None,
+        limits: Limits | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
     ) -> Self: ...
     @property
@@ -72,6 +76,8 @@ class Plugin:
         http_client: Callable[[HttpRequest], HttpResponse] | None = None,
         http_response_headers: bool = False,
         progress: Callable[[int, int | None], object] | None = None,
+        fuel: float | None = None,
+        limits: Limits | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
     ) -> Self: ...
     @overload
@@ -82,6 +88,7 @@ class Plugin:
         *,
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> bytes: ...
     @overload
     def call(
@@ -92,6 +99,7 @@ class Plugin:
         host_context: Any = None,
         *,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -102,6 +110,7 @@ class Plugin:
         parse: None,
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> memoryview: ...
     @overload
     def call(
@@ -112,6 +121,7 @@ class Plugin:
         host_context: Any = None,
         *,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> _T: ...
     @overload
     def call(
@@ -122,6 +132,7 @@ class Plugin:
         parse: Callable[[bytes], _T],
         host_context: Any = None,
         timeout: float | None = None,
+        fuel: float | None = None,
     ) -> _T: ...
     def function_exists(self, name: str) -> bool: ...
     def cancel_handle(self) -> CancelHandle: ...
@@ -132,6 +143,8 @@ class Plugin:
     def update_config(self, config: Mapping[str, str | None]) -> None: ...
     def reset(self) -> None: ...
     def close(self) -> None: ...
+    @property
+    def fuel_consumed(self) -> int | None: ...
     @property
     def stdout(self) -> bytes: ...
     @property
@@ -318,6 +331,7 @@ def compare(
     http_client: Callable[[HttpRequest], HttpResponse] | None = None,
     http_response_headers: bool = False,
 ) -> Report: ...
+def default_limits() -> dict[str, int]: ...
 def engines() -> list[Engine]: ...
 def extism_version() -> str: ...
 def forked() -> None: ...

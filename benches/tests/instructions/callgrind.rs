@@ -16,13 +16,14 @@ pub(crate) fn missing() -> Option<String> {
     }
 }
 
-/// The instructions of each call of `function`, with all that it calls, in order.
+/// The instructions of each call of `function`, with all that it calls, in order. The program is told what
+/// to do by an environment variable.
 ///
 /// # Panics
 /// If the program fails, or if valgrind does not find the function.
-pub(crate) fn totals(arguments: &[&str], function: &str) -> Vec<u64> {
+pub(crate) fn totals((variable, value): (&str, &str), function: &str) -> Vec<u64> {
     let program = env::current_exe().expect("this program is a file");
-    let folder = env::temp_dir().join(format!("callgrind-{}", std::process::id()));
+    let folder = env::temp_dir().join(format!("callgrind-{}-{value}", std::process::id()));
     fs::create_dir_all(&folder).expect("there is room for temporary files");
     let output = Command::new("valgrind")
         .arg("--tool=callgrind")
@@ -32,11 +33,11 @@ pub(crate) fn totals(arguments: &[&str], function: &str) -> Vec<u64> {
         .arg(format!("--toggle-collect={function}"))
         .arg(format!("--dump-after={function}"))
         .arg(program)
-        .args(arguments)
+        .env(variable, value)
         .output()
         .expect("valgrind was found");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
+    assert!(output.status.success(), "{value}: {errors}");
     let totals: Vec<_> = (1..)
         .map(|part| folder.join(format!("out.{part}")))
         .map_while(|file| total(&file))

@@ -1,32 +1,38 @@
 //! How many instructions a call takes, counted by callgrind and compared with what is recorded.
 //!
 //! Seconds differ from run to run; instructions do not, so a regression shows on a busy machine as well.
-//! `make instructions` runs it, `BLESS=1 make instructions` records the counts in `instructions.toml`.
+//! `make instructions` runs it alone, `BLESS=1 make instructions` records the counts in `instructions.toml`.
 //!
 //! For each engine this program runs itself under valgrind. There it makes each call a few times and
 //! many times; the difference, by the number of calls between, is free of everything that happens
 //! once. Only what runs inside of [`measured_calls`] on that thread is counted: neither compiling nor the
-//! watchdog. What is built is what counts: figures of another profile or compiler say nothing.
-
-#![expect(
-    clippy::print_stdout,
-    reason = "it is a program that prints what it finds"
-)]
+//! watchdog. The counts are those of the engines as they are built for tests and of the project's crates
+//! optimised (the Makefile says how), which costs a minute and no build of the engines; a release build takes
+//! fewer. What they are for is to be compared.
 
 mod callgrind;
 mod record;
 
-use std::{collections::BTreeMap, env, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    env,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+};
 
+use libtest_mimic::{Arguments, Failed, Trial};
 use polyextism_benches::cases::{self, Case, Subject};
 
-use crate::record::{Counts, Record};
+use crate::record::Counts;
+
+/// Names the engine to the program under valgrind.
+const ENGINE: &str = "POLYEXTISM_INSTRUCTIONS_OF";
 
 /// Calls before the first is counted: the first one initialises, and memories grow.
-const WARM_UP: u64 = 20;
+const WARM_UP: u64 = 5;
 /// How often each call is made.
-const FEW: u64 = 50;
-const MANY: u64 = 250;
+const FEW: u64 = 10;
+const MANY: u64 = 50;
 
 /// What is counted, and how many things one call of it does.
 fn measured() -> [(Case, u64); 4] {
@@ -41,13 +47,26 @@ fn measured() -> [(Case, u64); 4] {
     ]
 }
 
+/// What was counted in this run.
+static FOUND: Mutex<Counts> = Mutex::new(BTreeMap::new());
+
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => compare(),
-        ["run", engine] => run(engine),
-        _ => panic!("usage: instructions [run ENGINE]"),
+    if let Ok(engine) = env::var(ENGINE) {
+        run(&engine);
+        return ExitCode::SUCCESS;
     }
+    let engines = polyextism::engines().map(|engine| engine.name());
+    let trials = engines.map(|engine| {
+        let name = format!("instructions::{engine}");
+        Trial::test(name, move || count(&engine))
+    });
+    let outcome = libtest_mimic::run(&Arguments::from_args(), trials.collect());
+    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    // A part would take the rest away.
+    if env::var_os("BLESS").is_some() && found.len() == polyextism::engines().count() {
+        record::write(&found);
+    }
+    outcome.exit_code()
 }
 
 /// The calls whose instructions are counted, by this name.
@@ -59,7 +78,7 @@ fn measured_calls(subject: &mut Subject<'_>, count: u64) {
 }
 
 /// Under valgrind: all cases on one engine.
-fn run(engine: &str) -> ExitCode {
+fn run(engine: &str) {
     let engine = polyextism::engine(engine).expect("it is built in");
     for (case, _) in measured() {
         let mut subject = case.subject(&engine);
@@ -71,45 +90,35 @@ fn run(engine: &str) -> ExitCode {
         }
         subject.check();
     }
-    ExitCode::SUCCESS
 }
 
-/// Counts on all engines and compares, or records.
-fn compare() -> ExitCode {
+/// Counts on one engine and compares.
+#[expect(clippy::print_stderr, reason = "a test that counts nothing says why")]
+fn count(engine: &str) -> Result<(), Failed> {
     if let Some(why) = callgrind::missing() {
-        println!("instructions: not counted: {why}");
         // Where the tool has to be there, its absence is a failure.
         return match env::var_os("CI") {
-            Some(_) => ExitCode::FAILURE,
-            None => ExitCode::SUCCESS,
+            Some(_) => Err(why.into()),
+            None => {
+                eprintln!("instructions::{engine} counts nothing: {why}");
+                Ok(())
+            }
         };
     }
-    let found: Counts = polyextism::engines()
-        .map(|engine| (engine.name(), counts(&engine.name())))
-        .collect();
-    if env::var_os("BLESS").is_some() {
-        record::write(&found);
-        print!("{}", Record::from(found));
-        return ExitCode::SUCCESS;
-    }
-    let recorded = record::read();
-    print!("{}", recorded.table(&found));
-    match recorded.worse(&found).as_slice() {
-        [] => ExitCode::SUCCESS,
-        worse => {
-            for line in worse {
-                println!("instructions: {line}");
-            }
-            println!("If it has to be so, say why and record it: BLESS=1 make instructions");
-            ExitCode::FAILURE
-        }
-    }
+    let counts = counts(engine);
+    let verdict = match env::var_os("BLESS") {
+        Some(_) => Ok(()),
+        None => record::read().compare(engine, &counts),
+    };
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    found.insert(engine.to_owned(), counts);
+    verdict.map_err(Failed::from)
 }
 
 /// The instructions of each case on an engine, for one thing.
 fn counts(engine: &str) -> BTreeMap<String, f64> {
     let function = concat!(module_path!(), "::measured_calls");
-    let totals = callgrind::totals(&["run", engine], function);
+    let totals = callgrind::totals((ENGINE, engine), function);
     let measured = measured();
     assert_eq!(totals.len(), 2 * measured.len(), "{engine}: {totals:?}");
     let pairs = totals.chunks_exact(2).zip(measured);

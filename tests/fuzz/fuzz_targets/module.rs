@@ -1,0 +1,5 @@
+//! `module` of `tests/src/fuzz` under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| polyextism_tests::fuzz::module::run(data));

@@ -1,0 +1,28 @@
+//! The alarm of a plug-in and the list of the watchdog, as core has them, under loom: every way in
+//! which a call, a cancellation and looks of the watchdog can meet, and every order in which memory may
+//! show it.
+//!
+//! The files of core are compiled here once more, with atomic words, a lock and a clock of loom. The
+//! scenarios are in [`scenarios`]; `tests/interleavings.rs` runs them. Nothing else of core takes part: its
+//! errors and engines are stand-ins with what alarms need of them.
+//!
+//! Not modelled: the thread of the watchdog itself (a scenario looks when it likes), the wake-up of that
+//! thread, forks, and how a nudge reaches a guest.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the files of core offer more than the scenarios need"
+)]
+
+mod atomic;
+mod clock;
+mod engine;
+mod error;
+mod nesting;
+pub mod scenarios;
+
+// Its own tests are where rustfmt does not look for them.
+#[rustfmt::skip]
+#[path = "../../../core/src/alarm.rs"]
+mod alarm;

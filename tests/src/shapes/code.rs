@@ -1,0 +1,106 @@
+//! Shapes that have much code of one kind in one function: nesting, branches, straight lines, calls.
+
+use wasm_encoder::{BlockType, Function, Instruction as I, TableSection, ValType};
+
+use super::{
+    Shape,
+    make::{finish, nested, one, program, straight, table},
+    shape,
+};
+
+/// Those that have much code of one kind.
+pub(super) const CODE: &[Shape] = &[
+    shape("nested blocks", |b| nested(b, &I::Block(BlockType::Empty))),
+    shape("nested loops", |b| nested(b, &I::Loop(BlockType::Empty))),
+    shape("nested conditions", |b| {
+        let depth = b.nesting;
+        let mut f = Function::new([(1, ValType::I32)]);
+        for _ in 0..depth {
+            f.instruction(&I::LocalGet(0));
+            f.instruction(&I::If(BlockType::Empty));
+        }
+        for _ in 0..depth {
+            f.instruction(&I::Else);
+            f.instruction(&I::End);
+        }
+        program(&[], [f])
+    }),
+    shape("a giant br_table", |b| {
+        let mut f = Function::new([(1, ValType::I32)]);
+        f.instruction(&I::Block(BlockType::Empty));
+        f.instruction(&I::LocalGet(0));
+        let targets = vec![0; b.function_bytes as usize - 30];
+        f.instruction(&I::BrTable(targets.into(), 0));
+        f.instruction(&I::End);
+        program(&[], [f])
+    }),
+    shape("a br_table out of every depth", |b| {
+        let depth = b.nesting as u32;
+        let mut f = Function::new([(1, ValType::I32)]);
+        for _ in 0..depth {
+            f.instruction(&I::Block(BlockType::Empty));
+        }
+        let mut targets = Vec::new();
+        while targets.len() as u64 * 2 < b.function_bytes - 50_000 {
+            targets.push(targets.len() as u32 % depth);
+        }
+        f.instruction(&I::LocalGet(0));
+        f.instruction(&I::BrTable(targets.into(), 0));
+        for _ in 0..depth {
+            f.instruction(&I::End);
+        }
+        program(&[], [f])
+    }),
+    shape("a long straight line", |b| {
+        straight(b, |f| {
+            f.instruction(&I::LocalGet(0));
+            f.instruction(&I::I64Const(1));
+            f.instruction(&I::I64Add);
+            f.instruction(&I::LocalSet(0));
+        })
+    }),
+    shape("a long straight line of divisions", |b| {
+        straight(b, |f| {
+            f.instruction(&I::LocalGet(0));
+            f.instruction(&I::LocalGet(1));
+            f.instruction(&I::I64DivS);
+            f.instruction(&I::LocalSet(0));
+        })
+    }),
+    shape("a long straight line of loads and stores", |b| {
+        straight(b, |f| {
+            // i32.const 0, i32.const 0, i64.load offset=8, i64.store offset=8
+            f.raw([0x41, 0, 0x41, 0, 0x29, 0, 8, 0x37, 0, 8]);
+        })
+    }),
+    shape("a long straight line of memory.grow", |b| {
+        straight(b, |f| {
+            f.instruction(&I::I32Const(0));
+            f.instruction(&I::MemoryGrow(0));
+            f.instruction(&I::Drop);
+        })
+    }),
+    shape("a long straight line of conversions", |b| {
+        straight(b, |f| {
+            f.instruction(&I::LocalGet(0));
+            f.instruction(&I::F64ConvertI64U);
+            f.instruction(&I::I64TruncSatF64U);
+            f.instruction(&I::LocalSet(0));
+        })
+    }),
+    shape("calls", |b| straight(b, |f| _ = f.instruction(&I::Call(0)))),
+    shape("indirect calls", |b| {
+        let mut tables = TableSection::new();
+        tables.table(table(10));
+        let mut f = Function::new([]);
+        while (f.byte_len() as u64) < b.function_bytes - 30 {
+            f.instruction(&I::I32Const(0));
+            f.instruction(&I::CallIndirect {
+                type_index: 0,
+                table_index: 0,
+            });
+        }
+        let (types, functions, code) = one(f);
+        finish(&[&types, &functions, &tables, &code])
+    }),
+];
