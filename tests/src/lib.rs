@@ -7,6 +7,7 @@
 
 pub mod cached;
 pub mod case;
+pub mod differential;
 pub mod endless;
 pub mod files;
 pub mod fuzz;

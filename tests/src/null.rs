@@ -83,7 +83,7 @@ struct Checked {
 }
 
 /// The proposals that every engine has, with those of this one.
-fn features(proposals: &[Proposal]) -> WasmFeatures {
+pub(crate) fn features(proposals: &[Proposal]) -> WasmFeatures {
     let common = WasmFeatures::WASM2.difference(WasmFeatures::SIMD)
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::EXTENDED_CONST;
