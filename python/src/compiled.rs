@@ -12,7 +12,7 @@ use pyo3::{
 };
 
 use crate::{
-    convert, engines, error,
+    cache, convert, engines, error,
     fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
@@ -43,6 +43,10 @@ use crate::{
 ///         are announced, or `None`. What it raises ends that.
 ///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
 ///     limits: What modules may cost to compile and instances may have, an `extism.Limits`.
+///     cache: Where compiled code is kept for the next process: in the user's folder for caches if not
+///         given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
+///         path of a folder. Whoever can write it can run code as the user. Nothing about it is an
+///         error.
 ///
 /// Raises:
 ///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
@@ -60,6 +64,7 @@ pub(crate) struct CompiledPlugin {
     response_headers: bool,
     fuel: Option<u64>,
     limits: Limits,
+    cache: cache::Setting,
     functions: Functions,
 }
 
@@ -70,6 +75,7 @@ pub(crate) struct Extras<'a, 'py> {
     pub(crate) fuel: Option<Fuel>,
     pub(crate) limits: Option<Limits>,
     pub(crate) stopwatch: Option<Stopwatch>,
+    pub(crate) cache: Option<cache::Setting>,
 }
 
 impl CompiledPlugin {
@@ -88,6 +94,7 @@ impl CompiledPlugin {
         } = extras;
         let fuel = extras.fuel.map(Fuel::counted);
         let limits = extras.limits.unwrap_or_default();
+        let cache = extras.cache.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
         let mut options = Options {
@@ -97,6 +104,7 @@ impl CompiledPlugin {
             fuel,
             bounds: limits.bounds.clone(),
             stopwatch,
+            cache: cache.0.clone(),
             ..Options::default()
         };
         options.http.client = functions.core_client();
@@ -115,6 +123,7 @@ impl CompiledPlugin {
             response_headers: http.response_headers,
             fuel,
             limits,
+            cache,
             functions,
         })
     }
@@ -158,11 +167,12 @@ impl CompiledPlugin {
     #[pyo3(
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
-            http_response_headers = false, progress = None, fuel = None, limits = None
+            http_response_headers = false, progress = None, fuel = None, limits = None,
+            cache = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
                           http_response_headers=False, progress=None, fuel=None, \
-                          limits=None)"
+                          limits=None, cache=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -178,6 +188,7 @@ impl CompiledPlugin {
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
         limits: Option<Limits>,
+        cache: Option<cache::Setting>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
@@ -194,6 +205,7 @@ impl CompiledPlugin {
             fuel,
             limits,
             stopwatch: None,
+            cache,
         };
         Self::compile(py, manifest, functions, choice, extras)
     }
@@ -225,6 +237,9 @@ impl CompiledPlugin {
         options.set_item("fuel", Fuel::object(py, this.fuel)?)?;
         if let Some(client) = this.functions.client(py) {
             options.set_item("http_client", client)?;
+        }
+        if let Some(cache) = this.cache.object(py)? {
+            options.set_item("cache", cache)?;
         }
         let make = py.import("functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod arguments;
+mod cache;
 mod callback;
 mod cancel;
 mod compare;

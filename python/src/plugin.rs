@@ -12,6 +12,7 @@ use pyo3::{
 use uuid::Uuid;
 
 use crate::{
+    cache,
     cancel::CancelHandle,
     compiled::{CompiledPlugin, Extras},
     convert::{self, Input, Parse, Timeout},
@@ -57,6 +58,7 @@ use crate::{
 ///         happens in. Of a `CompiledPlugin`, which must be compiled with fuel, this is for the
 ///         calls of this instance.
 ///     limits: What modules may cost to compile and the plug-in may have, an `extism.Limits`.
+///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
@@ -163,11 +165,12 @@ impl Plugin {
         signature = (
             plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None,
             http_client = None, http_response_headers = false, progress = None, fuel = None,
-            limits = None
+            limits = None,
+            cache = None
         ),
         text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None, \
                           http_client=None, http_response_headers=False, progress=None, \
-                          fuel=None, limits=None)"
+                          fuel=None, limits=None, cache=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -184,6 +187,7 @@ impl Plugin {
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
         limits: Option<Limits>,
+        cache: Option<cache::Setting>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let http = http::Given {
@@ -218,6 +222,7 @@ impl Plugin {
                     fuel,
                     limits,
                     stopwatch: None,
+                    cache,
                 };
                 let compiled = CompiledPlugin::compile(py, manifest, functions, choice, extras)?;
                 compiled.instance(py)?

@@ -58,6 +58,7 @@ pub(crate) fn watched(
         http,
         fuel: None,
         limits: None,
+        cache: None,
         stopwatch: Some(stopwatch.0.clone()),
     };
     CompiledPlugin::compile(py, manifest, functions, choice, extras)

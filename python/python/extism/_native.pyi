@@ -55,6 +55,7 @@ class CompiledPlugin:
         progress: Callable[[int, int | None], object] | None = None,
         fuel: float | None = None,
         limits: Limits | None = None,
+        cache: bool | str | os.PathLike[str] | None = None,
     ) -> Self: ...
     @property
     def engine(self) -> str: ...
@@ -77,6 +78,7 @@ class Plugin:
         progress: Callable[[int, int | None], object] | None = None,
         fuel: float | None = None,
         limits: Limits | None = None,
+        cache: bool | str | os.PathLike[str] | None = None,
     ) -> Self: ...
     @overload
     def call(

@@ -1,0 +1,54 @@
+//! What `cache=` says: where compiled code is kept for later.
+//!
+//! It only reads the argument; what it means is core's.
+
+use polyextism::{Cache, CachePlace};
+use pyo3::{
+    prelude::*,
+    types::{PyBool, PyString},
+};
+
+use crate::{convert, error, tree};
+
+/// What `cache=` says: nothing, a truth value, or a folder.
+#[derive(Clone, Default)]
+pub(crate) struct Setting(pub(crate) Cache);
+
+impl Setting {
+    /// What says the same; nothing for what is so without it.
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(match &self.0.place {
+            CachePlace::User => None,
+            CachePlace::Off => Some(PyBool::new(py, false).to_owned().into_any()),
+            CachePlace::Folder(folder) => Some(folder.as_os_str().into_pyobject(py)?.into_any()),
+        })
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Setting {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(is_on) = value.cast::<PyBool>() {
+            let place = match is_on.is_true() {
+                true => CachePlace::User,
+                false => CachePlace::Off,
+            };
+            return Ok(Self(place.into()));
+        }
+        let folder = match value.is_instance_of::<PyString>() {
+            true => Some(value.extract()?),
+            false => tree::path(&value)?,
+        };
+        match folder {
+            Some(folder) => Ok(Self(CachePlace::Folder(folder).into())),
+            None => {
+                let found = convert::type_name(&value);
+                let message = format!(
+                    "cache= is a value of type {found}; it is True, False or the path of a folder"
+                );
+                Err(error::argument(value.py(), message))
+            }
+        }
+    }
+}
