@@ -8,19 +8,17 @@
 //! a call; if it fails, the next call starts with a new instance; nothing allocates on the path of
 //! a call that succeeds.
 
+mod fuel;
+mod ready;
+
 use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
 use crate::{
     alarm::{Alarm, CancelHandle},
-    budget,
     compiled::Compiled,
-    engine::{
-        erased::DynInstance,
-        guest::Guest,
-        types::{EntryId, ModuleId},
-    },
+    engine::{erased::DynInstance, guest::Guest, types::EntryId},
     error::{Error, ErrorKind, Result},
     fuel::Meter,
     host::Host,
@@ -183,14 +181,6 @@ impl Plugin {
         self.run_call(function, input, limits.timeout, limits.fuel)
     }
 
-    fn check_fuel(&self, fuel: Option<u64>) -> Result<()> {
-        if fuel.is_some() && self.compiled.fuel().is_none() {
-            let message = "this plug-in counts no fuel: fuel has to be given when it is compiled";
-            return Err(Error::new(ErrorKind::Argument, message));
-        }
-        Ok(())
-    }
-
     #[inline]
     fn run_call(
         &mut self,
@@ -239,38 +229,6 @@ impl Plugin {
     /// How long each call may take, if it is not said with the call.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout
-    }
-
-    /// How many units of work each call may do from now on, if it is not said with the call; `None` is
-    /// no limit. At first it is [`Options::fuel`](crate::Options::fuel).
-    ///
-    /// # Errors
-    /// `Argument` if the plug-in was compiled without it and is given some.
-    pub fn set_fuel(&mut self, fuel: Option<u64>) -> Result<()> {
-        self.check_fuel(fuel)?;
-        self.fuel = fuel;
-        Ok(())
-    }
-
-    /// How many units of work each call may do, if it is not said with the call.
-    pub fn fuel(&self) -> Option<u64> {
-        self.fuel
-    }
-
-    /// How many units of work the last call did, or [`Plugin::initialize`]; `None` if the plug-in was
-    /// compiled without [`Options::fuel`](crate::Options::fuel).
-    ///
-    /// If the guest trapped, up to 20 000 units that it did in its last loop may not be counted. Also
-    /// that is the same on every engine.
-    pub fn fuel_consumed(&mut self) -> Option<u64> {
-        self.compiled.fuel()?;
-        // An engine that fails to run this has no fuel to give back.
-        let left = self.take_left().unwrap_or_default();
-        let meter = self.host().meter.as_mut();
-        meter.map_or(Some(0), |meter| {
-            meter.give_back(left);
-            Some(meter.used())
-        })
     }
 
     /// A handle to cancel calls of this plug-in from any thread.
@@ -338,22 +296,6 @@ impl Plugin {
         guest.host()
     }
 
-    /// The entry of a function, in an instance that is ready for it.
-    #[inline]
-    fn entry(&mut self, function: FunctionHandle) -> Result<EntryId> {
-        if self.condition != Condition::Ready {
-            self.make_ready(function)?;
-        }
-        let entry = match self.entries[function.0] {
-            Some(entry) => entry,
-            None => self.resolve(function)?,
-        };
-        if self.compiled.is_command(function.0) {
-            self.condition = Condition::Stale;
-        }
-        Ok(entry)
-    }
-
     /// How large the memories are now, in bytes: that of the kernel, and those that modules export as
     /// `memory`. One that several modules export counts for each.
     pub fn memory_bytes(&mut self) -> u64 {
@@ -392,96 +334,11 @@ impl Plugin {
         Ok(())
     }
 
-    /// Takes what the guests have left of their fuel.
-    fn take_left(&mut self) -> Result<u64> {
-        if self.condition == Condition::Broken {
-            return Err(broken());
-        }
-        let entry = match (self.take, self.compiled.lender()) {
-            (Some(entry), _) => entry,
-            (None, Some(lender)) => {
-                let entry = self.instance.find(lender, budget::TAKE)?;
-                entry.ok_or_else(|| missing(budget::TAKE))?
-            }
-            // Nothing can be used where there is no code.
-            (None, None) => return Ok(0),
-        };
-        self.take = Some(entry);
-        let left = self.instance.run(entry)?;
-        // Below nothing if the guest was stopped when it asked for more.
-        Ok(u64::try_from(left).unwrap_or_default())
-    }
-
     fn forget_output(&mut self) {
         #[cfg(feature = "wasi")]
         if let Some(wasi) = &self.host().wasi {
             wasi.forget_output();
         }
-    }
-
-    #[cold]
-    fn make_ready(&mut self, function: FunctionHandle) -> Result<()> {
-        self.run_init()?;
-        // A command does the rest itself, and has its instance for this call only.
-        match self.compiled.is_command(function.0) {
-            true => Ok(()),
-            false => self.run_own_init(),
-        }
-    }
-
-    /// Start functions and libraries, in a fresh instance.
-    fn run_init(&mut self) -> Result<()> {
-        match self.condition {
-            Condition::Fresh | Condition::Ready => {}
-            Condition::Stale => self.replace()?,
-            Condition::Broken => return Err(broken()),
-        }
-        // Until everything has succeeded, this instance is not one to keep.
-        self.condition = Condition::Stale;
-        let compiled = self.compiled.clone();
-        let ran = self.run(compiled.init_before());
-        ran.map_err(|error| compiled.explain(error))
-    }
-
-    /// The main module.
-    fn run_own_init(&mut self) -> Result<()> {
-        let compiled = self.compiled.clone();
-        let ran = self.run(compiled.init_own());
-        ran.map_err(|error| compiled.explain(error))?;
-        self.condition = Condition::Ready;
-        Ok(())
-    }
-
-    fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
-        for (module, name) in steps {
-            let instance = &mut *self.instance;
-            let entry = instance.find(*module, name)?;
-            let entry = entry.ok_or_else(|| missing(name))?;
-            nesting::within(&self.alarm, move || instance.exchange(entry, &[]).map(drop))?;
-        }
-        Ok(())
-    }
-
-    /// A new instance with the same host state: variables and configuration stay, also if there is
-    /// no new instance.
-    fn replace(&mut self) -> Result<()> {
-        let mut instance = self.compiled.instantiate(Host::default())?;
-        let fresh: &mut dyn Guest = &mut *instance;
-        fresh.host().take_over(self.host());
-        self.instance = instance;
-        self.entries.fill(None);
-        self.take = None;
-        self.condition = Condition::Fresh;
-        Ok(())
-    }
-
-    #[cold]
-    fn resolve(&mut self, function: FunctionHandle) -> Result<EntryId> {
-        let name = self.compiled.entry_name(function.0);
-        let entry = self.instance.find(self.compiled.main(), name)?;
-        let entry = entry.ok_or_else(|| missing(name))?;
-        self.entries[function.0] = Some(entry);
-        Ok(entry)
     }
 }
 
