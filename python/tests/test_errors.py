@@ -249,7 +249,8 @@ def test_every_kind_has_its_class():
     source = GUESTS.parents[1] / "core/src/error.rs"
     body = re.search(r"impl ErrorKind \{.*?\n\}", source.read_text(), re.DOTALL)
     kinds = set(re.findall(r'=> "([a-z-]+)"', body[0]))
-    classes = {cls.kind: cls for cls in extism.Error.__subclasses__()}
+    subclasses = [*extism.Error.__subclasses__(), extism.EnginePanicError]
+    classes = {cls.kind: cls for cls in subclasses}
     assert set(classes) == kinds
     for kind, cls in classes.items():
         words = kind.removesuffix("-error").split("-")
@@ -257,4 +258,5 @@ def test_every_kind_has_its_class():
         assert getattr(extism, cls.__name__) is cls
         assert cls.__doc__
     assert issubclass(extism.TimeoutError, TimeoutError)
+    assert issubclass(extism.EnginePanicError, extism.EngineError)
     assert "TimeoutError" not in extism.__all__
