@@ -49,18 +49,18 @@ rust: tools fetch
 
 # The tests run with the features that the dependencies have in the whole workspace, so that nothing but our own
 # crates is built once more; the checks show that an engine needs nothing of what others ask for.
-ALONE = $(CARGO) test --locked --workspace --exclude polyextism-python --no-default-features
+ALONE = $(CARGO) test --locked --workspace --exclude polyextism-python --no-default-features \
+	$(addprefix --test ,conformance waist engines features honesty host_functions linking interruption)
 alone: tools fetch
 	$(CARGO) check --locked --no-default-features --features wasmtime
 	$(ALONE) --exclude polyextism-wasmer --exclude polyextism-wasmi \
-		--features polyextism-tests/wasmtime,polyextism-benches/wasmtime --test '*'
+		--features polyextism-tests/wasmtime,polyextism-benches/wasmtime
 	$(CARGO) check --locked --no-default-features --features wasmer
 	$(ALONE) --exclude polyextism-wasmtime --exclude polyextism-wasmi \
-		--features polyextism-tests/wasmer,polyextism-benches/wasmer --test '*'
+		--features polyextism-tests/wasmer,polyextism-benches/wasmer
 	$(CARGO) check --locked --no-default-features --features wasmi
-	$(ALONE) --exclude polyextism-wasmtime --exclude polyextism-wasmer \
-		--features polyextism-tests/wasmi,polyextism-benches/wasmi \
-		--test conformance --test spec --test waist --test broken
+	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
+		--test conformance --test spec -- wasmi::
 
 python: $(NATIVE)
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
