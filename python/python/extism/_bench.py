@@ -17,9 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, TypeAlias
-
-from typing_extensions import Buffer
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._benchmark import Benchmark, Cost, Spread
 from ._errors import ArgumentError, Error, UnsupportedError
@@ -36,6 +34,11 @@ from ._native import (
 )
 from .http import HttpRequest, HttpResponse
 
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    _Plugin: TypeAlias = str | Buffer | os.PathLike[str] | Manifest | Mapping[str, Any]
+
 ROUNDS = 9
 """How often each engine has its turn."""
 
@@ -50,9 +53,6 @@ PROBE = """
     (i32.const 0)))
 """
 """A guest that does nothing: the one call returns nothing, the other the input as it lies there."""
-
-_Plugin: TypeAlias = str | Buffer | os.PathLike[str] | Manifest | Mapping[str, Any]
-
 
 def bench(
     plugin: _Plugin,

@@ -193,7 +193,7 @@ class UnsupportedError(Error):
     kind = "unsupported"
 
 
-CLASSES: Final[dict[str, type[Error]]] = {
-    cls.kind: cls for cls in (*Error.__subclasses__(), EnginePanicError)
-}
+_ALL: Final[tuple[type[Error], ...]] = (*Error.__subclasses__(), EnginePanicError)
+
+CLASSES: Final[dict[str, type[Error]]] = {cls.kind: cls for cls in _ALL}
 """The class of each kind."""
