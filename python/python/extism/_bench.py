@@ -54,6 +54,7 @@ PROBE = """
 """
 """A guest that does nothing: the one call returns nothing, the other the input as it lies there."""
 
+
 def bench(
     plugin: _Plugin,
     function: str,
