@@ -7,8 +7,7 @@
 //! many times; the difference, by the number of calls between, is free of everything that happens
 //! once. Only what runs inside of [`measured_calls`] on that thread is counted: neither compiling nor the
 //! watchdog. The counts are those of the engines as they are built for tests and of the project's crates
-//! optimised (the Makefile says how), which costs a minute and no build of the engines; a release build takes
-//! fewer. What they are for is to be compared.
+//! optimised (the Makefile says how), which needs no build of the engines; a release build takes fewer. What they are for is to be compared.
 
 mod callgrind;
 mod record;
