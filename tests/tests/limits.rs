@@ -2,12 +2,14 @@
 //! their defaults are in `cases/limits`, what modules may cost to compile in core's tests and in
 //! `shapes.rs`.
 
+use std::path::Path;
+
 use polyextism::{
     Bounds, Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, LogLevel, LogSink, Manifest,
     Options, Plugin,
     manifest::{MODULE_LIMIT, Wasm},
 };
-use polyextism_tests::{engines, files};
+use polyextism_tests::{engines, files, null};
 
 fn start(choice: &Choice, manifest: &Manifest, bounds: Bounds) -> Result<Plugin, Error> {
     let options = Options {
@@ -40,6 +42,35 @@ fn pages(memory_pages: u64) -> Bounds {
         memory_pages,
         ..Bounds::default()
     }
+}
+
+/// The defaults are far from what real plug-ins have. On an engine that only reads modules.
+#[test]
+fn real_plugins_stay_below_a_quarter_of_the_bounds() {
+    let mut bounds = Bounds::default();
+    for (_, bound) in bounds.fields() {
+        *bound /= 4;
+    }
+    let choice = null::choices().next().expect("there is one");
+    let mut seen = 0;
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries(&files::home().join("guests")).map(|entry| entry.path());
+    let plugins = folders.flat_map(|folder| entries(&folder).map(|entry| entry.path()));
+    for path in plugins.filter(|path| path.extension().is_some_and(|found| found == "wasm")) {
+        seen += 1;
+        let manifest = Manifest::of(std::fs::read(&path).expect("it can be read"));
+        let options = Options {
+            wasi: Some(Default::default()),
+            bounds: bounds.clone(),
+            ..Options::default()
+        };
+        // Host functions are missing, which is found after the bounds; else nothing is.
+        match choice.compile(&manifest, &options) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Link, "{}: {error}", path.display()),
+        }
+    }
+    assert!(seen > 8, "{seen}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Modules that are made to cost a compiler as much as the bounds let them: each ends within the guard, on
 //! every engine, in a process of its own.
 //!
-//! A shape compiles or is refused; either is fine, if it is soon. Shapes at the default bounds take
-//! minutes, so without `SHAPES` the bounds, and with them the shapes, are a hundredth of that.
-//! `SHAPES=full` holds the shapes at the bounds against the guard, `SHAPES=table` prints what each took
-//! as well: time, the most memory, and how it ended. A trial is named `<engine>::<shape>`.
+//! A shape compiles, or the engine refuses it; either is fine, if it is soon and takes no more memory than it
+//! may. A shape that the bounds refuse is a mistake of the shape. Without `SHAPES` the bounds, and with them
+//! the shapes, are a tenth of the defaults, and so is the memory. `SHAPES=full` takes all of it, and
+//! `SHAPES=table` prints what each took as well: the time of the processor, the most memory, and how it
+//! ended; `SHAPES_PART=20` makes that a twentieth. A trial is named `<engine>::<shape>`.
 
 use std::{
     env,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use polyextism::{Bounds, Manifest, Options, Plugin, engine};
+use polyextism::{Bounds, Error, ErrorKind, Manifest, Options, Plugin, engine};
 use polyextism_tests::{
     engines,
     shapes::{Shape, shapes},
@@ -23,9 +24,13 @@ use polyextism_tests::{
 /// How long a shape may take on a machine that is busy with other tests, by a compiler that is itself not
 /// fully optimised.
 const GUARD: Duration = Duration::from_secs(120);
+/// The most memory that a process may have had, in KiB: itself, and what compiling takes at the bounds.
+const MEMORY: [u64; 2] = [64 << 10, 2 << 20];
 /// The variables by which a child is told what to compile.
 const ENGINE: &str = "SHAPES_ENGINE";
 const SHAPE: &str = "SHAPES_SHAPE";
+/// Which part of the bounds the shapes exhaust; 10 is a tenth.
+const PART: &str = "SHAPES_PART";
 
 #[expect(
     clippy::print_stdout,
@@ -38,7 +43,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     if env::var_os("SHAPES").is_some_and(|what| what == "table") {
         arguments.test_threads = Some(1);
-        println!("engine | shape | seconds | MiB | KiB of module | end");
+        println!("engine | shape | seconds of the processor | MiB | KiB of module | end");
     }
     let mut trials = Vec::new();
     for choice in engines() {
@@ -54,12 +59,20 @@ fn main() -> ExitCode {
 /// The bounds that the shapes exhaust.
 fn bounds() -> Bounds {
     let mut bounds = Bounds::default();
-    if env::var_os("SHAPES").is_none() {
-        for (_, bound) in bounds.fields() {
-            *bound = (*bound / 100).max(8);
-        }
+    let part = part();
+    for (_, bound) in bounds.fields() {
+        *bound = (*bound / part).max(8.min(*bound));
     }
     bounds
+}
+
+/// Which part of the bounds: 1 is all of it.
+fn part() -> u64 {
+    let said = env::var(PART).map(|part| part.parse().expect("SHAPES_PART is a number"));
+    match env::var_os("SHAPES") {
+        None => 10,
+        Some(_) => said.unwrap_or(1).max(1),
+    }
 }
 
 /// Runs a shape in a child process.
@@ -91,21 +104,40 @@ fn child(name: &str, shape: &str) -> ExitCode {
     let wasm = (shape.make)(&bounds);
     let size = wasm.len() / 1024;
     let choice = engine(name).expect("the parent took it from the same list");
-    let start = Instant::now();
     let options = Options {
         bounds,
         ..Options::default()
     };
     let made = choice.compile(&Manifest::of(wasm), &options);
     let made = made.and_then(|compiled| Plugin::new(&compiled).map(drop));
-    let took = start.elapsed().as_secs_f64();
+    let (took, memory) = (processor(), peak());
+    let refused = |error: &Error| error.kind() == ErrorKind::InvalidModule;
+    if let Some(error) = made.as_ref().err().filter(|error| refused(error)) {
+        println!("{choice:?}::{shape}: {error}", shape = shape.name);
+        return ExitCode::FAILURE;
+    }
+    let most = MEMORY[0] + MEMORY[1] / part();
+    if memory > most {
+        println!("{choice:?}::{}: {memory} KiB, at most {most}", shape.name);
+        return ExitCode::FAILURE;
+    }
     if env::var_os("SHAPES").is_some_and(|what| what == "table") {
         let end = made.map_or_else(|error| error.to_string(), |()| "compiled".to_owned());
         let name = shape.name;
-        let memory = peak() / 1024;
+        let memory = memory / 1024;
         println!("{choice:?} | {name} | {took:.2} | {memory} | {size} | {end}");
     }
     ExitCode::SUCCESS
+}
+
+/// How long this process has kept processors busy, in seconds, if the system says it.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name, which may contain anything (`man 5 proc_pid_stat`): user and system, in hundredths.
+    let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
+    let times = fields.split_whitespace().skip(11).take(2);
+    let ticks = times.filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 /// The most memory that this process has had, in KiB, if the system says it.

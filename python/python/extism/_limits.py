@@ -40,6 +40,9 @@ class Limits:
     signature: int = _DEFAULTS["signature"]
     """Parameters and results together of one function type."""
 
+    all_signatures: int = _DEFAULTS["all_signatures"]
+    """Parameters and results together of all types."""
+
     imports: int = _DEFAULTS["imports"]
     """Imports."""
 
@@ -52,6 +55,15 @@ class Limits:
     function_bytes: int = _DEFAULTS["function_bytes"]
     """Bytes of the code of one function."""
 
+    indirect_calls: int = _DEFAULTS["indirect_calls"]
+    """Indirect calls in the code of all functions."""
+
+    call_values: int = _DEFAULTS["call_values"]
+    """Parameters and results of what is called, for all calls in the code."""
+
+    block_values: int = _DEFAULTS["block_values"]
+    """Parameters and results of all blocks in the code that have a type with an index."""
+
     locals: int = _DEFAULTS["locals"]
     """Parameters and locals together of one function."""
 
@@ -60,6 +72,21 @@ class Limits:
 
     nesting: int = _DEFAULTS["nesting"]
     """Blocks, loops and the like inside each other in one function."""
+
+    loops: int = _DEFAULTS["loops"]
+    """Loops inside each other in one function."""
+
+    block_locals: int = _DEFAULTS["block_locals"]
+    """Parameters and locals of one function times the blocks and loops in it."""
+
+    all_block_locals: int = _DEFAULTS["all_block_locals"]
+    """As `block_locals`, of all functions together."""
+
+    loop_locals: int = _DEFAULTS["loop_locals"]
+    """Locals of one function, each as often as there are loops in which it is set."""
+
+    all_loop_locals: int = _DEFAULTS["all_loop_locals"]
+    """As `loop_locals`, of all functions together."""
 
     globals: int = _DEFAULTS["globals"]
     """Globals, with those that are imported."""

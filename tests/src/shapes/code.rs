@@ -10,8 +10,18 @@ use super::{
 
 /// Those that have much code of one kind.
 pub(super) const CODE: &[Shape] = &[
-    shape("nested blocks", |b| nested(b, &I::Block(BlockType::Empty))),
-    shape("nested loops", |b| nested(b, &I::Loop(BlockType::Empty))),
+    shape("nested blocks", |b| {
+        program(&[], [nested(b.nesting, &I::Block(BlockType::Empty))])
+    }),
+    shape("nested loops", |b| {
+        program(&[], [nested(b.loops, &I::Loop(BlockType::Empty))])
+    }),
+    shape("nested loops of many functions", |b| {
+        // As many as fit into a module of the size of the longest function.
+        let functions = b.function_bytes / (b.loops * 9);
+        let each = |_| nested(b.loops, &I::Loop(BlockType::Empty));
+        program(&[], (0..functions).map(each))
+    }),
     shape("nested conditions", |b| {
         let depth = b.nesting;
         let mut f = Function::new([(1, ValType::I32)]);
@@ -93,7 +103,7 @@ pub(super) const CODE: &[Shape] = &[
         let mut tables = TableSection::new();
         tables.table(table(10));
         let mut f = Function::new([]);
-        while (f.byte_len() as u64) < b.function_bytes - 30 {
+        for _ in 0..b.indirect_calls.min((b.function_bytes - 30) / 5) {
             f.instruction(&I::I32Const(0));
             f.instruction(&I::CallIndirect {
                 type_index: 0,

@@ -78,17 +78,18 @@ pub(super) fn straight(bounds: &Bounds, step: fn(&mut Function)) -> Vec<u8> {
     finish(&[&types, &functions, &memories, &code])
 }
 
-pub(super) fn nested(bounds: &Bounds, open: &I<'_>) -> Vec<u8> {
+/// A function of blocks inside each other, with a branch out of each.
+pub(super) fn nested(depth: u64, open: &I<'_>) -> Function {
     let mut f = Function::new([(1, ValType::I32)]);
-    for _ in 0..bounds.nesting {
+    for _ in 0..depth {
         f.instruction(open);
     }
-    for level in 0..bounds.nesting {
+    for level in 0..depth {
         f.instruction(&I::LocalGet(0));
-        f.instruction(&I::BrIf((bounds.nesting - level) as u32 / 2));
+        f.instruction(&I::BrIf((depth - level) as u32 / 2));
         f.instruction(&I::End);
     }
-    program(&[], [f])
+    f
 }
 
 /// Functions of one type without results.

@@ -46,7 +46,7 @@ pub(super) const SECTIONS: &[Shape] = &[
     shape("types", |b| {
         let mut types = TypeSection::new();
         // Each differs from all others.
-        for n in 0..b.types {
+        for n in 0..b.types.min(b.all_signatures / 17) {
             let bits = (0..17_u32).map(|bit| number(n >> bit & 1));
             types.ty().function(bits, []);
         }
@@ -54,13 +54,14 @@ pub(super) const SECTIONS: &[Shape] = &[
     }),
     shape("long signatures", |b| {
         let mut types = TypeSection::new();
-        for n in 0..b.types.min(4000) {
+        let count = b.types.min(b.all_signatures / b.signature);
+        for n in 0..count {
             let params = (0..b.signature as u32).map(|at| number(n >> (at % 12) & 1));
             types.ty().function(params, []);
         }
         let mut functions = FunctionSection::new();
         let mut code = CodeSection::new();
-        for n in 0..b.types.min(b.all_locals / b.signature) {
+        for n in 0..count.min(b.all_locals / b.signature) {
             functions.function(n as u32);
             code.function(&ended(Function::new([])));
         }

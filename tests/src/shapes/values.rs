@@ -1,5 +1,6 @@
 //! Shapes that have many values at a time: locals, parameters, results, operands.
 
+use polyextism::Bounds;
 use wasm_encoder::{
     BlockType, CodeSection, Function, FunctionSection, Instruction as I, TypeSection, ValType,
 };
@@ -37,38 +38,26 @@ pub(super) const VALUES: &[Shape] = &[
         )
     }),
     shape("locals that change in nested loops", |b| {
-        // Every loop can change every local, so each is a value of its own at the head of each loop.
-        let (locals, depth) = (b.locals as u32, b.nesting as u32 / 2);
-        let mut f = Function::new([(locals, ValType::I32)]);
-        for _ in 0..depth {
-            f.instruction(&I::Loop(BlockType::Empty));
-        }
-        for local in 0..locals {
-            f.instruction(&I::LocalGet(local));
-            f.instruction(&I::I32Const(1));
-            f.instruction(&I::I32Add);
-            f.instruction(&I::LocalSet(local));
-        }
-        for level in 0..depth {
-            f.instruction(&I::LocalGet(level % locals));
-            f.instruction(&I::BrIf(0));
-            f.instruction(&I::End);
-        }
-        program(&[], [f])
+        program(&[], [looping(b, b.loop_locals)])
     }),
+    shape(
+        "locals that change in nested loops of many functions",
+        |b| {
+            let each = b.loop_locals / 10;
+            let functions = b.all_loop_locals / each;
+            program(&[], (0..functions).map(|_| looping(b, each)))
+        },
+    ),
     shape("locals that change in many branches", |b| {
-        let locals = b.locals as u32;
-        let mut f = Function::new([(locals, ValType::I32)]);
-        let mut local = 0;
-        while (f.byte_len() as u64) < b.function_bytes - 30 {
-            f.instruction(&I::LocalGet(local));
-            f.instruction(&I::If(BlockType::Empty));
-            f.instruction(&I::I32Const(7));
-            f.instruction(&I::LocalSet((local * 31 + 1) % locals));
-            f.instruction(&I::End);
-            local = (local + 1) % locals;
-        }
-        program(&[], [f])
+        program(&[], [branching(b, b.locals.min(1000))])
+    }),
+    shape("locals that change in few branches", |b| {
+        program(&[], [branching(b, b.locals)])
+    }),
+    shape("locals that change in branches of many functions", |b| {
+        let functions = b.all_block_locals / b.block_locals;
+        let each = |_| branching(b, b.locals.min(1000));
+        program(&[], (0..functions).map(each))
     }),
     shape("many values on the stack", |b| {
         let mut f = Function::new([(1, ValType::I64)]);
@@ -117,7 +106,8 @@ pub(super) const VALUES: &[Shape] = &[
             give.instruction(&I::I64Const(0));
         }
         let mut f = Function::new([]);
-        while (f.byte_len() as u64) < b.function_bytes - 30 {
+        let calls = (b.function_bytes - 30) / 4;
+        for _ in 0..calls.min(b.call_values / half.len() as u64 / 2) {
             f.instruction(&I::Call(0));
             f.instruction(&I::Call(1));
         }
@@ -140,7 +130,8 @@ pub(super) const VALUES: &[Shape] = &[
         for _ in &half {
             f.instruction(&I::I64Const(0));
         }
-        while (f.byte_len() as u64) < b.function_bytes - 2000 {
+        let loops = (b.function_bytes - 4 * b.signature).min(b.all_block_locals) / 7;
+        for _ in 0..loops.min(b.block_values / half.len() as u64 / 2) {
             f.instruction(&I::Loop(BlockType::FunctionType(1)));
             f.instruction(&I::LocalGet(0));
             f.instruction(&I::BrIf(0));
@@ -161,7 +152,7 @@ pub(super) const VALUES: &[Shape] = &[
         let mut functions = FunctionSection::new();
         functions.function(0);
         let mut f = Function::new([(1, ValType::I32)]);
-        let depth = b.nesting as u32 / 2;
+        let depth = (b.nesting / 2).min(b.block_values / half.len() as u64) as u32;
         for _ in 0..depth {
             f.instruction(&I::Block(BlockType::FunctionType(1)));
         }
@@ -190,3 +181,41 @@ pub(super) const VALUES: &[Shape] = &[
         finish(&[&types, &functions, &code])
     }),
 ];
+
+/// Every loop changes every local, so each is a value of its own at the head of each loop: so many of them.
+fn looping(b: &Bounds, values: u64) -> Function {
+    let loops = b.loops as u32;
+    let locals = b.locals.min(values / b.loops) as u32;
+    let mut f = Function::new([(locals, ValType::I32)]);
+    for _ in 0..loops {
+        f.instruction(&I::Loop(BlockType::Empty));
+    }
+    for local in 0..locals {
+        f.instruction(&I::LocalGet(local));
+        f.instruction(&I::I32Const(1));
+        f.instruction(&I::I32Add);
+        f.instruction(&I::LocalSet(local));
+    }
+    for level in 0..loops {
+        f.instruction(&I::LocalGet(level % locals));
+        f.instruction(&I::BrIf(0));
+        f.instruction(&I::End);
+    }
+    f
+}
+
+/// As many branches as there may be with so many locals, all of which are alive.
+fn branching(b: &Bounds, locals: u64) -> Function {
+    let branches = (b.block_locals / locals).min((b.function_bytes - 30) / 13);
+    let locals = locals as u32;
+    let mut f = Function::new([(locals, ValType::I32)]);
+    for branch in 0..branches as u32 {
+        let local = branch % locals;
+        f.instruction(&I::LocalGet(local));
+        f.instruction(&I::If(BlockType::Empty));
+        f.instruction(&I::I32Const(7));
+        f.instruction(&I::LocalSet((local * 31 + 1) % locals));
+        f.instruction(&I::End);
+    }
+    f
+}

@@ -27,6 +27,24 @@ const ROWS: &[Row] = &[
         "type 0 of module `m` has",
         "parameters and results",
     ),
+    (
+        |b| &mut b.all_signatures,
+        all_signatures,
+        "module `m` has",
+        "parameters and results in all types",
+    ),
+    (
+        |b| &mut b.call_values,
+        call_values,
+        "module `m` has",
+        "parameters and results of calls",
+    ),
+    (
+        |b| &mut b.block_values,
+        block_values,
+        "module `m` has",
+        "parameters and results of blocks",
+    ),
     (|b| &mut b.imports, imports, "module `m` has", "imports"),
     (|b| &mut b.exports, exports, "module `m` has", "exports"),
     (
@@ -58,6 +76,42 @@ const ROWS: &[Row] = &[
         nesting,
         "the code of function 0 of module `m` has",
         "blocks inside each other",
+    ),
+    (
+        |b| &mut b.loops,
+        loops,
+        "the code of function 0 of module `m` has",
+        "loops inside each other",
+    ),
+    (
+        |b| &mut b.block_locals,
+        block_locals,
+        "the code of function 0 of module `m` has",
+        "locals times blocks",
+    ),
+    (
+        |b| &mut b.all_block_locals,
+        all_block_locals,
+        "module `m` has",
+        "locals times blocks in all functions",
+    ),
+    (
+        |b| &mut b.loop_locals,
+        loop_locals,
+        "the code of function 0 of module `m` has",
+        "locals times loops that set them",
+    ),
+    (
+        |b| &mut b.all_loop_locals,
+        all_loop_locals,
+        "module `m` has",
+        "locals times loops that set them in all functions",
+    ),
+    (
+        |b| &mut b.indirect_calls,
+        indirect_calls,
+        "module `m` has",
+        "indirect calls",
     ),
     (|b| &mut b.globals, globals, "module `m` has", "globals"),
     (|b| &mut b.memories, memories, "module `m` has", "memories"),
@@ -148,6 +202,45 @@ fn signature(n: u64) -> Vec<u8> {
     Module::new().section(&types).clone().finish()
 }
 
+fn all_signatures(n: u64) -> Vec<u8> {
+    const EACH: u64 = 500;
+    let mut types = TypeSection::new();
+    for _ in 0..n / EACH {
+        types.ty().function([], vec![ValType::I32; EACH as usize]);
+    }
+    let rest = vec![ValType::I32; (n % EACH) as usize];
+    types.ty().function(rest, []);
+    Module::new().section(&types).clone().finish()
+}
+
+/// A program of one function that has one parameter, of which a call takes one value; and a type of ten.
+fn passing(code: &[u8]) -> Vec<u8> {
+    let mut types = void();
+    types.ty().function([ValType::I32; 9], [ValType::I32]);
+    let (mut functions, mut bodies) = (FunctionSection::new(), CodeSection::new());
+    for part in code.chunks(300_000) {
+        functions.function(0);
+        bodies.function(&body(0, part));
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&bodies);
+    module.finish()
+}
+
+/// Most of them by indirect calls of ten values.
+fn call_values(n: u64) -> Vec<u8> {
+    const INDIRECT: u64 = 40_000;
+    let indirect = [0x11, 1, 0].repeat(INDIRECT as usize);
+    let direct = [0x10, 0].repeat((n - 10 * INDIRECT) as usize);
+    passing(&[indirect, direct].concat())
+}
+
+fn block_values(n: u64) -> Vec<u8> {
+    let (ten, one) = ([3, 1, 0x0b], [2, 0, 0x0b]);
+    let ten = ten.repeat((n / 10) as usize);
+    passing(&[ten, one.repeat((n % 10) as usize)].concat())
+}
+
 fn imports(n: u64) -> Vec<u8> {
     let mut imports = ImportSection::new();
     for _ in 0..n {
@@ -198,6 +291,66 @@ fn nesting(n: u64) -> Vec<u8> {
         function.instructions().end();
     }
     program([function])
+}
+
+fn loops(n: u64) -> Vec<u8> {
+    program([body(
+        0,
+        &[[3, 0x40].repeat(n as usize), vec![0x0b; n as usize]].concat(),
+    )])
+}
+
+/// So many blocks behind each other, in a function that has one parameter.
+fn blocks(blocks: u64, locals: u64) -> Function {
+    body(locals as u32 - 1, &[2, 0x40, 0x0b].repeat(blocks as usize))
+}
+
+fn block_locals(n: u64) -> Vec<u8> {
+    let locals = (50..).find(|locals| n.is_multiple_of(*locals));
+    let locals = locals.expect("n divides itself");
+    program([blocks(n / locals, locals)])
+}
+
+fn all_block_locals(n: u64) -> Vec<u8> {
+    const EACH: u64 = 5_000;
+    let full = (0..n / (100 * EACH)).map(|_| blocks(EACH, 100));
+    let rest = n % (100 * EACH);
+    program(full.chain([blocks(rest / 100, 100), blocks(rest % 100, 1)]))
+}
+
+/// A function that sets locals in a hundred loops, and one in fewer.
+fn looping(n: u64) -> Function {
+    let mut code = Vec::new();
+    let set = |local: u64| {
+        let local = [local as u8 | 0x80, (local >> 7) as u8];
+        [&[0x41, 0, 0x21], &local[..]].concat()
+    };
+    for depth in 1..=100 {
+        code.extend([3, 0x40]);
+        if depth == n % 100 {
+            code.extend(set(0));
+        }
+    }
+    // Setting one again counts no more.
+    for local in (1..=n / 100).chain(1..=n / 100) {
+        code.extend(set(local));
+    }
+    code.extend([0x0b; 100]);
+    body((n / 100) as u32 + 1, &code)
+}
+
+fn loop_locals(n: u64) -> Vec<u8> {
+    program([looping(n)])
+}
+
+fn all_loop_locals(n: u64) -> Vec<u8> {
+    const EACH: u64 = 20_000;
+    let full = (0..n / EACH).map(|_| looping(EACH));
+    program(full.chain([looping(n % EACH)]))
+}
+
+fn indirect_calls(n: u64) -> Vec<u8> {
+    program([body(0, &[0x11, 0, 0].repeat(n as usize))])
 }
 
 /// One of them is imported.

@@ -1,0 +1,236 @@
+//! Counts what a compiler repeats in the code of functions: blocks, loops and the locals that go through them.
+//!
+//! Values that are passed count where they are passed, not where their types are written. Where the paths of a
+//! program meet, a compiler looks at every local that is alive, and a local that is set in
+//! a loop is a value of its own at the head of that loop and of each around it. So the two products
+//! are what counts, not their factors.
+//!
+//! Invariant: the pass ends at the first block that is too much, so it keeps no more than is allowed.
+
+use std::ops::AddAssign;
+
+use wasmparser::{BlockType, FunctionBody, Operator};
+
+use super::{Bounds, Stop};
+
+/// What was found in the code of one function, or of several.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Code {
+    /// The most blocks inside each other.
+    nesting: u64,
+    /// The most loops inside each other.
+    loops: u64,
+    block_locals: u64,
+    loop_locals: u64,
+    indirect_calls: u64,
+    call_values: u64,
+    block_values: u64,
+}
+
+/// How many parameters and results types and functions have, by their indices.
+#[derive(Default)]
+pub(super) struct Signatures {
+    types: Vec<u64>,
+    functions: Vec<u64>,
+}
+
+impl Signatures {
+    /// The next type.
+    pub(super) fn ty(&mut self, values: u64) {
+        self.types.push(values);
+    }
+
+    /// The next function, imported ones first.
+    pub(super) fn function(&mut self, ty: u32) {
+        self.functions.push(self.of_type(ty));
+    }
+
+    /// What is not there the validator refuses.
+    fn of_type(&self, ty: u32) -> u64 {
+        self.types.get(ty as usize).copied().unwrap_or_default()
+    }
+
+    fn of_function(&self, function: u32) -> u64 {
+        let values = self.functions.get(function as usize);
+        values.copied().unwrap_or_default()
+    }
+
+    fn of_block(&self, ty: BlockType) -> u64 {
+        match ty {
+            BlockType::FuncType(ty) => self.of_type(ty),
+            BlockType::Empty | BlockType::Type(_) => 0,
+        }
+    }
+}
+
+/// What was found, what is allowed, and what it is.
+type Row = (u64, u64, &'static str);
+
+impl Code {
+    /// What is in the code of a function with so many parameters and locals.
+    pub(super) fn count(
+        body: &FunctionBody<'_>,
+        locals: u64,
+        signatures: &Signatures,
+        bounds: &Bounds,
+    ) -> Result<Self, Stop> {
+        let mut found = Self::default();
+        let mut blocks = 0;
+        let mut loops = Loops::new(locals);
+        // Whether each block that is open is a loop.
+        let mut open = Vec::new();
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            match operators.read()? {
+                Operator::Loop { blockty } => {
+                    found.block_values += signatures.of_block(blockty);
+                    open.push(true);
+                    loops.enter();
+                }
+                Operator::Block { blockty }
+                | Operator::If { blockty }
+                | Operator::Try { blockty } => {
+                    found.block_values += signatures.of_block(blockty);
+                    open.push(false);
+                }
+                Operator::TryTable { try_table } => {
+                    found.block_values += signatures.of_block(try_table.ty);
+                    open.push(false);
+                }
+                Operator::End | Operator::Delegate { .. } => {
+                    if open.pop() == Some(true) {
+                        loops.leave();
+                    }
+                    continue;
+                }
+                Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                    found.loop_locals += loops.set(local_index);
+                    continue;
+                }
+                Operator::CallIndirect { type_index, .. }
+                | Operator::ReturnCallIndirect { type_index, .. } => {
+                    found.indirect_calls += 1;
+                    found.call_values += signatures.of_type(type_index);
+                    continue;
+                }
+                Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    found.call_values += signatures.of_function(function_index);
+                    continue;
+                }
+                _ => continue,
+            }
+            blocks += 1;
+            found.nesting = found.nesting.max(open.len() as u64);
+            found.loops = found.loops.max(loops.depth());
+            if found.nesting > bounds.nesting || found.loops > bounds.loops {
+                break;
+            }
+        }
+        found.block_locals = locals.saturating_mul(blocks);
+        Ok(found)
+    }
+
+    /// What is bounded for each function.
+    pub(super) fn of_function(&self, bounds: &Bounds) -> [Row; 4] {
+        [
+            (self.nesting, bounds.nesting, "blocks inside each other"),
+            (self.loops, bounds.loops, "loops inside each other"),
+            (
+                self.block_locals,
+                bounds.block_locals,
+                "locals times blocks",
+            ),
+            (
+                self.loop_locals,
+                bounds.loop_locals,
+                "locals times loops that set them",
+            ),
+        ]
+    }
+
+    /// What is bounded for all functions together.
+    pub(super) fn of_module(&self, bounds: &Bounds) -> [Row; 5] {
+        [
+            (
+                self.block_locals,
+                bounds.all_block_locals,
+                "locals times blocks in all functions",
+            ),
+            (
+                self.loop_locals,
+                bounds.all_loop_locals,
+                "locals times loops that set them in all functions",
+            ),
+            (self.indirect_calls, bounds.indirect_calls, "indirect calls"),
+            (
+                self.call_values,
+                bounds.call_values,
+                "parameters and results of calls",
+            ),
+            (
+                self.block_values,
+                bounds.block_values,
+                "parameters and results of blocks",
+            ),
+        ]
+    }
+}
+
+impl AddAssign for Code {
+    fn add_assign(&mut self, other: Self) {
+        self.nesting = self.nesting.max(other.nesting);
+        self.loops = self.loops.max(other.loops);
+        self.block_locals = self.block_locals.saturating_add(other.block_locals);
+        self.loop_locals += other.loop_locals;
+        self.indirect_calls += other.indirect_calls;
+        self.call_values += other.call_values;
+        self.block_values += other.block_values;
+    }
+}
+
+/// The loops that are open, and which of them set which local.
+///
+/// Loops are numbered in the order in which they open. A loop that is open and was there before another one
+/// opened is around that one, so it is enough to keep for each local the innermost loop, of the last
+/// ones, that set it.
+struct Loops {
+    open: Vec<u32>,
+    next: u32,
+    last: Vec<u32>,
+}
+
+impl Loops {
+    fn new(locals: u64) -> Self {
+        Self {
+            open: Vec::new(),
+            next: 1,
+            last: vec![0; locals as usize],
+        }
+    }
+
+    fn depth(&self) -> u64 {
+        self.open.len() as u64
+    }
+
+    fn enter(&mut self) {
+        self.open.push(self.next);
+        self.next += 1;
+    }
+
+    fn leave(&mut self) {
+        self.open.pop();
+    }
+
+    /// In how many of the loops around this place the local was not set before.
+    fn set(&mut self, local: u32) -> u64 {
+        let Some(last) = self.last.get_mut(local as usize) else {
+            // The validator will say so.
+            return 0;
+        };
+        let known = self.open.partition_point(|number| number <= last);
+        if let Some(&innermost) = self.open.last() {
+            *last = innermost.max(*last);
+        }
+        (self.open.len() - known) as u64
+    }
+}
