@@ -28,6 +28,7 @@ mod compiled;
 pub mod engine;
 mod env;
 pub mod error;
+pub mod forks;
 mod fuel;
 mod function;
 mod fuse;
