@@ -13,6 +13,7 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
+mod select;
 
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ impl Wasmi {
     /// Opens wasmi: a new engine that shares nothing with any other.
     ///
     /// # Errors
-    /// `Unsupported` for interruption, and for a compiler that this backend does not have.
+    /// `Unsupported` for interruption, for profilers, and for a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         if settings.compiler != BACKEND.compilers[0].name {
             let what = format!("compiler `{}`", settings.compiler);
@@ -74,6 +75,9 @@ impl Wasmi {
         }
         if settings.interruption == Interruption::On {
             return Err(Error::unsupported(BACKEND.name, "interruption"));
+        }
+        if let Some(profiler) = settings.profiler {
+            return Err(profiler.unsupported(BACKEND.name));
         }
         Ok(Self {
             engine: wasmi::Engine::new(&config()),
@@ -124,7 +128,7 @@ impl Engine for Wasmi {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {
-        wasmi::Module::new(&self.engine, wasm).map_err(conv::rejection)
+        wasmi::Module::new(&self.engine, select::mended(wasm)).map_err(conv::rejection)
     }
 
     fn prepare(&self, program: Program<wasmi::Module>) -> Result<Prepared> {

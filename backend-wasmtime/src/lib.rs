@@ -31,12 +31,13 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Profiler, Program, Proposal,
+            Settings,
         },
     },
     host::Host,
 };
-use wasmtime::{Config, Strategy, WasmBacktraceDetails};
+use wasmtime::{Config, ProfilingStrategy, Strategy, WasmBacktraceDetails};
 
 pub use crate::instance::{Instance, Prepared};
 
@@ -69,7 +70,15 @@ const POWERS: Capabilities = Capabilities::NONE
     .inspect(true)
     .interrupt(true)
     .memory_limit(true)
-    .artifacts(true);
+    .artifacts(true)
+    .profilers(PROFILERS);
+
+/// Those that need nothing beside wasmtime: a map for perf needs the standard library only, the others
+/// bring a library in C and a format of files each.
+const PROFILERS: &[Profiler] = match cfg!(unix) {
+    true => &[Profiler::Perf],
+    false => &[],
+};
 
 /// The engines of this process, and of those that it was forked from. wasmtime shares one engine between
 /// programs and threads safely, but a fork may leave locks of it as another thread had them, so a child
@@ -131,6 +140,7 @@ impl Wasmtime {
             let what = format!("compiler `{}`", settings.compiler);
             return Err(Error::unsupported(BACKEND.name, what));
         };
+        let profiling = profiling(settings.profiler, variant)?;
         let room = address_space::room();
         let process = std::process::id();
         let terms = Terms {
@@ -141,7 +151,8 @@ impl Wasmtime {
         let engine = match shared(terms, None) {
             Some(engine) => engine,
             None => {
-                let config = config(&settings, variant, room);
+                let mut config = config(&settings, variant, room);
+                config.profiler(profiling);
                 let made = wasmtime::Engine::new(&config).map_err(|source| {
                     let message = format!("engine `{}` cannot be opened", variant.name);
                     Error::new(ErrorKind::Engine, message).with_source(source)
@@ -166,6 +177,16 @@ fn shared(terms: Terms, made: Option<&wasmtime::Engine>) -> Option<wasmtime::Eng
     }
     engines.extend(made.map(|engine| (terms, engine.clone())));
     None
+}
+
+fn profiling(profiler: Option<Profiler>, variant: Variant) -> Result<ProfilingStrategy> {
+    match profiler {
+        None => Ok(ProfilingStrategy::None),
+        Some(Profiler::Perf) if PROFILERS.contains(&Profiler::Perf) => {
+            Ok(ProfilingStrategy::PerfMap)
+        }
+        Some(other) => Err(other.unsupported(variant.name)),
+    }
 }
 
 fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
