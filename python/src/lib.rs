@@ -72,6 +72,7 @@ mod _native {
         plugin::Plugin,
         pool::Pool,
         schema::manifest_schema,
+        ending::begin_to_end,
         scope::after_fork,
         scope::before_fork,
         scope::forked,
