@@ -10,10 +10,11 @@
 use std::{
     cell::Cell,
     sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
 };
 
-use polyextism::Caller;
-use pyo3::pyfunction;
+use polyextism::{Caller, forks};
+use pyo3::prelude::*;
 use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 
 /// A host call, unique in the process.
@@ -22,7 +23,7 @@ pub(crate) struct Token(pub(crate) u64);
 
 /// A thread of this process.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ThreadId(u64);
+pub(crate) struct ThreadId(pub(crate) u64);
 
 /// Host calls that a thread can make before its tokens run into those of the next thread.
 const TOKENS: u32 = 40;
@@ -64,9 +65,28 @@ pub(crate) fn process() -> Process {
     Process(FORKS.load(Ordering::Relaxed))
 }
 
+/// Python calls it before a fork: other threads come out of what a fork must not interrupt.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    let end = Instant::now() + forks::LONGEST;
+    forks::want();
+    // Seized with the GIL: nobody who has it waits for the fork then.
+    while forks::seize(end) == forks::Fork::NotYet {
+        py.detach(|| forks::wait(end));
+    }
+}
+
+/// Python calls it after a fork, in the parent.
+#[pyfunction]
+pub(crate) fn after_fork() {
+    forks::release();
+}
+
 /// Tells that this process is a new one, with one thread only. Python calls it after a fork.
 #[pyfunction]
 pub(crate) fn forked() {
+    forks::renew();
+    crate::ending::forked();
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
