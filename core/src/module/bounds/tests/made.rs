@@ -1,0 +1,290 @@
+//! A module for each bound, that has exactly so much of it and too much of nothing else.
+
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements,
+    EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
+    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType,
+    TypeSection, ValType,
+};
+
+pub(super) fn bytes(n: u64) -> Vec<u8> {
+    // The head of the module and that of the section, with a length of four bytes.
+    let data = vec![0; n as usize - 8 - 1 - 4 - 2];
+    let section = CustomSection {
+        name: "x".into(),
+        data: data.into(),
+    };
+    let wasm = Module::new().section(&section).clone().finish();
+    assert_eq!(wasm.len() as u64, n);
+    wasm
+}
+
+pub(super) fn types(n: u64) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    for _ in 0..n {
+        types.ty().function([], []);
+    }
+    Module::new().section(&types).clone().finish()
+}
+
+pub(super) fn signature(n: u64) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    let params = vec![ValType::I32; n as usize - 1];
+    types.ty().function(params, [ValType::I64]);
+    Module::new().section(&types).clone().finish()
+}
+
+pub(super) fn all_signatures(n: u64) -> Vec<u8> {
+    const EACH: u64 = 500;
+    let mut types = TypeSection::new();
+    for _ in 0..n / EACH {
+        types.ty().function([], vec![ValType::I32; EACH as usize]);
+    }
+    let rest = vec![ValType::I32; (n % EACH) as usize];
+    types.ty().function(rest, []);
+    Module::new().section(&types).clone().finish()
+}
+
+/// A program of one function that has one parameter, of which a call takes one value; and a type of ten.
+fn passing(code: &[u8]) -> Vec<u8> {
+    let mut types = void();
+    types.ty().function([ValType::I32; 9], [ValType::I32]);
+    let (mut functions, mut bodies) = (FunctionSection::new(), CodeSection::new());
+    for part in code.chunks(300_000) {
+        functions.function(0);
+        bodies.function(&body(0, part));
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&bodies);
+    module.finish()
+}
+
+/// Most of them by indirect calls of ten values.
+pub(super) fn call_values(n: u64) -> Vec<u8> {
+    const INDIRECT: u64 = 40_000;
+    let indirect = [0x11, 1, 0].repeat(INDIRECT as usize);
+    let direct = [0x10, 0].repeat((n - 10 * INDIRECT) as usize);
+    passing(&[indirect, direct].concat())
+}
+
+pub(super) fn block_values(n: u64) -> Vec<u8> {
+    let (ten, one) = ([3, 1, 0x0b], [2, 0, 0x0b]);
+    let ten = ten.repeat((n / 10) as usize);
+    passing(&[ten, one.repeat((n % 10) as usize)].concat())
+}
+
+pub(super) fn imports(n: u64) -> Vec<u8> {
+    let mut imports = ImportSection::new();
+    for _ in 0..n {
+        imports.import("a", "b", EntityType::Function(0));
+    }
+    Module::new()
+        .section(&void())
+        .section(&imports)
+        .clone()
+        .finish()
+}
+
+pub(super) fn exports(n: u64) -> Vec<u8> {
+    let mut exports = ExportSection::new();
+    for index in 0..n {
+        exports.export(&index.to_string(), ExportKind::Func, 0);
+    }
+    Module::new().section(&exports).clone().finish()
+}
+
+pub(super) fn functions(n: u64) -> Vec<u8> {
+    program((0..n).map(|_| body(0, b"")))
+}
+
+pub(super) fn function_bytes(n: u64) -> Vec<u8> {
+    // One for the number of locals, one for the end.
+    program([body(0, &vec![1; n as usize - 2])])
+}
+
+/// One of them is a parameter.
+pub(super) fn locals(n: u64) -> Vec<u8> {
+    program([body(0, b""), body(n as u32 - 1, b"")])
+}
+
+pub(super) fn all_locals(n: u64) -> Vec<u8> {
+    const EACH: u64 = 8_000;
+    let full = (0..n / EACH).map(|_| body(EACH as u32 - 1, b""));
+    let rest = (0..n % EACH).map(|_| body(0, b""));
+    program(full.chain(rest))
+}
+
+pub(super) fn nesting(n: u64) -> Vec<u8> {
+    let mut function = Function::new([]);
+    for _ in 0..n {
+        function.instructions().block(BlockType::Empty);
+    }
+    for _ in 0..=n {
+        function.instructions().end();
+    }
+    program([function])
+}
+
+pub(super) fn loops(n: u64) -> Vec<u8> {
+    program([body(
+        0,
+        &[[3, 0x40].repeat(n as usize), vec![0x0b; n as usize]].concat(),
+    )])
+}
+
+/// So many blocks behind each other, in a function that has one parameter.
+pub(super) fn blocks(blocks: u64, locals: u64) -> Function {
+    body(locals as u32 - 1, &[2, 0x40, 0x0b].repeat(blocks as usize))
+}
+
+pub(super) fn block_locals(n: u64) -> Vec<u8> {
+    let locals = (50..).find(|locals| n.is_multiple_of(*locals));
+    let locals = locals.expect("n divides itself");
+    program([blocks(n / locals, locals)])
+}
+
+pub(super) fn all_block_locals(n: u64) -> Vec<u8> {
+    const EACH: u64 = 5_000;
+    let full = (0..n / (100 * EACH)).map(|_| blocks(EACH, 100));
+    let rest = n % (100 * EACH);
+    program(full.chain([blocks(rest / 100, 100), blocks(rest % 100, 1)]))
+}
+
+/// A function that sets locals in a hundred loops, and one in fewer.
+fn looping(n: u64) -> Function {
+    let mut code = Vec::new();
+    let set = |local: u64| {
+        let local = [local as u8 | 0x80, (local >> 7) as u8];
+        [&[0x41, 0, 0x21], &local[..]].concat()
+    };
+    for depth in 1..=100 {
+        code.extend([3, 0x40]);
+        if depth == n % 100 {
+            code.extend(set(0));
+        }
+    }
+    // Setting one again counts no more.
+    for local in (1..=n / 100).chain(1..=n / 100) {
+        code.extend(set(local));
+    }
+    code.extend([0x0b; 100]);
+    body((n / 100) as u32 + 1, &code)
+}
+
+pub(super) fn loop_locals(n: u64) -> Vec<u8> {
+    program([looping(n)])
+}
+
+pub(super) fn all_loop_locals(n: u64) -> Vec<u8> {
+    const EACH: u64 = 20_000;
+    let full = (0..n / EACH).map(|_| looping(EACH));
+    program(full.chain([looping(n % EACH)]))
+}
+
+pub(super) fn indirect_calls(n: u64) -> Vec<u8> {
+    program([body(0, &[0x11, 0, 0].repeat(n as usize))])
+}
+
+/// One of them is imported.
+pub(super) fn globals(n: u64) -> Vec<u8> {
+    let ty = GlobalType {
+        val_type: ValType::I32,
+        mutable: false,
+        shared: false,
+    };
+    let mut globals = GlobalSection::new();
+    for _ in 1..n {
+        globals.global(ty, &ConstExpr::i32_const(0));
+    }
+    importing(ty, |module| module.section(&globals))
+}
+
+/// One of them is imported.
+pub(super) fn memories(n: u64) -> Vec<u8> {
+    let ty = MemoryType {
+        minimum: 0,
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
+    let mut memories = MemorySection::new();
+    for _ in 1..n {
+        memories.memory(ty);
+    }
+    importing(ty, |module| module.section(&memories))
+}
+
+/// One of them is imported.
+pub(super) fn tables(n: u64) -> Vec<u8> {
+    let mut tables = TableSection::new();
+    for _ in 1..n {
+        tables.table(table(0));
+    }
+    importing(table(0), |module| module.section(&tables))
+}
+
+/// Most of them are in an imported table.
+pub(super) fn table_elements(n: u64) -> Vec<u8> {
+    let mut tables = TableSection::new();
+    tables.table(table(7));
+    importing(table(n - 7), |module| module.section(&tables))
+}
+
+pub(super) fn element_segments(n: u64) -> Vec<u8> {
+    let mut elements = ElementSection::new();
+    for _ in 0..n {
+        elements.passive(Elements::Functions([0].as_slice().into()));
+    }
+    Module::new().section(&elements).clone().finish()
+}
+
+pub(super) fn data_segments(n: u64) -> Vec<u8> {
+    let mut data = DataSection::new();
+    for _ in 0..n {
+        data.passive([]);
+    }
+    Module::new().section(&data).clone().finish()
+}
+
+pub(super) fn table(minimum: u64) -> TableType {
+    TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum,
+        maximum: None,
+        shared: false,
+    }
+}
+
+fn void() -> TypeSection {
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I32], []);
+    types
+}
+
+fn importing(ty: impl Into<EntityType>, rest: impl FnOnce(&mut Module) -> &mut Module) -> Vec<u8> {
+    let mut imports = ImportSection::new();
+    imports.import("a", "b", ty);
+    rest(Module::new().section(&imports)).clone().finish()
+}
+
+/// Instructions are given as bytes.
+fn body(locals: u32, instructions: &[u8]) -> Function {
+    let mut function = Function::new((locals > 0).then_some((locals, ValType::I32)));
+    function.raw(instructions.iter().copied());
+    function.instructions().end();
+    function
+}
+
+/// All functions have one parameter.
+fn program(bodies: impl IntoIterator<Item = Function>) -> Vec<u8> {
+    let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
+    for body in bodies {
+        functions.function(0);
+        code.function(&body);
+    }
+    let mut module = Module::new();
+    module.section(&void()).section(&functions).section(&code);
+    module.finish()
+}
