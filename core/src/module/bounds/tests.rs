@@ -5,9 +5,9 @@ mod made;
 
 use self::made::{
     all_block_locals, all_locals, all_loop_locals, all_signatures, block_locals, block_values,
-    blocks, bytes, call_values, data_segments, element_segments, exports, function_bytes,
-    functions, globals, imports, indirect_calls, locals, loop_locals, loops, memories, nesting,
-    signature, table, table_elements, tables, types,
+    bytes, call_values, data_segments, element_segments, exports, function_bytes, functions,
+    globals, imports, indirect_calls, locals, loop_locals, loops, memories, nesting, signature,
+    table_elements, tables, types,
 };
 use super::Bounds;
 

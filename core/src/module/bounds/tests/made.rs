@@ -133,7 +133,7 @@ pub(super) fn loops(n: u64) -> Vec<u8> {
 }
 
 /// So many blocks behind each other, in a function that has one parameter.
-pub(super) fn blocks(blocks: u64, locals: u64) -> Function {
+fn blocks(blocks: u64, locals: u64) -> Function {
     body(locals as u32 - 1, &[2, 0x40, 0x0b].repeat(blocks as usize))
 }
 
@@ -247,7 +247,7 @@ pub(super) fn data_segments(n: u64) -> Vec<u8> {
     Module::new().section(&data).clone().finish()
 }
 
-pub(super) fn table(minimum: u64) -> TableType {
+fn table(minimum: u64) -> TableType {
     TableType {
         element_type: RefType::FUNCREF,
         table64: false,
