@@ -3,7 +3,7 @@
 //! Compilers: `cranelift` (the default) and `winch`. What this crate deliberately does not know:
 //! what the programs are for, who wrote them, and what their host functions do.
 //!
-//! Invariants: one [`wasmtime::Engine`] for each [`Settings`] and each [`Room`] in the whole process, and
+//! Invariants: one pair of engines for each [`Settings`] and each [`Room`] in the whole process, and
 //! only opening takes its lock; every WebAssembly feature and everything that changes results is set
 //! explicitly.
 
@@ -11,10 +11,12 @@
 
 mod artifact;
 mod conv;
+mod engines;
 mod host;
 mod inspect;
 mod instance;
 mod limits;
+mod program;
 
 use std::{
     hash::{Hash, Hasher},
@@ -38,7 +40,9 @@ use polyextism_core::{
 };
 use wasmtime::{Config, Strategy, WasmBacktraceDetails};
 
-pub use crate::instance::{Instance, Prepared};
+use crate::{engines::Engines, instance::Unmade};
+
+pub use crate::{instance::Instance, program::Prepared};
 
 /// The wasmtime backend, for the list of engines.
 pub const BACKEND: Backend = Backend {
@@ -72,11 +76,11 @@ const POWERS: Capabilities = Capabilities::NONE
     .artifacts(true);
 
 /// The engines of this process. wasmtime shares one engine between programs and threads safely.
-static ENGINES: Mutex<Vec<(Settings, Room, wasmtime::Engine)>> = Mutex::new(Vec::new());
+static ENGINES: Mutex<Vec<(Settings, Room, Arc<Engines>)>> = Mutex::new(Vec::new());
 
 /// wasmtime, opened with some settings.
 pub struct Wasmtime {
-    engine: wasmtime::Engine,
+    engines: Arc<Engines>,
     settings: Settings,
     variant: Variant,
 }
@@ -122,38 +126,37 @@ impl Wasmtime {
             return Err(Error::unsupported(BACKEND.name, what));
         };
         let room = address_space::room();
-        let engine = match shared(&settings, room, None) {
-            Some(engine) => engine,
+        let engines = match shared(&settings, room, None) {
+            Some(engines) => engines,
             None => {
                 let config = config(&settings, variant, room);
-                let made = wasmtime::Engine::new(&config).map_err(|source| {
+                let made = Engines::open(config, room).map_err(|source| {
                     let message = format!("engine `{}` cannot be opened", variant.name);
                     Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
+                let made = Arc::new(made);
                 shared(&settings, room, Some(&made)).unwrap_or(made)
             }
         };
         Ok(Self {
-            engine,
+            engines,
             settings,
             variant,
         })
     }
 }
 
-/// The shared engine of these settings; `made` becomes it if there is none yet. Engines are made
+/// The shared engines of these settings; `made` become it if there are none yet. Engines are made
 /// outside of the lock, so that it is never held for long.
-fn shared(
-    settings: &Settings,
-    room: Room,
-    made: Option<&wasmtime::Engine>,
-) -> Option<wasmtime::Engine> {
-    let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = |(known, its_room, _): &&(Settings, Room, _)| known == settings && *its_room == room;
-    if let Some((_, _, engine)) = engines.iter().find(fits) {
-        return Some(engine.clone());
+fn shared(settings: &Settings, room: Room, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
+    let mut known = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits = |(its_settings, its_room, engines): &&(Settings, Room, Arc<Engines>)| {
+        its_settings == settings && *its_room == room && engines.are_ours()
+    };
+    if let Some((_, _, engines)) = known.iter().find(fits) {
+        return Some(engines.clone());
     }
-    engines.extend(made.map(|engine| (*settings, room, engine.clone())));
+    known.extend(made.map(|engines| (*settings, room, engines.clone())));
     None
 }
 
@@ -211,14 +214,15 @@ impl Engine for Wasmtime {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmtime::Module> {
-        wasmtime::Module::from_binary(&self.engine, wasm).map_err(|source| {
+        let compile = |engine: &_| wasmtime::Module::from_binary(engine, wasm);
+        self.engines.either(compile).map_err(|source| {
             let message = format!("engine `{}` cannot compile the module", self.variant.name);
             Error::new(ErrorKind::Unsupported, message).with_source(source)
         })
     }
 
     fn fingerprint(&self, mut state: &mut dyn Hasher) {
-        self.engine.precompile_compatibility_hash().hash(&mut state);
+        self.engines.compatibility().hash(&mut state);
     }
 
     fn save(&self, module: &wasmtime::Module) -> Result<Vec<u8>> {
@@ -226,16 +230,26 @@ impl Engine for Wasmtime {
     }
 
     fn load(&self, artifact: Artifact) -> Result<wasmtime::Module> {
-        artifact::load(&self.engine, artifact)
+        artifact::load(&self.engines, artifact)
     }
 
     fn prepare(&self, program: Program<wasmtime::Module>) -> Result<Prepared> {
-        Prepared::new(&self.engine, program)
+        Prepared::new(&self.engines, program)
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        let name = self.variant.name;
-        Instance::new(name, &self.engine, &self.settings, program, host, limits)
+        let (name, settings) = (self.variant.name, &self.settings);
+        let mut host = host;
+        if let Some((engine, form)) = self.engines.pooled().zip(program.pooled(limits)) {
+            match Instance::new(name, engine, settings, form, host, limits) {
+                Ok(instance) => return Ok(instance),
+                Err(Unmade::Failed(error)) => return Err(error),
+                Err(Unmade::Full(kept)) => host = *kept,
+            }
+        }
+        let engine = self.engines.plain().map_err(conv::refusal)?;
+        let form = program.plain(&self.engines)?;
+        Instance::new(name, engine, settings, form, host, limits).map_err(Unmade::without_pool)
     }
 
     fn extend(
@@ -247,12 +261,12 @@ impl Engine for Wasmtime {
     }
 
     fn nudge(&self) {
-        self.engine.increment_epoch();
+        self.engines.nudge();
     }
 
     fn forsake(&self) {
         let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.retain(|(_, _, engine)| !wasmtime::Engine::same(engine, &self.engine));
+        engines.retain(|(_, _, engines)| !Arc::ptr_eq(engines, &self.engines));
     }
 }
 
