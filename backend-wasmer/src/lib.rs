@@ -34,7 +34,8 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Profiler, Program, Proposal,
+            Settings,
         },
     },
     host::Host,
@@ -43,7 +44,7 @@ use wasmer::{
     Pages,
     sys::{
         BaseTunables, CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass,
-        wasmparser::{Parser, Payload, TypeRef},
+        wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef},
     },
 };
 
@@ -56,7 +57,7 @@ pub const BACKEND: Backend = Backend {
     compilers: &[
         Compiler {
             name: "cranelift",
-            capabilities: POWERS.proposals(&[Proposal::Simd]),
+            capabilities: POWERS.proposals(&[Proposal::Simd]).profilers(PROFILERS),
         },
         Compiler {
             name: "singlepass",
@@ -72,6 +73,12 @@ const POWERS: Capabilities = Capabilities::NONE
     .memory_limit(true)
     .artifacts(true);
 
+/// What its Cranelift has; Singlepass has none.
+const PROFILERS: &[Profiler] = match cfg!(unix) {
+    true => &[Profiler::Perf],
+    false => &[],
+};
+
 /// The name of the engine with the compiler that is not the default.
 const SINGLEPASS: &str = "wasmer:singlepass";
 
@@ -80,6 +87,7 @@ pub struct Wasmer {
     engine: wasmer::Engine,
     name: &'static str,
     capabilities: Capabilities,
+    profiler: Option<Profiler>,
 }
 
 fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
@@ -90,10 +98,10 @@ impl Wasmer {
     /// Opens wasmer: a new engine that shares nothing with any other.
     ///
     /// # Errors
-    /// `Unsupported` for interruption, and for a compiler that this backend does not have.
+    /// `Unsupported` for interruption, and for a profiler or a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         let (name, compiler): (_, Box<dyn CompilerConfig>) = match settings.compiler {
-            "cranelift" => ("wasmer", cranelift()),
+            "cranelift" => ("wasmer", cranelift(settings.profiler)),
             "singlepass" => (SINGLEPASS, singlepass()),
             other => {
                 let what = format!("compiler `{other}`");
@@ -106,6 +114,12 @@ impl Wasmer {
         let mut compilers = BACKEND.compilers.iter();
         let declared = compilers.find(|compiler| compiler.name == settings.compiler);
         let capabilities = declared.map_or(POWERS, |compiler| compiler.capabilities);
+        match settings.profiler {
+            Some(profiler) if !capabilities.profilers.contains(&profiler) => {
+                return Err(profiler.unsupported(name));
+            }
+            _ => {}
+        }
         let features = Some(features(capabilities.proposals));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
         if address_space::room() == Room::Scarce {
@@ -118,13 +132,17 @@ impl Wasmer {
             engine: engine.into(),
             name,
             capabilities,
+            profiler: settings.profiler,
         })
     }
 }
 
-fn cranelift() -> Box<dyn CompilerConfig> {
+fn cranelift(profiler: Option<Profiler>) -> Box<dyn CompilerConfig> {
     let mut config = Cranelift::new();
     config.canonicalize_nans(true);
+    if profiler.is_some() {
+        config.enable_perfmap();
+    }
     Box::new(config)
 }
 
@@ -178,17 +196,51 @@ fn imports_many_results(wasm: &[u8]) -> bool {
 
 /// The module under a name that no other module has, of whatever process: frames of a trace tell
 /// nothing else about their module, and the name is saved with it. Names have no effect on code, and of
-/// two the last counts.
-fn tagged(wasm: &[u8]) -> Vec<u8> {
+/// two the last counts, so those of `functions` have to be said again if anybody is to see them.
+fn tagged(wasm: &[u8], functions: &[u8]) -> Vec<u8> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     let place = (process::id(), SystemTime::now(), next);
     // Of a fixed length, so that every length below is one byte.
     let tag = format!("{:016x}", RandomState::new().hash_one(place));
-    let (name, tag) = (b"\x04name", tag.as_bytes());
-    let subsection = [0, tag.len() as u8 + 1, tag.len() as u8];
-    let length = name.len() + subsection.len() + tag.len();
-    [wasm, &[0, length as u8], name, &subsection, tag].concat()
+    let tag = tag.as_bytes();
+    let subsection = [&[0, tag.len() as u8 + 1, tag.len() as u8], tag].concat();
+    let section = [b"\x04name", &*subsection, functions].concat();
+    [wasm, &[0], &length(section.len()), &section].concat()
+}
+
+/// What a name section says of functions, as a part of another one.
+fn function_names(wasm: &[u8]) -> Vec<u8> {
+    let mut names = Vec::new();
+    for payload in Parser::new(0)
+        .parse_all(wasm)
+        .map_while(|payload| payload.ok())
+    {
+        let Payload::CustomSection(section) = payload else {
+            continue;
+        };
+        let KnownCustom::Name(parts) = section.as_known() else {
+            continue;
+        };
+        for part in parts.into_iter().map_while(|part| part.ok()) {
+            if let Name::Function(functions) = part {
+                let functions = &wasm[functions.range()];
+                names = [&[1], &*length(functions.len()), functions].concat();
+            }
+        }
+    }
+    names
+}
+
+/// A length as the binary format has it (specification, "Integers").
+fn length(mut length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while length >= 0x80 {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes
 }
 
 impl Engine for Wasmer {
@@ -209,7 +261,11 @@ impl Engine for Wasmer {
             let what = "imports of functions with more than one result";
             return Err(Error::unsupported(self.name, what));
         }
-        wasmer::Module::from_binary(&self.engine, &tagged(wasm))
+        let names = match self.profiler {
+            Some(_) => function_names(wasm),
+            None => Vec::new(),
+        };
+        wasmer::Module::from_binary(&self.engine, &tagged(wasm, &names))
             .map_err(|source| conv::rejection(self.name, source))
     }
 

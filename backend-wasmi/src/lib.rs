@@ -66,7 +66,7 @@ impl Wasmi {
     /// Opens wasmi: a new engine that shares nothing with any other.
     ///
     /// # Errors
-    /// `Unsupported` for interruption, and for a compiler that this backend does not have.
+    /// `Unsupported` for interruption, for profilers, and for a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         if settings.compiler != BACKEND.compilers[0].name {
             let what = format!("compiler `{}`", settings.compiler);
@@ -74,6 +74,9 @@ impl Wasmi {
         }
         if settings.interruption == Interruption::On {
             return Err(Error::unsupported(BACKEND.name, "interruption"));
+        }
+        if let Some(profiler) = settings.profiler {
+            return Err(profiler.unsupported(BACKEND.name));
         }
         Ok(Self {
             engine: wasmi::Engine::new(&config()),

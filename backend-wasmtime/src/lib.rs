@@ -33,12 +33,13 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
+            Capabilities, Interruption, Limits, Linked, ModuleId, Profiler, Program, Proposal,
+            Settings,
         },
     },
     host::Host,
 };
-use wasmtime::{Config, Strategy, WasmBacktraceDetails};
+use wasmtime::{Config, ProfilingStrategy, Strategy, WasmBacktraceDetails};
 
 use crate::{engines::Engines, instance::Unmade};
 
@@ -73,7 +74,15 @@ const POWERS: Capabilities = Capabilities::NONE
     .inspect(true)
     .interrupt(true)
     .memory_limit(true)
-    .artifacts(true);
+    .artifacts(true)
+    .profilers(PROFILERS);
+
+/// Those that need nothing beside wasmtime: a map for perf needs the standard library only, the others
+/// bring a library in C and a format of files each.
+const PROFILERS: &[Profiler] = match cfg!(unix) {
+    true => &[Profiler::Perf],
+    false => &[],
+};
 
 /// The engines of this process. wasmtime shares one engine between programs and threads safely.
 static ENGINES: Mutex<Vec<(Settings, Room, Arc<Engines>)>> = Mutex::new(Vec::new());
@@ -125,11 +134,13 @@ impl Wasmtime {
             let what = format!("compiler `{}`", settings.compiler);
             return Err(Error::unsupported(BACKEND.name, what));
         };
+        let profiling = profiling(settings.profiler, variant)?;
         let room = address_space::room();
         let engines = match shared(&settings, room, None) {
             Some(engines) => engines,
             None => {
-                let config = config(&settings, variant, room);
+                let mut config = config(&settings, variant, room);
+                config.profiler(profiling);
                 let made = Engines::open(config, room).map_err(|source| {
                     let message = format!("engine `{}` cannot be opened", variant.name);
                     Error::new(ErrorKind::Engine, message).with_source(source)
@@ -158,6 +169,16 @@ fn shared(settings: &Settings, room: Room, made: Option<&Arc<Engines>>) -> Optio
     }
     known.extend(made.map(|engines| (*settings, room, engines.clone())));
     None
+}
+
+fn profiling(profiler: Option<Profiler>, variant: Variant) -> Result<ProfilingStrategy> {
+    match profiler {
+        None => Ok(ProfilingStrategy::None),
+        Some(Profiler::Perf) if PROFILERS.contains(&Profiler::Perf) => {
+            Ok(ProfilingStrategy::PerfMap)
+        }
+        Some(other) => Err(other.unsupported(variant.name)),
+    }
 }
 
 fn config(settings: &Settings, variant: Variant, room: Room) -> Config {

@@ -85,6 +85,12 @@ impl Guests {
         }
     }
 
+    /// The names of the modules; `None` for one that is the host's.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Option<&str>> {
+        let guests = self.modules.iter().map(Option::as_ref);
+        guests.map(|guest| guest.map(|guest| &*guest.name))
+    }
+
     /// The function at a position. What is not the guest's own is left out: functions of the kernel, in
     /// whichever module they are.
     pub(crate) fn frame(&self, position: Position) -> Option<Frame> {

@@ -19,7 +19,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, MemoryId, ModuleId},
+        types::{Interruption, Limits, MemoryId, ModuleId, Settings},
     },
     env::{
         http::{self, Http},
@@ -31,6 +31,7 @@ use crate::{
     manifest::{MAIN, Manifest},
     module::{Module, Terms, signature, tables},
     options::{Interrupted, Options},
+    postmortem::Postmortem,
     program::{self, Counting, Layout, Made, Maker},
     source::{self, Downloads},
 };
@@ -62,7 +63,8 @@ struct Inner {
     main: ModuleId,
     memories: u32,
     entries: Vec<Entry>,
-    guests: Guests,
+    guests: Arc<Guests>,
+    postmortem: Option<Arc<Postmortem>>,
     command: Option<usize>,
     bound: Vec<usize>,
     init: Init,
@@ -88,7 +90,7 @@ impl Compiled {
     /// Reads, links and compiles what `manifest` describes, for the engine `choice`.
     ///
     /// # Errors
-    /// `Argument` if WASI cannot be given what `options` say, `Manifest`, `InvalidModule`, `Link`, or
+    /// `Argument` if WASI cannot be given what `options` say, or a dump has no place; `Manifest`, `InvalidModule`, `Link`, or
     /// `Unsupported`; never a failure of a guest.
     pub fn new(choice: &Choice, manifest: &Manifest, options: &Options) -> Result<Self> {
         if let Some(wasi) = &options.wasi {
@@ -99,7 +101,12 @@ impl Compiled {
             (true, None) => Interruption::On,
             (false, _) | (_, Some(_)) => Interruption::Off,
         };
-        let settings = choice.settings(interruption);
+        let diagnostics = &options.diagnostics;
+        let diagnostics = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
+        let settings = Settings {
+            profiler: diagnostics.profiler,
+            ..choice.settings(interruption)
+        };
         let engine = choice.open(&settings)?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
         let terms = Terms {
@@ -150,7 +157,9 @@ impl Compiled {
             let Unit { name, module } = &units[unit?];
             Some((name.clone(), &*module.raw))
         });
-        let guests = Guests::new(modules, counting.moved());
+        let guests = Arc::new(Guests::new(modules, counting.moved()));
+        let homes = program.memories.iter().map(|memory| memory.module);
+        let postmortem = Postmortem::new(diagnostics, &guests, homes);
         let main = layout.module(main);
         let max_pages = manifest.memory.max_pages.map(u64::from);
         let max_pages = max_pages.unwrap_or(options.bounds.memory_pages);
@@ -163,6 +172,7 @@ impl Compiled {
             memories: plan.memories.len() as u32,
             entries,
             guests,
+            postmortem,
             command,
             bound,
             init,
@@ -309,7 +319,8 @@ impl Compiled {
         let alarm = Alarm::new(Some(&self.0.code.engine));
         let vars = Vars::with_limit(self.0.var_bytes);
         let http = Http::new(self.0.http.clone());
-        Host::new(Arc::new(alarm), self.0.config.clone(), vars, http)
+        let host = Host::new(Arc::new(alarm), self.0.config.clone(), vars, http);
+        host.with_postmortem(self.0.postmortem.clone())
     }
 
     /// An instance that owns `host`; WASI starts afresh.

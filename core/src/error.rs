@@ -328,6 +328,14 @@ impl Error {
         }
     }
 
+    /// Where guests were, as the engine said it; empty once there are frames.
+    pub(crate) fn positions(&self) -> &[Position] {
+        match &self.0.trace {
+            Trace::Positions(positions) => positions,
+            Trace::Frames(_) => &[],
+        }
+    }
+
     /// Takes the source out, to hand it on as itself.
     pub fn take_source(&mut self) -> Option<Box<dyn StdError + Send + Sync>> {
         self.0.source.take()

@@ -19,6 +19,7 @@ use crate::{
     },
     error::{Error, Result},
     fuel::Meter,
+    postmortem::Postmortem,
 };
 
 /// The state of one plug-in on the host's side.
@@ -31,6 +32,7 @@ pub struct Host {
     /// Of the running or the last call, if guests count fuel.
     pub(crate) meter: Option<Meter>,
     context: Option<Box<dyn Any + Send>>,
+    postmortem: Option<Arc<Postmortem>>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) vars: Vars,
     pub(crate) http: Http,
@@ -55,6 +57,11 @@ impl Host {
             http,
             ..Self::default()
         }
+    }
+
+    pub(crate) fn with_postmortem(mut self, postmortem: Option<Arc<Postmortem>>) -> Self {
+        self.postmortem = postmortem;
+        self
     }
 
     #[cfg(feature = "wasi")]
@@ -196,6 +203,11 @@ impl Host {
     #[cold]
     pub(crate) fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
+    }
+
+    /// What is to be written when a guest fails, if anything is.
+    pub(crate) fn postmortem(&self) -> Option<Arc<Postmortem>> {
+        self.postmortem.clone()
     }
 
     pub(crate) fn take_failure(&mut self) -> Option<Error> {

@@ -25,6 +25,7 @@ pub mod cache;
 pub mod clock;
 pub mod compare;
 mod compiled;
+mod diagnostics;
 pub mod engine;
 mod env;
 pub mod error;
@@ -42,6 +43,7 @@ mod options;
 mod panic;
 mod plugin;
 mod pool;
+mod postmortem;
 mod process;
 mod program;
 mod rewrite;
@@ -58,7 +60,8 @@ pub use crate::{
     backtrace::Frame,
     cache::{Cache, CachePlace},
     compiled::Compiled,
-    engine::guest::Caller,
+    diagnostics::{Diagnostics, Wish},
+    engine::{guest::Caller, types::Profiler},
     env::{
         log::{LINE_LIMIT, LogLevel, LogSink, Logger},
         vars::{Vars, VarsError},

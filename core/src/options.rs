@@ -1,8 +1,8 @@
 //! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
 
 use crate::{
-    cache::Cache, function::Function, http::HttpOptions, module::bounds::Bounds,
-    stopwatch::Stopwatch, wasi_settings::Wasi,
+    cache::Cache, diagnostics::Diagnostics, function::Function, http::HttpOptions,
+    module::bounds::Bounds, stopwatch::Stopwatch, wasi_settings::Wasi,
 };
 
 /// What a plug-in is given beside its manifest.
@@ -28,6 +28,8 @@ pub struct Options {
     pub fuel: Option<u64>,
     /// Where compiled code is kept for later.
     pub cache: Cache,
+    /// What is written down after a failure, and for profilers.
+    pub diagnostics: Diagnostics,
     /// Counts the host functions of all instances, which costs each call of one some 50 ns.
     pub stopwatch: Option<Stopwatch>,
     /// Where the guests' half of the kernel is.

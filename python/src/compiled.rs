@@ -12,7 +12,9 @@ use pyo3::{
 };
 
 use crate::{
-    cache, convert, engines, error,
+    cache, convert,
+    diagnostics::Diagnostics,
+    engines, error,
     fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
@@ -47,9 +49,11 @@ use crate::{
 ///         given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
 ///         path of a folder. Whoever can write it can run code as the user. Nothing about it is an
 ///         error.
+///     diagnostics: What is written down after a failure and for profilers, an `extism.Diagnostics`; if
+///         not given, what the environment says.
 ///
 /// Raises:
-///     extism.ArgumentError: If WASI cannot be given what `wasi` says.
+///     extism.ArgumentError: If WASI cannot be given what `wasi` says, or a dump has no place.
 ///     extism.ManifestError: If the manifest is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -65,6 +69,7 @@ pub(crate) struct CompiledPlugin {
     fuel: Option<u64>,
     limits: Limits,
     cache: cache::Setting,
+    diagnostics: Diagnostics,
     functions: Functions,
 }
 
@@ -76,6 +81,7 @@ pub(crate) struct Extras<'a, 'py> {
     pub(crate) limits: Option<Limits>,
     pub(crate) stopwatch: Option<Stopwatch>,
     pub(crate) cache: Option<cache::Setting>,
+    pub(crate) diagnostics: Option<Diagnostics>,
 }
 
 impl CompiledPlugin {
@@ -95,6 +101,7 @@ impl CompiledPlugin {
         let fuel = extras.fuel.map(Fuel::counted);
         let limits = extras.limits.unwrap_or_default();
         let cache = extras.cache.unwrap_or_default();
+        let diagnostics = extras.diagnostics.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
         let mut options = Options {
@@ -105,6 +112,7 @@ impl CompiledPlugin {
             bounds: limits.bounds.clone(),
             stopwatch,
             cache: cache.0.clone(),
+            diagnostics: diagnostics.wishes.clone(),
             ..Options::default()
         };
         options.http.client = functions.core_client();
@@ -124,6 +132,7 @@ impl CompiledPlugin {
             fuel,
             limits,
             cache,
+            diagnostics,
             functions,
         })
     }
@@ -168,11 +177,11 @@ impl CompiledPlugin {
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
             http_response_headers = false, progress = None, fuel = None, limits = None,
-            cache = None
+            cache = None, diagnostics = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
                           http_response_headers=False, progress=None, fuel=None, \
-                          limits=None, cache=None)"
+                          limits=None, cache=None, diagnostics=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -189,6 +198,7 @@ impl CompiledPlugin {
         fuel: Option<Fuel>,
         limits: Option<Limits>,
         cache: Option<cache::Setting>,
+        diagnostics: Option<Diagnostics>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
@@ -206,6 +216,7 @@ impl CompiledPlugin {
             limits,
             stopwatch: None,
             cache,
+            diagnostics,
         };
         Self::compile(py, manifest, functions, choice, extras)
     }
@@ -234,6 +245,7 @@ impl CompiledPlugin {
         let options = [("engine", this.choice.name())].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
         options.set_item("limits", this.limits.object(py))?;
+        options.set_item("diagnostics", this.diagnostics.object(py))?;
         options.set_item("fuel", Fuel::object(py, this.fuel)?)?;
         if let Some(client) = this.functions.client(py) {
             options.set_item("http_client", client)?;

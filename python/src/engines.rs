@@ -66,15 +66,19 @@ impl Engine {
         let has = self.0.compiler().capabilities;
         let flags = [
             ("backtrace", has.backtrace),
+            // The functions that were running are what it is for.
+            ("core-dump", has.backtrace),
             ("memory-limit", has.memory_limit),
         ];
         let flags = flags
             .iter()
             .filter(|(_, has)| *has)
             .map(|(name, _)| (*name).to_owned());
+        let profilers = has.profilers.iter();
+        let profilers = profilers.map(|profiler| format!("profile-{}", profiler.name()));
         let proposals = has.proposals.iter();
         let proposals = proposals.map(|proposal| proposal.name().to_lowercase().replace(' ', "-"));
-        PyFrozenSet::new(py, flags.chain(proposals))
+        PyFrozenSet::new(py, flags.chain(profilers).chain(proposals))
     }
 
     fn __str__(&self) -> String {

@@ -14,6 +14,7 @@ mod compare;
 mod compiled;
 mod convert;
 mod current;
+mod diagnostics;
 mod ending;
 mod engines;
 mod error;

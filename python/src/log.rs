@@ -31,8 +31,8 @@ use tracing_subscriber::{
 
 use crate::{convert::type_name, error, logging::Logging, waiting::Waiting};
 
-/// The target of the lines of guests.
-const TARGET: &str = "extism::pdk";
+/// The targets of what users see: the lines of guests, and what becomes of dumps.
+const TARGETS: [&str; 2] = ["extism::pdk", "extism::diagnostics"];
 
 /// What `level=` may say.
 const LEVELS: &[(&str, LevelFilter)] = &[
@@ -277,7 +277,7 @@ fn filter(level: LevelFilter) {
         handle
     });
     filter
-        .reload(Targets::new().with_target(TARGET, level))
+        .reload(Targets::new().with_targets(TARGETS.map(|target| (target, level))))
         .expect("the subscriber is never dropped, and nothing panics under its lock");
 }
 

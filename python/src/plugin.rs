@@ -13,6 +13,7 @@ use crate::{
     cancel::CancelHandle,
     compiled::{CompiledPlugin, Extras},
     convert::{self, Input, Parse, Timeout},
+    diagnostics::Diagnostics,
     ending::outlast,
     engines, error,
     fuel::Fuel,
@@ -54,6 +55,8 @@ use crate::{
 ///         calls of this instance.
 ///     limits: What modules may cost to compile and the plug-in may have, an `extism.Limits`.
 ///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
+///     diagnostics: What is written down after a failure and for profilers, an `extism.Diagnostics`; if
+///         not given, what the environment says.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
@@ -81,11 +84,11 @@ impl Plugin {
             plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None,
             http_client = None, http_response_headers = false, progress = None, fuel = None,
             limits = None,
-            cache = None
+            cache = None, diagnostics = None
         ),
         text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None, \
                           http_client=None, http_response_headers=False, progress=None, \
-                          fuel=None, limits=None, cache=None)"
+                          fuel=None, limits=None, cache=None, diagnostics=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -103,6 +106,7 @@ impl Plugin {
         fuel: Option<Fuel>,
         limits: Option<Limits>,
         cache: Option<cache::Setting>,
+        diagnostics: Option<Diagnostics>,
     ) -> PyResult<Self> {
         let py = plugin.py();
         let http = http::Given {
@@ -116,8 +120,13 @@ impl Plugin {
                 let compiled = compiled.get();
                 compiled.accept(py, engine)?;
                 http.refuse(py)?;
-                if limits.is_some() {
-                    let message = "limits= is decided when a CompiledPlugin is made; leave it out";
+                let decided = [
+                    ("limits", limits.is_some()),
+                    ("diagnostics", diagnostics.is_some()),
+                ];
+                if let Some((name, _)) = decided.iter().find(|(_, is_given)| *is_given) {
+                    let message =
+                        format!("{name}= is decided when a CompiledPlugin is made; leave it out");
                     return Err(error::argument(py, message));
                 }
                 let (mut plugin, functions) = compiled.instance(py)?;
@@ -138,6 +147,7 @@ impl Plugin {
                     limits,
                     stopwatch: None,
                     cache,
+                    diagnostics,
                 };
                 let compiled = CompiledPlugin::compile(py, manifest, functions, choice, extras)?;
                 compiled.instance(py)?

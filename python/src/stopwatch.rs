@@ -59,6 +59,7 @@ pub(crate) fn watched(
         fuel: None,
         limits: None,
         cache: None,
+        diagnostics: None,
         stopwatch: Some(stopwatch.0.clone()),
     };
     CompiledPlugin::compile(py, manifest, functions, choice, extras)

@@ -16,6 +16,9 @@ pub const EXTERNREF: &str = "externref";
 /// Imported functions with more than one result.
 pub const SEVERAL_RESULTS: &str = "several-results";
 
+/// Functions without a name in what a profiler is told.
+pub const UNNAMED_CODE: &str = "unnamed-code";
+
 /// Canonical NaNs also where a sign operation follows arithmetic at once.
 pub const NAN_SIGN: &str = "nan-sign";
 
@@ -39,6 +42,7 @@ const GAPS: &[(&str, &str)] = &[
     ("wasmer", FLOAT_TRACE),
     ("wasmer", LEAN_CALLS),
     ("wasmer", OVERFLOW_TRACE),
+    ("wasmer", UNNAMED_CODE),
     ("wasmer:singlepass", FLOAT_TRACE),
     ("wasmer:singlepass", LEAN_CALLS),
     ("wasmer:singlepass", NAN_SIGN),

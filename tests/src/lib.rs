@@ -8,6 +8,7 @@
 pub mod broken;
 pub mod cached;
 pub mod case;
+pub mod core_dump;
 pub mod differential;
 pub mod endless;
 pub mod files;

@@ -72,6 +72,9 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     let mut compilers = BACKENDS[0].compilers.iter();
     let compiler = compilers.find(|compiler| compiler.name == settings.compiler);
     let compiler = compiler.expect("core asks for a compiler of the list");
+    if let Some(profiler) = settings.profiler {
+        return Err(profiler.unsupported(BACKENDS[0].name));
+    }
     Ok(Arc::new(Null(compiler.capabilities)))
 }
 

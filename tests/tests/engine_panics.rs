@@ -82,6 +82,7 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
             true => settings.interruption,
             false => Default::default(),
         },
+        profiler: settings.profiler,
     })?;
     let step = settings.compiler;
     Ok(Arc::new(Panicking { inside, step }))

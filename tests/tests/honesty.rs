@@ -7,7 +7,7 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Error, ErrorKind, Host, Plugin,
+    Choice, Error, ErrorKind, Host, Plugin, Profiler,
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
         types::{EntryId, Interruption, Limits, Linked, MemoryExport, ModuleId, Program, Proposal},
@@ -221,6 +221,22 @@ fn proposals_are_declared_or_refused() {
             declared.iter().all(|proposal| known.contains(proposal)),
             "{choice:?}"
         );
+    }
+}
+
+#[test]
+fn profilers_that_are_not_declared_are_refused() {
+    for choice in engines() {
+        let declared = choice.compiler().capabilities.profilers;
+        for &profiler in Profiler::ALL {
+            let mut settings = choice.settings(Interruption::Off);
+            settings.profiler = Some(profiler);
+            let opened = choice.open(&settings);
+            match declared.contains(&profiler) {
+                true => drop(opened.expect("it is declared")),
+                false => unsupported(opened, &format!("{choice:?} {profiler:?}")),
+            }
+        }
     }
 }
 

@@ -51,6 +51,7 @@ impl Bench {
         (self.backend.open)(&Settings {
             compiler,
             interruption,
+            profiler: None,
         })
     }
 

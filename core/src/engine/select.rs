@@ -89,11 +89,12 @@ impl Choice {
         }
     }
 
-    /// Settings for this choice.
+    /// Settings for this choice, without a profiler.
     pub fn settings(&self, interruption: Interruption) -> Settings {
         Settings {
             compiler: self.compiler.name,
             interruption,
+            profiler: None,
         }
     }
 

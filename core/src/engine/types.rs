@@ -227,6 +227,39 @@ pub struct Settings {
     pub compiler: &'static str,
     /// Whether a running guest can be stopped from another thread.
     pub interruption: Interruption,
+    /// Who is told which machine code belongs to which function.
+    pub profiler: Option<Profiler>,
+}
+
+/// A way to tell a profiler of the machine which code belongs to which function of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profiler {
+    /// The file `/tmp/perf-PID.map` with all functions, for `perf` of Linux.
+    Perf,
+    /// A file `jit-PID.dump` with all functions and their code, for `perf inject` of Linux.
+    JitDump,
+    /// Notices to VTune of Intel.
+    VTune,
+}
+
+impl Profiler {
+    /// All that there are. Whether an engine has one, [`Capabilities::profilers`] says.
+    pub const ALL: &'static [Self] = &[Self::Perf, Self::JitDump, Self::VTune];
+
+    /// The name by which users choose it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Perf => "perf",
+            Self::JitDump => "jitdump",
+            Self::VTune => "vtune",
+        }
+    }
+
+    /// The error of an engine that does not have it.
+    #[cold]
+    pub fn unsupported(self, engine: &str) -> Error {
+        Error::unsupported(engine, format_args!("profiler `{}`", self.name()))
+    }
 }
 
 /// Whether compiled code looks up when [`super::Engine::nudge`] is called.
@@ -296,6 +329,8 @@ pub struct Capabilities {
     pub artifacts: bool,
     /// Proposals that guests may use.
     pub proposals: &'static [Proposal],
+    /// What [`Settings::profiler`] may be.
+    pub profilers: &'static [Profiler],
 }
 
 impl Capabilities {
@@ -307,6 +342,7 @@ impl Capabilities {
         memory_limit: false,
         artifacts: false,
         proposals: &[],
+        profilers: &[],
     };
 
     /// With or without backtraces.
@@ -346,5 +382,11 @@ impl Capabilities {
     #[must_use]
     pub const fn proposals(self, proposals: &'static [Proposal]) -> Self {
         Self { proposals, ..self }
+    }
+
+    /// With these profilers.
+    #[must_use]
+    pub const fn profilers(self, profilers: &'static [Profiler]) -> Self {
+        Self { profilers, ..self }
     }
 }

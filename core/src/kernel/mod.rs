@@ -17,6 +17,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     panic::catch,
+    postmortem,
 };
 
 /// The kernel memory; it is the first of every program.
@@ -80,10 +81,11 @@ pub(crate) fn begin<G: Guest + ?Sized>(guest: &mut G, input: &[u8]) -> Result<()
 /// A failed host function comes first, then an error text of the guest, then a trap or exit code,
 /// then the return code (ABI.md part 2).
 #[inline]
-pub(crate) fn finish<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<&[u8]> {
+pub(crate) fn finish<G: Guest>(guest: &mut G, status: Result<i32>) -> Result<&[u8]> {
     let quiet = matches!(status, Ok(0)) && Arena(guest.split(MEMORY).0).error() == 0;
-    if !quiet {
-        outcome(guest, status)?;
+    if !quiet && let Err(error) = outcome(guest, status) {
+        postmortem::failed(guest, &error);
+        return Err(error);
     }
     let memory = guest.split(MEMORY).0;
     let span = Arena(memory).output().unwrap_or_default();

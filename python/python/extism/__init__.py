@@ -20,6 +20,7 @@ _faults.install()
 from ._bench import bench
 from ._benchmark import Benchmark, Cost, Spread
 from ._compare import Difference, LogLine, Report, Run, Step
+from ._diagnostics import Diagnostics
 from ._errors import (
     ArgumentError,
     CancelledError,
@@ -91,6 +92,7 @@ __all__ = [
     "Cost",
     "CurrentPlugin",
     "CustomLogger",
+    "Diagnostics",
     "Difference",
     "Engine",
     "EngineError",

@@ -7,6 +7,7 @@ from uuid import UUID
 from typing_extensions import Buffer, Self, disjoint_base
 
 from ._compare import Report
+from ._diagnostics import Diagnostics
 from ._limits import Limits
 from ._manifest import Manifest
 from ._state import Config, Vars
@@ -56,6 +57,7 @@ class CompiledPlugin:
         fuel: float | None = None,
         limits: Limits | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
+        diagnostics: Diagnostics | None = None,
     ) -> Self: ...
     @property
     def engine(self) -> str: ...
@@ -79,6 +81,7 @@ class Plugin:
         fuel: float | None = None,
         limits: Limits | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
+        diagnostics: Diagnostics | None = None,
     ) -> Self: ...
     @overload
     def call(

@@ -1,0 +1,101 @@
+//! `diagnostics=`: what is written down after a failure and for profilers, as Python says it.
+//!
+//! It only reads the argument; what it means is core's. The class is Python's (`extism._diagnostics`).
+
+use std::path::PathBuf;
+
+use polyextism::{Profiler, Wish};
+use pyo3::{
+    prelude::*,
+    types::{PyBool, PyString},
+};
+
+use crate::{convert, error, tree};
+
+/// What `diagnostics=` says: nothing, or an `extism.Diagnostics`.
+#[derive(Default)]
+pub(crate) struct Diagnostics {
+    pub(crate) wishes: polyextism::Diagnostics,
+    given: Option<Py<PyAny>>,
+}
+
+impl Diagnostics {
+    /// What says the same.
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        match &self.given {
+            Some(given) => given.bind(py).clone(),
+            None => py.None().into_bound(py),
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Diagnostics {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let class = py.import("extism._diagnostics")?.getattr("Diagnostics")?;
+        if !object.is_instance(&class)? {
+            let found = object.get_type().name()?;
+            let message =
+                format!("diagnostics= is an extism.Diagnostics, found a value of type {found}");
+            return Err(error::argument(py, message));
+        }
+        let wishes = polyextism::Diagnostics {
+            core_dump: wish(&object, "core_dump", "the path of a file", path)?,
+            memory_dump: wish(&object, "memory_dump", "the path of a file", path)?,
+            profiler: wish(
+                &object,
+                "profiler",
+                "'perf', 'jitdump' or 'vtune'",
+                profiler,
+            )?,
+        };
+        let given = Some(object.to_owned().unbind());
+        Ok(Self { wishes, given })
+    }
+}
+
+/// A field: `None` leaves it to the environment, `False` is nothing, else it is what `read` understands.
+fn wish<T>(
+    object: &Bound<'_, PyAny>,
+    field: &str,
+    allowed: &str,
+    read: impl Fn(&Bound<'_, PyAny>) -> PyResult<Option<T>>,
+) -> PyResult<Wish<T>> {
+    let value = object.getattr(field)?;
+    if value.is_none() {
+        return Ok(Wish::Environment);
+    }
+    if value.cast::<PyBool>().is_ok_and(|is_on| !is_on.is_true()) {
+        return Ok(Wish::Off);
+    }
+    match read(&value)? {
+        Some(value) => Ok(Wish::On(value)),
+        None => {
+            let found = match value.cast::<PyString>() {
+                Ok(text) => text.repr()?.to_string(),
+                Err(_) => format!("a value of type {}", convert::type_name(&value)),
+            };
+            let message =
+                format!("diagnostics: {field} is {found}; it is {allowed}, False or None");
+            Err(error::argument(object.py(), message))
+        }
+    }
+}
+
+fn path(value: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    match value.is_instance_of::<PyString>() {
+        true => value.extract().map(Some),
+        false => tree::path(value),
+    }
+}
+
+fn profiler(value: &Bound<'_, PyAny>) -> PyResult<Option<Profiler>> {
+    let Ok(name) = value.cast::<PyString>() else {
+        return Ok(None);
+    };
+    let name = name.to_str()?;
+    let mut known = Profiler::ALL.iter().copied();
+    Ok(known.find(|profiler| profiler.name() == name))
+}
