@@ -11,19 +11,28 @@ use serde_json::Value;
 
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
-/// The files that may contain `unsafe`: the memory view of wasmer and its `Send`, the host functions of
+/// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
 /// wasmtime, what loads compiled code, and Python's handlers of fatal signals.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/instance.rs",
+    "backend-wasmer/src/memories.rs",
+    "backend-wasmer/src/memories/image.rs",
     "backend-wasmtime/src/artifact.rs",
     "backend-wasmtime/src/host.rs",
     "python/src/faults.rs",
 ];
 
-/// The files of a backend that not every engine needs: what saves compiled code, and what a second engine behind
-/// the first one takes.
-const OPTIONAL: &[&str] = &["src/artifact.rs", "src/engines.rs", "src/program.rs"];
+/// The files of a backend that not every engine needs: what saves compiled code, what a second engine behind the
+/// first one takes, and what keeps memories for further instances.
+const OPTIONAL: &[&str] = &[
+    "src/artifact.rs",
+    "src/engines.rs",
+    "src/memories.rs",
+    "src/memories/elsewhere.rs",
+    "src/memories/image.rs",
+    "src/program.rs",
+];
 
 /// The Rust files of a folder of the repository, as paths from its root.
 fn sources(folder: &str) -> Vec<PathBuf> {
