@@ -13,6 +13,7 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
+mod select;
 
 use std::sync::Arc;
 
@@ -127,7 +128,7 @@ impl Engine for Wasmi {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {
-        wasmi::Module::new(&self.engine, wasm).map_err(conv::rejection)
+        wasmi::Module::new(&self.engine, select::mended(wasm)).map_err(conv::rejection)
     }
 
     fn prepare(&self, program: Program<wasmi::Module>) -> Result<Prepared> {

@@ -84,8 +84,18 @@ const PROFILERS: &[Profiler] = match cfg!(unix) {
     false => &[],
 };
 
-/// The engines of this process. wasmtime shares one engine between programs and threads safely.
-static ENGINES: Mutex<Vec<(Settings, Room, Arc<Engines>)>> = Mutex::new(Vec::new());
+/// The engines of this process, and of those that it was forked from. wasmtime shares one engine between
+/// programs and threads safely, but a fork may leave locks of it as another thread had them, so a child
+/// compiles with engines of its own.
+static ENGINES: Mutex<Vec<(Terms, Arc<Engines>)>> = Mutex::new(Vec::new());
+
+/// What programs have in common that share engines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Terms {
+    settings: Settings,
+    room: Room,
+    process: u32,
+}
 
 /// wasmtime, opened with some settings.
 pub struct Wasmtime {
@@ -136,7 +146,13 @@ impl Wasmtime {
         };
         let profiling = profiling(settings.profiler, variant)?;
         let room = address_space::room();
-        let engines = match shared(&settings, room, None) {
+        let process = std::process::id();
+        let terms = Terms {
+            settings,
+            room,
+            process,
+        };
+        let engines = match shared(terms, None) {
             Some(engines) => engines,
             None => {
                 let mut config = config(&settings, variant, room);
@@ -146,7 +162,7 @@ impl Wasmtime {
                     Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
                 let made = Arc::new(made);
-                shared(&settings, room, Some(&made)).unwrap_or(made)
+                shared(terms, Some(&made)).unwrap_or(made)
             }
         };
         Ok(Self {
@@ -157,17 +173,14 @@ impl Wasmtime {
     }
 }
 
-/// The shared engines of these settings; `made` become it if there are none yet. Engines are made
+/// The shared engines of these terms; `made` become it if there are none yet. Engines are made
 /// outside of the lock, so that it is never held for long.
-fn shared(settings: &Settings, room: Room, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
+fn shared(terms: Terms, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
     let mut known = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = |(its_settings, its_room, engines): &&(Settings, Room, Arc<Engines>)| {
-        its_settings == settings && *its_room == room && engines.are_ours()
-    };
-    if let Some((_, _, engines)) = known.iter().find(fits) {
+    if let Some((_, engines)) = known.iter().find(|(its, _)| *its == terms) {
         return Some(engines.clone());
     }
-    known.extend(made.map(|engines| (*settings, room, engines.clone())));
+    known.extend(made.map(|engines| (terms, engines.clone())));
     None
 }
 
@@ -287,7 +300,7 @@ impl Engine for Wasmtime {
 
     fn forsake(&self) {
         let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.retain(|(_, _, engines)| !Arc::ptr_eq(engines, &self.engines));
+        engines.retain(|(_, engines)| !Arc::ptr_eq(engines, &self.engines));
     }
 }
 

@@ -6,6 +6,7 @@
 //! ;;! config KEY = "…"              an entry of the configuration
 //! ;;! max-pages N                   memory.max_pages of the manifest; also max-var-bytes
 //! ;;! fuel N                        what each call may use
+//! ;;! timeout-ms N                  how long each call may take, of the manifest
 //! ;;! function KIND [as NAME] [in NAMESPACE]    a host function of offers.rs
 //! ;;! needs simd "…"                without that power, loading is refused with this message
 //! ;;! module NAME                   the text from here on is that module; `-` for no name
@@ -59,6 +60,8 @@ pub struct Setting {
     pub max_var_bytes: Option<u64>,
     /// What each call may use, if the guests are to count it.
     pub fuel: Option<u64>,
+    /// How long each call may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
     /// The host functions, as offers.rs reads them.
     pub functions: Vec<String>,
     /// A power that the case needs, and the message without it.
@@ -177,6 +180,7 @@ impl Case {
             "max-pages" => setting.max_pages = Some(number(rest)?),
             "max-var-bytes" => setting.max_var_bytes = Some(number(rest)?),
             "fuel" => setting.fuel = Some(number(rest)?),
+            "timeout-ms" => setting.timeout_ms = Some(number(rest)?),
             "function" => setting.functions.push(rest.to_owned()),
             "needs" => {
                 let (power, message) = rest.split_once(' ').ok_or("what, and the message")?;

@@ -5,63 +5,32 @@
 //! globals and memories are compared. A difference that is known has a name ([`Known`]) and is
 //! counted; nothing else is let through. It knows engines only by what they can do and by their gaps.
 
+mod counts;
 mod generated;
+mod mended;
 mod observed;
-
-use std::{collections::BTreeMap, fmt};
 
 use polyextism::{Choice, ErrorKind, Trap};
 
-pub use self::generated::Generated;
+pub use self::{counts::Counts, generated::Generated};
 use self::{
     generated::Nans,
     observed::{Observed, observe},
 };
-use crate::gaps::{EXTERNREF, NAN_SIGN, lacks};
+use crate::gaps::{EXTERNREF, NAN_CONVERSION, NAN_SIGN, lacks};
 
-/// Why engines are not compared, although the seed says so.
+/// Why engines are not compared, or differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Known {
-    /// How deep guests can call is a matter of each engine. What comes behind is not compared.
-    StackDepth,
     /// The engine lacks references of the host, and the module has references of some kind.
     HostReferences,
     /// The engine makes NaNs of its own, which the module does not hide.
     NanSigns,
+    /// The engine keeps the payload of a NaN that is converted between `f32` and `f64`, and does the
+    /// same as the others as soon as the module makes it canonical.
+    NanConversions,
     /// The engine lacks a proposal that the module is made for.
     Proposal,
-}
-
-/// What was compared.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
-    /// Modules that at least two engines ran.
-    pub modules: u64,
-    /// Modules times engines.
-    pub instances: u64,
-    /// Calls, on one engine.
-    pub calls: u64,
-    /// Calls that returned.
-    pub returned: u64,
-    /// Differences that have a name.
-    pub known: BTreeMap<Known, u64>,
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            modules,
-            instances,
-            calls,
-            returned,
-            known,
-        } = self;
-        write!(
-            f,
-            "{modules} modules, {instances} instances, {calls} calls ({returned} returned), known \
-             {known:?}"
-        )
-    }
 }
 
 /// Engines that did not do the same.
@@ -87,8 +56,8 @@ pub fn compare(
     let mut runs = Vec::new();
     for choice in choices {
         match excused(choice, &generated) {
-            Some(known) => *counts.known.entry(known).or_default() += 1,
-            None => runs.push((choice.name(), observe(choice, &generated))),
+            Some(known) => *counts.of(&choice.name()).known.entry(known).or_default() += 1,
+            None => runs.push((choice, observe(choice, &generated))),
         }
     }
     let [(first, expected), others @ ..] = &runs[..] else {
@@ -97,35 +66,56 @@ pub fn compare(
     if others.is_empty() {
         return Ok(());
     }
-    counts.modules += 1;
-    counts.instances += runs.len() as u64;
-    let calls = expected.len().saturating_sub(1) as u64;
-    counts.calls += calls;
-    let returned = expected
-        .iter()
-        .skip(1)
-        .filter(|observed| observed.returned());
-    counts.returned += returned.count() as u64;
+    // How deep guests can call is a matter of each engine.
     let end = runs.iter().filter_map(|(_, run)| exhausted(run)).min();
-    if end.is_some() {
-        *counts.known.entry(Known::StackDepth).or_default() += 1;
-    }
+    counts.modules += 1;
+    counts.exhausted += u64::from(end.is_some());
     let end = end.unwrap_or(usize::MAX);
+    for (choice, run) in &runs {
+        let calls = run.iter().take(end).skip(1);
+        let of = counts.of(&choice.name());
+        of.modules += 1;
+        of.calls += calls.clone().count() as u64;
+        of.returned += calls.filter(|observed| observed.returned()).count() as u64;
+    }
     for (other, found) in others {
-        let pairs = expected.iter().zip(found).take(end).enumerate();
-        for (step, (expected, found)) in pairs {
-            if expected != found {
-                let what = generated.step(step);
-                let text = format!("{what}\n{first}: {expected:?}\n{other}: {found:?}");
-                return Err(Divergence {
-                    seed: generated.seed,
-                    text,
-                    wasm: generated.wasm,
-                });
-            }
+        let Some(step) = difference(expected, found, end) else {
+            continue;
+        };
+        if let Some(known) = explained(other, &generated, expected, end) {
+            *counts.of(&other.name()).known.entry(known).or_default() += 1;
+            continue;
         }
+        let (what, first, other) = (generated.step(step), first.name(), other.name());
+        let (expected, found) = (&expected[step], &found[step]);
+        return Err(Divergence {
+            seed: generated.seed,
+            text: format!("{what}\n{first}: {expected:?}\n{other}: {found:?}"),
+            wasm: generated.wasm,
+        });
     }
     Ok(())
+}
+
+/// The first step before `end` that is not the same.
+fn difference(expected: &[Observed], found: &[Observed], end: usize) -> Option<usize> {
+    let mut pairs = expected.iter().zip(found).take(end);
+    pairs.position(|(expected, found)| expected != found)
+}
+
+/// Why an engine differs, if that is known: it must agree where the module avoids it.
+fn explained(
+    choice: &Choice,
+    generated: &Generated,
+    expected: &[Observed],
+    end: usize,
+) -> Option<Known> {
+    if !lacks(choice, NAN_CONVERSION) {
+        return None;
+    }
+    let mended = generated.with(mended::conversions(&generated.wasm));
+    let agrees = difference(expected, &observe(choice, &mended), end).is_none();
+    agrees.then_some(Known::NanConversions)
 }
 
 /// Why an engine does not take part.

@@ -21,19 +21,8 @@ pub const UNNAMED_CODE: &str = "unnamed-code";
 
 /// Canonical NaNs also where a sign operation follows arithmetic at once.
 pub const NAN_SIGN: &str = "nan-sign";
-
-/// Cases that end differently on an engine because of a mistake of its own, and the mistake.
-const CASES: &[(&str, &str, &str)] = &[(
-    "wasmi",
-    "commands/fresh_state",
-    "a `select` between values that were computed before takes the wrong one",
-)];
-
-/// The mistake of an engine for which a case, `GROUP/NAME`, ends differently on it.
-pub fn mistake(choice: &Choice, case: &str) -> Option<&'static str> {
-    let of_engine = |row: &&(&str, &str, &str)| row.0 == choice.name() && row.1 == case;
-    CASES.iter().find(of_engine).map(|row| row.2)
-}
+/// Canonical NaNs also where a NaN is converted between `f32` and `f64`.
+pub const NAN_CONVERSION: &str = "nan-conversion";
 
 const GAPS: &[(&str, &str)] = &[
     ("wasmi", FLOAT_TRACE),
@@ -45,6 +34,7 @@ const GAPS: &[(&str, &str)] = &[
     ("wasmer", UNNAMED_CODE),
     ("wasmer:singlepass", FLOAT_TRACE),
     ("wasmer:singlepass", LEAN_CALLS),
+    ("wasmer:singlepass", NAN_CONVERSION),
     ("wasmer:singlepass", NAN_SIGN),
     ("wasmer:singlepass", OVERFLOW_TRACE),
     ("wasmer:singlepass", SEVERAL_RESULTS),

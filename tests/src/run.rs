@@ -164,6 +164,7 @@ fn has(choice: &Choice, power: &str) -> Result<bool, String> {
 fn prepare(setting: &Setting) -> Result<(Manifest, Options), String> {
     let mut manifest = Manifest {
         config: setting.config.iter().cloned().collect(),
+        timeout_ms: setting.timeout_ms,
         ..Manifest::default()
     };
     manifest.memory.max_pages = setting.max_pages;

@@ -23,15 +23,16 @@ const UNSAFE: &[&str] = &[
     "python/src/faults.rs",
 ];
 
-/// The files of a backend that not every engine needs: what saves compiled code, what a second engine behind the
-/// first one takes, and what keeps memories for further instances.
-const OPTIONAL: &[&str] = &[
+/// What not every backend has: compiled code as bytes, a second engine behind the first one, memories that are kept
+/// for further instances, and the way round a mistake of one engine.
+const OWN: &[&str] = &[
     "src/artifact.rs",
     "src/engines.rs",
     "src/memories.rs",
     "src/memories/elsewhere.rs",
     "src/memories/image.rs",
     "src/program.rs",
+    "src/select.rs",
 ];
 
 /// The Rust files of a folder of the repository, as paths from its root.
@@ -125,7 +126,7 @@ fn backends_have_the_same_files() {
                 .expect("it lies there")
                 .to_owned()
         });
-        let files = files.filter(|path| !OPTIONAL.iter().any(|file| path == Path::new(file)));
+        let files = files.filter(|path| !OWN.contains(&path.to_str().expect("names are text")));
         files.collect::<BTreeSet<_>>()
     };
     for engine in ENGINES {
@@ -174,6 +175,41 @@ fn files_are_short_and_say_what_they_are() {
         let lines = text.lines().count();
         assert!(lines <= 420, "{} has {lines} lines", path.display());
         assert!(text.starts_with("//!"), "{} has no head", path.display());
+    }
+}
+
+/// The last column of the README's table of differences names a case, or `FILE::FUNCTION`, or why there
+/// is no test.
+#[test]
+fn differences_between_engines_are_pinned() {
+    let readme = read("README.md");
+    let (_, table) = readme
+        .split_once("### Differences between engines")
+        .expect("it is there");
+    let (table, _) = table.split_once("\n### ").expect("it ends");
+    let rows: Vec<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1)
+        .collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    for row in rows {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let named = cells[cells.len() - 1];
+        if named.starts_with("none: ") {
+            continue;
+        }
+        let test = named
+            .split('`')
+            .nth(1)
+            .unwrap_or_else(|| panic!("no test: {row}"));
+        match test.split_once("::") {
+            Some((file, function)) => {
+                let is_there = read(file).contains(&format!("#[test]\nfn {function}()"));
+                assert!(is_there, "{test} is not there: {row}");
+            }
+            None => assert!(!read(test).is_empty(), "{test} is empty: {row}"),
+        }
     }
 }
 

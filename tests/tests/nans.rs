@@ -4,7 +4,7 @@
 use polyextism::Choice;
 use polyextism_tests::{
     engines,
-    gaps::{NAN_SIGN, lacks},
+    gaps::{NAN_CONVERSION, NAN_SIGN, lacks},
     plugin,
 };
 
@@ -14,6 +14,8 @@ const GUEST: &str = r#"
   (import "extism:host/env" "store_u64" (func $store (param i64 i64)))
   (import "extism:host/env" "output_set" (func $output (param i64 i64)))
   (memory 1)
+  (data (i32.const 8) "\00\00\e0\7f")
+  (data (i32.const 16) "\00\00\00\00\00\00\fc\7f")
   (func $out (param $bits i64) (local $block i64)
     (local.set $block (call $alloc (i64.const 8)))
     (call $store (local.get $block) (local.get $bits))
@@ -22,6 +24,10 @@ const GUEST: &str = r#"
   (func $div64 (result f64) (f64.div (f64.load (i32.const 0)) (f64.load (i32.const 0))))
   (func (export "div32") (call $out (i64.extend_i32_u (i32.reinterpret_f32 (call $div32)))))
   (func (export "div64") (call $out (i64.reinterpret_f64 (call $div64))))
+  (func (export "promote")
+    (call $out (i64.reinterpret_f64 (f64.promote_f32 (f32.load (i32.const 8))))))
+  (func (export "demote")
+    (call $out (i64.extend_i32_u (i32.reinterpret_f32 (f32.demote_f64 (f64.load (i32.const 16)))))))
   (func (export "neg32")
     (call $out (i64.extend_i32_u (i32.reinterpret_f32
       (f32.neg (f32.div (f32.load (i32.const 0)) (f32.load (i32.const 0))))))))
@@ -54,5 +60,16 @@ fn signs_of_nans_are_as_specified() {
             lacks(&choice, NAN_SIGN),
             "{choice:?}: {found:x?}"
         );
+    }
+}
+
+#[test]
+fn converted_nans_are_canonical() {
+    for choice in engines() {
+        let found = (bits(&choice, "promote"), bits(&choice, "demote"));
+        let canonical = found == (0x7ff8_0000_0000_0000, 0x7fc0_0000);
+        let kept = found == (0x7ffc_0000_0000_0000, 0x7fe0_0000);
+        let lacks = lacks(&choice, NAN_CONVERSION);
+        assert_eq!((canonical, kept), (!lacks, lacks), "{choice:?}: {found:x?}");
     }
 }

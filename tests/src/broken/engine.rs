@@ -49,7 +49,7 @@ pub enum Fault {
     Twice,
     /// It ignores limits.
     Unlimited,
-    /// The host sees the first memory in place of every other.
+    /// The host sees the first memory in place of every other, also in host functions.
     WrongMemory,
     /// Results of functions are off by one bit.
     WrongResults,
@@ -140,6 +140,10 @@ impl Broken {
                     called
                 }),
                 memory,
+            },
+            (Fault::WrongMemory, Import::Host { func, memory }) => Import::Host {
+                func,
+                memory: memory.map(|_| MemoryId(0)),
             },
             (_, import) => import,
         };

@@ -78,7 +78,7 @@ pub(super) struct Call {
 }
 
 /// A module and calls of its functions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Generated {
     pub(super) seed: u64,
     pub(super) wasm: Vec<u8>,
@@ -120,6 +120,14 @@ impl Generated {
         };
         generated.read_exports(&mut Random::new(seed ^ CALLS_SEED));
         Ok(generated)
+    }
+
+    /// The same calls of the functions of another module.
+    pub(super) fn with(&self, wasm: Vec<u8>) -> Self {
+        Self {
+            wasm,
+            ..self.clone()
+        }
     }
 
     /// Whether an engine with these proposals can run it.
