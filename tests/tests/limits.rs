@@ -70,7 +70,7 @@ fn real_plugins_stay_below_a_quarter_of_the_bounds() {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Link, "{}: {error}", path.display()),
         }
     }
-    assert!(seen > 8, "{seen}");
+    assert!(seen >= 8, "{seen} plug-ins were found");
 }
 
 #[test]
