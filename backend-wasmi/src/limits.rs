@@ -14,6 +14,12 @@ pub(crate) const RECURSION: usize = 10_000;
 /// What the values of these calls may take together, in bytes.
 pub(crate) const STACK: usize = 4 * 1024 * 1024;
 
+/// What must be left of the stack when a guest is entered, in bytes. Guests have a stack of their own, but
+/// wasmi and host functions run on that of the calling thread, and may call further programs.
+pub(crate) const NEEDED_STACK: usize = 128 * 1024;
+/// What they get instead if there is less.
+pub(crate) const GROWN_STACK: usize = 1024 * 1024;
+
 /// Counts the pages of all memories of an instance.
 ///
 /// While the instance is made every memory is granted, so that the error can name their sum; no
