@@ -80,8 +80,18 @@ const PROFILERS: &[Profiler] = match cfg!(unix) {
     false => &[],
 };
 
-/// The engines of this process. wasmtime shares one engine between programs and threads safely.
-static ENGINES: Mutex<Vec<(Settings, Room, wasmtime::Engine)>> = Mutex::new(Vec::new());
+/// The engines of this process, and of those that it was forked from. wasmtime shares one engine between
+/// programs and threads safely, but a fork may leave locks of it as another thread had them, so a child
+/// compiles with engines of its own.
+static ENGINES: Mutex<Vec<(Terms, wasmtime::Engine)>> = Mutex::new(Vec::new());
+
+/// What programs have in common that share an engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Terms {
+    settings: Settings,
+    room: Room,
+    process: u32,
+}
 
 /// wasmtime, opened with some settings.
 pub struct Wasmtime {
@@ -132,7 +142,13 @@ impl Wasmtime {
         };
         let profiling = profiling(settings.profiler, variant)?;
         let room = address_space::room();
-        let engine = match shared(&settings, room, None) {
+        let process = std::process::id();
+        let terms = Terms {
+            settings,
+            room,
+            process,
+        };
+        let engine = match shared(terms, None) {
             Some(engine) => engine,
             None => {
                 let mut config = config(&settings, variant, room);
@@ -141,7 +157,7 @@ impl Wasmtime {
                     let message = format!("engine `{}` cannot be opened", variant.name);
                     Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
-                shared(&settings, room, Some(&made)).unwrap_or(made)
+                shared(terms, Some(&made)).unwrap_or(made)
             }
         };
         Ok(Self {
@@ -152,19 +168,14 @@ impl Wasmtime {
     }
 }
 
-/// The shared engine of these settings; `made` becomes it if there is none yet. Engines are made
+/// The shared engine of these terms; `made` becomes it if there is none yet. Engines are made
 /// outside of the lock, so that it is never held for long.
-fn shared(
-    settings: &Settings,
-    room: Room,
-    made: Option<&wasmtime::Engine>,
-) -> Option<wasmtime::Engine> {
+fn shared(terms: Terms, made: Option<&wasmtime::Engine>) -> Option<wasmtime::Engine> {
     let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = |(known, its_room, _): &&(Settings, Room, _)| known == settings && *its_room == room;
-    if let Some((_, _, engine)) = engines.iter().find(fits) {
+    if let Some((_, engine)) = engines.iter().find(|(known, _)| *known == terms) {
         return Some(engine.clone());
     }
-    engines.extend(made.map(|engine| (*settings, room, engine.clone())));
+    engines.extend(made.map(|engine| (terms, engine.clone())));
     None
 }
 
@@ -273,7 +284,7 @@ impl Engine for Wasmtime {
 
     fn forsake(&self) {
         let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.retain(|(_, _, engine)| !wasmtime::Engine::same(engine, &self.engine));
+        engines.retain(|(_, engine)| !wasmtime::Engine::same(engine, &self.engine));
     }
 }
 

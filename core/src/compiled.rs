@@ -26,6 +26,7 @@ use crate::{
         vars::{DEFAULT_LIMIT, Vars},
     },
     error::{Error, ErrorKind, Result},
+    forks::Gated,
     host::Host,
     link::{Offer, Unit, link},
     manifest::{MAIN, Manifest},
@@ -323,14 +324,15 @@ impl Compiled {
     }
 
     /// An instance that owns `host`; WASI starts afresh.
-    pub(crate) fn instantiate(&self, host: Host) -> Result<Box<dyn DynInstance>> {
+    pub(crate) fn instantiate(&self, host: Host) -> Result<Gated<Box<dyn DynInstance>>> {
         #[cfg(feature = "wasi")]
         let host = match &self.0.wasi {
             Some(settings) => host.with_wasi(crate::wasi::Session::new(settings)?),
             None => host,
         };
         let engine = &self.0.code.engine;
-        engine.instantiate(&self.0.program, host, &self.0.limits)
+        let instance = engine.instantiate(&self.0.program, host, &self.0.limits)?;
+        Ok(Gated::new(instance))
     }
 }
 

@@ -29,6 +29,7 @@ mod diagnostics;
 pub mod engine;
 mod env;
 pub mod error;
+pub mod forks;
 mod fuel;
 mod function;
 mod fuse;

@@ -20,6 +20,7 @@ use crate::{
     compiled::Compiled,
     engine::{erased::DynInstance, guest::Guest, types::EntryId},
     error::{Error, ErrorKind, Result},
+    forks::Gated,
     fuel::Meter,
     host::Host,
     kernel, nesting,
@@ -29,7 +30,7 @@ use crate::{
 /// A live plug-in.
 pub struct Plugin {
     compiled: Compiled,
-    instance: Box<dyn DynInstance>,
+    instance: Gated<Box<dyn DynInstance>>,
     condition: Condition,
     /// The entries of this instance, by their position in the compiled plug-in.
     entries: Box<[Option<EntryId>]>,
@@ -286,13 +287,13 @@ impl Plugin {
     /// Frees and clears the kernel memory. The guest's own memory stays.
     pub fn reset(&mut self) {
         if self.condition != Condition::Broken {
-            kernel::reset(&mut *self.instance);
+            kernel::reset(&mut **self.instance);
         }
     }
 
     /// The state of the plug-in on the host's side.
     pub fn host(&mut self) -> &mut Host {
-        let guest: &mut dyn Guest = &mut *self.instance;
+        let guest: &mut dyn Guest = &mut **self.instance;
         guest.host()
     }
 

@@ -72,6 +72,8 @@ mod _native {
         plugin::Plugin,
         pool::Pool,
         schema::manifest_schema,
+        scope::after_fork,
+        scope::before_fork,
         scope::forked,
         stopwatch::{Stopwatch, watched},
         store::Store,

@@ -10,10 +10,11 @@
 use std::{
     cell::Cell,
     sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
 };
 
-use polyextism::Caller;
-use pyo3::pyfunction;
+use polyextism::{Caller, forks};
+use pyo3::prelude::*;
 use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 
 /// A host call, unique in the process.
@@ -64,9 +65,27 @@ pub(crate) fn process() -> Process {
     Process(FORKS.load(Ordering::Relaxed))
 }
 
+/// Python calls it before a fork: other threads come out of what a fork must not interrupt.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    let end = Instant::now() + forks::LONGEST;
+    forks::want();
+    // Seized with the GIL: nobody who has it waits for the fork then.
+    while forks::seize(end) == forks::Fork::NotYet {
+        py.detach(|| forks::wait(end));
+    }
+}
+
+/// Python calls it after a fork, in the parent.
+#[pyfunction]
+pub(crate) fn after_fork() {
+    forks::release();
+}
+
 /// Tells that this process is a new one, with one thread only. Python calls it after a fork.
 #[pyfunction]
 pub(crate) fn forked() {
+    forks::renew();
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 

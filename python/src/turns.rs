@@ -3,12 +3,14 @@
 //! Calls are serialised by turns: whoever calls takes the live plug-in out of its slot and puts it
 //! back afterwards. It does not know what is done with it. Invariants: the GIL is released while a
 //! thread waits for its turn; the slot's own lock is held for a few instructions only, and no Python
-//! code runs under it; who has the turn already gets an error instead of a deadlock.
+//! code runs under it; who has the turn already gets an error instead of a deadlock; who waits is
+//! overtaken for [`OVERTAKING`] at most, times the length of the queue.
 
 use std::{
+    collections::VecDeque,
     mem,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use polyextism::{CallLimits, Error, ErrorKind, FunctionHandle, Place, nesting};
@@ -19,22 +21,39 @@ use crate::scope::{self, Process, ThreadId};
 /// How often a thread that waits for its turn looks for signals.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How long others may take turns while somebody waits. A turn that is handed over costs a switch of
+/// threads, so not every one is; without any, two threads that call in a loop keep a third out for ever.
+const OVERTAKING: Duration = Duration::from_millis(1);
+
 /// The turns of one plug-in.
 pub(crate) struct Turns {
     slot: Mutex<Slot>,
-    idle: Condvar,
+    freed: Condvar,
 }
 
 struct Slot {
     state: State,
-    waiting: usize,
+    /// Who waits, the first first.
+    queue: VecDeque<Waiter>,
+    next_number: u64,
+    /// From when on the plug-in is promised instead of being left to whoever comes.
+    promised_from: Instant,
 }
 
 enum State {
     Idle(Box<Live>),
+    /// Nobody but the first of the queue takes it.
+    Promised(Box<Live>),
     /// A thread has it, which a fork may have left behind in another process.
     Taken(ThreadId, Process),
     Closed,
+}
+
+/// A thread in the queue, which a fork may have left behind as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Waiter {
+    number: u64,
+    process: Process,
 }
 
 /// A live plug-in and the function that is called most.
@@ -119,9 +138,10 @@ impl Drop for Turn<'_> {
         let mut slot = self.owner.slot();
         slot.state = live.map_or(State::Closed, State::Idle);
         // Waking nobody is a system call as well.
-        if slot.waiting > 0 {
+        if !slot.queue.is_empty() {
+            slot.promise();
             drop(slot);
-            self.owner.idle.notify_all();
+            self.owner.freed.notify_all();
         }
     }
 }
@@ -137,9 +157,11 @@ impl Turns {
         Self {
             slot: Mutex::new(Slot {
                 state: State::Idle(live),
-                waiting: 0,
+                queue: VecDeque::new(),
+                next_number: 0,
+                promised_from: Instant::now(),
             }),
-            idle: Condvar::new(),
+            freed: Condvar::new(),
         }
     }
 
@@ -148,18 +170,34 @@ impl Turns {
     /// # Errors
     /// The outer one is what a signal handler raised; the inner one is `Reentrant` or `Closed`, or why a
     /// call that this thread is in has to end.
+    #[inline]
     pub(crate) fn next(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
+        // Not in the match, which would hold the lock.
+        let taken = self.slot().take(None);
+        match taken {
+            Ok(None) => self.queue(py),
+            Ok(live) => Ok(Ok(Turn { owner: self, live })),
+            Err(failure) => Ok(Err(failure)),
+        }
+    }
+
+    #[cold]
+    fn queue(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
+        let waiting = Waiting::new(self);
         loop {
-            match self.take() {
-                Ok(None) => {}
-                Ok(live) => return Ok(Ok(Turn { owner: self, live })),
+            let turn = match py.detach(|| waiting.wait()) {
+                Ok(None) => None,
+                Ok(live) => Some(Turn { owner: self, live }),
                 Err(failure) => return Ok(Err(failure)),
-            }
-            py.detach(|| self.wait());
+            };
+            // On both ways out a turn is given back.
             py.check_signals()?;
             // Who waits in a host function waits no longer than the call that it serves.
             if let Err(overdue) = nesting::attend() {
                 return Ok(Err(overdue));
+            }
+            if let Some(turn) = turn {
+                return Ok(Ok(turn));
             }
         }
     }
@@ -172,37 +210,97 @@ impl Turns {
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Takes the live plug-in if it is there.
-    fn take(&self) -> polyextism::Result<Option<Box<Live>>> {
+impl Slot {
+    /// Takes the live plug-in if it is there, and free for `waiter` or for one who does not wait.
+    fn take(&mut self, waiter: Option<Waiter>) -> polyextism::Result<Option<Box<Live>>> {
         let (me, here) = (scope::thread(), scope::process());
-        let mut slot = self.slot();
-        match mem::replace(&mut slot.state, State::Taken(me, here)) {
+        match mem::replace(&mut self.state, State::Taken(me, here)) {
             State::Idle(live) => Ok(Some(live)),
+            State::Promised(live) => {
+                self.queue.retain(|waiter| waiter.process == here);
+                let first = self.queue.front().copied();
+                if first.is_none() || first == waiter {
+                    return Ok(Some(live));
+                }
+                self.state = State::Promised(live);
+                Ok(None)
+            }
             State::Taken(owner, process) => {
-                slot.state = State::Taken(owner, process);
+                self.state = State::Taken(owner, process);
                 if owner == me {
                     return Err(reentrant());
                 }
                 if process != here {
-                    slot.state = State::Closed;
+                    self.state = State::Closed;
                     return Err(left_behind());
                 }
                 Ok(None)
             }
             State::Closed => {
-                slot.state = State::Closed;
+                self.state = State::Closed;
                 Err(closed())
             }
         }
     }
 
-    fn wait(&self) {
-        let mut slot = self.slot();
-        if let State::Taken(..) = slot.state {
-            slot.waiting += 1;
-            let woken = self.idle.wait_timeout(slot, nesting::patience(PATIENCE));
-            woken.unwrap_or_else(PoisonError::into_inner).0.waiting -= 1;
+    /// Keeps an idle plug-in for the first of the queue, if others have had it for long enough.
+    fn promise(&mut self) {
+        let now = Instant::now();
+        if now < self.promised_from {
+            return;
+        }
+        self.promised_from = now + OVERTAKING;
+        self.state = match mem::replace(&mut self.state, State::Closed) {
+            State::Idle(live) => State::Promised(live),
+            other => other,
+        };
+    }
+}
+
+/// A place in the queue, which is left on every way out.
+struct Waiting<'a> {
+    owner: &'a Turns,
+    me: Waiter,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(owner: &'a Turns) -> Self {
+        let mut slot = owner.slot();
+        let process = scope::process();
+        let number = slot.next_number;
+        slot.next_number += 1;
+        if slot.queue.is_empty() {
+            slot.promised_from = Instant::now() + OVERTAKING;
+        }
+        let me = Waiter { number, process };
+        slot.queue.push_back(me);
+        Self { owner, me }
+    }
+
+    /// Waits for a while; the live plug-in if it could be taken.
+    fn wait(&self) -> polyextism::Result<Option<Box<Live>>> {
+        let mut slot = self.owner.slot();
+        if let Some(live) = slot.take(Some(self.me))? {
+            return Ok(Some(live));
+        }
+        let patience = nesting::patience(PATIENCE);
+        let woken = self.owner.freed.wait_timeout(slot, patience);
+        slot = woken.unwrap_or_else(PoisonError::into_inner).0;
+        slot.take(Some(self.me))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut slot = self.owner.slot();
+        slot.queue.retain(|waiter| *waiter != self.me);
+        // What was promised to this one is the next one's.
+        let promised = matches!(slot.state, State::Promised(_)) && !slot.queue.is_empty();
+        drop(slot);
+        if promised {
+            self.owner.freed.notify_all();
         }
     }
 }

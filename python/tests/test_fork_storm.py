@@ -6,9 +6,6 @@ must be able to do everything with plug-ins all the same.
 One thing is beyond us: wasmer takes a backtrace of the host for every trap, under a lock of the library
 `backtrace`. A fork in that moment leaves it locked, and the first trap of the child waits for ever. So
 nobody traps on wasmer here while the process forks.
-
-It runs if `EXTISM_FORK_STORM` is set: on a busy machine a child of wasmtime, forked while others compiled, has
-once not ended within 30 s, and whether it hung or starved is not known.
 """
 
 import os
@@ -18,13 +15,10 @@ import pytest
 from conftest import ENGINES
 from processes import output
 
-pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
-    pytest.mark.skipif("EXTISM_FORK_STORM" not in os.environ, reason="EXTISM_FORK_STORM is not set"),
-]
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 #: How many forks each process makes. More find more: `EXTISM_FORKS=500`.
-FORKS = int(os.environ.get("EXTISM_FORKS", "12"))
+FORKS = int(os.environ.get("EXTISM_FORKS", "8"))
 
 PROGRAM = """
 import os, random, signal, sys, threading, time
@@ -103,7 +97,7 @@ for fork in range(forks):
     child = os.fork()
     if child == 0:
         # A hang of the child ends as well.
-        signal.alarm(30)
+        signal.alarm(90)
         try:
             fresh = [extism.Plugin(compiled[engine]) for engine in engines]
             for plugin in [*mine, *fresh]:
@@ -115,7 +109,7 @@ for fork in range(forks):
             traceback.print_exc()
         os._exit(1)
     if os.environ.get("EXTISM_GDB"):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             pid, status = os.waitpid(child, os.WNOHANG)
             if pid:

@@ -3,7 +3,8 @@
 //! Nothing above is generic over engines. The erased operation is coarse: [`DynInstance::exchange`]
 //! is one whole plug-in call, and because it is a blanket implementation its body is compiled once
 //! for each backend, with everything inside it static. A panic of an engine ends here, as an error,
-//! whatever it was asked to do.
+//! whatever it was asked to do. What engines do under locks of their own runs in a [`section`], so
+//! that no fork comes in between.
 
 use std::{any::Any, hash::Hasher, sync::Arc};
 
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     cache::Artifact,
     error::{Error, ErrorKind, Result},
+    forks::{Gated, section},
     host::Host,
     kernel,
     panic::catch,
@@ -86,9 +88,9 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
-        let module =
-            threads::run(|| self.step("compiling a module", || Engine::compile(self, wasm)))?;
-        Ok(Arc::new(module))
+        let compile = || self.step("compiling a module", || Engine::compile(self, wasm));
+        let module = threads::run(|| section(compile))?;
+        Ok(Arc::new(Gated::new(module)))
     }
 
     fn fingerprint(&self, state: &mut dyn Hasher) {
@@ -96,15 +98,16 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn save(&self, module: &AnyModule) -> Result<Vec<u8>> {
-        match module.downcast_ref::<E::Module>() {
-            Some(module) => catch("saving a module", || Engine::save(self, module)),
+        match module.downcast_ref::<Gated<E::Module>>() {
+            Some(module) => section(|| catch("saving a module", || Engine::save(self, module))),
             None => Err(foreign(Engine::name(self), "module")),
         }
     }
 
     fn load(&self, artifact: Artifact) -> Result<AnyModule> {
-        let module = catch("loading a module", || Engine::load(self, artifact))?;
-        Ok(Arc::new(module))
+        let load = || Engine::load(self, artifact);
+        let module = section(|| catch("loading a module", load))?;
+        Ok(Arc::new(Gated::new(module)))
     }
 
     fn prepare(&self, program: Program<AnyModule>) -> Result<AnyPrepared> {
@@ -113,8 +116,9 @@ impl<E: Engine> DynEngine for E {
         let modules = modules.collect::<Result<_>>()?;
         let memories = program.memories;
         let program = Program { modules, memories };
-        let prepared = self.step("preparing a program", || Engine::prepare(self, program))?;
-        Ok(Arc::new(prepared))
+        let prepare = || Engine::prepare(self, program);
+        let prepared = section(|| self.step("preparing a program", prepare))?;
+        Ok(Arc::new(Gated::new(prepared)))
     }
 
     fn instantiate(
@@ -123,10 +127,11 @@ impl<E: Engine> DynEngine for E {
         host: Host,
         limits: &Limits,
     ) -> Result<Box<dyn DynInstance>> {
-        match program.downcast_ref::<E::Prepared>() {
+        match program.downcast_ref::<Gated<E::Prepared>>() {
             Some(program) => {
                 let instantiate = || Engine::instantiate(self, program, host, limits);
-                Ok(Box::new(self.step("instantiating a program", instantiate)?))
+                let instance = section(|| self.step("instantiating a program", instantiate))?;
+                Ok(Box::new(instance))
             }
             None => Err(foreign(Engine::name(self), "program")),
         }
@@ -140,9 +145,10 @@ impl<E: Engine> DynEngine for E {
         let module = own(self, module)?;
         let instance: &mut dyn Any = instance;
         match instance.downcast_mut::<E::Instance>() {
-            Some(instance) => self.step("extending a program", || {
-                Engine::extend(self, instance, module)
-            }),
+            Some(instance) => {
+                let extend = || Engine::extend(self, instance, module);
+                section(|| self.step("extending a program", extend))
+            }
             None => Err(foreign(Engine::name(self), "program")),
         }
     }
@@ -178,9 +184,9 @@ impl<E: Engine> Step for E {
 
 /// The module as the engine knows it.
 fn own<E: Engine>(engine: &E, linked: Linked<AnyModule>) -> Result<Linked<E::Module>> {
-    match linked.module.downcast_ref::<E::Module>() {
+    match linked.module.downcast_ref::<Gated<E::Module>>() {
         Some(module) => Ok(Linked {
-            module: module.clone(),
+            module: E::Module::clone(module),
             imports: linked.imports,
         }),
         None => Err(foreign(Engine::name(engine), "module")),
@@ -226,7 +232,7 @@ impl<I: Instance> DynInstance for I {
     }
 
     fn find(&mut self, module: ModuleId, export: &str) -> Result<Option<EntryId>> {
-        catch("looking an export up", || Ok(self.entry(module, export)))
+        section(|| catch("looking an export up", || Ok(self.entry(module, export))))
     }
 
     fn run(&mut self, entry: EntryId) -> Result<i32> {

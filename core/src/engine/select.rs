@@ -9,7 +9,10 @@ use super::{
     erased::{Backend, Compiler, DynEngine},
     types::{Interruption, Settings},
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    forks::brief,
+};
 
 /// The environment variable that is asked when the user chose nothing.
 pub const VARIABLE: &str = "EXTISM_ENGINE";
@@ -103,7 +106,7 @@ impl Choice {
     /// # Errors
     /// `Unsupported` if it cannot do what the settings ask.
     pub fn open(&self, settings: &Settings) -> Result<Arc<dyn DynEngine>> {
-        crate::panic::catch("opening", || (self.backend.open)(settings))
+        brief(|| crate::panic::catch("opening", || (self.backend.open)(settings)))
     }
 }
 

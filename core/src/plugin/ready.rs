@@ -79,7 +79,7 @@ impl Plugin {
     /// no new instance.
     fn replace(&mut self) -> Result<()> {
         let mut instance = self.compiled.instantiate(Host::default())?;
-        let fresh: &mut dyn Guest = &mut *instance;
+        let fresh: &mut dyn Guest = &mut **instance;
         fresh.host().take_over(self.host());
         self.instance = instance;
         self.entries.fill(None);

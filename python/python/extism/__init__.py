@@ -78,7 +78,11 @@ from . import extism as extism
 __version__ = extism_version()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_native.forked)
+    os.register_at_fork(
+        before=_native.before_fork,
+        after_in_parent=_native.after_fork,
+        after_in_child=_native.forked,
+    )
 
 __all__ = [
     "ArgumentError",
