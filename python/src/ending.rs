@@ -1,10 +1,135 @@
-//! Threads that Python ends while Rust is on their stack.
+//! Threads that are still there when the interpreter ends: daemon threads.
 //!
-//! When the interpreter ends, Python 3.13 and older end every other thread that wants to go on, by
-//! unwinding its stack. Where that meets Rust code that catches panics the process aborts. It does not know
-//! what runs. Invariant: a panic of Rust passes as if nothing were here.
+//! Python 3.13 and older end every other thread that wants to go on, by unwinding its stack. Where that
+//! meets Rust code that catches panics the process aborts. And `faulthandler` takes signal handlers of engines
+//! away with its own when the interpreter ends, so a guest that traps afterwards ends the process by a signal. It
+//! does not know what runs. Invariants: a panic of Rust passes as if nothing were here; once the end has begun,
+//! the thread on which it began is the only one that enters guests.
 
-use std::{mem, thread};
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use pyo3::prelude::*;
+
+use crate::scope::{self, ThreadId};
+
+/// How long the end of the interpreter waits for guests of other threads. One that runs on does no harm unless
+/// it traps within the last milliseconds of the process.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// The thread on which the interpreter ends; 0 as long as it does not.
+static ENDS_ON: AtomicU64 = AtomicU64::new(0);
+
+/// Of every thread that has been in a guest, whether it is in one. Its lock is only tried at the end and after a
+/// fork, which may have left it locked.
+static INSIDE: Mutex<Vec<Arc<AtomicBool>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static HERE: Here = Here::new();
+}
+
+struct Here(Arc<AtomicBool>);
+
+impl Here {
+    fn new() -> Self {
+        let flag = Arc::new(AtomicBool::new(false));
+        if let Ok(mut inside) = INSIDE.lock() {
+            inside.push(Arc::clone(&flag));
+        }
+        Self(flag)
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        if let Ok(mut inside) = INSIDE.lock() {
+            inside.retain(|flag| !Arc::ptr_eq(flag, &self.0));
+        }
+    }
+}
+
+/// The interpreter begins to end, on this thread: others enter guests no more, and come out. Python calls it when
+/// the threads that it waits for are over.
+#[pyfunction]
+pub(crate) fn begin_to_end(py: Python<'_>) {
+    let ThreadId(me) = scope::thread();
+    ENDS_ON.store(me, Ordering::SeqCst);
+    py.detach(|| {
+        let end = Instant::now() + GRACE;
+        while others_are_inside() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+fn others_are_inside() -> bool {
+    // The value of a thread is made under the lock.
+    HERE.with(|here| {
+        INSIDE.try_lock().is_ok_and(|inside| {
+            let mut others = inside.iter().filter(|flag| !Arc::ptr_eq(flag, &here.0));
+            others.any(|flag| flag.load(Ordering::SeqCst))
+        })
+    })
+}
+
+/// This process has no other threads.
+pub(crate) fn forked() {
+    HERE.with(|here| {
+        if let Ok(mut inside) = INSIDE.try_lock() {
+            inside.retain(|flag| Arc::ptr_eq(flag, &here.0));
+        }
+    });
+}
+
+/// Runs a guest, without the GIL. If the end has begun on another thread it waits for the end of the process.
+#[inline]
+pub(crate) fn run_guest<R>(guest: impl FnOnce() -> R) -> R {
+    HERE.with(|here| {
+        let _inside = Inside::new(&here.0);
+        let on = ENDS_ON.load(Ordering::Relaxed);
+        if on != 0 {
+            wait_for_the_end(on, &here.0);
+        }
+        guest()
+    })
+}
+
+#[cold]
+fn wait_for_the_end(on: u64, here: &AtomicBool) {
+    while ThreadId(on) != scope::thread() {
+        here.store(false, Ordering::SeqCst);
+        thread::park();
+    }
+}
+
+/// A thread is in a guest, until this is dropped.
+struct Inside<'a> {
+    here: &'a AtomicBool,
+    /// Whether it is in the host function of another.
+    before: bool,
+}
+
+impl<'a> Inside<'a> {
+    fn new(here: &'a AtomicBool) -> Self {
+        let before = here.load(Ordering::Relaxed);
+        // Without a fence the end may miss a thread that enters in the same nanoseconds, and that is all.
+        here.store(true, Ordering::Relaxed);
+        Self { here, before }
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.here.store(self.before, Ordering::Relaxed);
+    }
+}
 
 /// Runs `body`, which runs Python code. A thread that Python ends in there waits for the end of the
 /// process instead.

@@ -65,6 +65,7 @@ mod _native {
         compare::compare,
         compiled::CompiledPlugin,
         current::CurrentPlugin,
+        ending::begin_to_end,
         engines::{Engine, engines, extism_version},
         function::Function,
         limits::default_limits,

@@ -23,7 +23,7 @@ pub(crate) struct Token(pub(crate) u64);
 
 /// A thread of this process.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ThreadId(u64);
+pub(crate) struct ThreadId(pub(crate) u64);
 
 /// Host calls that a thread can make before its tokens run into those of the next thread.
 const TOKENS: u32 = 40;
@@ -86,6 +86,7 @@ pub(crate) fn after_fork() {
 #[pyfunction]
 pub(crate) fn forked() {
     forks::renew();
+    crate::ending::forked();
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 

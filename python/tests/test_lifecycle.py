@@ -262,6 +262,19 @@ threads = [threading.Thread(target=spinning.call, args=('run',), daemon=True) fo
 [thread.start() for thread in threads]
 assert entered.wait(60)
 """,
+    "daemon threads that trap": """
+TRAPS = function("(drop (i32.load (i32.const -1)))", "(memory 1)")
+trapping = extism.CompiledPlugin(TRAPS, engine=engine)
+def forever():
+    mine = extism.Plugin(trapping)
+    while True:
+        try:
+            mine.call('run')
+        except extism.TrapError:
+            entered.set()
+[threading.Thread(target=forever, daemon=True).start() for _ in range(3)]
+assert entered.wait(60)
+""",
     "daemon threads that come back": """
 def forever():
     mine = extism.Plugin(THROUGH_HOST, functions=functions, engine=engine)

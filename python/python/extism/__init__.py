@@ -10,6 +10,7 @@
 of its own subclass.
 """
 
+import atexit
 import os
 
 from . import _faults, _interpreter
@@ -83,6 +84,7 @@ if hasattr(os, "register_at_fork"):
         after_in_parent=_native.after_fork,
         after_in_child=_native.forked,
     )
+atexit.register(_native.begin_to_end)
 
 __all__ = [
     "ArgumentError",
