@@ -162,6 +162,16 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "memory.max_pages: given twice",
     ),
     (
+        r#"{"memory": {"max": 1, "max_pages": "x"}}"#,
+        "2 mistakes:\nmemory.max_pages: given twice\nmemory.max_pages: found the text \"x\", expected a \
+         whole number from 0 to 4294967295",
+    ),
+    (
+        r#"{"memory": {"max_pages": "x", "max": 1}}"#,
+        "2 mistakes:\nmemory.max_pages: given twice\nmemory.max_pages: found the text \"x\", expected a \
+         whole number from 0 to 4294967295",
+    ),
+    (
         r#"{"config": {"twice": "1", "twice": "1"}}"#,
         "config.twice: given twice",
     ),

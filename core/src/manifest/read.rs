@@ -278,10 +278,16 @@ impl<'a> Fields<'a> {
                     let why = format_args!("unknown field, allowed are `{allowed}`");
                     mistakes.add(Place::Key(&place, &key), why);
                 }
-                Some(name) if values.iter().any(|(other, _)| other == name) => {
-                    mistakes.add(Place::Key(&place, name), "given twice");
-                }
-                Some(name) => values.push((name, value)),
+                Some(name) => match values.iter().position(|(other, _)| other == name) {
+                    None => values.push((name, value)),
+                    Some(at) => {
+                        mistakes.add(Place::Key(&place, name), "given twice");
+                        // What else is said does not depend on the order, which TOML does not keep.
+                        if older.is_none() {
+                            values[at].1 = value;
+                        }
+                    }
+                },
             }
         }
         Some(Self {
