@@ -78,7 +78,7 @@ conformance: tools fetch
 
 # PEER=1 has the crate `extism` in the same groups, which builds another wasmtime.
 bench: $(NATIVE)
-	$(CARGO) bench --locked -p polyextism-benches $(if $(PEER),--features peer) -- $(ARGS)
+	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches $(if $(PEER),--features peer) -- $(ARGS)
 	$(BIN)/python benches/python/bench.py
 
 instructions: tools

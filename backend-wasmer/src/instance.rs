@@ -5,7 +5,7 @@
 //! are looked up when a program is instantiated and when an entry is resolved, never on a call;
 //! entering a function of type `() -> i32` or `() -> ()` allocates nothing and takes no lock.
 
-use std::slice;
+use std::{slice, sync::Arc};
 
 use polyextism_core::{
     Error, ErrorKind, Result,
@@ -23,12 +23,19 @@ use wasmer::{
     Store, Type, TypedFunction, Value,
 };
 
-use crate::{conv, host::Bound, limits};
+use crate::{
+    conv,
+    host::Bound,
+    limits,
+    memories::{self, Stock},
+};
 
 /// A program whose host functions are ready to be put into a store.
 pub struct Prepared {
     modules: Vec<(Module, Vec<Source>)>,
     memories: Vec<MemoryExport>,
+    /// Memories that instances take over from each other.
+    stock: Arc<Stock>,
 }
 
 /// Where an import comes from.
@@ -55,6 +62,7 @@ impl Prepared {
         Ok(Self {
             modules: modules.collect(),
             memories: program.memories,
+            stock: Arc::default(),
         })
     }
 }
@@ -119,11 +127,15 @@ impl Instance {
         let memories = Vec::with_capacity(program.memories.len());
         let env = FunctionEnv::new(&mut store, State { host, memories });
 
-        let mut instances = Vec::with_capacity(program.modules.len());
-        for (module, imports) in &program.modules {
-            let instance = instantiate(&mut store, &env, &instances, module, imports)?;
-            instances.push(instance);
-        }
+        let instances = program.stock.supply(|| {
+            let mut instances = Vec::with_capacity(program.modules.len());
+            for (position, (module, imports)) in program.modules.iter().enumerate() {
+                memories::module(position);
+                let instance = instantiate(&mut store, &env, &instances, module, imports)?;
+                instances.push(instance);
+            }
+            Ok::<_, Error>(instances)
+        })?;
         if let Some(limit) = limits.memory_pages {
             limits::enforce(&mut store, limit)?;
         }

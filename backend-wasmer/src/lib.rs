@@ -15,6 +15,8 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
+#[cfg_attr(not(target_os = "linux"), path = "memories/elsewhere.rs")]
+mod memories;
 
 use std::{
     hash::{BuildHasher as _, Hasher, RandomState},
@@ -122,12 +124,12 @@ impl Wasmer {
         }
         let features = Some(features(capabilities.proposals));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
+        let mut tunables = BaseTunables::for_target(engine.target());
         if address_space::room() == Room::Scarce {
             // No memory is reserved for what it may grow to; it moves instead.
-            let mut tunables = BaseTunables::for_target(engine.target());
             tunables.static_memory_bound = Pages(0);
-            engine.set_tunables(tunables);
         }
+        engine.set_tunables(memories::supplied(tunables));
         Ok(Self {
             engine: engine.into(),
             name,

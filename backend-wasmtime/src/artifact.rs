@@ -8,6 +8,8 @@
 use polyextism_core::{Error, ErrorKind, Result, cache::Artifact};
 use wasmtime::{Engine, Module};
 
+use crate::engines::Engines;
+
 /// A module as bytes.
 pub(crate) fn save(module: &Module) -> Result<Vec<u8>> {
     module.serialize().map_err(|source| {
@@ -17,14 +19,31 @@ pub(crate) fn save(module: &Module) -> Result<Vec<u8>> {
 }
 
 /// The module that was saved. Its code is mapped, and read where it is used.
-pub(crate) fn load(engine: &Engine, artifact: Artifact) -> Result<Module> {
+pub(crate) fn load(engines: &Engines, artifact: Artifact) -> Result<Module> {
     let file = artifact.into_file()?;
-    // SAFETY: The file begins with what `save` returned for an engine like this one, byte for byte: an
-    // `Artifact` gives nothing else away, and comes from a file that nobody but this user can write.
-    // What lies behind it is not referred to. Such files never change: they are replaced by others.
-    let module = unsafe { Module::deserialize_open_file(engine, file) };
+    let module = engines.either(|engine| {
+        let file = file.try_clone()?;
+        // SAFETY: The file begins with what `save` returned for an engine like this one, byte for byte: an
+        // `Artifact` gives nothing else away, and comes from a file that nobody but this user can write.
+        // What lies behind it is not referred to. Such files never change: they are replaced by others.
+        unsafe { Module::deserialize_open_file(engine, file) }
+    });
     module.map_err(|source| {
         let message = "the engine does not take the compiled code";
+        Error::new(ErrorKind::Engine, message).with_source(source)
+    })
+}
+
+/// The same module for an engine with the same settings.
+pub(crate) fn moved(module: &Module, engine: &Engine) -> Result<Module> {
+    if Engine::same(module.engine(), engine) {
+        return Ok(module.clone());
+    }
+    let bytes = save(module)?;
+    // SAFETY: The bytes were made this moment from a module of this process.
+    let moved = unsafe { Module::deserialize(engine, bytes) };
+    moved.map_err(|source| {
+        let message = "the engine does not take the compiled code of another one";
         Error::new(ErrorKind::Engine, message).with_source(source)
     })
 }

@@ -4,7 +4,7 @@
 //! is prepared and when an entry is resolved, never on a call; entering a function allocates nothing
 //! and takes no lock.
 
-use std::collections::HashMap;
+use std::{mem, process};
 
 use polyextism_core::{
     Error, ErrorKind, Result,
@@ -13,141 +13,24 @@ use polyextism_core::{
         self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
-        types::{
-            EntryId, Import, Interruption, Limits, Linked, MemoryExport, MemoryId, ModuleId,
-            Program, Settings,
-        },
+        types::{EntryId, Import, Interruption, Limits, Linked, MemoryId, ModuleId, Settings},
     },
     host::Host,
 };
 use wasmtime::{
-    Engine, Extern, ExternType, FrameInfo, Func, InstancePre, Linker, Memory, Module, ModuleExport,
-    Store, TypedFunc, Val, ValType, WasmBacktrace,
+    Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError, Store, TypedFunc,
+    Val, ValType, WasmBacktrace,
 };
 
 use crate::{
-    conv,
+    artifact, conv,
     host::Bound,
     limits::{self, MemoryLimit},
+    program::{Form, Part, Source, unresolved},
 };
 
-/// A program whose imports and memories are resolved to positions.
-pub struct Prepared {
-    parts: Vec<Part>,
-    memories: Vec<Export>,
-}
-
-/// A module of a program.
-enum Part {
-    /// All of its imports are host functions, made once for all stores.
-    Ready(InstancePre<State>),
-    /// Its imports are put into each store.
-    Linked(Module, Vec<Source>),
-}
-
-/// Where an import comes from.
-enum Source {
-    Host(Bound),
-    Export(Export),
-}
-
-/// An export of an earlier module.
-struct Export {
-    module: usize,
-    export: ModuleExport,
-}
-
-impl Prepared {
-    pub(crate) fn new(engine: &Engine, program: Program<Module>) -> Result<Self> {
-        let mut parts: Vec<Part> = Vec::with_capacity(program.modules.len());
-        for linked in program.modules {
-            let resolve = |import: Import| match import {
-                Import::Host { func, memory } => Ok(Source::Host(Bound::new(engine, func, memory))),
-                Import::Export { module, name } => {
-                    Export::resolve(&parts, module, &name).map(Source::Export)
-                }
-            };
-            let imports = linked.imports.into_iter().map(resolve);
-            let imports = imports.collect::<Result<Vec<_>>>()?;
-            parts.push(Part::new(engine, linked.module, imports)?);
-        }
-        let memories = program.memories.iter();
-        let memories = memories.map(|memory| Export::memory(&parts, memory));
-        let memories = memories.collect::<Result<_>>()?;
-        Ok(Self { parts, memories })
-    }
-}
-
-impl Part {
-    fn new(engine: &Engine, module: Module, imports: Vec<Source>) -> Result<Self> {
-        match ready(engine, &module, &imports).map_err(conv::refusal)? {
-            Some(ready) => Ok(Self::Ready(ready)),
-            None => Ok(Self::Linked(module, imports)),
-        }
-    }
-
-    fn module(&self) -> &Module {
-        match self {
-            Self::Ready(ready) => ready.module(),
-            Self::Linked(module, _) => module,
-        }
-    }
-}
-
-/// The module with its imports resolved for every store. wasmtime does that by name, so there is
-/// none if two imports of one name are different functions, or if one comes from another module.
-fn ready(
-    engine: &Engine,
-    module: &Module,
-    imports: &[Source],
-) -> wasmtime::Result<Option<InstancePre<State>>> {
-    let mut linker = Linker::new(engine);
-    let mut defined: HashMap<_, &Bound> = HashMap::new();
-    for (import, source) in module.imports().zip(imports) {
-        let Source::Host(bound) = source else {
-            return Ok(None);
-        };
-        match defined.insert((import.module(), import.name()), bound) {
-            Some(other) if other.is(bound) => {}
-            Some(_) => return Ok(None),
-            None => bound.define(&mut linker, &import)?,
-        }
-    }
-    linker.instantiate_pre(module).map(Some)
-}
-
-impl Export {
-    fn resolve(parts: &[Part], id: ModuleId, name: &str) -> Result<Self> {
-        let module = id.0 as usize;
-        let found = parts.get(module);
-        match found.and_then(|part| part.module().get_export_index(name)) {
-            Some(export) => Ok(Self { module, export }),
-            None => Err(unresolved(name)),
-        }
-    }
-
-    fn memory(parts: &[Part], memory: &MemoryExport) -> Result<Self> {
-        let export = Self::resolve(parts, memory.module, &memory.name)?;
-        match parts[export.module].module().get_export(&memory.name) {
-            Some(ExternType::Memory(_)) => Ok(export),
-            _ => Err(unresolved(&memory.name)),
-        }
-    }
-
-    fn get(&self, store: &mut Store<State>, instances: &[wasmtime::Instance]) -> Extern {
-        instances[self.module]
-            .get_module_export(store, &self.export)
-            .expect("`resolve` found the export in the module of this instance")
-    }
-}
-
-#[cold]
-fn unresolved(name: &str) -> Error {
-    let message = format!("the program refers to an export `{name}` that is not there");
-    Error::new(ErrorKind::Engine, message)
-}
-
 /// What the store owns.
+#[derive(Default)]
 pub(crate) struct State {
     pub(crate) host: Host,
     pub(crate) memories: Vec<Memory>,
@@ -161,6 +44,34 @@ pub struct Instance {
     pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
     limits: Limits,
+    process: u32,
+}
+
+/// Why there is no instance.
+pub(crate) enum Unmade {
+    /// All slots of the pool are taken; the host state that it would have had.
+    Full(Box<Host>),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl From<Error> for Unmade {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Unmade {
+    /// What is to be said of an engine that has no pool.
+    pub(crate) fn without_pool(self) -> Error {
+        match self {
+            Self::Failed(error) => error,
+            Self::Full(_) => Error::new(
+                ErrorKind::Engine,
+                "the engine has no room for one more instance",
+            ),
+        }
+    }
 }
 
 /// An exported function that core may enter, ready to be called.
@@ -182,14 +93,13 @@ impl Instance {
         name: &'static str,
         engine: &Engine,
         settings: &Settings,
-        program: &Prepared,
+        program: &Form,
         host: Host,
         limits: &Limits,
-    ) -> Result<Self> {
+    ) -> Result<Self, Unmade> {
         let state = State {
             host,
-            memories: Vec::new(),
-            limit: MemoryLimit::default(),
+            ..State::default()
         };
         let mut store = Store::new(engine, state);
         if settings.interruption == Interruption::On {
@@ -212,7 +122,13 @@ impl Instance {
                     wasmtime::Instance::new(&mut store, module, &externs)
                 }
             };
-            instances.push(instance.map_err(conv::refusal)?);
+            match instance {
+                Ok(instance) => instances.push(instance),
+                Err(error) if error.is::<PoolConcurrencyLimitError>() => {
+                    return Err(Unmade::Full(store.into_data().host.into()));
+                }
+                Err(error) => return Err(conv::refusal(error).into()),
+            }
         }
         if let Some(limit) = limits.memory_pages {
             store.data_mut().limit.enforce(limit)?;
@@ -228,6 +144,7 @@ impl Instance {
             instances,
             entries: Vec::new(),
             limits: *limits,
+            process: process::id(),
         })
     }
 
@@ -251,7 +168,8 @@ impl Instance {
                 }
             });
         }
-        let instance = wasmtime::Instance::new(store, &linked.module, &externs);
+        let module = artifact::moved(&linked.module, store.engine())?;
+        let instance = wasmtime::Instance::new(store, &module, &externs);
         self.instances.push(instance.map_err(conv::refusal)?);
         Ok(ModuleId(self.instances.len() as u32 - 1))
     }
@@ -314,6 +232,20 @@ impl Instance {
             zeros: ty.params().map(conv::zero).collect::<Option<_>>()?,
             results: ty.results().map(conv::zero).collect::<Option<_>>()?,
         })
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if self.process != process::id()
+            && let Ok(engine) = Engine::new(&wasmtime::Config::new())
+        {
+            // What it has of a pool cannot be given back: that is the pool of another process.
+            mem::forget(mem::replace(
+                &mut self.store,
+                Store::new(&engine, State::default()),
+            ));
+        }
     }
 }
 

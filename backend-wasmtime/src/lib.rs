@@ -3,7 +3,7 @@
 //! Compilers: `cranelift` (the default) and `winch`. What this crate deliberately does not know:
 //! what the programs are for, who wrote them, and what their host functions do.
 //!
-//! Invariants: one [`wasmtime::Engine`] for each [`Settings`] and each [`Room`] in the whole process, and
+//! Invariants: one pair of engines for each [`Settings`] and each [`Room`] in the whole process, and
 //! only opening takes its lock; every WebAssembly feature and everything that changes results is set
 //! explicitly.
 
@@ -11,10 +11,12 @@
 
 mod artifact;
 mod conv;
+mod engines;
 mod host;
 mod inspect;
 mod instance;
 mod limits;
+mod program;
 
 use std::{
     hash::{Hash, Hasher},
@@ -39,7 +41,9 @@ use polyextism_core::{
 };
 use wasmtime::{Config, ProfilingStrategy, Strategy, WasmBacktraceDetails};
 
-pub use crate::instance::{Instance, Prepared};
+use crate::{engines::Engines, instance::Unmade};
+
+pub use crate::{instance::Instance, program::Prepared};
 
 /// The wasmtime backend, for the list of engines.
 pub const BACKEND: Backend = Backend {
@@ -83,9 +87,9 @@ const PROFILERS: &[Profiler] = match cfg!(unix) {
 /// The engines of this process, and of those that it was forked from. wasmtime shares one engine between
 /// programs and threads safely, but a fork may leave locks of it as another thread had them, so a child
 /// compiles with engines of its own.
-static ENGINES: Mutex<Vec<(Terms, wasmtime::Engine)>> = Mutex::new(Vec::new());
+static ENGINES: Mutex<Vec<(Terms, Arc<Engines>)>> = Mutex::new(Vec::new());
 
-/// What programs have in common that share an engine.
+/// What programs have in common that share engines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Terms {
     settings: Settings,
@@ -95,7 +99,7 @@ struct Terms {
 
 /// wasmtime, opened with some settings.
 pub struct Wasmtime {
-    engine: wasmtime::Engine,
+    engines: Arc<Engines>,
     settings: Settings,
     variant: Variant,
 }
@@ -148,34 +152,35 @@ impl Wasmtime {
             room,
             process,
         };
-        let engine = match shared(terms, None) {
-            Some(engine) => engine,
+        let engines = match shared(terms, None) {
+            Some(engines) => engines,
             None => {
                 let mut config = config(&settings, variant, room);
                 config.profiler(profiling);
-                let made = wasmtime::Engine::new(&config).map_err(|source| {
+                let made = Engines::open(config, room).map_err(|source| {
                     let message = format!("engine `{}` cannot be opened", variant.name);
                     Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
+                let made = Arc::new(made);
                 shared(terms, Some(&made)).unwrap_or(made)
             }
         };
         Ok(Self {
-            engine,
+            engines,
             settings,
             variant,
         })
     }
 }
 
-/// The shared engine of these terms; `made` becomes it if there is none yet. Engines are made
+/// The shared engines of these terms; `made` become it if there are none yet. Engines are made
 /// outside of the lock, so that it is never held for long.
-fn shared(terms: Terms, made: Option<&wasmtime::Engine>) -> Option<wasmtime::Engine> {
-    let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, engine)) = engines.iter().find(|(known, _)| *known == terms) {
-        return Some(engine.clone());
+fn shared(terms: Terms, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
+    let mut known = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, engines)) = known.iter().find(|(its, _)| *its == terms) {
+        return Some(engines.clone());
     }
-    engines.extend(made.map(|engine| (terms, engine.clone())));
+    known.extend(made.map(|engines| (terms, engines.clone())));
     None
 }
 
@@ -243,14 +248,15 @@ impl Engine for Wasmtime {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmtime::Module> {
-        wasmtime::Module::from_binary(&self.engine, wasm).map_err(|source| {
+        let compile = |engine: &_| wasmtime::Module::from_binary(engine, wasm);
+        self.engines.either(compile).map_err(|source| {
             let message = format!("engine `{}` cannot compile the module", self.variant.name);
             Error::new(ErrorKind::Unsupported, message).with_source(source)
         })
     }
 
     fn fingerprint(&self, mut state: &mut dyn Hasher) {
-        self.engine.precompile_compatibility_hash().hash(&mut state);
+        self.engines.compatibility().hash(&mut state);
     }
 
     fn save(&self, module: &wasmtime::Module) -> Result<Vec<u8>> {
@@ -258,16 +264,26 @@ impl Engine for Wasmtime {
     }
 
     fn load(&self, artifact: Artifact) -> Result<wasmtime::Module> {
-        artifact::load(&self.engine, artifact)
+        artifact::load(&self.engines, artifact)
     }
 
     fn prepare(&self, program: Program<wasmtime::Module>) -> Result<Prepared> {
-        Prepared::new(&self.engine, program)
+        Prepared::new(&self.engines, program)
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        let name = self.variant.name;
-        Instance::new(name, &self.engine, &self.settings, program, host, limits)
+        let (name, settings) = (self.variant.name, &self.settings);
+        let mut host = host;
+        if let Some((engine, form)) = self.engines.pooled().zip(program.pooled(limits)) {
+            match Instance::new(name, engine, settings, form, host, limits) {
+                Ok(instance) => return Ok(instance),
+                Err(Unmade::Failed(error)) => return Err(error),
+                Err(Unmade::Full(kept)) => host = *kept,
+            }
+        }
+        let engine = self.engines.plain().map_err(conv::refusal)?;
+        let form = program.plain(&self.engines)?;
+        Instance::new(name, engine, settings, form, host, limits).map_err(Unmade::without_pool)
     }
 
     fn extend(
@@ -279,12 +295,12 @@ impl Engine for Wasmtime {
     }
 
     fn nudge(&self) {
-        self.engine.increment_epoch();
+        self.engines.nudge();
     }
 
     fn forsake(&self) {
         let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.retain(|(_, engine)| !wasmtime::Engine::same(engine, &self.engine));
+        engines.retain(|(_, engines)| !Arc::ptr_eq(engines, &self.engines));
     }
 }
 

@@ -49,7 +49,7 @@ class Sized:
     alive: list[object]
 
     def measure(self, repeats: int) -> float:
-        """KiB of resident memory for each."""
+        """KiB of memory for each."""
         start = resident()
         self.alive.extend(self.make() for _ in range(repeats))
         return (resident() - start) / repeats
@@ -92,12 +92,12 @@ Action = Timed | Sized | Threaded
 
 
 def resident() -> int:
-    """KiB of memory that the process has, as the kernel of Linux counts."""
+    """KiB of memory that the process has; what several mappings share is counted once."""
     with open("/proc/self/smaps_rollup", encoding="ascii") as file:
         for line in file:
-            if line.startswith("Rss:"):
+            if line.startswith("Pss:"):
                 return int(line.split()[1])
-    raise OSError("the kernel does not tell resident memory")
+    raise OSError("the kernel does not tell the memory of the process")
 
 
 def check(found: object, expected: object, what: str) -> None:

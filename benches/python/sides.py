@@ -20,8 +20,9 @@ class Side:
     def __init__(self, name: str, python: Path, kind: str, engine: str, cache: Path) -> None:
         self.name = name
         self.engine = engine
-        # Whatever keeps compiled code does so in a folder of this run.
-        environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+        # Whatever keeps compiled code does so in a folder of this run. WASI makes errors inside of calls that
+        # succeed, and Rust would note where each of them comes from if the environment asks for that.
+        environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "RUST_BACKTRACE": "0"}
         self.process = subprocess.Popen(
             [python, HERE / "worker.py", kind],
             stdin=subprocess.PIPE,

@@ -2,15 +2,16 @@
 //! user.
 //!
 //! `key` says what makes code the same, `shared` finds it in this process, `place` says where it lies
-//! for others, `folder` who may have put it there and how much, `entry` what a file looks like. What is
-//! compiled, and how, is [`crate::program`]'s. It knows no engine: an engine that can turn code into
-//! bytes and back has a cache, any other has none.
+//! for others, `folder` who may have put it there and how much, `entry` what a file looks like, `checked` which
+//! were found undamaged. What is compiled, and how, is [`crate::program`]'s. It knows no engine: an
+//! engine that can turn code into bytes and back has a cache, any other has none.
 //!
 //! What is trusted: the user's own files. Whoever can write the folder can run code as the user.
 //!
 //! Invariant: no state of the cache is an error. What is missing, damaged, foreign or in the way is
 //! compiled again, and `tracing` gets a line.
 
+mod checked;
 mod entry;
 #[cfg(unix)]
 mod folder;

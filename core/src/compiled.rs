@@ -180,6 +180,7 @@ impl Compiled {
             config: Arc::new(manifest.config.clone()),
             limits: Limits {
                 memory_pages: Some(max_pages),
+                table_elements: Some(options.bounds.table_elements),
             },
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             fuel: options.fuel,

@@ -120,6 +120,7 @@ fn memory_limit() {
         let engine = engine.expect("it opens");
         let limit = |pages| Limits {
             memory_pages: Some(pages),
+            table_elements: Some(1000),
         };
         if !choice.compiler().capabilities.memory_limit {
             unsupported(

@@ -11,18 +11,29 @@ use serde_json::Value;
 
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
-/// The files that may contain `unsafe`: the memory view of wasmer and its `Send`, the host functions of
+/// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
 /// wasmtime, what loads compiled code, and Python's handlers of fatal signals.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/instance.rs",
+    "backend-wasmer/src/memories.rs",
+    "backend-wasmer/src/memories/image.rs",
     "backend-wasmtime/src/artifact.rs",
     "backend-wasmtime/src/host.rs",
     "python/src/faults.rs",
 ];
 
-/// What not every backend has: compiled code as bytes, and the way round a mistake of one engine.
-const OWN: &[&str] = &["src/artifact.rs", "src/select.rs"];
+/// What not every backend has: compiled code as bytes, a second engine behind the first one, memories that are kept
+/// for further instances, and the way round a mistake of one engine.
+const OWN: &[&str] = &[
+    "src/artifact.rs",
+    "src/engines.rs",
+    "src/memories.rs",
+    "src/memories/elsewhere.rs",
+    "src/memories/image.rs",
+    "src/program.rs",
+    "src/select.rs",
+];
 
 /// The Rust files of a folder of the repository, as paths from its root.
 fn sources(folder: &str) -> Vec<PathBuf> {

@@ -19,7 +19,7 @@ use polyextism_core::{
 
 use super::{
     Case,
-    support::{MEMORY, enter, export, host, prepare, start},
+    support::{MEMORY, enter, export, host, limits, prepare, start},
 };
 
 pub(crate) const CASES: &[Case] = &[
@@ -95,9 +95,7 @@ pub(crate) const CASES: &[Case] = &[
         let program = prepare(&*engine, &modules, &[(0, "memory"), (1, "own")]);
         let program = program.expect("the program is linked");
         let open = |pages| {
-            let limits = Limits {
-                memory_pages: Some(pages),
-            };
+            let limits = limits(Some(pages));
             engine.instantiate(&program, Host::default(), &limits)
         };
         let error = open(5).err().expect("six pages are needed");
@@ -126,7 +124,8 @@ pub(crate) const CASES: &[Case] = &[
         let program = prepare(&*engine, &[(GROWS, vec![])], &[(0, "memory")]);
         let program = program.expect("the program is linked");
         let open = |memory_pages| {
-            let instance = engine.instantiate(&program, Host::default(), &Limits { memory_pages });
+            let limits = limits(memory_pages);
+            let instance = engine.instantiate(&program, Host::default(), &limits);
             instance.expect("one page is within the limit")
         };
         let (mut small, mut free, mut large) = (open(Some(1)), open(None), open(Some(3)));

@@ -74,7 +74,15 @@ pub(crate) fn start(
     memory_pages: Option<u64>,
 ) -> Result<Box<dyn DynInstance>> {
     let program = prepare(engine, &[(wat, imports)], &[(0, "memory")])?;
-    engine.instantiate(&program, Host::default(), &Limits { memory_pages })
+    engine.instantiate(&program, Host::default(), &limits(memory_pages))
+}
+
+/// So many pages and enough elements, or no limits at all.
+pub(crate) fn limits(memory_pages: Option<u64>) -> Limits {
+    Limits {
+        memory_pages,
+        table_elements: memory_pages.map(|_| 1000),
+    }
 }
 
 /// A program of several modules, and the memories that the host may touch.

@@ -1,7 +1,8 @@
 //! What an instance takes of the memory of the process: the group `memory`, in bytes instead of time.
 //!
-//! Resident memory as the kernel of Linux counts it, after one call. Instances of a batch stay alive
-//! until the case is over, so that no later one moves into the memory of an earlier one.
+//! Proportional memory (`Pss`) as the kernel of Linux counts it, after one call: a page that several instances
+//! have mapped and none has written to is there once. Instances of a batch stay alive until the case is
+//! over, so that no later one moves into the memory of an earlier one.
 
 use std::{fs, time::Duration};
 
@@ -15,17 +16,17 @@ use polyextism_benches::guests::{CALLS, SQLITE};
 /// How many instances are made together: the counter of the kernel has the size of a page.
 const BATCH: u64 = 16;
 
-/// Resident memory of the process.
-pub(crate) struct Resident;
+/// Memory of the process.
+pub(crate) struct Taken;
 
 /// Bytes in words.
 struct Bytes;
 
-impl Resident {
+impl Taken {
     /// Bytes now.
     fn now() -> u64 {
         let text = fs::read_to_string("/proc/self/smaps_rollup").expect("this is Linux");
-        let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
         let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
         let kib: u64 = number
             .expect("the kernel counts in kB")
@@ -35,7 +36,7 @@ impl Resident {
     }
 }
 
-impl Measurement for Resident {
+impl Measurement for Taken {
     type Intermediate = u64;
     type Value = f64;
 
@@ -82,16 +83,16 @@ impl ValueFormatter for Bytes {
 }
 
 /// Few batches: each one takes address space that is free again only when the case is over.
-pub(crate) fn config() -> Criterion<Resident> {
+pub(crate) fn config() -> Criterion<Taken> {
     Criterion::default()
-        .with_measurement(Resident)
+        .with_measurement(Taken)
         .warm_up_time(Duration::from_millis(20))
         .measurement_time(Duration::from_millis(100))
         .sample_size(10)
 }
 
 /// One more instance, after its first call.
-pub(crate) fn instances(criterion: &mut Criterion<Resident>) {
+pub(crate) fn instances(criterion: &mut Criterion<Taken>) {
     let mut group = criterion.benchmark_group("memory");
     for (case, guest, function) in [
         ("instance-small", &CALLS, "noop"),
@@ -102,13 +103,13 @@ pub(crate) fn instances(criterion: &mut Criterion<Resident>) {
             let mut alive = Vec::new();
             let mut batch = || {
                 alive.reserve(BATCH as usize);
-                let start = Resident.start();
+                let start = Taken.start();
                 for _ in 0..BATCH {
                     let mut plugin = Plugin::new(&compiled).expect("there is room");
                     plugin.call(function, b"").expect("the call succeeds");
                     alive.push(plugin);
                 }
-                Resident.end(start) / BATCH as f64
+                Taken.end(start) / BATCH as f64
             };
             group.bench_function(BenchmarkId::new(case, engine.name()), |bencher| {
                 bencher.iter_custom(|count| batch() * count as f64);

@@ -1,6 +1,8 @@
 //! The recorded counts: a file in the repository, and how counts are compared with it.
+//!
+//! Another compiler makes other instructions, so the file says which one made those that were counted.
 
-use std::{collections::BTreeMap, fmt, fs, path::Path};
+use std::{collections::BTreeMap, env, fmt, fs, path::Path, process::Command};
 
 /// Instructions by engine and case.
 pub(crate) type Counts = BTreeMap<String, BTreeMap<String, f64>>;
@@ -10,6 +12,8 @@ const TOLERANCE: f64 = 0.05;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.toml");
 
+const MADE: &str = "the file is what `BLESS=1` writes";
+
 const RECORD: &str = "if it has to be so, say why and record it: BLESS=1 make instructions";
 
 const HEAD: &str = "\
@@ -18,7 +22,18 @@ const HEAD: &str = "\
 ";
 
 /// Counts that are recorded.
-pub(crate) struct Record(Counts);
+pub(crate) struct Record {
+    rustc: String,
+    counts: Counts,
+}
+
+/// What the compiler that is in use says of itself.
+pub(crate) fn rustc() -> String {
+    let program = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(program).arg("--version").output();
+    let output = output.expect("who runs this test has a compiler");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
 
 /// Reads the file.
 ///
@@ -27,9 +42,13 @@ pub(crate) struct Record(Counts);
 pub(crate) fn read() -> Record {
     let text = fs::read_to_string(Path::new(FILE))
         .expect("`BLESS=1 make instructions` records the counts");
-    let engines: BTreeMap<String, BTreeMap<String, f64>> =
-        toml::from_str(&text).expect("the file is what `BLESS=1` writes");
-    Record(engines)
+    let mut tables: toml::Table = text.parse().expect(MADE);
+    let rustc = tables.remove("rustc");
+    let rustc = rustc.as_ref().and_then(toml::Value::as_str);
+    Record {
+        rustc: rustc.expect(MADE).to_owned(),
+        counts: toml::Value::Table(tables).try_into().expect(MADE),
+    }
 }
 
 /// Writes the file.
@@ -37,13 +56,18 @@ pub(crate) fn read() -> Record {
 /// # Panics
 /// If it cannot be written.
 pub(crate) fn write(counts: &Counts) {
-    let text = format!("{HEAD}{}", Record(counts.clone()));
+    let record = Record {
+        rustc: rustc(),
+        counts: counts.clone(),
+    };
+    let text = format!("{HEAD}{record}");
     fs::write(FILE, text).expect("the file can be written");
 }
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (engine, cases) in &self.0 {
+        writeln!(f, "rustc = {:?}", self.rustc)?;
+        for (engine, cases) in &self.counts {
             writeln!(f, "\n[\"{engine}\"]")?;
             for (case, count) in cases {
                 writeln!(f, "{case} = {count:.1}")?;
@@ -54,6 +78,13 @@ impl fmt::Display for Record {
 }
 
 impl Record {
+    /// Why nothing can be compared with it here, if so.
+    pub(crate) fn foreign(&self) -> Option<String> {
+        let (recorded, found) = (&self.rustc, rustc());
+        let differs = *recorded != found;
+        differs.then(|| format!("the recorded counts are those of `{recorded}`, here is `{found}`"))
+    }
+
     /// Compares what was found on an engine; one of which nothing is recorded passes.
     ///
     /// # Errors
@@ -63,7 +94,7 @@ impl Record {
         engine: &str,
         found: &BTreeMap<String, f64>,
     ) -> Result<(), String> {
-        let Some(recorded) = self.0.get(engine) else {
+        let Some(recorded) = self.counts.get(engine) else {
             // A new engine, which cannot have become worse.
             return Ok(());
         };

@@ -22,6 +22,7 @@ use rustix::{
 };
 
 use super::{
+    checked::Identity,
     entry::{self, Artifact},
     key::Key,
 };
@@ -92,7 +93,8 @@ impl Folder {
             // So much for the order in which files go.
             _ = file.set_modified(now);
         }
-        Artifact::open(file, stat.st_size.unsigned_abs(), key)
+        let identity = Identity::of(&stat, now);
+        Artifact::open(file, stat.st_size.unsigned_abs(), identity, key)
     }
 
     /// Keeps code under a key, and lets go of what was not used for longest if all files together

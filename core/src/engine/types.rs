@@ -277,6 +277,9 @@ pub enum Interruption {
 pub struct Limits {
     /// The most pages (of 64 KiB) that all memories of the instance may have together.
     pub memory_pages: Option<u64>,
+    /// The most elements that all its tables may have together. Whoever links modules has written it into the
+    /// maxima of their tables; it says what room tables may come to need.
+    pub table_elements: Option<u64>,
 }
 
 /// A WebAssembly proposal beyond the set that every engine offers.
