@@ -61,6 +61,8 @@ alone: tools fetch
 	$(CARGO) check --locked --no-default-features --features wasmi
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		--test conformance --test spec -- wasmi::
+	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
+		$(addprefix --test ,allocations backtraces cache differential features guests honesty nans stacks)
 
 python: $(NATIVE)
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism

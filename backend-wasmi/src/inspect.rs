@@ -11,7 +11,7 @@ use polyextism_core::{
 };
 use wasmi::{Extern, Val};
 
-use crate::{BACKEND, conv, instance::Instance};
+use crate::{BACKEND, conv, instance::Instance, limits};
 
 impl Instance {
     fn exported(&self, module: ModuleId, export: &str) -> Option<Extern> {
@@ -35,7 +35,9 @@ impl Inspect for Instance {
         }
         let results = ty.results().iter().copied();
         let mut results: Vec<_> = results.map(Val::default_for_ty).collect();
-        let called = func.call(&mut self.store, &values, &mut results);
+        let called = stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
+            func.call(&mut self.store, &values, &mut results)
+        });
         called.map_err(conv::failure)?;
         let results = results
             .iter()

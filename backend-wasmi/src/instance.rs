@@ -17,7 +17,11 @@ use polyextism_core::{
 };
 use wasmi::{Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
 
-use crate::{BACKEND, conv, host::Bound, limits::MemoryLimit};
+use crate::{
+    BACKEND, conv,
+    host::Bound,
+    limits::{self, MemoryLimit},
+};
 
 /// A program whose host functions are ready to be put into a store.
 pub struct Prepared {
@@ -212,6 +216,19 @@ impl engine::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
+        stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
+            self.enter_here(entry)
+        })
+    }
+
+    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
+        Some(self)
+    }
+}
+
+impl Instance {
+    #[inline]
+    fn enter_here(&mut self, entry: EntryId) -> Result<i32> {
         let store = &mut self.store;
         let status = match &mut self.entries[entry.0 as usize] {
             Code::Status(func) => func.call(store, ()),
@@ -226,9 +243,5 @@ impl engine::Instance for Instance {
             }),
         };
         status.map_err(conv::failure)
-    }
-
-    fn inspect(&mut self) -> Option<&mut dyn Inspect> {
-        Some(self)
     }
 }

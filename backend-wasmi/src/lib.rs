@@ -85,6 +85,11 @@ impl Wasmi {
     }
 }
 
+/// wasmi works on the stack of the calling thread, which may have little.
+fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, work)
+}
+
 fn config() -> Config {
     let has = |proposal| POWERS.proposals.contains(&proposal);
     let mut config = Config::default();
@@ -128,7 +133,8 @@ impl Engine for Wasmi {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {
-        wasmi::Module::new(&self.engine, select::mended(wasm)).map_err(conv::rejection)
+        let module = on_enough_stack(|| wasmi::Module::new(&self.engine, select::mended(wasm)));
+        module.map_err(conv::rejection)
     }
 
     fn prepare(&self, program: Program<wasmi::Module>) -> Result<Prepared> {
@@ -136,7 +142,7 @@ impl Engine for Wasmi {
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        Instance::new(&self.engine, program, host, limits)
+        on_enough_stack(|| Instance::new(&self.engine, program, host, limits))
     }
 
     fn extend(&self, instance: &mut Instance, module: Linked<wasmi::Module>) -> Result<ModuleId> {

@@ -12,7 +12,13 @@ const PAGE: usize = 64 * 1024;
 /// How many calls may be inside each other.
 pub(crate) const RECURSION: usize = 10_000;
 /// What the values of these calls may take together, in bytes.
-pub(crate) const STACK: usize = 4 * 1024 * 1024;
+pub(crate) const STACK: usize = 1024 * 1024;
+
+/// What must be left of the stack when wasmi begins something, in bytes. Guests have a stack of their own, but
+/// wasmi and host functions run on that of the calling thread, and may call further programs.
+pub(crate) const NEEDED_STACK: usize = 128 * 1024;
+/// What they get instead if there is less.
+pub(crate) const GROWN_STACK: usize = 1024 * 1024;
 
 /// Counts the pages of all memories of an instance.
 ///

@@ -66,6 +66,7 @@ impl Engine {
         let has = self.0.compiler().capabilities;
         let flags = [
             ("backtrace", has.backtrace),
+            ("compile-cache", has.artifacts),
             // The functions that were running are what it is for.
             ("core-dump", has.backtrace),
             ("memory-limit", has.memory_limit),

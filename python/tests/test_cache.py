@@ -22,6 +22,11 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
+def kept_by(engine: str) -> int:
+    """How many files one module is in the cache."""
+    return int("compile-cache" in extism.Engine(engine).capabilities)
+
+
 def run(**options: object) -> None:
     with extism.Plugin(GUEST, **options) as plugin:  # type: ignore[arg-type]
         assert plugin.call("run") == b""
@@ -32,8 +37,9 @@ def test_a_folder(tmp_path: Path, engine: str, as_path: type) -> None:
     folder = tmp_path / "new" / "cache"
     run(engine=engine, cache=as_path(folder))
     kept = files(folder)
-    assert kept, "nothing is kept"
-    assert folder.stat().st_mode & 0o777 == 0o700
+    assert len(kept) == kept_by(engine)
+    if kept:
+        assert folder.stat().st_mode & 0o777 == 0o700
     run(engine=engine, cache=as_path(folder))
     assert files(folder) == kept
 
@@ -46,7 +52,7 @@ def test_off_writes_nothing(
     assert files(tmp_path) == []
     for on in (None, True):
         run(engine=engine, cache=on)
-        assert len(files(tmp_path)) == 1
+        assert len(files(tmp_path)) == kept_by(engine)
 
 
 def test_the_variable_of_extism(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,13 +106,13 @@ def test_forked_processes_write_at_once(tmp_path: Path, engine: str) -> None:
                 os._exit(status)
         children.append(child)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 6
-    assert len(files(tmp_path)) == 1
+    assert len(files(tmp_path)) == kept_by(engine)
 
 
 def test_threads_write_at_once(tmp_path: Path, engine: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: run(engine=engine, cache=tmp_path), range(24)))
-    assert len(files(tmp_path)) == 1
+    assert len(files(tmp_path)) == kept_by(engine)
 
 
 FULL = """

@@ -81,7 +81,10 @@ def test_a_wait_is_cancelled(waiting):
     threading.Timer(0.05, plugin.cancel_handle().cancel).start()
     with pytest.raises(extism.CancelledError) as raised:
         plugin.call("run", data, timeout=60)
-    assert [frame.module for frame in raised.value.backtrace] == ["main"]
+    if raised.value.backtrace is not None:
+        assert [frame.module for frame in raised.value.backtrace] == ["main"]
+    else:
+        assert "backtrace" not in extism.Engine(plugin.engine).capabilities
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")

@@ -9,6 +9,17 @@ use std::{
 use polyextism::{Cache, CachePlace, Choice, Compiled, Manifest, Options, Plugin, Result, Wasi};
 use tempfile::TempDir;
 
+/// Every engine whose compiled code is kept, with every one of its compilers.
+///
+/// # Panics
+/// If there is none.
+pub fn engines() -> Vec<Choice> {
+    let mut engines = crate::engines();
+    engines.retain(|choice| choice.compiler().capabilities.artifacts);
+    assert!(!engines.is_empty(), "no engine has compiled code to keep");
+    engines
+}
+
 /// A guest whose `answer` is `5d`, and whose `trap` traps in a function named `fails`.
 pub const GUEST: &str = r#"
 (module

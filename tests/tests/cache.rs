@@ -11,13 +11,10 @@ use polyextism::{
     Bounds, CachePlace, Manifest, Options, Plugin,
     manifest::{Source, Wasm},
 };
-use polyextism_tests::{
-    cached::{
-        Cached,
-        Expected::{Exactly, Nothing},
-        GUEST, alone, expect, files, options, single,
-    },
-    engines,
+use polyextism_tests::cached::{
+    Cached,
+    Expected::{Exactly, Nothing},
+    GUEST, alone, engines, expect, files, options, single,
 };
 
 /// A command, so it is written anew to start afresh on every call.

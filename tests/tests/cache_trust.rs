@@ -8,13 +8,10 @@ use std::{
 };
 
 use polyextism::{Cache, CachePlace, Options};
-use polyextism_tests::{
-    cached::{
-        Cached,
-        Expected::{Exactly, Nothing},
-        alone, expect, files, options, single,
-    },
-    engines,
+use polyextism_tests::cached::{
+    Cached,
+    Expected::{Exactly, Nothing},
+    alone, engines, expect, files, options, single,
 };
 
 fn mode(path: &std::path::Path) -> u32 {

@@ -2,8 +2,7 @@
 //!
 //! Trials are named `<engine>::spec/<set>/<file>`. They run in other processes, so that an engine that
 //! ends its process is a result like any other. What is known to fail is listed in `tests/spec`,
-//! with the reason; `BLESS=1` rewrites these lists and the tables that are made of them. Sets that need
-//! what no engine has, or that are part of a later version, are run by `--include-ignored` only.
+//! with the reason; `BLESS=1` rewrites these lists and the tables that are made of them.
 
 use std::{
     collections::BTreeMap,
@@ -58,7 +57,6 @@ fn main() -> ExitCode {
             );
             let idle = Arc::clone(&idle);
             let name = format!("{engine}::spec/{}", file.name());
-            let later = !file.is_always_run();
             let trial = Trial::test(name, move || {
                 let verdicts = apart(&engine, &idle, &file)?;
                 let checked = known.check(&file.name(), &verdicts);
@@ -69,7 +67,7 @@ fn main() -> ExitCode {
                 }
                 Ok(checked?)
             });
-            trials.push(trial.with_ignored_flag(later));
+            trials.push(trial);
         }
     }
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);

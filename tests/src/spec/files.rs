@@ -5,20 +5,6 @@ use std::path::{Path, PathBuf};
 
 use crate::files;
 
-/// The sets that run every time: the versions of the specification that every engine has, and the
-/// proposals that go beyond them and that some engine declares.
-const ALWAYS: &[&str] = &[
-    "v1",
-    "v2",
-    "extended-const",
-    "memory64",
-    "multi-memory",
-    "relaxed-simd",
-    "simd",
-    "tail-call",
-    "wide-arithmetic",
-];
-
 /// A script.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -34,11 +20,6 @@ impl File {
     /// `SET/STEM`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.set, self.stem)
-    }
-
-    /// Whether it runs every time, or only when everything is asked for.
-    pub fn is_always_run(&self) -> bool {
-        ALWAYS.contains(&&*self.set)
     }
 
     /// What it says.

@@ -15,10 +15,10 @@ struct Size {
     directives: usize,
 }
 
-/// The sets that run every time, in their order, with their sizes.
+/// The sets in their order, with their sizes.
 fn sets(files: &[File]) -> Vec<(String, Size)> {
     let mut sets: Vec<(String, Size)> = Vec::new();
-    for file in files.iter().filter(|file| file.is_always_run()) {
+    for file in files {
         if sets.last().is_none_or(|(set, _)| *set != file.set) {
             sets.push((file.set.clone(), Size::default()));
         }
