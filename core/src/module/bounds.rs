@@ -44,7 +44,7 @@ pub struct Bounds {
     pub exports: u64,
     /// Functions, without those that are imported. 50 000.
     pub functions: u64,
-    /// Bytes of the code of one function. 512 KiB.
+    /// Bytes of the code of one function. 1 MiB.
     pub function_bytes: u64,
     /// Indirect calls in the code of all functions. 50 000.
     pub indirect_calls: u64,
@@ -62,7 +62,7 @@ pub struct Bounds {
     pub loops: u64,
     /// Parameters and locals of one function times the blocks and loops in it. 1 000 000.
     pub block_locals: u64,
-    /// As [`Bounds::block_locals`], of all functions together. 10 000 000.
+    /// As [`Bounds::block_locals`], of all functions together. 20 000 000.
     pub all_block_locals: u64,
     /// Locals of one function, each as often as there are loops in which it is set. 40 000.
     pub loop_locals: u64,
@@ -92,7 +92,7 @@ impl Default for Bounds {
             imports: 10_000,
             exports: 100_000,
             functions: 50_000,
-            function_bytes: 512 << 10,
+            function_bytes: 1 << 20,
             indirect_calls: 50_000,
             call_values: 2_000_000,
             block_values: 20_000,
@@ -101,7 +101,7 @@ impl Default for Bounds {
             nesting: 10_000,
             loops: 100,
             block_locals: 1_000_000,
-            all_block_locals: 10_000_000,
+            all_block_locals: 20_000_000,
             loop_locals: 40_000,
             all_loop_locals: 400_000,
             globals: 100_000,
