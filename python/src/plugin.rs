@@ -334,7 +334,7 @@ impl Plugin {
             return Ok(());
         }
         if let Some(live) = turn?.close() {
-            py.detach(|| live.end());
+            py.detach(|| polyextism::forks::section(|| live.end()));
         }
         self.functions.clear();
         Ok(())

@@ -10,6 +10,7 @@
 use std::{
     cell::Cell,
     sync::atomic::{AtomicU64, Ordering},
+    thread,
     time::Instant,
 };
 
@@ -70,9 +71,8 @@ pub(crate) fn process() -> Process {
 pub(crate) fn before_fork(py: Python<'_>) {
     let end = Instant::now() + forks::LONGEST;
     forks::want();
-    // Seized with the GIL: nobody who has it waits for the fork then.
-    while forks::seize(end) == forks::Fork::NotYet {
-        py.detach(|| forks::wait(end));
+    while !forks::is_quiet() && Instant::now() < end {
+        py.detach(|| thread::sleep(forks::PATIENCE));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         types::{EntryId, ModuleId},
     },
     error::Result,
+    forks::section,
     host::Host,
     nesting,
 };
@@ -81,7 +82,7 @@ impl Plugin {
         let mut instance = self.compiled.instantiate(Host::default())?;
         let fresh: &mut dyn Guest = &mut **instance;
         fresh.host().take_over(self.host());
-        self.instance = instance;
+        section(|| self.instance = instance);
         self.entries.fill(None);
         self.take = None;
         self.condition = Condition::Fresh;
