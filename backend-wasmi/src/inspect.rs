@@ -35,9 +35,7 @@ impl Inspect for Instance {
         }
         let results = ty.results().iter().copied();
         let mut results: Vec<_> = results.map(Val::default_for_ty).collect();
-        let called = stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
-            func.call(&mut self.store, &values, &mut results)
-        });
+        let called = limits::on_enough_stack(|| func.call(&mut self.store, &values, &mut results));
         called.map_err(conv::failure)?;
         let results = results
             .iter()

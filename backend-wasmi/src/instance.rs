@@ -216,9 +216,7 @@ impl engine::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
-        stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
-            self.enter_here(entry)
-        })
+        limits::on_enough_stack(|| self.enter_here(entry))
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

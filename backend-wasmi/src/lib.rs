@@ -85,11 +85,6 @@ impl Wasmi {
     }
 }
 
-/// wasmi works on the stack of the calling thread, which may have little.
-fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
-    stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, work)
-}
-
 fn config() -> Config {
     let has = |proposal| POWERS.proposals.contains(&proposal);
     let mut config = Config::default();
@@ -133,7 +128,8 @@ impl Engine for Wasmi {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {
-        let module = on_enough_stack(|| wasmi::Module::new(&self.engine, select::mended(wasm)));
+        let module =
+            limits::on_enough_stack(|| wasmi::Module::new(&self.engine, select::mended(wasm)));
         module.map_err(conv::rejection)
     }
 
@@ -142,7 +138,7 @@ impl Engine for Wasmi {
     }
 
     fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
-        on_enough_stack(|| Instance::new(&self.engine, program, host, limits))
+        limits::on_enough_stack(|| Instance::new(&self.engine, program, host, limits))
     }
 
     fn extend(&self, instance: &mut Instance, module: Linked<wasmi::Module>) -> Result<ModuleId> {

@@ -16,9 +16,15 @@ pub(crate) const STACK: usize = 1024 * 1024;
 
 /// What must be left of the stack when wasmi begins something, in bytes. Guests have a stack of their own, but
 /// wasmi and host functions run on that of the calling thread, and may call further programs.
-pub(crate) const NEEDED_STACK: usize = 128 * 1024;
+const NEEDED_STACK: usize = 128 * 1024;
 /// What they get instead if there is less.
-pub(crate) const GROWN_STACK: usize = 1024 * 1024;
+const GROWN_STACK: usize = 1024 * 1024;
+
+/// Does what wasmi does on the stack of the calling thread, which may have little left.
+#[inline]
+pub(crate) fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(NEEDED_STACK, GROWN_STACK, work)
+}
 
 /// Counts the pages of all memories of an instance.
 ///

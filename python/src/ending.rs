@@ -9,7 +9,7 @@
 use std::{
     mem,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -27,32 +27,27 @@ const GRACE: Duration = Duration::from_millis(100);
 /// The thread on which the interpreter ends; 0 as long as it does not.
 static ENDS_ON: AtomicU64 = AtomicU64::new(0);
 
-/// Of every thread that has been in a guest, whether it is in one. Its lock is only tried at the end and after a
-/// fork, which may have left it locked.
+/// Of every thread that has been in a guest, whether it is in one. Its lock is taken with the GIL only, as forks
+/// are made, so a child never finds it locked.
 static INSIDE: Mutex<Vec<Arc<AtomicBool>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static HERE: Here = Here::new();
+    /// Made with the GIL.
+    static HERE: Arc<AtomicBool> = here();
 }
 
-struct Here(Arc<AtomicBool>);
-
-impl Here {
-    fn new() -> Self {
-        let flag = Arc::new(AtomicBool::new(false));
-        if let Ok(mut inside) = INSIDE.lock() {
-            inside.push(Arc::clone(&flag));
-        }
-        Self(flag)
-    }
+fn here() -> Arc<AtomicBool> {
+    let here = Arc::new(AtomicBool::new(false));
+    let mut inside = inside();
+    // Threads that are gone have dropped theirs.
+    inside.retain(|flag| Arc::strong_count(flag) > 1);
+    inside.push(Arc::clone(&here));
+    here
 }
 
-impl Drop for Here {
-    fn drop(&mut self) {
-        if let Ok(mut inside) = INSIDE.lock() {
-            inside.retain(|flag| !Arc::ptr_eq(flag, &self.0));
-        }
-    }
+fn inside() -> MutexGuard<'static, Vec<Arc<AtomicBool>>> {
+    // Nothing panics under the lock.
+    INSIDE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The interpreter begins to end, on this thread: others enter guests no more, and come out. Python calls it when
@@ -61,43 +56,35 @@ impl Drop for Here {
 pub(crate) fn begin_to_end(py: Python<'_>) {
     let ThreadId(me) = scope::thread();
     ENDS_ON.store(me, Ordering::SeqCst);
-    py.detach(|| {
-        let end = Instant::now() + GRACE;
-        while others_are_inside() && Instant::now() < end {
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
+    let end = Instant::now() + GRACE;
+    while HERE.with(others_are_inside) && Instant::now() < end {
+        py.detach(|| thread::sleep(Duration::from_millis(1)));
+    }
 }
 
-fn others_are_inside() -> bool {
-    // The value of a thread is made under the lock.
-    HERE.with(|here| {
-        INSIDE.try_lock().is_ok_and(|inside| {
-            let mut others = inside.iter().filter(|flag| !Arc::ptr_eq(flag, &here.0));
-            others.any(|flag| flag.load(Ordering::SeqCst))
-        })
-    })
+fn others_are_inside(here: &Arc<AtomicBool>) -> bool {
+    let inside = inside();
+    let mut others = inside.iter().filter(|flag| !Arc::ptr_eq(flag, here));
+    others.any(|flag| flag.load(Ordering::SeqCst))
 }
 
 /// This process has no other threads.
 pub(crate) fn forked() {
-    HERE.with(|here| {
-        if let Ok(mut inside) = INSIDE.try_lock() {
-            inside.retain(|flag| Arc::ptr_eq(flag, &here.0));
-        }
-    });
+    HERE.with(|here| inside().retain(|flag| Arc::ptr_eq(flag, here)));
 }
 
 /// Runs a guest, without the GIL. If the end has begun on another thread it waits for the end of the process.
 #[inline]
-pub(crate) fn run_guest<R>(guest: impl FnOnce() -> R) -> R {
+pub(crate) fn run_guest<R: Send>(py: Python<'_>, guest: impl FnOnce() -> R + Send) -> R {
     HERE.with(|here| {
-        let _inside = Inside::new(&here.0);
-        let on = ENDS_ON.load(Ordering::Relaxed);
-        if on != 0 {
-            wait_for_the_end(on, &here.0);
-        }
-        guest()
+        py.detach(|| {
+            let _inside = Inside::new(here);
+            let on = ENDS_ON.load(Ordering::Relaxed);
+            if on != 0 {
+                wait_for_the_end(on, here);
+            }
+            guest()
+        })
     })
 }
 

@@ -60,7 +60,8 @@ use crate::{
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
-///         about HTTP, or if WASI cannot be given what `wasi` says.
+///         that was decided when it was compiled (HTTP, limits, cache, diagnostics), or if WASI cannot be given
+///         what `wasi` says.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -122,6 +123,7 @@ impl Plugin {
                 http.refuse(py)?;
                 let decided = [
                     ("limits", limits.is_some()),
+                    ("cache", cache.is_some()),
                     ("diagnostics", diagnostics.is_some()),
                 ];
                 if let Some((name, _)) = decided.iter().find(|(_, is_given)| *is_given) {

@@ -157,3 +157,10 @@ def test_a_plugin_is_not_copied(engine, use):
     with pytest.raises(TypeError):
         use(plugin)
     assert plugin.call("echo", "x") == b"x"
+
+
+@pytest.mark.parametrize("given", [{"limits": extism.Limits()}, {"cache": False}, {"diagnostics": extism.Diagnostics()}])
+def test_what_was_decided_when_it_was_compiled_is_not_given_again(given):
+    [name] = given
+    with pytest.raises(extism.ArgumentError, match=f"{name}= is decided when a CompiledPlugin is made"):
+        extism.Plugin(extism.CompiledPlugin(ECHO), **given)

@@ -69,11 +69,16 @@ impl Artifact {
         let mut bytes = Vec::with_capacity(length);
         let read = (&mut self.file).take(self.length).read_to_end(&mut bytes);
         read.map_err(unreadable)?;
-        if bytes.len() == length && (self.is_checked() || xxh3_128(&bytes) == self.checksum) {
-            self.remember();
-            return Ok(bytes);
+        if bytes.len() != length {
+            return Err(damaged());
         }
-        Err(damaged())
+        if !self.is_checked() {
+            if xxh3_128(&bytes) != self.checksum {
+                return Err(damaged());
+            }
+            self.remember();
+        }
+        Ok(bytes)
     }
 
     fn is_checked(&self) -> bool {

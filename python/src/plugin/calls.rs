@@ -72,14 +72,12 @@ impl Plugin {
             live.plugin.host().set_context(Some(Box::new(context)));
         }
         let bytes = data.bytes();
-        let output = py.detach(|| {
-            ending::run_guest(|| match fuel {
-                None => live.call(function_name, bytes, limit),
-                Some(Fuel(fuel)) => {
-                    let timeout = limit;
-                    live.call_with(function_name, bytes, &CallLimits { timeout, fuel })
-                }
-            })
+        let output = ending::run_guest(py, || match fuel {
+            None => live.call(function_name, bytes, limit),
+            Some(Fuel(fuel)) => {
+                let timeout = limit;
+                live.call_with(function_name, bytes, &CallLimits { timeout, fuel })
+            }
         });
         let output = output.map(|output| PyBytes::new(py, output));
         if has_context {
