@@ -81,8 +81,9 @@ bench: $(NATIVE)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches $(if $(PEER),--features peer) -- $(ARGS)
 	$(BIN)/python benches/python/bench.py
 
+# Incremental builds cut the crates into other units, and inline other things.
 instructions: tools
-	$(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
+	CARGO_INCREMENTAL=0 $(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
 		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
 wheel: $(BIN)/maturin
