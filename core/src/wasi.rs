@@ -2,15 +2,16 @@
 //!
 //! Its functions need a slice of guest memory and a context, which is just what
 //! [`Caller::memory`] lends. `table` says name, parameters and body of each function, `rules` has
-//! what is ours around some of them, `streams` and `inherited` what the library writes and looks at through,
-//! [`crate::wasi_settings`] what users say. The library marks this surface as unsupported: so it is
+//! what is ours around some of them, `folders` how folders are read, `streams` and `inherited` what the
+//! library writes and looks at through, [`crate::wasi_settings`] what users say. The library marks this surface as unsupported: so it is
 //! used here and in this folder alone, and the 48 line is frozen. No engine is named or needed here.
 //!
 //! Differences from the library's own linker: `proc_exit` takes every code, pointers outside of the
-//! memory are traps by name, descriptors are limited, what is no file is not opened, sleeping and
-//! output to the streams of the process are always futures, and futures run on a runtime of the calling thread that is made anew after a
-//! fork.
+//! memory are traps by name, descriptors are limited, what is no file is not opened, a folder is looked at once
+//! however small the pieces are that it is read in, sleeping and output to the streams of the process are
+//! always futures, and futures run on a runtime of the calling thread that is made anew after a fork.
 
+mod folders;
 mod inherited;
 mod rules;
 mod streams;
@@ -33,6 +34,7 @@ use wasmtime_wasi::{
 use wiggle::{GuestError, GuestMemory};
 
 use self::{
+    folders::Listings,
     inherited::Inherited,
     streams::{Captured, FixedClock},
     table::{Args, Body, Row, TABLE},
@@ -141,6 +143,7 @@ struct State {
     stdout: Option<Captured>,
     stderr: Option<Captured>,
     clock: Option<FixedClock>,
+    listings: Listings,
 }
 
 impl State {
@@ -183,6 +186,7 @@ impl State {
             stdout,
             stderr,
             clock,
+            listings: Listings::default(),
         })
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! Calls are serialised by turns: whoever calls takes the live plug-in out of its slot and puts it
 //! back afterwards. It does not know what is done with it. Invariants: the GIL is released while a
-//! thread waits for its turn; the slot's own lock is held for a few instructions only, and no Python
-//! code runs under it; who has the turn already gets an error instead of a deadlock; who waits is
-//! overtaken for [`OVERTAKING`] at most, times the length of the queue.
+//! thread waits for its turn; the slot's own lock is held for a few instructions only, under which no Python
+//! code runs, and by who has the GIL only, so that no fork leaves it locked; who has the turn already gets an
+//! error instead of a deadlock; who waits is overtaken for [`OVERTAKING`] at most, times the length of the queue.
 
 use std::{
     collections::VecDeque,
     mem,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::{self, Thread},
     time::{Duration, Instant},
 };
 
@@ -28,7 +29,6 @@ const OVERTAKING: Duration = Duration::from_millis(1);
 /// The turns of one plug-in.
 pub(crate) struct Turns {
     slot: Mutex<Slot>,
-    freed: Condvar,
 }
 
 struct Slot {
@@ -50,8 +50,14 @@ enum State {
 }
 
 /// A thread in the queue, which a fork may have left behind as well.
-#[derive(Clone, Copy, PartialEq, Eq)]
 struct Waiter {
+    ticket: Ticket,
+    /// Parked until there may be a turn for it.
+    thread: Thread,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ticket {
     number: u64,
     process: Process,
 }
@@ -137,11 +143,9 @@ impl Drop for Turn<'_> {
         let live = self.live.take().filter(|_| !std::thread::panicking());
         let mut slot = self.owner.slot();
         slot.state = live.map_or(State::Closed, State::Idle);
-        // Waking nobody is a system call as well.
         if !slot.queue.is_empty() {
             slot.promise();
-            drop(slot);
-            self.owner.freed.notify_all();
+            slot.wake();
         }
     }
 }
@@ -161,7 +165,6 @@ impl Turns {
                 next_number: 0,
                 promised_from: Instant::now(),
             }),
-            freed: Condvar::new(),
         }
     }
 
@@ -185,11 +188,14 @@ impl Turns {
     fn queue(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
         let waiting = Waiting::new(self);
         loop {
-            let turn = match py.detach(|| waiting.wait()) {
+            let turn = match waiting.take() {
                 Ok(None) => None,
                 Ok(live) => Some(Turn { owner: self, live }),
                 Err(failure) => return Ok(Err(failure)),
             };
+            if turn.is_none() {
+                py.detach(|| thread::park_timeout(nesting::patience(PATIENCE)));
+            }
             // On both ways out a turn is given back.
             py.check_signals()?;
             // Who waits in a host function waits no longer than the call that it serves.
@@ -214,13 +220,13 @@ impl Turns {
 
 impl Slot {
     /// Takes the live plug-in if it is there, and free for `waiter` or for one who does not wait.
-    fn take(&mut self, waiter: Option<Waiter>) -> polyextism::Result<Option<Box<Live>>> {
+    fn take(&mut self, waiter: Option<Ticket>) -> polyextism::Result<Option<Box<Live>>> {
         let (me, here) = (scope::thread(), scope::process());
         match mem::replace(&mut self.state, State::Taken(me, here)) {
             State::Idle(live) => Ok(Some(live)),
             State::Promised(live) => {
-                self.queue.retain(|waiter| waiter.process == here);
-                let first = self.queue.front().copied();
+                self.queue.retain(|waiter| waiter.ticket.process == here);
+                let first = self.queue.front().map(|waiter| waiter.ticket);
                 if first.is_none() || first == waiter {
                     return Ok(Some(live));
                 }
@@ -257,51 +263,54 @@ impl Slot {
             other => other,
         };
     }
+
+    /// Wakes who may have a turn now: the first, or all if there is none any more. Who is not parked yet
+    /// will not park.
+    fn wake(&self) {
+        let here = scope::process();
+        let waiters = self.queue.iter();
+        let waiters = waiters.filter(|waiter| waiter.ticket.process == here);
+        let most = match self.state {
+            State::Idle(_) | State::Promised(_) => 1,
+            State::Taken(..) => 0,
+            State::Closed => usize::MAX,
+        };
+        waiters.take(most).for_each(|waiter| waiter.thread.unpark());
+    }
 }
 
 /// A place in the queue, which is left on every way out.
 struct Waiting<'a> {
     owner: &'a Turns,
-    me: Waiter,
+    me: Ticket,
 }
 
 impl<'a> Waiting<'a> {
     fn new(owner: &'a Turns) -> Self {
         let mut slot = owner.slot();
-        let process = scope::process();
-        let number = slot.next_number;
+        let (number, process) = (slot.next_number, scope::process());
         slot.next_number += 1;
         if slot.queue.is_empty() {
             slot.promised_from = Instant::now() + OVERTAKING;
         }
-        let me = Waiter { number, process };
-        slot.queue.push_back(me);
+        let me = Ticket { number, process };
+        let thread = thread::current();
+        slot.queue.push_back(Waiter { ticket: me, thread });
         Self { owner, me }
     }
 
-    /// Waits for a while; the live plug-in if it could be taken.
-    fn wait(&self) -> polyextism::Result<Option<Box<Live>>> {
-        let mut slot = self.owner.slot();
-        if let Some(live) = slot.take(Some(self.me))? {
-            return Ok(Some(live));
-        }
-        let patience = nesting::patience(PATIENCE);
-        let woken = self.owner.freed.wait_timeout(slot, patience);
-        slot = woken.unwrap_or_else(PoisonError::into_inner).0;
-        slot.take(Some(self.me))
+    /// The live plug-in, if it can be taken now.
+    fn take(&self) -> polyextism::Result<Option<Box<Live>>> {
+        self.owner.slot().take(Some(self.me))
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut slot = self.owner.slot();
-        slot.queue.retain(|waiter| *waiter != self.me);
-        // What was promised to this one is the next one's.
-        let promised = matches!(slot.state, State::Promised(_)) && !slot.queue.is_empty();
-        drop(slot);
-        if promised {
-            self.owner.freed.notify_all();
-        }
+        slot.queue.retain(|waiter| waiter.ticket != self.me);
+        // What this one was woken for is the next one's.
+        slot.wake();
     }
 }
 

@@ -38,6 +38,7 @@ GUEST = '''(module
   (func (export "divide") (drop (i32.div_s (i32.const 1) (i32.const 0))))
   (func (export "endless") (loop $l (br $l))))'''
 compiled = {engine: extism.CompiledPlugin(GUEST, engine=engine) for engine in engines}
+common = {engine: extism.Plugin(compiled[engine]) for engine in engines}
 
 def fails(plugin, error, name, **options):
     try:
@@ -75,7 +76,15 @@ def cancels(plugin):
     fails(plugin, extism.CancelledError, "endless", timeout=60)
     thread.join()
 
-ALL = [calls, traps, deadlines, compiles, instances, cancels]
+parent = os.getpid()
+def turns(plugin):
+    # A thread that is not there in the child may have it for ever, but nothing may wait for that.
+    try:
+        assert common[plugin.engine].call("echo", b"z") == b"z"
+    except extism.ClosedError as error:
+        assert os.getpid() != parent and ("was using" in str(error) or "closed" in str(error)), error
+
+ALL = [calls, traps, deadlines, compiles, instances, cancels, turns]
 busy = [function for function in ALL if busy in (function.__name__, "everything")]
 # To end a guest early is a trap to its engine.
 TRAPS = [traps, deadlines, cancels]
@@ -128,7 +137,7 @@ print("done", flush=True)
 os._exit(0)
 """
 
-BUSY = ["calls", "traps", "deadlines", "compiles", "instances", "cancels"]
+BUSY = ["calls", "traps", "deadlines", "compiles", "instances", "cancels", "turns"]
 
 
 @pytest.mark.parametrize("busy", BUSY)

@@ -66,6 +66,7 @@ pub fn site(seen: &Seen) -> Reply {
             Reply::Bytes(bytes)
         }
         ["to", _] => response(number(1) as u16, &[("Location", query)], b"moved"),
+        ["cookie"] => response(302, &[("Set-Cookie", "a=b"), ("Location", "/text")], b""),
         ["hops", "0"] => response(200, &[], b"arrived"),
         ["hops", _] => {
             let next = format!("/hops/{}", number(1) - 1);

@@ -282,3 +282,34 @@ fn a_client_that_panics() {
         assert_eq!(status, 0);
     }
 }
+
+/// What a server wants to be kept is not: neither for the next hop nor for the next request.
+#[test]
+fn no_cookies_are_kept() {
+    let server = Server::start(site);
+    for choice in engines() {
+        let mut plugin = guest(&choice, &["127.0.0.1"], |_, _| {});
+        for path in ["/cookie", "/text", "/cookie"] {
+            assert_eq!(get(&mut plugin, &server.url(path)).1, 200, "{choice:?}");
+        }
+        let seen = server.take_seen();
+        assert_eq!(seen.len(), 5, "{choice:?}");
+        for request in seen {
+            assert_eq!(request.header("cookie"), None, "{choice:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_no_text() {
+    for choice in engines() {
+        let mut plugin = guest(&choice, &["*"], |_, _| {});
+        let bytes: &[u8] = b"{\"url\": \"http://a.test/\xff\xfe\"}";
+        let vars = plugin.host().vars_mut();
+        vars.set("request!", bytes).expect("it fits");
+        let error = plugin.call("send", b"").map(drop).expect_err("no JSON");
+        let text = error.to_string();
+        let expected = "`http_request`: the request is wrong: ";
+        assert!(text.starts_with(expected), "{choice:?}: {text}");
+    }
+}

@@ -200,12 +200,59 @@ fn differences_between_engines_are_pinned() {
             .split('`')
             .nth(1)
             .unwrap_or_else(|| panic!("no test: {row}"));
-        match test.split_once("::") {
-            Some((file, function)) => {
-                let is_there = read(file).contains(&format!("#[test]\nfn {function}()"));
-                assert!(is_there, "{test} is not there: {row}");
-            }
-            None => assert!(!read(test).is_empty(), "{test} is empty: {row}"),
+        is_there(test, row);
+    }
+}
+
+/// `FILE::FUNCTION` is a test of Rust or Python, and `FILE` has something in it.
+fn is_there(test: &str, row: &str) {
+    let Some((file, function)) = test.split_once("::") else {
+        return assert!(!read(test).is_empty(), "{test} is empty: {row}");
+    };
+    let text = read(file);
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let (head, mark) = match file.ends_with(".py") {
+        true => (format!("def {function}("), "def test_"),
+        false => (format!("fn {function}("), "#[test]"),
+    };
+    let at = lines.iter().position(|line| line.starts_with(&head));
+    let at = at.unwrap_or_else(|| panic!("{test} is not there: {row}"));
+    // In Rust the attributes stand before it, in Python the name says it.
+    let attributes = lines[..at].iter().rev();
+    let attributes = attributes.take_while(|line| line.starts_with("#["));
+    let is_test = [&lines[at]].into_iter().chain(attributes);
+    assert!(
+        is_test.into_iter().any(|line| line.starts_with(mark)),
+        "{test} is no test: {row}"
+    );
+}
+
+/// The last column of each row of `tests/ATTACKS.md` names tests, or says why there is none.
+#[test]
+fn attacks_are_pinned() {
+    let text = read("tests/ATTACKS.md");
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<_> = rows.filter(|row| !row.starts_with("| attack |")).collect();
+    assert!(rows.len() > 60, "{rows:?}");
+    for row in rows {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, _, named] = cells[..] else {
+            panic!("three columns: {row}");
+        };
+        if named.starts_with("not tested: ") {
+            continue;
+        }
+        let tests: Vec<_> = named.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test: {row}");
+        for test in tests.into_iter().filter(|test| !test.contains(' ')) {
+            let file = test.split("::").next().expect("there is a first part");
+            let folder = match file {
+                file if file.ends_with(".wat") || file.ends_with(".script") => "tests/cases/",
+                file if file.contains('/') => "",
+                file if file.ends_with(".py") => "python/tests/",
+                _ => "tests/tests/",
+            };
+            is_there(&format!("{folder}{test}"), row);
         }
     }
 }

@@ -373,3 +373,7 @@ fn broken(error: &io::Error) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;

@@ -24,6 +24,7 @@ const SUCCESS: i32 = types::Errno::Success as i32;
 const RANDOM_CHUNK: u32 = 64 << 10;
 
 pub(super) fn fd_close(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
+    state.listings.forget(a.u(0));
     let errno = a.wait(p1::fd_close(&mut state.library, memory, a.i(0)))?;
     if errno == SUCCESS {
         state.open -= 1;
@@ -32,6 +33,8 @@ pub(super) fn fd_close(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<
 }
 
 pub(super) fn fd_renumber(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
+    state.listings.forget(a.u(0));
+    state.listings.forget(a.u(1));
     let errno = a.wait(p1::fd_renumber(&mut state.library, memory, a.i(0), a.i(1)))?;
     // The second descriptor was closed, unless it is the first.
     if errno == SUCCESS && a.u(0) != a.u(1) {

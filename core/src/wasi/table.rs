@@ -1,7 +1,7 @@
 //! The functions of WASI preview 1: name, parameters and forwarding body of each.
 //!
 //! The compiler checks every row against the library. What a row calls itself is the library's; the
-//! few rules of our own lie in [`super::rules`]. Invariant: every future is run by [`Args::wait`].
+//! few rules of our own lie in [`super::rules`] and [`super::folders`]. Invariant: every future is run by [`Args::wait`].
 
 use std::{
     future::{Future, poll_fn},
@@ -12,7 +12,7 @@ use std::{
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as p1;
 use wiggle::GuestMemory;
 
-use super::{Errno, State, on_runtime, rules};
+use super::{Errno, State, folders, on_runtime, rules};
 use crate::{
     alarm::Alarm,
     engine::types::NumType::{self, I32, I64},
@@ -85,7 +85,7 @@ pub(super) const TABLE: &[Row] = &[
     ("fd_prestat_get", &[I32, I32], |w, m, a| p1::fd_prestat_get(&mut w.library, m, a.i(0), a.i(1))),
     ("fd_pwrite", &[I32, I32, I32, I64, I32], |w, m, a| a.wait(p1::fd_pwrite(&mut w.library, m, a.i(0), a.i(1), a.i(2), a.l(3), a.i(4)))),
     ("fd_read", &[I32, I32, I32, I32], |w, m, a| a.wait(p1::fd_read(&mut w.library, m, a.i(0), a.i(1), a.i(2), a.i(3)))),
-    ("fd_readdir", &[I32, I32, I32, I64, I32], |w, m, a| a.wait(p1::fd_readdir(&mut w.library, m, a.i(0), a.i(1), a.i(2), a.l(3), a.i(4)))),
+    ("fd_readdir", &[I32, I32, I32, I64, I32], folders::fd_readdir),
     ("fd_renumber", &[I32, I32], rules::fd_renumber),
     ("fd_seek", &[I32, I64, I32, I32], |w, m, a| a.wait(p1::fd_seek(&mut w.library, m, a.i(0), a.l(1), a.i(2), a.i(3)))),
     ("fd_sync", &[I32], |w, m, a| a.wait(p1::fd_sync(&mut w.library, m, a.i(0)))),
