@@ -14,7 +14,7 @@ SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
-	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, Python"
+	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make bench        the benchmarks: criterion (ARGS='call/noop' filters), then Python and its chart"
@@ -29,7 +29,7 @@ tools:
 demo: $(NATIVE)
 	$(BIN)/python examples/quickstart.py
 
-test: fmt clippy rust alone python
+test: fmt clippy rust alone instructions python
 
 # Some tests use the files of packages of which no code is compiled.
 fetch: tools

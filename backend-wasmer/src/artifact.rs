@@ -7,6 +7,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use bytes::Bytes;
+use memmap2::MmapOptions;
 use polyextism_core::{Error, ErrorKind, Result, address_space, cache::Artifact};
 use wasmer::{
     Engine, Module,
@@ -34,13 +36,20 @@ pub(crate) fn save(module: &Module) -> Result<Vec<u8>> {
     }
 }
 
-/// The module that was saved.
+/// The module that was saved. The file is mapped; code is copied from there, so all of it is needed.
 pub(crate) fn load(engine: &Engine, artifact: Artifact) -> Result<Module> {
-    let bytes = artifact.into_bytes()?;
-    // SAFETY: The bytes are what `save` returned for an engine like this one, on such a processor, byte
-    // for byte: an `Artifact` gives nothing else away, and comes from a file that nobody but this user
-    // can write. So their layout, which is not looked at again, is that of this version.
-    let module = unsafe { Module::deserialize_unchecked(engine, bytes) };
+    let file = artifact.into_file()?;
+    // SAFETY: Files of the cache never change: they are replaced by others, and nobody but this user can write
+    // there.
+    let mapped = unsafe { MmapOptions::new().populate().map(&file) };
+    let mapped = mapped.map_err(|source| {
+        let message = "compiled code in the cache cannot be mapped";
+        Error::new(ErrorKind::Engine, message).with_source(source)
+    })?;
+    // SAFETY: The bytes begin with what `save` returned for an engine like this one, on such a processor, byte
+    // for byte: an `Artifact` gives nothing else away. So their layout, which is not looked at again, is that of
+    // this version. It says how long they are; what lies behind is not referred to.
+    let module = unsafe { Module::deserialize_unchecked(engine, Bytes::from_owner(mapped)) };
     module.map_err(|source| {
         let message = "the engine does not take the compiled code";
         Error::new(ErrorKind::Engine, message).with_source(source)

@@ -5,7 +5,7 @@
 //! are looked up when a program is instantiated and when an entry is resolved, never on a call;
 //! entering a function of type `() -> i32` or `() -> ()` allocates nothing and takes no lock.
 
-use std::{slice, sync::Arc};
+use std::{ptr::NonNull, slice, sync::Arc};
 
 use polyextism_core::{
     Error, ErrorKind, Result,
@@ -21,6 +21,7 @@ use polyextism_core::{
 use wasmer::{
     AsStoreMut, Engine, Extern, FrameInfo, Function, FunctionEnv, Memory, Module, RuntimeError,
     Store, Type, TypedFunction, Value,
+    sys::vm::{LinearMemory as _, VMExtern, VMMemoryDefinition},
 };
 
 use crate::{
@@ -70,8 +71,18 @@ impl Prepared {
 /// What the store owns, and what host functions see of it.
 pub(crate) struct State {
     host: Host,
-    memories: Vec<Memory>,
+    memories: Vec<Located>,
 }
+
+/// A memory of the program, and where it says which bytes it has.
+struct Located {
+    memory: Memory,
+    definition: NonNull<VMMemoryDefinition>,
+}
+
+#[allow(unsafe_code, reason = "see SAFETY")]
+// SAFETY: The definition is the store's, as is the state that this is in; it is read by whoever has the store.
+unsafe impl Send for Located {}
 
 impl State {
     pub(crate) fn host(&mut self) -> &mut Host {
@@ -140,10 +151,18 @@ impl Instance {
             limits::enforce(&mut store, limit)?;
         }
         for memory in &program.memories {
-            let Extern::Memory(found) = find(&instances, memory.module, &memory.name)? else {
+            let found = find(&instances, memory.module, &memory.name)?;
+            // There is no other variant than its own engines.
+            let place = found.to_vm_extern().unwrap_sys();
+            let (Extern::Memory(found), VMExtern::Memory(handle)) = (found, place) else {
                 return Err(unresolved(&memory.name));
             };
-            env.as_mut(&mut store).memories.push(found.clone());
+            let objects = store.objects_mut().as_sys_mut();
+            let located = Located {
+                memory: found.clone(),
+                definition: handle.get(objects).vmmemory(),
+            };
+            env.as_mut(&mut store).memories.push(located);
         }
         Ok(Self {
             name,
@@ -242,15 +261,20 @@ pub(crate) fn split<'a>(
     store: &'a mut impl AsStoreMut,
     memory: MemoryId,
 ) -> (&'a mut [u8], &'a mut Host) {
-    let memory = env.as_ref(store).memories[memory.0 as usize].view(store);
-    let (base, size) = (memory.data_ptr(), memory.data_size() as usize);
     let state = env.as_mut(store);
+    let definition = state.memories[memory.0 as usize].definition;
     #[allow(unsafe_code, reason = "see SAFETY")]
-    // SAFETY: wasmer keeps `size` bytes from `base` readable and writable until the memory grows
-    // or its store is dropped. Both need the store, which the result borrows exclusively, as does
-    // guest code. No other thread can write, because shared memories are not enabled. The state is
-    // boxed host memory, apart from linear memory. `base` is never null, not even for no pages.
-    let bytes = unsafe { slice::from_raw_parts_mut(base, size) };
+    // SAFETY: The definition is there as long as its store, which the result borrows exclusively, as does guest
+    // code. wasmer keeps as many bytes as it says readable and writable until the memory grows or the store
+    // is dropped; both need the store. No other thread can write, because shared memories are not enabled. The
+    // state is boxed host memory, apart from linear memory. `base` is never null, not even for no pages.
+    let bytes = unsafe {
+        let VMMemoryDefinition {
+            base,
+            current_length,
+        } = *definition.as_ptr();
+        slice::from_raw_parts_mut(base, current_length)
+    };
     (bytes, &mut state.host)
 }
 
@@ -271,7 +295,7 @@ pub(crate) fn grow(
     memory: MemoryId,
     pages: u64,
 ) -> Option<u64> {
-    let memory = env.as_ref(store).memories[memory.0 as usize].clone();
+    let memory = env.as_ref(store).memories[memory.0 as usize].memory.clone();
     let pages = u32::try_from(pages).ok()?;
     let former = memory.grow(store, pages).ok()?;
     Some(former.0.into())

@@ -20,7 +20,7 @@ use std::{
     slice,
     sync::{
         Arc, Mutex, MutexGuard, TryLockError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -36,7 +36,7 @@ use wasmer::{
     },
 };
 
-use self::image::{Image, UNIT};
+use self::image::{Image, Written};
 
 /// How many memories are kept for each one of a program.
 const KEPT: usize = 16;
@@ -78,8 +78,8 @@ struct Making {
 struct Begin {
     /// Whether the system puts it back to its first state.
     has_image: AtomicBool,
-    /// The end of the data that was written into it.
-    written: AtomicUsize,
+    /// Where data was written into it.
+    written: Written,
 }
 
 impl Stock {
@@ -143,14 +143,14 @@ impl Making {
             if slot.image.is_some() {
                 continue;
             }
-            let length = begin.written.load(Ordering::Relaxed).next_multiple_of(UNIT);
+            let units = begin.written.units();
             // SAFETY: The definition lies in the state of an instance that lives, and nothing runs that could
             // change it.
             let memory = unsafe { *location.as_ptr() };
-            if length <= memory.current_length {
+            if units.end <= memory.current_length {
                 // SAFETY: As above: so many bytes are mapped at `base`, and nobody writes there.
-                let bytes = unsafe { slice::from_raw_parts(memory.base, length) };
-                slot.image = Image::of(bytes).map(Arc::new);
+                let bytes = unsafe { slice::from_raw_parts(memory.base, units.end) };
+                slot.image = Image::of(bytes, units.start).map(Arc::new);
             }
         }
     }
@@ -379,8 +379,7 @@ impl LinearMemory for Supply {
         if self.begin.has_image.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let end = start.saturating_add(data.len());
-        self.begin.written.fetch_max(end, Ordering::Relaxed);
+        self.begin.written.note(start, data.len());
         // SAFETY: The definition is valid, and wasmer has compared the end with its length.
         unsafe { initialize_memory_with_data(self.location.as_ref(), start, data) }
     }

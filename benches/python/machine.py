@@ -2,10 +2,22 @@
 
 import os
 import platform
+import statistics
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+
+COUNT = """
+import time
+count, end = 0, time.perf_counter() + 0.3
+while time.perf_counter() < end:
+    for _ in range(1000):
+        count += 1
+print(count)
+"""
+"""How far a process counts in a while."""
 
 
 def describe() -> dict[str, object]:
@@ -17,7 +29,24 @@ def describe() -> dict[str, object]:
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 2),
         "commit": commit(),
+        "two_processes": round(two_processes(), 2),
     }
+
+
+def two_processes(rounds: int = 9) -> float:
+    """How many times as much two processes compute as one: what two threads can gain here at most.
+
+    Cores of a virtual machine may be halves of one, and others may use them. The median of rounds.
+    """
+    command = [sys.executable, "-c", COUNT]
+
+    def counted(processes: int) -> int:
+        running = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+        ]
+        return sum(int(process.communicate()[0]) for process in running)
+
+    return statistics.median(counted(2) / counted(1) for _ in range(rounds))
 
 
 def cpu() -> str:

@@ -83,7 +83,8 @@ def markdown(run: Run) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     lines = [
         f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}; "
-        f"load {machine['load']} at the start; commit {machine['commit']}.",
+        f"load {machine['load']} at the start; two processes compute {machine['two_processes']} times as much as "
+        f"one; commit {machine['commit']}.",
         f"{versions}.",
         "",
         "Medians of the rounds, below them the fastest and the slowest round; in bold how many times better "

@@ -4,32 +4,80 @@
 
 #![allow(unsafe_code, reason = "see SAFETY")]
 
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use rustix::{
     fd::OwnedFd,
-    fs::MemfdFlags,
+    fs::{MemfdFlags, SealFlags},
     mm::{MapFlags, ProtFlags},
 };
 
 /// The unit of mappings; a multiple of the pages of every system that this runs on.
-pub(super) const UNIT: usize = 64 << 10;
+const UNIT: usize = 64 << 10;
 
-/// What a memory begins with: bytes, and zeros after them.
+/// Where the data of a memory lies.
+#[derive(Debug)]
+pub(super) struct Written {
+    start: AtomicUsize,
+    end: AtomicUsize,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            start: AtomicUsize::new(usize::MAX),
+            end: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Written {
+    /// Notes `length` bytes at `start`.
+    pub(super) fn note(&self, start: usize, length: usize) {
+        if length > 0 {
+            self.start.fetch_min(start, Ordering::Relaxed);
+            let end = start.saturating_add(length);
+            self.end.fetch_max(end, Ordering::Relaxed);
+        }
+    }
+
+    /// The whole units that all of it lies in; empty if there is none.
+    pub(super) fn units(&self) -> Range<usize> {
+        let start = self.start.load(Ordering::Relaxed) / UNIT * UNIT;
+        let end = self.end.load(Ordering::Relaxed).next_multiple_of(UNIT);
+        start.min(end)..end
+    }
+}
+
+/// What a memory begins with: bytes, and zeros before and after them.
 #[derive(Debug)]
 pub(super) struct Image {
     /// The bytes; `None` if there are only zeros.
     file: Option<OwnedFd>,
+    /// Where they begin, a multiple of [`UNIT`].
+    start: usize,
     /// How many there are, a multiple of [`UNIT`].
     length: usize,
 }
 
 impl Image {
-    /// The image of bytes, a multiple of [`UNIT`]. `None` if the system does not give it.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+    /// The image of the first bytes of a memory, of which those before `start` are zeros; both numbers are
+    /// multiples of [`UNIT`]. `None` if the system does not give it.
+    pub(super) fn of(bytes: &[u8], start: usize) -> Option<Self> {
+        let bytes = bytes.get(start..)?;
         let length = bytes.len();
         if length == 0 {
-            return Some(Self { file: None, length });
+            return Some(Self {
+                file: None,
+                start,
+                length,
+            });
         }
-        let file = rustix::fs::memfd_create("memory image", MemfdFlags::CLOEXEC).ok()?;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create("memory image", flags).ok()?;
         let mut left = bytes;
         while !left.is_empty() {
             match rustix::io::write(&file, left) {
@@ -37,23 +85,31 @@ impl Image {
                 Ok(written) => left = &left[written..],
             }
         }
+        // From here on the system sees to the invariant.
+        rustix::fs::fcntl_add_seals(&file, SealFlags::all()).ok()?;
         let file = Some(file);
-        Some(Self { file, length })
+        Some(Self {
+            file,
+            start,
+            length,
+        })
     }
 
     /// Maps it at `base`. Whether that was possible; if not, nobody knows what is there.
     ///
     /// # Safety
-    /// From `base` at least as many bytes as the image has are mapped for one memory, and nobody uses them
-    /// meanwhile.
+    /// From `base` at least as many bytes are mapped for one memory as the first one of its kind had, and nobody
+    /// uses them meanwhile.
     pub(super) unsafe fn map(&self, base: *mut u8) -> bool {
         let Some(file) = &self.file else { return true };
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::PRIVATE | MapFlags::FIXED;
+        // SAFETY: The image ends within the memory that it was taken of, so also within this one.
+        let place = unsafe { base.add(self.start) };
         // SAFETY: The caller says that these bytes are one memory's own, so nothing else is replaced. The file has
         // this length, and nobody writes to it: no one else knows it.
         let mapped =
-            unsafe { rustix::mm::mmap(base.cast(), self.length, protection, flags, file, 0) };
+            unsafe { rustix::mm::mmap(place.cast(), self.length, protection, flags, file, 0) };
         mapped.is_ok()
     }
 }

@@ -11,7 +11,7 @@ use std::{
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
 };
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{checked::Identity, key::Key};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,8 +23,8 @@ const SEAL: usize = MAGIC.len() + Key::LENGTH + 8 + 16;
 /// How much is read at once.
 const CHUNK: usize = 128 << 10;
 
-/// Compiled code that was saved before, by this user and for this very purpose. An engine asks for it
-/// in the form that it can use; until then nothing of it has been read.
+/// Compiled code that was saved before, by this user and for this very purpose. Until the engine
+/// asks for it nothing of it has been read.
 #[derive(Debug)]
 pub struct Artifact {
     file: File,
@@ -60,27 +60,6 @@ impl Artifact {
         }))
     }
 
-    /// The code, read into memory.
-    ///
-    /// # Errors
-    /// `Engine` if it cannot be read, or is damaged.
-    pub fn into_bytes(mut self) -> Result<Vec<u8>> {
-        let length = usize::try_from(self.length).map_err(unreadable)?;
-        let mut bytes = Vec::with_capacity(length);
-        let read = (&mut self.file).take(self.length).read_to_end(&mut bytes);
-        read.map_err(unreadable)?;
-        if bytes.len() != length {
-            return Err(damaged());
-        }
-        if !self.is_checked() {
-            if xxh3_128(&bytes) != self.checksum {
-                return Err(damaged());
-            }
-            self.remember();
-        }
-        Ok(bytes)
-    }
-
     fn is_checked(&self) -> bool {
         let identity = self.identity.as_ref();
         identity.is_some_and(Identity::is_checked)
@@ -93,7 +72,7 @@ impl Artifact {
     /// The file, to be mapped. It begins with the code; what follows belongs to the cache.
     ///
     /// # Errors
-    /// As [`Artifact::into_bytes`].
+    /// `Engine` if it cannot be read, or is damaged.
     pub fn into_file(mut self) -> Result<File> {
         if self.is_checked() {
             return Ok(self.file);
