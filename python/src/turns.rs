@@ -140,7 +140,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // Nobody should enter a guest whose call ended in a panic of the host.
-        let live = self.live.take().filter(|_| !std::thread::panicking());
+        let live = self.live.take().filter(|_| !thread::panicking());
         let mut slot = self.owner.slot();
         slot.state = live.map_or(State::Closed, State::Idle);
         if !slot.queue.is_empty() {
