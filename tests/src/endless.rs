@@ -104,24 +104,6 @@ pub const ENDLESS: &[(&str, &str)] = &[
         "(loop $l (memory.copy (i32.const 64) (i32.const 0) (i32.const 6400000)) (br $l))",
     ),
     (
-        "bulk fills of a table",
-        "(drop (table.grow (ref.null func) (i32.const 500000)))
-        (loop $l (table.fill (i32.const 1) (ref.null func) (i32.const 500000)) (br $l))",
-    ),
-    (
-        "bulk copies of a table",
-        "(drop (table.grow (ref.null func) (i32.const 500000)))
-        (loop $l (table.copy (i32.const 1) (i32.const 0) (i32.const 500000)) (br $l))",
-    ),
-    (
-        "growing a table for ever",
-        "(loop $l (drop (table.grow (ref.null func) (i32.const 1))) (br $l))",
-    ),
-    (
-        "data that is copied again and again",
-        "(loop $l (memory.init $data (i32.const 0) (i32.const 0) (i32.const 4)) (br $l))",
-    ),
-    (
         "growing by nothing",
         "(loop $l (drop (memory.grow (i32.const 0))) (br $l))",
     ),
@@ -151,7 +133,6 @@ pub fn guest(body: &str) -> String {
   (import "extism:host/env" "free" (func $free (param i64)))
   (import "extism:host/user" "nap" (func $host))
   (memory 100)
-  (data $data "data")
   (table 1 funcref)
   (elem (i32.const 0) $nothing)
   (global $zero (mut i32) (i32.const 0))

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use polyextism::{Choice, Clock, ErrorKind, Output, Plugin, Wasi};
+use polyextism::{Choice, Clock, ErrorKind, Output, Wasi};
 use polyextism_tests::{
     engines,
     wasi::{
@@ -312,35 +312,6 @@ fn texts_that_no_guest_can_read() {
                 ErrorKind::Argument,
                 "{choice:?}: {name:?} {error}"
             );
-        }
-    }
-}
-
-/// A folder of the host that is not there, or is none, is told before the guest runs.
-#[test]
-fn what_is_no_folder_is_not_given() {
-    let root = folder(Path::new(env!("CARGO_TARGET_TMPDIR")), "abuse-no-folder");
-    let at = |name: &str| format!("{root}/{name}");
-    fs::write(at("file"), "").expect("it can be written");
-    std::os::unix::fs::symlink("nothing", at("dangling")).expect("it can be made");
-    for choice in engines() {
-        for host in [
-            at("nothing"),
-            at("file"),
-            at("file/x"),
-            at("dangling"),
-            "".into(),
-        ] {
-            for key in [host.clone(), format!("ro:{host}")] {
-                let compiled = Guest::compile(&choice, Wasi::default(), &[(&key, "/dir")]);
-                let made = compiled.and_then(|compiled| Plugin::new(&compiled));
-                let error = made.map(drop).expect_err("there is no such folder");
-                let expected = format!(
-                    "manifest: allowed_paths.{key}: cannot open the folder `{host}`: there is no \
-                     such folder"
-                );
-                assert_eq!(error.to_string(), expected, "{choice:?}");
-            }
         }
     }
 }
