@@ -17,7 +17,7 @@ help:
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
-	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind; half an hour)"
+	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
 	@echo "make bench        the benchmarks: criterion (ARGS='call/noop' filters), then Python and its chart"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
