@@ -42,6 +42,7 @@ use polyextism_core::{
     },
     host::Host,
 };
+use wasm_encoder::{NameMap, NameSection, Section as _};
 use wasmer::{
     Pages,
     sys::{
@@ -199,25 +200,26 @@ fn imports_many_results(wasm: &[u8]) -> bool {
 /// The module under a name that no other module has, of whatever process: frames of a trace tell
 /// nothing else about their module, and the name is saved with it. Names have no effect on code, and of
 /// two the last counts, so those of `functions` have to be said again if anybody is to see them.
-fn tagged(wasm: &[u8], functions: &[u8]) -> Vec<u8> {
+fn tagged(wasm: &[u8], functions: Option<&NameMap>) -> Vec<u8> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     let place = (process::id(), SystemTime::now(), next);
-    // Of a fixed length, so that every length below is one byte.
     let tag = format!("{:016x}", RandomState::new().hash_one(place));
-    let tag = tag.as_bytes();
-    let subsection = [&[0, tag.len() as u8 + 1, tag.len() as u8], tag].concat();
-    let section = [b"\x04name", &*subsection, functions].concat();
-    [wasm, &[0], &length(section.len()), &section].concat()
+    let mut names = NameSection::new();
+    names.module(&tag);
+    if let Some(functions) = functions {
+        names.functions(functions);
+    }
+    let mut tagged = wasm.to_vec();
+    names.append_to(&mut tagged);
+    tagged
 }
 
-/// What a name section says of functions, as a part of another one.
-fn function_names(wasm: &[u8]) -> Vec<u8> {
-    let mut names = Vec::new();
-    for payload in Parser::new(0)
-        .parse_all(wasm)
-        .map_while(|payload| payload.ok())
-    {
+/// What the last name section of a module says of functions.
+fn function_names(wasm: &[u8]) -> Option<NameMap> {
+    let mut found = None;
+    let payloads = Parser::new(0).parse_all(wasm);
+    for payload in payloads.map_while(|payload| payload.ok()) {
         let Payload::CustomSection(section) = payload else {
             continue;
         };
@@ -226,23 +228,15 @@ fn function_names(wasm: &[u8]) -> Vec<u8> {
         };
         for part in parts.into_iter().map_while(|part| part.ok()) {
             if let Name::Function(functions) = part {
-                let functions = &wasm[functions.range()];
-                names = [&[1], &*length(functions.len()), functions].concat();
+                let mut names = NameMap::new();
+                for naming in functions.into_iter().map_while(|naming| naming.ok()) {
+                    names.append(naming.index, naming.name);
+                }
+                found = Some(names);
             }
         }
     }
-    names
-}
-
-/// A length as the binary format has it (specification, "Integers").
-fn length(mut length: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while length >= 0x80 {
-        bytes.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
-    bytes
+    found
 }
 
 impl Engine for Wasmer {
@@ -263,11 +257,8 @@ impl Engine for Wasmer {
             let what = "imports of functions with more than one result";
             return Err(Error::unsupported(self.name, what));
         }
-        let names = match self.profiler {
-            Some(_) => function_names(wasm),
-            None => Vec::new(),
-        };
-        wasmer::Module::from_binary(&self.engine, &tagged(wasm, &names))
+        let names = self.profiler.and_then(|_| function_names(wasm));
+        wasmer::Module::from_binary(&self.engine, &tagged(wasm, names.as_ref()))
             .map_err(|source| conv::rejection(self.name, source))
     }
 

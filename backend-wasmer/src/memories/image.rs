@@ -86,7 +86,8 @@ impl Image {
             }
         }
         // From here on the system sees to the invariant.
-        rustix::fs::fcntl_add_seals(&file, SealFlags::all()).ok()?;
+        let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+        rustix::fs::fcntl_add_seals(&file, seals).ok()?;
         let file = Some(file);
         Some(Self {
             file,
@@ -111,5 +112,42 @@ impl Image {
         let mapped =
             unsafe { rustix::mm::mmap(place.cast(), self.length, protection, flags, file, 0) };
         mapped.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ptr, slice};
+
+    use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+    use super::{Image, UNIT};
+
+    #[test]
+    fn a_memory_begins_with_its_image_again_and_again() {
+        let mut bytes = vec![0; 3 * UNIT];
+        bytes[UNIT + 5] = 5;
+        bytes[3 * UNIT - 1] = 7;
+        let image = Image::of(&bytes, UNIT).expect("the system has files in memory");
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let size = 4 * UNIT;
+        // SAFETY: The system chooses the place.
+        let base = unsafe {
+            rustix::mm::mmap_anonymous(ptr::null_mut(), size, protection, MapFlags::PRIVATE)
+        };
+        let base = base.expect("there is room");
+        // SAFETY: Nobody else knows of these bytes, of which there are more than the image has.
+        assert!(unsafe { image.map(base.cast()) });
+        bytes.resize(size, 0);
+        for _ in 0..2 {
+            // SAFETY: They are mapped, and nothing else refers to them.
+            let memory = unsafe { slice::from_raw_parts_mut(base.cast::<u8>(), size) };
+            assert!(memory == bytes);
+            memory.fill(9);
+            // SAFETY: As above; the slice is not used any more.
+            unsafe { rustix::mm::madvise(base, size, Advice::LinuxDontNeed) }.expect("it is ours");
+        }
+        // SAFETY: As above.
+        unsafe { rustix::mm::munmap(base, size) }.expect("it is ours");
     }
 }

@@ -1,0 +1,1 @@
+"""The native module under valgrind's memcheck: `make valgrind`."""
