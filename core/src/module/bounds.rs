@@ -48,7 +48,8 @@ pub struct Bounds {
     pub function_bytes: u64,
     /// Indirect calls in the code of all functions. 50 000.
     pub indirect_calls: u64,
-    /// Parameters and results of what is called, for all calls in the code. 2 000 000.
+    /// Parameters and results of what is called, for all calls in the code, and values that branches take to each of
+    /// their targets, unless these have a type without an index. 2 000 000.
     pub call_values: u64,
     /// Parameters and results of all blocks in the code that have a type with an index. 20 000.
     pub block_values: u64,
@@ -325,7 +326,8 @@ impl Pass<'_> {
             return Err(self.refuse(&of(), bytes, bounds.function_bytes, "bytes"));
         }
         let params = self.found.function_params.get(index);
-        let mut locals = params.copied().unwrap_or_default();
+        let params = params.copied().unwrap_or_default();
+        let mut locals = params;
         for group in body.get_locals_reader()? {
             locals = locals.saturating_add(u64::from(group?.0));
         }
@@ -336,7 +338,10 @@ impl Pass<'_> {
         self.found.all_locals = self.found.all_locals.saturating_add(locals);
         let has = "parameters and locals in all functions";
         self.allow(self.found.all_locals, bounds.all_locals, has)?;
-        let code = Code::count(body, locals, &self.found.signatures, bounds)?;
+        let after = self.found.function_params.len().saturating_sub(index + 1);
+        let signatures = &self.found.signatures;
+        let results = signatures.from_end(after).saturating_sub(params);
+        let code = Code::count(body, locals, results, signatures, bounds)?;
         for (found, allowed, has) in code.of_function(bounds) {
             if found > allowed {
                 return Err(self.refuse(&of(), found, allowed, has));

@@ -59,7 +59,8 @@ class Limits:
     """Indirect calls in the code of all functions."""
 
     call_values: int = _DEFAULTS["call_values"]
-    """Parameters and results of what is called, for all calls in the code."""
+    """Parameters and results of what is called, for all calls in the code, and values that branches take to each of
+    their targets, unless these have a type without an index."""
 
     block_values: int = _DEFAULTS["block_values"]
     """Parameters and results of all blocks in the code that have a type with an index."""

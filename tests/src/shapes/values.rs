@@ -144,6 +144,31 @@ pub(super) const VALUES: &[Shape] = &[
         code.function(&ended(f));
         finish(&[&types, &functions, &code])
     }),
+    shape("branches with many values", |b| {
+        let half = vec![ValType::I64; b.signature as usize / 2];
+        let mut types = TypeSection::new();
+        types.ty().function([], []);
+        types.ty().function([], half.iter().copied());
+        let mut functions = FunctionSection::new();
+        functions.function(0);
+        let mut f = Function::new([(1, ValType::I32)]);
+        f.instruction(&I::Block(BlockType::FunctionType(1)));
+        for _ in &half {
+            f.instruction(&I::I64Const(0));
+        }
+        let most = b.call_values / half.len() as u64;
+        for _ in 0..(b.function_bytes / 5).min(most) {
+            f.instruction(&I::LocalGet(0));
+            f.instruction(&I::BrIf(0));
+        }
+        f.instruction(&I::End);
+        for _ in &half {
+            f.instruction(&I::Drop);
+        }
+        let mut code = CodeSection::new();
+        code.function(&ended(f));
+        finish(&[&types, &functions, &code])
+    }),
     shape("a br_table with many values", |b| {
         let half = vec![ValType::I64; b.signature as usize / 2];
         let mut types = TypeSection::new();
@@ -159,7 +184,8 @@ pub(super) const VALUES: &[Shape] = &[
         for _ in &half {
             f.instruction(&I::I64Const(0));
         }
-        let targets: Vec<_> = (0..b.function_bytes as u32 / 4)
+        let most = b.call_values / half.len() as u64 - 1;
+        let targets: Vec<_> = (0..(b.function_bytes / 4).min(most) as u32)
             .map(|n| n % depth)
             .collect();
         f.instruction(&I::LocalGet(0));

@@ -40,6 +40,12 @@ impl Signatures {
         self.types.push(values);
     }
 
+    /// Parameters and results of the `position`th function of those that are there, counted from the last one.
+    pub(super) fn from_end(&self, position: usize) -> u64 {
+        let values = self.functions.iter().rev().nth(position);
+        values.copied().unwrap_or_default()
+    }
+
     /// The next function, imported ones first.
     pub(super) fn function(&mut self, ty: u32) {
         self.functions.push(self.of_type(ty));
@@ -66,41 +72,62 @@ impl Signatures {
 /// What was found, what is allowed, and what it is.
 type Row = (u64, u64, &'static str);
 
+/// A block that is open.
+struct Open {
+    is_loop: bool,
+    /// Its parameters and results: what a branch to it takes along, at most.
+    values: u64,
+}
+
+/// How many values a branch takes along. What is not there the validator refuses.
+fn passed(open: &[Open], depth: u32) -> u64 {
+    let target = open.iter().rev().nth(depth as usize);
+    target.map_or(0, |block| block.values)
+}
+
 impl Code {
-    /// What is in the code of a function with so many parameters and locals.
+    /// What is in the code of a function with so many parameters and locals, and so many results.
     pub(super) fn count(
         body: &FunctionBody<'_>,
         locals: u64,
+        results: u64,
         signatures: &Signatures,
         bounds: &Bounds,
     ) -> Result<Self, Stop> {
         let mut found = Self::default();
         let mut blocks = 0;
         let mut loops = Loops::new(locals);
-        // Whether each block that is open is a loop.
-        let mut open = Vec::new();
+        // The function is the outermost block.
+        let mut open = vec![Open {
+            is_loop: false,
+            values: results,
+        }];
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
-            match operators.read()? {
-                Operator::Loop { blockty } => {
-                    found.block_values += signatures.of_block(blockty);
-                    open.push(true);
-                    loops.enter();
-                }
+            let operator = operators.read()?;
+            let (ty, is_loop) = match operator {
+                Operator::Loop { blockty } => (blockty, true),
                 Operator::Block { blockty }
                 | Operator::If { blockty }
-                | Operator::Try { blockty } => {
-                    found.block_values += signatures.of_block(blockty);
-                    open.push(false);
-                }
-                Operator::TryTable { try_table } => {
-                    found.block_values += signatures.of_block(try_table.ty);
-                    open.push(false);
-                }
+                | Operator::Try { blockty } => (blockty, false),
+                Operator::TryTable { try_table } => (try_table.ty, false),
                 Operator::End | Operator::Delegate { .. } => {
-                    if open.pop() == Some(true) {
+                    if open.pop().is_some_and(|block| block.is_loop) {
                         loops.leave();
                     }
+                    continue;
+                }
+                Operator::Br { relative_depth }
+                | Operator::BrIf { relative_depth }
+                | Operator::BrOnNull { relative_depth }
+                | Operator::BrOnNonNull { relative_depth } => {
+                    found.call_values += passed(&open, relative_depth);
+                    continue;
+                }
+                // All targets take the same number of values.
+                Operator::BrTable { targets } => {
+                    let count = u64::from(targets.len()) + 1;
+                    found.call_values += count * passed(&open, targets.default());
                     continue;
                 }
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
@@ -118,9 +145,15 @@ impl Code {
                     continue;
                 }
                 _ => continue,
+            };
+            let values = signatures.of_block(ty);
+            found.block_values += values;
+            open.push(Open { is_loop, values });
+            if is_loop {
+                loops.enter();
             }
             blocks += 1;
-            found.nesting = found.nesting.max(open.len() as u64);
+            found.nesting = found.nesting.max(open.len() as u64 - 1);
             found.loops = found.loops.max(loops.depth());
             if found.nesting > bounds.nesting || found.loops > bounds.loops {
                 break;
@@ -165,7 +198,7 @@ impl Code {
             (
                 self.call_values,
                 bounds.call_values,
-                "parameters and results of calls",
+                "values of calls and branches",
             ),
             (
                 self.block_values,

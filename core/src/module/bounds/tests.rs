@@ -5,9 +5,9 @@ mod made;
 
 use self::made::{
     all_block_locals, all_locals, all_loop_locals, all_signatures, block_locals, block_values,
-    bytes, call_values, data_segments, element_segments, exports, function_bytes, functions,
-    globals, imports, indirect_calls, locals, loop_locals, loops, memories, nesting, signature,
-    table_elements, tables, types,
+    branch_values, bytes, call_values, data_segments, element_segments, exports, function_bytes,
+    functions, globals, imports, indirect_calls, locals, loop_locals, loops, memories, nesting,
+    signature, table_elements, tables, types,
 };
 use super::Bounds;
 
@@ -38,7 +38,13 @@ const ROWS: &[Row] = &[
         |b| &mut b.call_values,
         call_values,
         "module `m` has",
-        "parameters and results of calls",
+        "values of calls and branches",
+    ),
+    (
+        |b| &mut b.call_values,
+        branch_values,
+        "module `m` has",
+        "values of calls and branches",
     ),
     (
         |b| &mut b.block_values,

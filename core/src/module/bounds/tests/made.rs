@@ -67,6 +67,18 @@ pub(super) fn call_values(n: u64) -> Vec<u8> {
     passing(&[indirect, direct].concat())
 }
 
+/// Most of them by a `br_table` out of a block of ten values, where each target is a byte.
+pub(super) fn branch_values(n: u64) -> Vec<u8> {
+    let targets = n / 10 - 1;
+    let mut code = vec![0x02, 1, 0x0e];
+    wasm_encoder::Encode::encode(&(targets as u32), &mut code);
+    // The last one is the default.
+    code.resize(code.len() + targets as usize + 1, 0);
+    code.push(0x0b);
+    code.extend([0x10, 0].repeat((n % 10) as usize));
+    passing(&code)
+}
+
 pub(super) fn block_values(n: u64) -> Vec<u8> {
     let (ten, one) = ([3, 1, 0x0b], [2, 0, 0x0b]);
     let ten = ten.repeat((n / 10) as usize);
