@@ -340,7 +340,7 @@ impl Pass<'_> {
         self.allow(self.found.all_locals, bounds.all_locals, has)?;
         let after = self.found.function_params.len().saturating_sub(index + 1);
         let signatures = &self.found.signatures;
-        let results = signatures.from_end(after).saturating_sub(params);
+        let results = signatures.of_last(after).saturating_sub(params);
         let code = Code::count(body, locals, results, signatures, bounds)?;
         for (found, allowed, has) in code.of_function(bounds) {
             if found > allowed {

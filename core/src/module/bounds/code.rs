@@ -41,7 +41,7 @@ impl Signatures {
     }
 
     /// Parameters and results of the `position`th function of those that are there, counted from the last one.
-    pub(super) fn from_end(&self, position: usize) -> u64 {
+    pub(super) fn of_last(&self, position: usize) -> u64 {
         let values = self.functions.iter().rev().nth(position);
         values.copied().unwrap_or_default()
     }
