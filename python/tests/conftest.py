@@ -1,6 +1,7 @@
 """Every test that takes `engine` runs on every engine, with every compiler, that is built in."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ import extism
 
 # The user's compile cache is left alone, by this process and by those that it starts.
 os.environ["EXTISM_CACHE_DIR"] = ""
+
+# What a shell starts in the background ignores it, and so would Python and all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GUESTS = Path(__file__).resolve().parents[2] / "tests" / "guests"
 
