@@ -78,6 +78,18 @@ def test_every_field(engine, tmp_path):
         plugin.vars["k"] = b"x" * 12
 
 
+@pytest.mark.parametrize("mode", ["", "ro:"])
+def test_folders_that_are_none(engine, tmp_path, mode):
+    file = tmp_path / "file"
+    file.write_text("a file")
+    for path in [tmp_path / "nothing", file, file / "below"]:
+        manifest = extism.Manifest([extism.Wasm.data(WASM)], allowed_paths={f"{mode}{path}": "/"})
+        with pytest.raises(extism.ManifestError) as raised:
+            extism.Plugin(manifest, wasi=True, engine=engine)
+        assert f"cannot open the folder `{path}`: there is no such folder" in str(raised.value)
+        assert f"allowed_paths.{mode}{path}" in str(raised.value)
+
+
 # Mistakes are found where a manifest is used, as in every other form of it.
 MISTAKES = {
     "no module": (extism.Manifest([]), "wasm: no module is given"),
