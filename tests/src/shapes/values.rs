@@ -145,46 +145,27 @@ pub(super) const VALUES: &[Shape] = &[
         finish(&[&types, &functions, &code])
     }),
     shape("branches with many values", |b| {
-        let half = vec![ValType::I64; b.signature as usize / 2];
-        let mut types = TypeSection::new();
-        types.ty().function([], []);
-        types.ty().function([], half.iter().copied());
-        let mut functions = FunctionSection::new();
-        functions.function(0);
+        let values = b.signature / 2;
         let mut f = Function::new([(1, ValType::I32)]);
         f.instruction(&I::Block(BlockType::FunctionType(1)));
-        for _ in &half {
-            f.instruction(&I::I64Const(0));
-        }
-        let most = b.call_values / half.len() as u64;
-        for _ in 0..(b.function_bytes / 5).min(most) {
+        zeros(&mut f, values);
+        for _ in 0..(b.function_bytes / 5).min(b.call_values / values) {
             f.instruction(&I::LocalGet(0));
             f.instruction(&I::BrIf(0));
         }
         f.instruction(&I::End);
-        for _ in &half {
-            f.instruction(&I::Drop);
-        }
-        let mut code = CodeSection::new();
-        code.function(&ended(f));
-        finish(&[&types, &functions, &code])
+        drops(&mut f, values);
+        with_results(values, f)
     }),
     shape("a br_table with many values", |b| {
-        let half = vec![ValType::I64; b.signature as usize / 2];
-        let mut types = TypeSection::new();
-        types.ty().function([], []);
-        types.ty().function([], half.iter().copied());
-        let mut functions = FunctionSection::new();
-        functions.function(0);
+        let values = b.signature / 2;
         let mut f = Function::new([(1, ValType::I32)]);
-        let depth = (b.nesting / 2).min(b.block_values / half.len() as u64) as u32;
+        let depth = (b.nesting / 2).min(b.block_values / values) as u32;
         for _ in 0..depth {
             f.instruction(&I::Block(BlockType::FunctionType(1)));
         }
-        for _ in &half {
-            f.instruction(&I::I64Const(0));
-        }
-        let most = b.call_values / half.len() as u64 - 1;
+        zeros(&mut f, values);
+        let most = b.call_values / values - 1;
         let targets: Vec<_> = (0..(b.function_bytes / 4).min(most) as u32)
             .map(|n| n % depth)
             .collect();
@@ -192,21 +173,37 @@ pub(super) const VALUES: &[Shape] = &[
         f.instruction(&I::BrTable(targets.into(), 0));
         for _ in 0..depth {
             f.instruction(&I::End);
-            for _ in &half {
-                f.instruction(&I::Drop);
-            }
-            for _ in &half {
-                f.instruction(&I::I64Const(0));
-            }
+            drops(&mut f, values);
+            zeros(&mut f, values);
         }
-        for _ in &half {
-            f.instruction(&I::Drop);
-        }
-        let mut code = CodeSection::new();
-        code.function(&ended(f));
-        finish(&[&types, &functions, &code])
+        drops(&mut f, values);
+        with_results(values, f)
     }),
 ];
+
+fn zeros(f: &mut Function, count: u64) {
+    for _ in 0..count {
+        f.instruction(&I::I64Const(0));
+    }
+}
+
+fn drops(f: &mut Function, count: u64) {
+    for _ in 0..count {
+        f.instruction(&I::Drop);
+    }
+}
+
+/// A program of one function; blocks of type 1 have so many results.
+fn with_results(count: u64, f: Function) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    types.ty().function([], vec![ValType::I64; count as usize]);
+    let mut functions = FunctionSection::new();
+    functions.function(0);
+    let mut code = CodeSection::new();
+    code.function(&ended(f));
+    finish(&[&types, &functions, &code])
+}
 
 /// Every loop changes every local, so each is a value of its own at the head of each loop: so many of them.
 fn looping(b: &Bounds, values: u64) -> Function {
