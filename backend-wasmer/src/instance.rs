@@ -1,6 +1,6 @@
 //! A live program: a store, the instances of its modules, and the entries resolved so far.
 //!
-//! This file does not know what the entries mean. It holds the only unsafe code of the crate: the
+//! This file does not know what the entries mean. Its unsafe code is the
 //! slice of a memory, and the claim that an instance may move between threads. Invariants: names
 //! are looked up when a program is instantiated and when an entry is resolved, never on a call;
 //! entering a function of type `() -> i32` or `() -> ()` allocates nothing and takes no lock.
