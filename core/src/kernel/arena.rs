@@ -110,8 +110,7 @@ impl Arena<'_> {
         Ok(offset)
     }
 
-    /// As the kernel's `free`, but never grows the memory: a block that cannot be put on a list
-    /// is only forgotten.
+    /// As the kernel's `free`: where there is no room for the lists, a block is only forgotten.
     pub(super) fn free(&mut self, offset: u64) {
         if offset == self.field(INPUT_OFFSET) {
             self.set(INPUT_LENGTH, 0);

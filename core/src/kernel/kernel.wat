@@ -183,8 +183,14 @@
       (then (return)))
     (if (i32.eqz (i32.load (i32.const 8)))
       (then
+        ;; No memory grows for this, as the host could not grow it: where there is no room for the lists, with
+        ;; their header and rounded up, the block is only forgotten.
+        (if
+          (i64.gt_u
+            (i64.add (i64.load32_u (i32.const 0)) (i64.const 464))
+            (call $size))
+          (then (return)))
         (local.set $heads (call $alloc (i64.const 432)))
-        (if (i64.eqz (local.get $heads)) (then (return)))
         ;; No block of the guest's.
         (i64.store (i32.wrap_i64 (i64.sub (local.get $heads) (i64.const 16))) (i64.const 0))
         (i32.store (i32.const 8) (i32.wrap_i64 (local.get $heads)))))

@@ -123,7 +123,7 @@ fn script(bytes: &mut Unstructured<'_>) -> Vec<Record> {
         register: Some(0),
         addend: 0,
     };
-    // Both halves make the lists of freed blocks; only the kernel's grows the memory for them.
+    // A block that is freed, for the first operands.
     let mut script = vec![
         Record::new("alloc", [immediate(1), Operand::default()]),
         Record::new("free", [first, Operand::default()]),
