@@ -54,13 +54,6 @@ pub fn section<T>(step: impl FnOnce() -> T) -> T {
     step()
 }
 
-/// As [`section`], and waits for nobody.
-pub(crate) fn brief<T>(step: impl FnOnce() -> T) -> T {
-    enter();
-    let _leave = Leave;
-    step()
-}
-
 fn enter() {
     if DEPTH.replace(DEPTH.get() + 1) == 0 {
         INSIDE.fetch_add(1, Ordering::SeqCst);

@@ -6,7 +6,8 @@
 //! a pool of this process, which is made again after a fork. It does not know what it runs.
 //!
 //! Invariants: nobody waits for the lock, which a fork may leave locked; the pool of a parent is
-//! never touched, not even to free it.
+//! never touched, not even to free it; no thread of the pool waits for a fork. One that did could do so in the
+//! middle of another's work, which it helps with, and the fork waits for that.
 
 use std::{
     mem,
@@ -15,7 +16,10 @@ use std::{
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    forks::section,
+};
 
 /// The stack of each thread, in bytes: that of a main thread. Only what is used takes memory.
 const STACK: usize = 8 << 20;
@@ -23,12 +27,12 @@ const STACK: usize = 8 << 20;
 /// The pool, and the id of the process that its threads belong to.
 static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 
-/// Runs `work` in the pool of this process, and waits for it.
+/// Runs `work` in the pool of this process, and waits for it: a section, which the caller enters.
 ///
 /// # Errors
 /// Those of `work`; `Engine` if the system gives no threads.
 pub(crate) fn run<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    pool()?.install(work)
+    section(|| pool()?.install(work))
 }
 
 fn pool() -> Result<Arc<ThreadPool>> {
@@ -64,13 +68,15 @@ fn build() -> Result<ThreadPool> {
 mod tests {
     use std::{
         num::NonZeroUsize,
-        sync::Barrier,
+        sync::{Barrier, mpsc},
         thread::{self, available_parallelism},
+        time::Duration,
     };
 
     use rayon::prelude::*;
 
-    use super::run;
+    use super::{pool, run};
+    use crate::forks::{release, want};
 
     #[test]
     fn work_is_shared_by_all_processors() {
@@ -106,5 +112,30 @@ mod tests {
                 assert_eq!(n.expect("it does not fail"), expected);
             }
         });
+    }
+
+    #[test]
+    fn who_waits_for_a_fork_takes_no_thread_of_the_pool() {
+        let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+        want();
+        let waiting = || thread::spawn(|| run(|| Ok(())));
+        let waiting: Vec<_> = (0..=processors).map(|_| waiting()).collect();
+        thread::sleep(Duration::from_millis(20));
+        let waited = waiting.iter().all(|thread| !thread.is_finished());
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let pool = pool().expect("the system gives threads");
+            pool.install(|| ());
+            done.send(()).expect("the test waits for it");
+        });
+        // A fork waits for who has begun, and that takes the threads that others have left.
+        let free = ended.recv_timeout(Duration::from_secs(10));
+        release();
+        for thread in waiting {
+            let ran = thread.join().expect("nothing panics");
+            ran.expect("it does not fail");
+        }
+        assert!(waited, "the fork was not waited for");
+        free.expect("a thread of the pool is free");
     }
 }

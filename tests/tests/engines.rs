@@ -1,10 +1,14 @@
 //! Several engines in one process: interleaved, nested, on several threads; and how one is chosen.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 
 use polyextism::{
     BACKENDS, Choice, Compiled, Error, ErrorKind, Function, Manifest, Options, Plugin, Trap,
-    default_engine, engine,
+    default_engine, engine, engine::types::Interruption, forks,
 };
 use polyextism_tests::{engines, plugin};
 
@@ -66,7 +70,7 @@ fn they_alternate() {
 
 #[test]
 fn they_alternate_on_several_threads() {
-    let threads = (0..4).map(|tag| std::thread::spawn(move || interleave(tag * 10)));
+    let threads = (0..4).map(|tag| thread::spawn(move || interleave(tag * 10)));
     for thread in threads.collect::<Vec<_>>() {
         thread.join().expect("no thread fails");
     }
@@ -80,7 +84,7 @@ fn a_compiled_plugin_serves_several_threads_and_a_plugin_moves_between_them() {
         let compiled: Compiled = compiled.expect("the guest is valid");
         let threads = (0..4).map(|tag| {
             let compiled = compiled.clone();
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 let mut plugin = Plugin::new(&compiled).expect("an instance");
                 for calls in 1..100 {
                     counting(&mut plugin, tag, calls);
@@ -247,4 +251,23 @@ fn what_may_cross_threads() {
     sync::<Choice>();
     send::<Arc<Function>>();
     send::<Error>();
+}
+
+/// The lists that engines keep of themselves have locks, which no fork may leave locked.
+#[test]
+fn engines_open_before_a_fork_or_after_it() {
+    for choice in engines() {
+        let name = choice.name();
+        forks::want();
+        let opening = thread::spawn(move || {
+            let settings = choice.settings(Interruption::Off);
+            choice.open(&settings).map(drop)
+        });
+        thread::sleep(Duration::from_millis(20));
+        let waited = !opening.is_finished();
+        forks::release();
+        let opened = opening.join().expect("nothing panics");
+        opened.expect("the engine opens");
+        assert!(waited, "{name}");
+    }
 }

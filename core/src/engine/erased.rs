@@ -89,7 +89,7 @@ impl<E: Engine> DynEngine for E {
 
     fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
         let compile = || self.step("compiling a module", || Engine::compile(self, wasm));
-        let module = threads::run(|| section(compile))?;
+        let module = threads::run(compile)?;
         Ok(Arc::new(Gated::new(module)))
     }
 
@@ -163,7 +163,7 @@ impl<E: Engine> DynEngine for E {
     }
 
     fn forsake(&self) {
-        Engine::forsake(self);
+        section(|| Engine::forsake(self));
     }
 }
 

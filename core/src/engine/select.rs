@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    forks::brief,
+    forks::section,
 };
 
 /// The environment variable that is asked when the user chose nothing.
@@ -106,7 +106,7 @@ impl Choice {
     /// # Errors
     /// `Unsupported` if it cannot do what the settings ask.
     pub fn open(&self, settings: &Settings) -> Result<Arc<dyn DynEngine>> {
-        brief(|| crate::panic::catch("opening", || (self.backend.open)(settings)))
+        section(|| crate::panic::catch("opening", || (self.backend.open)(settings)))
     }
 }
 
