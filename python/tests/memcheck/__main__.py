@@ -36,6 +36,8 @@ def memcheck(log: Path, *arguments: str, leaks: str = "no") -> int:
         "--show-leak-kinds=none",
         # Engines write code, at addresses that had other code before.
         "--smc-check=all-non-file",
+        # Engines look up the instruction that trapped; without this, that of a division is not the right one.
+        "--vex-iropt-register-updates=allregs-at-each-insn",
         # Guests trap by instructions that no processor has.
         "--sigill-diagnostics=no",
         "--num-callers=40",
