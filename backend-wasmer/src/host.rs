@@ -11,6 +11,7 @@ use polyextism_core::{
         guest::Guest,
         types::{Failed, HostFunc, MemoryId, NumType, Signature},
     },
+    forks,
     host::Host,
 };
 use wasmer::{
@@ -112,6 +113,7 @@ impl Body {
 /// The failure as an error of wasmer. Making it records what is on the stack, which is gone later.
 #[cold]
 fn failed(failed: Failed) -> RuntimeError {
+    forks::begin_failure();
     RuntimeError::user(Box::new(failed))
 }
 

@@ -17,6 +17,7 @@ mod instance;
 mod limits;
 #[cfg_attr(not(target_os = "linux"), path = "memories/elsewhere.rs")]
 mod memories;
+mod traps;
 
 use std::{
     hash::{BuildHasher as _, Hasher, RandomState},

@@ -17,6 +17,7 @@ mod inspect;
 mod instance;
 mod limits;
 mod program;
+mod traps;
 
 use std::{
     hash::{Hash, Hasher},

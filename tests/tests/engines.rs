@@ -271,3 +271,42 @@ fn engines_open_before_a_fork_or_after_it() {
         assert!(waited, "{name}");
     }
 }
+
+/// To find out why a guest failed engines take locks, which no fork may leave locked; wasmi has none.
+#[test]
+fn guests_fail_before_a_fork_or_after_it() {
+    const GUEST: &str = r#"(module
+        (import "extism:host/user" "raise" (func $raise))
+        (memory 1)
+        (func (export "unreachable") unreachable)
+        (func (export "bounds") (drop (i32.load (i32.const -1))))
+        (func (export "divide") (drop (i32.div_s (i32.const 1) (i32.const 0))))
+        (func $deep (export "deep") (result i32) (i32.add (call $deep) (i32.const 1)))
+        (func (export "raise") (call $raise)))"#;
+    let raise = Function::typed("raise", |_, ()| -> Result<(), Error> {
+        Err(Error::new(ErrorKind::HostFunction, "raised"))
+    });
+    for choice in engines() {
+        let mut plugin = plugin(&choice, GUEST, &[raise.clone()]).expect("it is valid");
+        for export in ["unreachable", "bounds", "divide", "deep", "raise"] {
+            // What is made anew after a failure is made before the fork.
+            plugin.initialize().expect("an instance");
+            forks::want();
+            let failing = thread::spawn(move || {
+                let outcome = plugin.call(export, b"").map(drop);
+                (plugin, outcome)
+            });
+            thread::sleep(Duration::from_millis(20));
+            let waited = !failing.is_finished();
+            forks::release();
+            let outcome;
+            (plugin, outcome) = failing.join().expect("nothing panics");
+            let name = format!("{} {export}", choice.name());
+            outcome.expect_err(&name);
+            assert_eq!(waited, !name.starts_with("wasmi"), "{name}");
+        }
+        while !forks::is_quiet() {
+            thread::sleep(forks::PATIENCE);
+        }
+    }
+}
