@@ -15,6 +15,7 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
+mod locks;
 #[cfg_attr(not(target_os = "linux"), path = "memories/elsewhere.rs")]
 mod memories;
 mod traps;
@@ -69,6 +70,7 @@ pub const BACKEND: Backend = Backend {
         },
     ],
     open,
+    hold: locks::hold,
 };
 
 const POWERS: Capabilities = Capabilities::NONE

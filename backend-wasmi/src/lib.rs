@@ -41,6 +41,7 @@ pub const BACKEND: Backend = Backend {
         capabilities: POWERS,
     }],
     open,
+    hold: || Box::new(()),
 };
 
 const POWERS: Capabilities = Capabilities::NONE

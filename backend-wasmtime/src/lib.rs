@@ -68,6 +68,7 @@ pub const BACKEND: Backend = Backend {
         },
     ],
     open,
+    hold: || Box::new(()),
 };
 
 const POWERS: Capabilities = Capabilities::NONE

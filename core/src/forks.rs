@@ -13,12 +13,17 @@
 //! anybody: who has the GIL cannot be in the middle of it when another thread that has the GIL forks.
 
 use std::{
+    any::Any,
     cell::Cell,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
+
+/// What is locked for a fork, and unlocked when this is dropped: after the fork, on the thread that forked, in
+/// both processes.
+pub type Held = Box<dyn Any>;
 
 /// How long a fork waits for sections: more than compiling any module takes, and no deadlock lasts longer.
 pub const LONGEST: Duration = Duration::from_secs(60);
@@ -179,9 +184,7 @@ mod tests {
         thread,
     };
 
-    use super::{
-        Gated, PATIENCE, begin_failure, end_failure, is_quiet, release, section, want,
-    };
+    use super::{Gated, PATIENCE, begin_failure, end_failure, is_quiet, release, section, want};
 
     /// One test at a time wants to fork.
     static ALONE: Mutex<()> = Mutex::new(());

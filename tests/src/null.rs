@@ -58,6 +58,7 @@ const BACKENDS: &[Backend] = &[Backend {
         },
     ],
     open,
+    hold: || Box::new(()),
 }];
 
 /// The engine with each set of powers: with and without all proposals, with and without

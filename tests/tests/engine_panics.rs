@@ -48,6 +48,7 @@ const PANICKING: &[Backend] = &[Backend {
         compiler("nudge"),
     ],
     open,
+    hold: || Box::new(()),
 }];
 
 fn choice(step: &str) -> Choice {

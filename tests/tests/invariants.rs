@@ -30,6 +30,7 @@ const UNSAFE: &[&str] = &[
 const OWN: &[&str] = &[
     "src/artifact.rs",
     "src/engines.rs",
+    "src/locks.rs",
     "src/memories.rs",
     "src/memories/elsewhere.rs",
     "src/memories/image.rs",
