@@ -8,11 +8,19 @@
 //! Invariants: the lock of backtraces is taken and released on the same thread; who waits for it needs nothing that
 //! this thread has.
 
-use std::any::Any;
+use std::{
+    any::Any,
+    sync::TryLockError,
+    thread,
+    time::{Duration, Instant},
+};
 
 use corosensei::{Coroutine, Yielder};
-use polyextism_core::forks::Held;
+use polyextism_core::forks::{Held, PATIENCE};
 use wasmer_compiler::FRAME_INFO;
+
+/// Far longer than anybody reads the register. Who waits for the lock of backtraces with it would do so for ever.
+const LONGEST_READ: Duration = Duration::from_secs(1);
 
 /// A backtrace that is being taken: the only way to have the lock.
 struct Backtrace(Coroutine<(), (), ()>);
@@ -44,6 +52,9 @@ impl Drop for Backtrace {
 /// needs. Who reads it has taken a backtrace just before.
 pub(crate) fn hold() -> Held {
     let held: Box<dyn Any> = Box::new(Backtrace::begin());
-    drop(FRAME_INFO.write());
+    let end = Instant::now() + LONGEST_READ;
+    while matches!(FRAME_INFO.try_write(), Err(TryLockError::WouldBlock)) && Instant::now() < end {
+        thread::sleep(PATIENCE);
+    }
     held
 }
