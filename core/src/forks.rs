@@ -184,7 +184,11 @@ mod tests {
         thread,
     };
 
-    use super::{Gated, PATIENCE, begin_failure, end_failure, is_quiet, release, section, want};
+    use crate::{error::Result, panic::catch};
+
+    use super::{
+        DEPTH, Gated, PATIENCE, begin_failure, end_failure, is_quiet, release, section, want,
+    };
 
     /// One test at a time wants to fork.
     static ALONE: Mutex<()> = Mutex::new(());
@@ -260,6 +264,21 @@ mod tests {
         later.join().expect("it does not panic");
         hold();
         release();
+    }
+
+    #[test]
+    fn an_engine_that_panics_over_a_failure_keeps_no_fork_waiting() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let panicking = thread::spawn(|| {
+            let outcome = catch("failing", || -> Result<()> {
+                begin_failure();
+                panic!("the engine panics");
+            });
+            (outcome, DEPTH.get())
+        });
+        let (outcome, depth) = panicking.join().expect("the panic is caught");
+        outcome.expect_err("it is an error");
+        assert_eq!(depth, 0);
     }
 
     #[test]

@@ -146,7 +146,6 @@ def test_forks_while_everything_happens_on_every_engine():
     assert output(PROGRAM, "all", "everything", str(FORKS), " ".join(ENGINES)) == "done\n"
 
 
-
 SENT = """
 import os, signal, sys, threading, time
 import extism
@@ -163,7 +162,8 @@ def run():
         ended.append(type(error).__name__)
 thread = threading.Thread(target=run)
 thread.start()
-while not heard and not ended:
+# One may come before the guest runs: that is passed on, on every engine.
+while len(heard) < 5 if sys.argv[2] == "passed on" else not ended:
     time.sleep(0.01)
     signal.pthread_kill(thread.ident, signal.SIGFPE)
 begun = time.monotonic()
@@ -176,11 +176,12 @@ while not ended:
     handle.cancel()
     time.sleep(0.001)
 thread.join()
-print(*ended, len(heard) > 0)
+print(*ended)
 """
 
 
 def test_a_signal_that_somebody_sends_is_no_failure_to_wait_for(engine):
     # wasmer takes every signal that comes to its own stacks for a trap.
-    ended = "TrapError False\n" if engine.startswith("wasmer") else "CancelledError True\n"
-    assert output(SENT, engine) == ended
+    traps = engine.startswith("wasmer")
+    outcome = output(SENT, engine, "a trap" if traps else "passed on")
+    assert outcome == ("TrapError\n" if traps else "CancelledError\n")
