@@ -1,0 +1,58 @@
+//! Sides that measure in turns, so that what else the machine does falls on all of them.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use crate::Run;
+
+/// How long one side runs in a round, at least, unless one call takes longer.
+const TURN: Duration = Duration::from_millis(3);
+
+/// A side that measures.
+pub(crate) struct Lane {
+    pub(crate) side: String,
+    pub(crate) run: Run,
+}
+
+/// What a side has come to.
+pub(crate) struct Figure {
+    pub(crate) side: String,
+    /// The fastest round, for one call.
+    pub(crate) best: Duration,
+    /// The round in the middle.
+    pub(crate) median: Duration,
+}
+
+/// Measures all sides, another one first in each round.
+pub(crate) fn measure(mut lanes: Vec<Lane>, rounds: usize) -> Vec<Figure> {
+    let once = lanes.iter_mut().map(|lane| time(&mut lane.run, 1)).min();
+    let once = once.unwrap_or(TURN).max(Duration::from_nanos(1));
+    let repeats = TURN.as_nanos().div_ceil(once.as_nanos());
+    let repeats = u32::try_from(repeats).expect("a call takes a nanosecond or longer");
+    let mut found = vec![Vec::new(); lanes.len()];
+    for round in 0..rounds {
+        for n in 0..lanes.len() {
+            let lane = (n + round) % lanes.len();
+            found[lane].push(time(&mut lanes[lane].run, repeats));
+        }
+    }
+    let figures = lanes.into_iter().zip(found).map(|(lane, mut rounds)| {
+        rounds.sort();
+        Figure {
+            side: lane.side,
+            best: rounds[0],
+            median: rounds[rounds.len() / 2],
+        }
+    });
+    figures.collect()
+}
+
+fn time(run: &mut Run, repeats: u32) -> Duration {
+    let start = Instant::now();
+    for _ in 0..repeats {
+        black_box(run());
+    }
+    start.elapsed() / repeats
+}
