@@ -15,7 +15,6 @@ use polyextism_core::{
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{EntryId, Import, Interruption, Limits, Linked, MemoryId, ModuleId, Settings},
     },
-    forks,
     host::Host,
 };
 use wasmtime::{
@@ -28,7 +27,6 @@ use crate::{
     host::Bound,
     limits::{self, MemoryLimit},
     program::{Form, Part, Source, unresolved},
-    traps,
 };
 
 /// What the store owns.
@@ -104,7 +102,6 @@ impl Instance {
             ..State::default()
         };
         let mut store = Store::new(engine, state);
-        traps::attend(&mut store);
         if settings.interruption == Interruption::On {
             limits::attend(&mut store);
         }
@@ -183,9 +180,7 @@ impl Instance {
         let trace = source.downcast_ref::<WasmBacktrace>();
         let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
-        let error = conv::failure(source).with_positions(positions);
-        forks::end_failure();
-        error
+        conv::failure(source).with_positions(positions)
     }
 
     fn position(&self, frame: &FrameInfo) -> Option<Position> {

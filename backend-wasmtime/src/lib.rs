@@ -17,7 +17,6 @@ mod inspect;
 mod instance;
 mod limits;
 mod program;
-mod traps;
 
 use std::{
     hash::{Hash, Hasher},
@@ -68,7 +67,6 @@ pub const BACKEND: Backend = Backend {
         },
     ],
     open,
-    hold: || Box::new(()),
 };
 
 const POWERS: Capabilities = Capabilities::NONE

@@ -12,16 +12,14 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, what handlers of fatal signals call first, and Python's handlers of them.
+/// wasmtime, what loads compiled code, and Python's handlers of fatal signals.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/instance.rs",
     "backend-wasmer/src/memories.rs",
     "backend-wasmer/src/memories/image.rs",
-    "backend-wasmer/src/traps.rs",
     "backend-wasmtime/src/artifact.rs",
     "backend-wasmtime/src/host.rs",
-    "backend-wasmtime/src/traps.rs",
     "python/src/faults.rs",
 ];
 
@@ -30,13 +28,11 @@ const UNSAFE: &[&str] = &[
 const OWN: &[&str] = &[
     "src/artifact.rs",
     "src/engines.rs",
-    "src/locks.rs",
     "src/memories.rs",
     "src/memories/elsewhere.rs",
     "src/memories/image.rs",
     "src/program.rs",
     "src/select.rs",
-    "src/traps.rs",
 ];
 
 /// The Rust files of a folder of the repository, as paths from its root.
