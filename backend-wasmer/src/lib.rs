@@ -16,10 +16,8 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
-mod locks;
 #[cfg_attr(not(target_os = "linux"), path = "memories/elsewhere.rs")]
 mod memories;
-mod traps;
 
 use std::{
     hash::{BuildHasher as _, Hasher, RandomState},
@@ -71,7 +69,6 @@ pub const BACKEND: Backend = Backend {
         },
     ],
     open,
-    hold: locks::hold,
 };
 
 const POWERS: Capabilities = Capabilities::NONE

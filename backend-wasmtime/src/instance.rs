@@ -16,7 +16,6 @@ use polyextism_core::{
         types::{EntryId, Import, Interruption, Limits, Linked, MemoryId, ModuleId, Settings},
     },
     flag::Word,
-    forks,
     host::Host,
 };
 use wasmtime::{
@@ -29,7 +28,6 @@ use crate::{
     host::Bound,
     limits::{self, MemoryLimit},
     program::{Form, Part, Source, unresolved},
-    traps,
 };
 
 /// What the store owns.
@@ -107,7 +105,6 @@ impl Instance {
             ..State::default()
         };
         let mut store = Store::new(engine, state);
-        traps::attend(&mut store);
         if settings.interruption == Interruption::On {
             limits::attend(&mut store);
         }
@@ -187,9 +184,7 @@ impl Instance {
         let trace = source.downcast_ref::<WasmBacktrace>();
         let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
-        let error = conv::failure(source).with_positions(positions);
-        forks::end_failure();
-        error
+        conv::failure(source).with_positions(positions)
     }
 
     fn position(&self, frame: &FrameInfo) -> Option<Position> {

@@ -18,7 +18,6 @@ mod inspect;
 mod instance;
 mod limits;
 mod program;
-mod traps;
 
 use std::{
     hash::{Hash, Hasher},
@@ -69,7 +68,6 @@ pub const BACKEND: Backend = Backend {
         },
     ],
     open,
-    hold: || Box::new(()),
 };
 
 const POWERS: Capabilities = Capabilities::NONE

@@ -12,16 +12,17 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, what handlers of fatal signals call first, and Python's handlers of them.
+/// wasmtime, what loads compiled code, and Python's handlers of fatal signals.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
+    "backend-wasmer/src/flag.rs",
     "backend-wasmer/src/instance.rs",
     "backend-wasmer/src/memories.rs",
     "backend-wasmer/src/memories/image.rs",
-    "backend-wasmer/src/traps.rs",
     "backend-wasmtime/src/artifact.rs",
+    "backend-wasmtime/src/flag.rs",
     "backend-wasmtime/src/host.rs",
-    "backend-wasmtime/src/traps.rs",
+    "core/src/flag.rs",
     "python/src/faults.rs",
 ];
 
@@ -30,13 +31,12 @@ const UNSAFE: &[&str] = &[
 const OWN: &[&str] = &[
     "src/artifact.rs",
     "src/engines.rs",
-    "src/locks.rs",
+    "src/flag.rs",
     "src/memories.rs",
     "src/memories/elsewhere.rs",
     "src/memories/image.rs",
     "src/program.rs",
     "src/select.rs",
-    "src/traps.rs",
 ];
 
 /// The Rust files of a folder of the repository, as paths from its root.
