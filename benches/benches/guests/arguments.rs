@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 const HELP: &str = "\
-usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--candidate NAME=FOLDER]...
+usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--candidate NAME=FOLDER]... [--cpython FILE]
   --engines    of wasmtime, wasmtime:winch, wasmer, wasmer:singlepass, wasmi; wasmtime,wasmer if not given
   --guests     all if not given
-  --rounds     rounds of a guest (20)
-  --candidate  a folder with GUEST.wasm files; each is run by the engine alone, by its export `work`";
+  --rounds     rounds of a guest (20), fewer of one that takes long
+  --candidate  a folder with GUEST.wasm files, made of those in benches/guests; each is run by the engine alone
+  --cpython    the module of CPython for WASI, which is not measured without";
 
 /// What is to be measured.
 pub(crate) struct Arguments {
@@ -15,6 +16,7 @@ pub(crate) struct Arguments {
     guests: Vec<String>,
     pub(crate) rounds: usize,
     pub(crate) candidates: Vec<(String, PathBuf)>,
+    pub(crate) cpython: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -28,6 +30,7 @@ impl Arguments {
             guests: Vec::new(),
             rounds: 20,
             candidates: Vec::new(),
+            cpython: None,
         };
         // `cargo bench` adds it.
         let mut words = words.filter(|word| word != "--bench");
@@ -41,6 +44,7 @@ impl Arguments {
                     let (name, folder) = value.split_once('=').ok_or(HELP)?;
                     read.candidates.push((name.to_owned(), folder.into()));
                 }
+                "--cpython" => read.cpython = Some(value.into()),
                 _ => return Err(HELP.to_owned()),
             }
         }
