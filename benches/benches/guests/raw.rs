@@ -56,15 +56,41 @@ pub(crate) fn with_epochs(engine: &str, case: &Case) -> Option<Run> {
     wasmtime::run(&config, case, case.guest.module)
 }
 
-/// One instance of a guest on some engine.
+/// The module from which guests import the kernel.
+const KERNEL: &str = "extism:host/env";
+
+/// A kernel for guests.
+fn kernel() -> Vec<u8> {
+    wat::parse_str(include_str!("../../guests/alone.wat")).expect("the text is fine")
+}
+
+/// One instance of a guest on some engine, with its kernel.
 trait Instance {
-    /// Calls an export without parameters, and takes no notice of its result.
+    /// Calls an export of the guest, and takes no notice of its result.
     fn call(&mut self, export: &str) -> Result<(), Error>;
 
-    /// Whether it has that export.
+    /// Whether the guest has that export.
     fn has(&mut self, export: &str) -> bool;
 
+    /// Calls an export of the kernel.
+    fn kernel(&mut self, export: &str, parameter: Option<i64>) -> i64;
+
+    /// The memory of the kernel is written to.
+    fn write(&mut self, offset: i64, bytes: &[u8]);
+
+    /// The memory of the kernel is read.
+    fn read(&mut self, offset: i64, bytes: &mut [u8]);
+
     fn world(&mut self) -> &mut World;
+
+    /// What the last call has made its output.
+    fn output(&mut self) -> Vec<u8> {
+        let length = self.kernel("output_length", None);
+        let mut output = vec![0; length as usize];
+        let offset = self.kernel("output_offset", None);
+        self.read(offset, &mut output);
+        output
+    }
 }
 
 /// Runs a case on instances that `make` makes: one for all calls of a reactor, one for each of a command.
@@ -72,7 +98,7 @@ fn calls<I: Instance + 'static>(case: &Case, make: impl Fn(World) -> I + 'static
     let (function, input, wasi) = (case.function, case.input.clone(), case.guest.wasi);
     let written = matches!(case.output, Output::Written(_));
     let begin = move || {
-        let mut instance = make(World::new(&input, wasi()));
+        let mut instance = make(World::new(wasi()));
         if function != "_start" && instance.has("_initialize") {
             let begun = instance.call("_initialize");
             begun.expect("it can be initialised");
@@ -82,16 +108,16 @@ fn calls<I: Instance + 'static>(case: &Case, make: impl Fn(World) -> I + 'static
     let mut kept = None;
     Box::new(move || {
         let instance = kept.get_or_insert_with(&begin);
-        instance.world().begin();
+        let offset = instance.kernel("begin", Some(input.len() as i64));
+        instance.write(offset, &input);
         let outcome = instance.call(function);
-        let world = instance.world();
-        match (outcome, world.exit) {
+        match (outcome, instance.world().exit) {
             (Ok(()), _) | (Err(_), Some(0)) => {}
             (Err(error), _) => panic!("{function}: {error}"),
         }
         let output = match written {
-            true => world.stdout(),
-            false => world.output(),
+            true => instance.world().stdout(),
+            false => instance.output(),
         };
         if function == "_start" {
             kept = None;

@@ -1,11 +1,10 @@
-//! What guests import, for engines alone: the kernel of Extism by its names, the host functions of the guests, and
-//! WASI by the library that wasmtime's own uses. It names no engine.
+//! What guests import beside the kernel, for engines alone: the host function of the guests, and WASI by the
+//! library that wasmtime's own uses. It names no engine.
 //!
-//! It is as plain as it can be, and no part of what is measured: guests that are measured compute, and ask the host
-//! for their input and output only. Functions that guests import and never call are not here.
+//! It is as plain as it can be, and no part of what is measured: guests that are measured compute. Functions that
+//! guests import and never call are not here.
 
 use std::{
-    collections::BTreeMap,
     future::Future,
     pin::pin,
     task::{Context, Poll, Waker},
@@ -21,17 +20,11 @@ use wiggle::GuestMemory;
 
 use crate::Error;
 
-/// Where the first block lies: 0 is no block.
-const FIRST: u64 = 16;
 /// The most that a guest may write to its standard output, in bytes.
 const MOST_OUTPUT: usize = 1 << 20;
 
 /// What one guest has around it.
 pub(crate) struct World {
-    input: Vec<u8>,
-    kernel: Vec<u8>,
-    lengths: BTreeMap<u64, u64>,
-    output: Option<(u64, u64)>,
     library: WasiP1Ctx,
     stdout: MemoryOutputPipe,
     /// The code that the guest ended with, if it did so itself.
@@ -43,7 +36,7 @@ pub(crate) type Function = fn(&mut World, &mut [u8], &[u64]) -> Result<u64, Erro
 
 impl World {
     /// A fresh one.
-    pub(crate) fn new(input: &[u8], wasi: Option<Wasi>) -> Self {
+    pub(crate) fn new(wasi: Option<Wasi>) -> Self {
         let wasi = wasi.unwrap_or_default();
         let stdout = MemoryOutputPipe::new(MOST_OUTPUT);
         let mut builder = WasiCtxBuilder::new();
@@ -53,50 +46,21 @@ impl World {
             .envs(&wasi.env)
             .stdout(stdout.clone());
         Self {
-            input: input.to_vec(),
-            kernel: Vec::new(),
-            lengths: BTreeMap::new(),
-            output: None,
             library: builder.build_p1(),
             stdout,
             exit: None,
         }
     }
 
-    /// Forgets what the last call has left.
-    pub(crate) fn begin(&mut self) {
-        self.kernel.clear();
-        self.lengths.clear();
-        self.output = None;
-    }
-
-    /// What the call has made its output.
-    pub(crate) fn output(&self) -> Vec<u8> {
-        let (offset, length) = self.output.unwrap_or_default();
-        self.kernel[offset as usize..][..length as usize].to_vec()
-    }
-
     /// What the guest has written to its standard output.
     pub(crate) fn stdout(&self) -> Vec<u8> {
         self.stdout.contents().to_vec()
-    }
-
-    fn allocate(&mut self, length: u64) -> u64 {
-        let offset = (self.kernel.len() as u64).max(FIRST).next_multiple_of(8);
-        self.kernel.resize((offset + length) as usize, 0);
-        self.lengths.insert(offset, length);
-        offset
-    }
-
-    fn length(&self, offset: u64) -> u64 {
-        self.lengths.get(&offset).copied().unwrap_or_default()
     }
 }
 
 /// The function of that name, if there is one.
 pub(crate) fn function(module: &str, name: &str) -> Option<Function> {
     let table = match module {
-        "extism:host/env" => KERNEL,
         "extism:host/user" => HOST,
         "wasi_snapshot_preview1" => WASI,
         _ => return None,
@@ -106,36 +70,6 @@ pub(crate) fn function(module: &str, name: &str) -> Option<Function> {
 }
 
 type Table = &'static [(&'static str, Function)];
-
-const KERNEL: Table = &[
-    ("alloc", |w, _, a| Ok(w.allocate(a[0]))),
-    ("config_get", |_, _, _| Ok(0)),
-    ("error_set", |w, _, a| {
-        let text = bytes(&w.kernel, a[0], w.length(a[0]));
-        Err(Error::new(String::from_utf8_lossy(text)))
-    }),
-    ("free", |_, _, _| Ok(0)),
-    ("input_length", |w, _, _| Ok(w.input.len() as u64)),
-    ("input_load_u64", |w, _, a| word(&w.input, a[0])),
-    ("input_load_u8", |w, _, a| Ok(w.input[a[0] as usize].into())),
-    ("length", |w, _, a| Ok(w.length(a[0]))),
-    ("load_u64", |w, _, a| word(&w.kernel, a[0])),
-    ("load_u8", |w, _, a| Ok(w.kernel[a[0] as usize].into())),
-    ("output_set", |w, _, a| {
-        w.output = Some((a[0], a[1]));
-        Ok(0)
-    }),
-    ("store_u64", |w, _, a| {
-        w.kernel[a[0] as usize..][..8].copy_from_slice(&a[1].to_le_bytes());
-        Ok(0)
-    }),
-    ("store_u8", |w, _, a| {
-        w.kernel[a[0] as usize] = a[1] as u8;
-        Ok(0)
-    }),
-    ("var_get", |_, _, _| Ok(0)),
-    ("var_set", |_, _, _| Ok(0)),
-];
 
 const HOST: Table = &[("hello_world", |_, _, a| Ok(a[0]))];
 
@@ -166,17 +100,6 @@ const WASI: Table = &[
     ("random_get", |w, m, a| done(p1::random_get(&mut w.library, &mut of(m), i(a, 0), i(a, 1)))),
     ("sched_yield", |w, m, _| done(p1::sched_yield(&mut w.library, &mut of(m)))),
 ];
-
-fn bytes(memory: &[u8], offset: u64, length: u64) -> &[u8] {
-    &memory[offset as usize..][..length as usize]
-}
-
-fn word(memory: &[u8], offset: u64) -> Result<u64, Error> {
-    let word = bytes(memory, offset, 8)
-        .try_into()
-        .expect("it is 8 bytes long");
-    Ok(u64::from_le_bytes(word))
-}
 
 fn i(parameters: &[u64], position: usize) -> i32 {
     parameters[position] as i32

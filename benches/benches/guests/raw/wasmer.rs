@@ -7,7 +7,7 @@ use wasmer::{
     sys::{CompilerConfig, EngineBuilder},
 };
 
-use super::{Error, Instance, calls};
+use super::{Error, Instance, KERNEL, calls, kernel};
 use crate::{
     Run,
     world::{self, World},
@@ -20,14 +20,16 @@ pub(super) fn run(
 ) -> Option<Run> {
     let engine = Engine::from(EngineBuilder::new(compiler));
     let module = Module::new(&engine, module).ok()?;
+    let kernel = Module::new(&engine, kernel()).expect("it compiles");
     Some(calls(case, move |world| {
-        Alone::new(&engine, &module, world)
+        Alone::new(&engine, &kernel, &module, world)
     }))
 }
 
 struct Alone {
     store: Store,
     environment: FunctionEnv<Around>,
+    kernel: wasmer::Instance,
     instance: wasmer::Instance,
 }
 
@@ -38,7 +40,7 @@ struct Around {
 }
 
 impl Alone {
-    fn new(engine: &Engine, module: &Module, world: World) -> Self {
+    fn new(engine: &Engine, kernel: &Module, module: &Module, world: World) -> Self {
         let mut store = Store::new(engine.clone());
         let around = Around {
             world,
@@ -46,13 +48,20 @@ impl Alone {
         };
         let environment = FunctionEnv::new(&mut store, around);
         let mut imports = Imports::new();
+        let kernel = wasmer::Instance::new(&mut store, kernel, &imports);
+        let kernel = kernel.expect("it can be instantiated");
         for import in module.imports() {
             let (from, name) = (import.module(), import.name());
             let known = world::function(from, name).zip(match import.ty() {
                 ExternType::Function(ty) => Some(ty.clone()),
                 _ => None,
             });
+            let kept = match from {
+                KERNEL => kernel.exports.get_extern(name).cloned(),
+                _ => None,
+            };
             let it = match known {
+                _ if kept.is_some() => kept.expect("it is there"),
                 Some((function, ty)) => host_function(&mut store, &environment, function, ty),
                 None => nothing(&mut store, import.ty()),
             };
@@ -65,6 +74,7 @@ impl Alone {
         Self {
             store,
             environment,
+            kernel,
             instance,
         }
     }
@@ -80,6 +90,28 @@ impl Instance for Alone {
 
     fn has(&mut self, export: &str) -> bool {
         self.instance.exports.get_function(export).is_ok()
+    }
+
+    fn kernel(&mut self, export: &str, parameter: Option<i64>) -> i64 {
+        let function = self.kernel.exports.get_function(export);
+        let parameter = parameter.map(Value::I64);
+        let function = function.expect("the kernel has it");
+        let results = function.call(&mut self.store, parameter.as_slice());
+        results.expect("it does not fail")[0].unwrap_i64()
+    }
+
+    fn write(&mut self, offset: i64, bytes: &[u8]) {
+        let memory = self.kernel.exports.get_memory("memory");
+        let view = memory.expect("the kernel has it").view(&self.store);
+        let written = view.write(offset as u64, bytes);
+        written.expect("the kernel has room");
+    }
+
+    fn read(&mut self, offset: i64, bytes: &mut [u8]) {
+        let memory = self.kernel.exports.get_memory("memory");
+        let view = memory.expect("the kernel has it").view(&self.store);
+        let read = view.read(offset as u64, bytes);
+        read.expect("it is in the kernel");
     }
 
     fn world(&mut self) -> &mut World {

@@ -6,7 +6,7 @@ use wasmi::{
     Table, Val, ValType,
 };
 
-use super::{Error, Instance, calls};
+use super::{Error, Instance, KERNEL, calls, kernel};
 use crate::{
     Run,
     world::{self, World},
@@ -15,23 +15,32 @@ use crate::{
 pub(super) fn run(case: &Case, module: &[u8]) -> Option<Run> {
     let engine = Engine::default();
     let module = Module::new(&engine, module).ok()?;
+    let kernel = Module::new(&engine, kernel()).expect("it compiles");
     Some(calls(case, move |world| {
-        Alone::new(&engine, &module, world)
+        Alone::new(&engine, &kernel, &module, world)
     }))
 }
 
 struct Alone {
     store: Store<World>,
+    kernel: wasmi::Instance,
     instance: wasmi::Instance,
 }
 
 impl Alone {
-    fn new(engine: &Engine, module: &Module, world: World) -> Self {
+    fn new(engine: &Engine, kernel: &Module, module: &Module, world: World) -> Self {
         let mut store = Store::new(engine, world);
         let mut linker = Linker::new(engine);
+        let kernel = linker.instantiate_and_start(&mut store, kernel);
+        let kernel = kernel.expect("it can be instantiated");
         for import in module.imports() {
             let (from, name) = (import.module(), import.name());
+            let known = match from {
+                KERNEL => kernel.get_export(&store, name),
+                _ => None,
+            };
             let it = match (import.ty(), world::function(from, name)) {
+                _ if known.is_some() => known.expect("it is there"),
                 (ExternType::Func(ty), Some(function)) => host_function(&mut store, function, ty),
                 (ty, _) => nothing(&mut store, ty),
             };
@@ -40,7 +49,11 @@ impl Alone {
         }
         let instance = linker.instantiate_and_start(&mut store, module);
         let instance = instance.expect("it can be instantiated");
-        Self { store, instance }
+        Self {
+            store,
+            kernel,
+            instance,
+        }
     }
 }
 
@@ -56,6 +69,33 @@ impl Instance for Alone {
 
     fn has(&mut self, export: &str) -> bool {
         self.instance.get_func(&self.store, export).is_some()
+    }
+
+    fn kernel(&mut self, export: &str, parameter: Option<i64>) -> i64 {
+        let function = self.kernel.get_func(&self.store, export);
+        let parameter = parameter.map(Val::I64);
+        let mut results = [Val::I64(0)];
+        let called = function.expect("the kernel has it").call(
+            &mut self.store,
+            parameter.as_slice(),
+            &mut results,
+        );
+        called.expect("it does not fail");
+        results[0].i64().expect("that is its type")
+    }
+
+    fn write(&mut self, offset: i64, bytes: &[u8]) {
+        let memory = self.kernel.get_memory(&self.store, "memory");
+        let memory = memory.expect("the kernel has it");
+        let written = memory.write(&mut self.store, offset as usize, bytes);
+        written.expect("the kernel has room");
+    }
+
+    fn read(&mut self, offset: i64, bytes: &mut [u8]) {
+        let memory = self.kernel.get_memory(&self.store, "memory");
+        let memory = memory.expect("the kernel has it");
+        let read = memory.read(&self.store, offset as usize, bytes);
+        read.expect("it is in the kernel");
     }
 
     fn world(&mut self) -> &mut World {

@@ -3,7 +3,7 @@
 use polyextism_benches::cases::Case;
 use wasmtime::{Caller, Config, Engine, ExternType, Linker, Module, Result, Store, Strategy, Val};
 
-use super::{Error, Instance, calls};
+use super::{Error, Instance, KERNEL, calls, kernel};
 use crate::{
     Run,
     world::{self, World},
@@ -22,22 +22,28 @@ pub(super) fn config(engine: &str) -> Config {
 pub(super) fn run(config: &Config, case: &Case, module: &[u8]) -> Option<Run> {
     let engine = Engine::new(config).expect("it runs on this machine");
     let module = Module::new(&engine, module).ok()?;
+    let kernel = Module::new(&engine, kernel()).expect("it compiles");
     Some(calls(case, move |world| {
-        Alone::new(&engine, &module, world)
+        Alone::new(&engine, &kernel, &module, world)
     }))
 }
 
 struct Alone {
     store: Store<World>,
+    kernel: wasmtime::Instance,
     instance: wasmtime::Instance,
 }
 
 impl Alone {
-    fn new(engine: &Engine, module: &Module, world: World) -> Self {
+    fn new(engine: &Engine, kernel: &Module, module: &Module, world: World) -> Self {
         let mut store = Store::new(engine, world);
         // Only with epochs; it never comes.
         store.set_epoch_deadline(1);
         let mut linker = Linker::new(engine);
+        let kernel = linker.instantiate(&mut store, kernel);
+        let kernel = kernel.expect("it can be instantiated");
+        let linked = linker.instance(&mut store, KERNEL, kernel);
+        linked.expect("nothing else has this name");
         for import in module.imports() {
             let (from, name) = (import.module(), import.name());
             let known = world::function(from, name).zip(match import.ty() {
@@ -63,7 +69,11 @@ impl Alone {
         defaults.expect("every import has a default");
         let instance = linker.instantiate(&mut store, module);
         let instance = instance.expect("it can be instantiated");
-        Self { store, instance }
+        Self {
+            store,
+            kernel,
+            instance,
+        }
     }
 }
 
@@ -79,6 +89,33 @@ impl Instance for Alone {
 
     fn has(&mut self, export: &str) -> bool {
         self.instance.get_func(&mut self.store, export).is_some()
+    }
+
+    fn kernel(&mut self, export: &str, parameter: Option<i64>) -> i64 {
+        let function = self.kernel.get_func(&mut self.store, export);
+        let parameter = parameter.map(Val::I64);
+        let mut results = [Val::I64(0)];
+        let called = function.expect("the kernel has it").call(
+            &mut self.store,
+            parameter.as_slice(),
+            &mut results,
+        );
+        called.expect("it does not fail");
+        results[0].unwrap_i64()
+    }
+
+    fn write(&mut self, offset: i64, bytes: &[u8]) {
+        let memory = self.kernel.get_memory(&mut self.store, "memory");
+        let memory = memory.expect("the kernel has it");
+        let written = memory.write(&mut self.store, offset as usize, bytes);
+        written.expect("the kernel has room");
+    }
+
+    fn read(&mut self, offset: i64, bytes: &mut [u8]) {
+        let memory = self.kernel.get_memory(&mut self.store, "memory");
+        let memory = memory.expect("the kernel has it");
+        let read = memory.read(&self.store, offset as usize, bytes);
+        read.expect("it is in the kernel");
     }
 
     fn world(&mut self) -> &mut World {
