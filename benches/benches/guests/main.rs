@@ -100,19 +100,17 @@ fn lanes(engine: &str, case: &Case, arguments: &Arguments) -> Vec<Lane> {
             });
         }
     };
-    add("raw", raw::run(engine, case, case.guest.module));
-    add("epochs", raw::with_epochs(engine, case));
-    for side in &own::SIDES {
-        add(side.name, own::run(engine, case, side));
-    }
-    for (side, folder) in &arguments.candidates {
-        let module = std::fs::read(folder.join(format!("{}.wasm", case.id)));
-        add(
-            side,
-            module
-                .ok()
-                .and_then(|module| raw::run(engine, case, &module)),
-        );
+    for _ in 0..arguments.placements {
+        add("raw", raw::run(engine, case, case.guest.module));
+        add("epochs", raw::with_epochs(engine, case));
+        for side in &own::SIDES {
+            add(side.name, own::run(engine, case, side));
+        }
+        for (side, folder) in &arguments.candidates {
+            let module = std::fs::read(folder.join(format!("{}.wasm", case.id)));
+            let run = module.ok().map(|module| raw::run(engine, case, &module));
+            add(side, run.flatten());
+        }
     }
     lanes
 }
