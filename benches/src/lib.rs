@@ -5,3 +5,4 @@
 pub mod cases;
 pub mod guests;
 pub mod kernels;
+pub mod programs;

@@ -3,18 +3,23 @@
 use std::path::PathBuf;
 
 const HELP: &str = "\
-usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--candidate NAME=FOLDER]...
+usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--placements N]
+              [--candidate NAME=FOLDER]... [--cpython FILE]
   --engines    of wasmtime, wasmtime:winch, wasmer, wasmer:singlepass, wasmi; wasmtime,wasmer if not given
   --guests     all if not given
   --rounds     rounds of a guest (20)
-  --candidate  a folder with GUEST.wasm files; each is run by the engine alone, by its export `work`";
+  --placements how often the code of each side is made, at another address each time (2)
+  --candidate  a folder with GUEST.wasm files, made of those in benches/guests; each is run by the engine alone
+  --cpython    the module of CPython for WASI, which is not measured without";
 
 /// What is to be measured.
 pub(crate) struct Arguments {
     pub(crate) engines: Vec<String>,
     guests: Vec<String>,
     pub(crate) rounds: usize,
+    pub(crate) placements: usize,
     pub(crate) candidates: Vec<(String, PathBuf)>,
+    pub(crate) cpython: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -27,7 +32,9 @@ impl Arguments {
             engines: list("wasmtime,wasmer"),
             guests: Vec::new(),
             rounds: 20,
+            placements: 2,
             candidates: Vec::new(),
+            cpython: None,
         };
         // `cargo bench` adds it.
         let mut words = words.filter(|word| word != "--bench");
@@ -37,10 +44,12 @@ impl Arguments {
                 "--engines" => read.engines = list(&value),
                 "--guests" => read.guests = list(&value),
                 "--rounds" => read.rounds = value.parse().map_err(|_| HELP)?,
+                "--placements" => read.placements = value.parse().map_err(|_| HELP)?,
                 "--candidate" => {
                     let (name, folder) = value.split_once('=').ok_or(HELP)?;
                     read.candidates.push((name.to_owned(), folder.into()));
                 }
+                "--cpython" => read.cpython = Some(value.into()),
                 _ => return Err(HELP.to_owned()),
             }
         }

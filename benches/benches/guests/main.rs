@@ -3,7 +3,7 @@
 //! `cargo bench -p polyextism-benches --bench guests -- ARGUMENTS`; `--help` says which. The sides of an engine are
 //! the engine alone, as it is by default and without any check; the same with its own interruption, if it has
 //! some; and polyextism on it: without a deadline, with one, with fuel. A folder of modules that some other
-//! step has made of the kernels (`--candidate NAME=FOLDER`) is one more side, run by the engine alone.
+//! step has made of the guests (`--candidate NAME=FOLDER`) is one more side, run by the engine alone.
 //!
 //! Every result is checked. What counts is the fastest round: whatever else runs only makes a round slower.
 
@@ -12,15 +12,21 @@ mod own;
 mod raw;
 mod table;
 mod turns;
+mod world;
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::process::ExitCode;
 
-use polyextism_benches::kernels::KERNELS;
+use polyextism_benches::{
+    cases::Case,
+    kernels::{KERNELS, Kernel},
+    programs,
+};
+use polyextism_tests::files;
 
-use crate::{arguments::Arguments, turns::Lane};
+use crate::{arguments::Arguments, raw::Error, table::Row, turns::Lane};
 
-/// A guest on a side, ready to run: comes to a checksum.
-type Run = Box<dyn FnMut() -> u32>;
+/// A guest on a side, ready to run: makes one call, and returns what it has come to.
+type Run = Box<dyn FnMut() -> Vec<u8>>;
 
 #[expect(
     clippy::print_stdout,
@@ -36,46 +42,75 @@ fn main() -> ExitCode {
         }
     };
     for engine in &arguments.engines {
-        let mut rows = BTreeMap::new();
-        for kernel in KERNELS.iter().filter(|kernel| arguments.has(kernel.name)) {
-            eprintln!("{engine} {}", kernel.name);
-            let mut lanes = lanes(engine, kernel.name, kernel.module, &arguments);
-            for lane in &mut lanes {
-                let found = (lane.run)();
-                assert_eq!(
-                    found, kernel.checksum,
-                    "{} on {engine}, {}",
-                    kernel.name, lane.side
-                );
+        let groups = [
+            ("kernels", kernels()),
+            ("programs", all_programs(&arguments)),
+        ];
+        for (group, cases) in groups {
+            let mut rows = Vec::new();
+            for case in cases.iter().filter(|case| arguments.has(&case.id)) {
+                eprintln!("{engine} {}", case.id);
+                let lanes = lanes(engine, case, &arguments);
+                let figures = turns::measure(lanes, arguments.rounds);
+                rows.push(Row {
+                    name: case.id.clone(),
+                    figures,
+                });
             }
-            rows.insert(kernel.name, turns::measure(lanes, arguments.rounds));
+            if !rows.is_empty() {
+                println!("{}", table::text(engine, group, &rows));
+            }
         }
-        println!("{}", table::text(engine, &rows));
     }
     ExitCode::SUCCESS
 }
 
-/// All sides of an engine that can run a kernel, the engine alone first.
-fn lanes(engine: &str, name: &str, module: &[u8], arguments: &Arguments) -> Vec<Lane> {
+fn kernels() -> Vec<Case> {
+    KERNELS.iter().map(Kernel::case).collect()
+}
+
+fn all_programs(arguments: &Arguments) -> Vec<Case> {
+    let read = |path: &std::path::Path| -> &'static [u8] {
+        let module = std::fs::read(path);
+        module
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            .leak()
+    };
+    let mut cases = programs::programs();
+    let rust = files::package("extism-pdk").join("count_vowels.wasm");
+    cases.push(programs::rust(read(&rust)));
+    cases.extend(
+        arguments
+            .cpython
+            .as_deref()
+            .map(|path| programs::cpython(read(path))),
+    );
+    cases
+}
+
+/// All sides of an engine that can run a case, the engine alone first; each has run it once, as it should.
+fn lanes(engine: &str, case: &Case, arguments: &Arguments) -> Vec<Lane> {
     let mut lanes = Vec::new();
     let mut add = |side: &str, run: Option<Run>| {
-        lanes.extend(run.map(|run| Lane {
-            side: side.to_owned(),
-            run,
-        }));
+        if let Some(mut run) = run {
+            case.check(&run());
+            lanes.push(Lane {
+                side: side.to_owned(),
+                run,
+            });
+        }
     };
-    add("raw", raw::run(engine, module));
-    add("epochs", raw::with_epochs(engine, module));
-    for side in own::SIDES {
-        add(side.name, own::run(engine, module, side));
-    }
-    for (side, folder) in &arguments.candidates {
-        let file = folder.join(format!("{name}.wasm"));
-        let module = std::fs::read(&file);
-        add(
-            side,
-            module.ok().and_then(|module| raw::run(engine, &module)),
-        );
+    for _ in 0..arguments.placements {
+        add("raw", raw::run(engine, case, case.guest.module));
+        add("epochs", raw::with_epochs(engine, case));
+        for side in &own::SIDES {
+            add(side.name, own::run(engine, case, side));
+        }
+        for (side, folder) in &arguments.candidates {
+            let module = std::fs::read(folder.join(format!("{}.wasm", case.id)));
+            let run = module.ok().map(|module| raw::run(engine, case, &module));
+            add(side, run.flatten());
+        }
     }
     lanes
 }

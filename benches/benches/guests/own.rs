@@ -1,9 +1,9 @@
-//! A kernel as a plug-in of polyextism.
+//! Guests as plug-ins of polyextism.
 
 use std::time::Duration;
 
-use polyextism::{CachePlace, Manifest, Options, Plugin};
-use polyextism_benches::cases::HOUR;
+use polyextism::{Options, Plugin};
+use polyextism_benches::cases::{Case, HOUR, Output};
 
 use crate::Run;
 
@@ -15,42 +15,44 @@ pub(crate) struct Side {
 }
 
 /// The ways to call one.
-pub(crate) const SIDES: [&Side; 3] = [
-    &Side {
+pub(crate) const SIDES: [Side; 3] = [
+    Side {
         name: "plain",
         deadline: None,
         fuel: None,
     },
-    &Side {
+    Side {
         name: "deadline",
         deadline: HOUR,
         fuel: None,
     },
-    &Side {
+    Side {
         name: "fuel",
         deadline: None,
         fuel: Some(u64::MAX / 2),
     },
 ];
 
-/// The kernel on an engine, or `None` if that engine is not built in or refuses the module.
-pub(crate) fn run(engine: &str, module: &[u8], side: &Side) -> Option<Run> {
+/// A case on an engine, or `None` if that engine is not built in or refuses the module.
+pub(crate) fn run(engine: &str, case: &Case, side: &Side) -> Option<Run> {
     let engine = polyextism::engine(engine).ok()?;
-    let mut manifest = Manifest::of(module.to_vec());
-    manifest.memory.max_pages = Some(2048);
     let options = Options {
-        cache: CachePlace::Off.into(),
         fuel: side.fuel,
-        ..Options::default()
+        ..case.guest.options()
     };
+    // The same module again would get the code that is there already.
+    let manifest = case.guest.unique_manifest();
     let compiled = engine.compile(&manifest, &options).ok()?;
     let mut plugin = Plugin::new(&compiled).expect("there is room for one");
-    let function = plugin.function("run").expect("the kernel has it");
-    let deadline = side.deadline;
+    let function = plugin.function(case.function).expect("the guest has it");
+    let (input, deadline) = (case.input.clone(), side.deadline);
+    let written = matches!(case.output, Output::Written(_));
     Some(Box::new(move || {
-        let output = plugin.call_within(function, b"", deadline);
-        let output = output.expect("a kernel does not fail");
-        let (checksum, _) = output.split_first_chunk().expect("it is 8 bytes long");
-        u32::from_le_bytes(*checksum)
+        let output = plugin.call_within(function, &input, deadline);
+        let output = output.unwrap_or_else(|error| panic!("{error}"));
+        match written {
+            true => plugin.stdout(),
+            false => output.to_vec(),
+        }
     }))
 }

@@ -1,188 +1,127 @@
-//! Engines alone, as they are by default: optimised code without any check.
+//! Engines alone, as they are by default: optimised code without any check, and no polyextism.
 //!
-//! What a module imports is there, but does nothing: functions return zeros, memories and tables have their
-//! least size, globals are zero. A step that puts checks into a kernel can import what they use.
+//! What a module imports and [`crate::world`] does not know is there, but does nothing: functions return zeros,
+//! memories and tables have their least size, globals are zero. A step that puts checks into a guest can import
+//! what they use.
 
-use crate::Run;
+use std::fmt;
 
-/// A kernel on an engine alone; `None` if the engine is not known or refuses the module.
-pub(crate) fn run(engine: &str, module: &[u8]) -> Option<Run> {
+use polyextism_benches::cases::{Case, Output};
+
+use crate::{Run, world::World};
+
+mod wasmer;
+#[cfg(feature = "wasmi")]
+mod wasmi;
+mod wasmtime;
+
+/// Why a guest has failed.
+#[derive(Debug)]
+pub(crate) struct Error(String);
+
+impl Error {
+    pub(crate) fn new(text: impl fmt::Display) -> Self {
+        Self(text.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A case on an engine alone; `None` if the engine is not known or refuses the module. The module may be another
+/// one than that of the case, if it has the same exports.
+pub(crate) fn run(engine: &str, case: &Case, module: &[u8]) -> Option<Run> {
     match engine {
-        "wasmtime" => wasmtime::run(module, &wasmtime::config(wasmtime::CRANELIFT)),
-        "wasmtime:winch" => wasmtime::run(module, &wasmtime::config(wasmtime::WINCH)),
-        "wasmer" => wasmer::run(module, ::wasmer::sys::Cranelift::new()),
-        "wasmer:singlepass" => wasmer::run(module, ::wasmer::sys::Singlepass::new()),
+        "wasmtime" | "wasmtime:winch" => wasmtime::run(&wasmtime::config(engine), case, module),
+        "wasmer" => wasmer::run(::wasmer::sys::Cranelift::new(), case, module),
+        "wasmer:singlepass" => wasmer::run(::wasmer::sys::Singlepass::new(), case, module),
         #[cfg(feature = "wasmi")]
-        "wasmi" => wasmi::run(module),
+        "wasmi" => wasmi::run(case, module),
         _ => None,
     }
 }
 
 /// The same with the interruption that the engine itself has, if it has any.
-pub(crate) fn with_epochs(engine: &str, module: &[u8]) -> Option<Run> {
-    let mut config = match engine {
-        "wasmtime" => wasmtime::config(wasmtime::CRANELIFT),
-        "wasmtime:winch" => wasmtime::config(wasmtime::WINCH),
-        _ => return None,
-    };
+pub(crate) fn with_epochs(engine: &str, case: &Case) -> Option<Run> {
+    if !engine.starts_with("wasmtime") {
+        return None;
+    }
+    let mut config = wasmtime::config(engine);
     config.epoch_interruption(true);
-    wasmtime::run(module, &config)
+    wasmtime::run(&config, case, case.guest.module)
 }
 
-mod wasmtime {
-    use wasmtime::{Config, Engine, Linker, Module, Store, Strategy};
+/// The module from which guests import the kernel.
+const KERNEL: &str = "extism:host/env";
 
-    use crate::Run;
+/// A kernel for guests.
+fn kernel() -> Vec<u8> {
+    wat::parse_str(include_str!("../../guests/alone.wat")).expect("the text is fine")
+}
 
-    pub(super) const CRANELIFT: Strategy = Strategy::Cranelift;
-    pub(super) const WINCH: Strategy = Strategy::Winch;
+/// One instance of a guest on some engine, with its kernel.
+trait Instance {
+    /// Calls an export of the guest, and takes no notice of its result.
+    fn call(&mut self, export: &str) -> Result<(), Error>;
 
-    pub(super) fn config(strategy: Strategy) -> Config {
-        let mut config = Config::new();
-        config.strategy(strategy);
-        config
-    }
+    /// Whether the guest has that export.
+    fn has(&mut self, export: &str) -> bool;
 
-    pub(super) fn run(module: &[u8], config: &Config) -> Option<Run> {
-        let engine = Engine::new(config).expect("it runs on this machine");
-        let module = Module::new(&engine, module).ok()?;
-        let mut store = Store::new(&engine, ());
-        store.set_epoch_deadline(1);
-        let mut linker = Linker::new(&engine);
-        let defaults = linker.define_unknown_imports_as_default_values(&mut store, &module);
-        defaults.expect("every import has a default");
-        let instance = linker.instantiate(&mut store, &module);
-        let instance = instance.expect("it can be instantiated");
-        let work = instance.get_typed_func::<(), u32>(&mut store, "work");
-        let work = work.expect("the kernel has it");
-        Some(Box::new(move || {
-            work.call(&mut store, ()).expect("a kernel does not fail")
-        }))
+    /// Calls an export of the kernel.
+    fn kernel(&mut self, export: &str, parameter: Option<i64>) -> i64;
+
+    /// The memory of the kernel is written to.
+    fn write(&mut self, offset: i64, bytes: &[u8]);
+
+    /// The memory of the kernel is read.
+    fn read(&mut self, offset: i64, bytes: &mut [u8]);
+
+    fn world(&mut self) -> &mut World;
+
+    /// What the last call has made its output.
+    fn output(&mut self) -> Vec<u8> {
+        let length = self.kernel("output_length", None);
+        let mut output = vec![0; length as usize];
+        let offset = self.kernel("output_offset", None);
+        self.read(offset, &mut output);
+        output
     }
 }
 
-mod wasmer {
-    use wasmer::{
-        Engine, Extern, ExternType, Function, Global, Imports, Instance, Memory, Module, Store,
-        Table, Type, Value,
-        sys::{CompilerConfig, EngineBuilder},
+/// Runs a case on instances that `make` makes: one for all calls of a reactor, one for each of a command.
+fn calls<I: Instance + 'static>(case: &Case, make: impl Fn(World) -> I + 'static) -> Run {
+    let (function, input, wasi) = (case.function, case.input.clone(), case.guest.wasi);
+    let written = matches!(case.output, Output::Written(_));
+    let begin = move || {
+        let mut instance = make(World::new(wasi()));
+        if function != "_start" && instance.has("_initialize") {
+            let begun = instance.call("_initialize");
+            begun.expect("it can be initialised");
+        }
+        instance
     };
-
-    use crate::Run;
-
-    pub(super) fn run(module: &[u8], compiler: impl Into<Box<dyn CompilerConfig>>) -> Option<Run> {
-        let engine = Engine::from(EngineBuilder::new(compiler));
-        let module = Module::new(&engine, module).ok()?;
-        let mut store = Store::new(engine);
-        let mut imports = Imports::new();
-        for import in module.imports() {
-            let it = nothing(&mut store, import.ty());
-            imports.define(import.module(), import.name(), it);
+    let mut kept = None;
+    Box::new(move || {
+        let instance = kept.get_or_insert_with(&begin);
+        let offset = instance.kernel("begin", Some(input.len() as i64));
+        instance.write(offset, &input);
+        let outcome = instance.call(function);
+        match (outcome, instance.world().exit) {
+            (Ok(()), _) | (Err(_), Some(0)) => {}
+            (Err(error), _) => panic!("{function}: {error}"),
         }
-        let instance = Instance::new(&mut store, &module, &imports);
-        let instance = instance.expect("it can be instantiated");
-        let work = instance
-            .exports
-            .get_typed_function::<(), u32>(&store, "work");
-        let work = work.expect("the kernel has it");
-        Some(Box::new(move || {
-            work.call(&mut store).expect("a kernel does not fail")
-        }))
-    }
-
-    fn nothing(store: &mut Store, ty: &ExternType) -> Extern {
-        match ty {
-            ExternType::Function(ty) => {
-                let results: Vec<_> = ty.results().iter().map(zero).collect();
-                Function::new(store, ty, move |_| Ok(results.clone())).into()
-            }
-            ExternType::Global(ty) if ty.mutability.is_mutable() => {
-                Global::new_mut(store, zero(&ty.ty)).into()
-            }
-            ExternType::Global(ty) => Global::new(store, zero(&ty.ty)).into(),
-            ExternType::Memory(ty) => {
-                let made = Memory::new(store, *ty);
-                made.expect("there is room for it").into()
-            }
-            ExternType::Table(ty) => {
-                let made = Table::new(store, *ty, zero(&ty.ty));
-                made.expect("there is room for it").into()
-            }
-            ExternType::Tag(_) => panic!("a kernel imports no exceptions"),
+        let output = match written {
+            true => instance.world().stdout(),
+            false => instance.output(),
+        };
+        if function == "_start" {
+            kept = None;
         }
-    }
-
-    fn zero(ty: &Type) -> Value {
-        match ty {
-            Type::I32 => Value::I32(0),
-            Type::I64 => Value::I64(0),
-            Type::F32 => Value::F32(0.0),
-            Type::F64 => Value::F64(0.0),
-            Type::V128 => Value::V128(0),
-            Type::ExternRef => Value::ExternRef(None),
-            Type::FuncRef => Value::FuncRef(None),
-            Type::ExceptionRef => Value::ExceptionRef(None),
-        }
-    }
-}
-
-#[cfg(feature = "wasmi")]
-mod wasmi {
-    use wasmi::{
-        Engine, Extern, ExternType, Func, Global, Linker, Memory, Module, Mutability, Ref, Store,
-        Table, Val,
-    };
-
-    use crate::Run;
-
-    pub(super) fn run(module: &[u8]) -> Option<Run> {
-        let engine = Engine::default();
-        let module = Module::new(&engine, module).ok()?;
-        let mut store = Store::new(&engine, ());
-        let mut linker = Linker::new(&engine);
-        for import in module.imports() {
-            let it = nothing(&mut store, import.ty());
-            let defined = linker.define(import.module(), import.name(), it);
-            defined.expect("nothing else has this name");
-        }
-        let instance = linker.instantiate_and_start(&mut store, &module);
-        let instance = instance.expect("it can be instantiated");
-        let work = instance.get_typed_func::<(), u32>(&store, "work");
-        let work = work.expect("the kernel has it");
-        Some(Box::new(move || {
-            work.call(&mut store, ()).expect("a kernel does not fail")
-        }))
-    }
-
-    fn nothing(store: &mut Store<()>, ty: &ExternType) -> Extern {
-        match ty {
-            ExternType::Func(ty) => {
-                let zeros: Vec<_> = ty
-                    .results()
-                    .iter()
-                    .map(|ty| Val::default_for_ty(*ty))
-                    .collect();
-                let func = Func::new(store, ty.clone(), move |_, _, results| {
-                    results.clone_from_slice(&zeros);
-                    Ok(())
-                });
-                func.into()
-            }
-            ExternType::Global(ty) => {
-                let mutability = match ty.mutability() {
-                    Mutability::Var => Mutability::Var,
-                    Mutability::Const => Mutability::Const,
-                };
-                Global::new(store, Val::default_for_ty(ty.content()), mutability).into()
-            }
-            ExternType::Memory(ty) => {
-                let made = Memory::new(store, *ty);
-                made.expect("there is room for it").into()
-            }
-            ExternType::Table(ty) => {
-                let made = Table::new(store, *ty, Ref::default_for_ty(ty.element()));
-                made.expect("there is room for it").into()
-            }
-        }
-    }
+        output
+    })
 }

@@ -1,13 +1,19 @@
 //! The figures as a text: ratios to the engine alone, their geometric means and the worst of each side.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use crate::turns::Figure;
 
+/// A guest, and what its sides have come to.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) figures: Vec<Figure>,
+}
+
 /// A table of one engine. The first side is what the others are compared with.
-pub(crate) fn text(engine: &str, rows: &BTreeMap<&str, Vec<Figure>>) -> String {
+pub(crate) fn text(engine: &str, group: &str, rows: &[Row]) -> String {
     let mut sides: Vec<&str> = Vec::new();
-    for figure in rows.values().flatten() {
+    for figure in rows.iter().flat_map(|row| &row.figures) {
         if !sides.contains(&&*figure.side) {
             sides.push(&figure.side);
         }
@@ -15,12 +21,16 @@ pub(crate) fn text(engine: &str, rows: &BTreeMap<&str, Vec<Figure>>) -> String {
     let Some((base, others)) = sides.split_first() else {
         return format!("{engine}: nothing can be run\n");
     };
-    let mut text = format!("\n{engine:<14}{:>12}", format!("{base}, ms"));
+    let mut text = format!(
+        "\n{engine}, {group}\n{:<18}{:>12}",
+        "",
+        format!("{base}, ms")
+    );
     for side in others {
         write!(text, "{side:>12}").expect("a string takes all");
     }
     let mut all = vec![Vec::new(); others.len()];
-    for (name, figures) in rows {
+    for Row { name, figures } in rows {
         let best = |side: &str| {
             let figure = figures.iter().find(|figure| figure.side == side);
             figure.map(|figure| figure.best.as_secs_f64())
@@ -28,7 +38,7 @@ pub(crate) fn text(engine: &str, rows: &BTreeMap<&str, Vec<Figure>>) -> String {
         let first = best(base);
         write!(
             text,
-            "\n{name:<14}{}",
+            "\n{name:<18}{}",
             cell(first.map(|seconds| 1e3 * seconds))
         )
         .expect("a string takes all");
@@ -39,7 +49,7 @@ pub(crate) fn text(engine: &str, rows: &BTreeMap<&str, Vec<Figure>>) -> String {
         }
     }
     for (name, sum) in [("mean", mean as fn(&[f64]) -> f64), ("worst", worst)] {
-        write!(text, "\n{name:<26}").expect("a string takes all");
+        write!(text, "\n{name:<30}").expect("a string takes all");
         for ratios in &all {
             text.push_str(&cell(Some(sum(ratios))));
         }
