@@ -38,8 +38,8 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Profiler, Program, Proposal,
-            Settings,
+            Capabilities, Determinism, Interruption, Limits, Linked, ModuleId, Profiler, Program,
+            Proposal, Settings,
         },
     },
     host::Host,
@@ -107,8 +107,8 @@ impl Wasmer {
     /// `Unsupported` for interruption, and for a profiler or a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         let (name, compiler): (_, Box<dyn CompilerConfig>) = match settings.compiler {
-            "cranelift" => ("wasmer", cranelift(settings.profiler)),
-            "singlepass" => (SINGLEPASS, singlepass()),
+            "cranelift" => ("wasmer", cranelift(settings)),
+            "singlepass" => (SINGLEPASS, singlepass(settings.determinism)),
             other => {
                 let what = format!("compiler `{other}`");
                 return Err(Error::unsupported(BACKEND.name, what));
@@ -143,10 +143,10 @@ impl Wasmer {
     }
 }
 
-fn cranelift(profiler: Option<Profiler>) -> Box<dyn CompilerConfig> {
+fn cranelift(settings: &Settings) -> Box<dyn CompilerConfig> {
     let mut config = Cranelift::new();
-    config.canonicalize_nans(true);
-    if profiler.is_some() {
+    config.canonicalize_nans(settings.determinism == Determinism::On);
+    if settings.profiler.is_some() {
         config.enable_perfmap();
     }
     Box::new(config)
@@ -155,9 +155,9 @@ fn cranelift(profiler: Option<Profiler>) -> Box<dyn CompilerConfig> {
 /// Its canonicalisation is incomplete: it comes late, at the next use of a NaN, so `f32.neg` and
 /// `f32.abs` straight after arithmetic lose it and `f64.neg` loses the sign; and it leaves out what
 /// conversions between `f32` and `f64` make of other NaNs.
-fn singlepass() -> Box<dyn CompilerConfig> {
+fn singlepass(determinism: Determinism) -> Box<dyn CompilerConfig> {
     let mut config = Singlepass::new();
-    config.canonicalize_nans(true);
+    config.canonicalize_nans(determinism == Determinism::On);
     Box::new(config)
 }
 

@@ -4,7 +4,7 @@ import pytest
 
 import extism
 from conftest import ENGINES
-from wat import ECHO, function
+from wat import CANONICAL, ECHO, NAN, function
 
 
 def test_each_lists_itself():
@@ -27,6 +27,34 @@ def test_spellings_are_equal(engine):
     assert hash(one) == hash(two)
     assert one != engine
     assert "memory-limit" in one.capabilities
+
+
+def test_deterministic_is_off_unless_asked_for(engine):
+    one = extism.Engine(engine)
+    two = extism.Engine(engine, deterministic=True)
+    assert (one.deterministic, two.deterministic) == (False, True)
+    assert extism.Engine(engine, deterministic=False) == one != two
+    assert len({one, two, extism.Engine(engine, deterministic=True)}) == 2
+    assert repr(two) == f"Engine('{engine}', deterministic=True)"
+    assert str(two) == engine
+
+
+def test_a_deterministic_engine_makes_canonical_nans(engine):
+    choice = extism.Engine(engine, deterministic=True)
+    for plugin in [
+        extism.Plugin(NAN, engine=choice),
+        extism.Plugin(extism.CompiledPlugin(NAN, engine=choice)),
+    ]:
+        assert plugin.engine == engine
+        assert plugin.call("run") == CANONICAL
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_deterministic_is_a_bool(value):
+    with pytest.raises(TypeError, match="'deterministic'"):
+        extism.Engine(ENGINES[0], deterministic=value)
+    with pytest.raises(TypeError):
+        extism.Engine(ENGINES[0], None, True)
 
 
 @pytest.mark.parametrize("form", [str, extism.Engine])

@@ -83,6 +83,7 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
             true => settings.interruption,
             false => Default::default(),
         },
+        determinism: settings.determinism,
         profiler: settings.profiler,
     })?;
     let step = settings.compiler;

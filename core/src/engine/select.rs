@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     erased::{Backend, Compiler, DynEngine},
-    types::{Interruption, Settings},
+    types::{Determinism, Interruption, Settings},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -17,11 +17,12 @@ use crate::{
 /// The environment variable that is asked when the user chose nothing.
 pub const VARIABLE: &str = "EXTISM_ENGINE";
 
-/// A backend and one of its compilers.
+/// A backend, one of its compilers, and whether its results are deterministic.
 #[derive(Clone, Copy)]
 pub struct Choice {
     backend: &'static Backend,
     compiler: &'static Compiler,
+    determinism: Determinism,
 }
 
 impl Choice {
@@ -56,22 +57,48 @@ impl Choice {
                 .compilers
                 .iter()
                 .find(|known| known.name == compiler)
-                .map(|compiler| Self { backend, compiler })
+                .map(|compiler| Self::of(backend, compiler))
                 .ok_or_else(|| unknown(backends, spec, &from)),
         }
     }
 
     fn first(backend: &'static Backend) -> Self {
-        let compiler = &backend.compilers[0];
-        Self { backend, compiler }
+        Self::of(backend, &backend.compilers[0])
+    }
+
+    fn of(backend: &'static Backend, compiler: &'static Compiler) -> Self {
+        Self {
+            backend,
+            compiler,
+            determinism: Determinism::Off,
+        }
     }
 
     /// Every backend of a list with every one of its compilers.
     pub fn all(backends: &'static [Backend]) -> impl Iterator<Item = Self> {
         backends.iter().flat_map(|backend| {
-            let choice = move |compiler| Self { backend, compiler };
+            let choice = move |compiler| Self::of(backend, compiler);
             backend.compilers.iter().map(choice)
         })
+    }
+
+    /// The same engine and compiler, with [`Determinism::On`]: the instructions whose results WebAssembly leaves
+    /// open give the same bits on every machine.
+    ///
+    /// A NaN that arithmetic makes is the positive canonical one, and an instruction of relaxed SIMD has one
+    /// result. Code that computes with floats runs several times slower. Clocks, randomness, time limits and the
+    /// depth of recursion stay as they are.
+    #[must_use]
+    pub fn deterministic(self) -> Self {
+        Self {
+            determinism: Determinism::On,
+            ..self
+        }
+    }
+
+    /// Whether [`Choice::deterministic`] was called.
+    pub fn determinism(&self) -> Determinism {
+        self.determinism
     }
 
     /// The backend.
@@ -97,6 +124,7 @@ impl Choice {
         Settings {
             compiler: self.compiler.name,
             interruption,
+            determinism: self.determinism,
             profiler: None,
         }
     }
@@ -112,7 +140,11 @@ impl Choice {
 
 impl std::fmt::Debug for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Choice({})", self.name())
+        let determinism = match self.determinism {
+            Determinism::Off => "",
+            Determinism::On => ", deterministic",
+        };
+        write!(f, "Choice({}{determinism})", self.name())
     }
 }
 
