@@ -41,6 +41,7 @@ pub const BACKEND: Backend = Backend {
         name: "interpreter",
         capabilities: POWERS,
     }],
+    left_out: &[],
     open,
 };
 

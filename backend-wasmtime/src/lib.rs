@@ -67,6 +67,7 @@ pub const BACKEND: Backend = Backend {
             capabilities: POWERS,
         },
     ],
+    left_out: &[],
     open,
 };
 

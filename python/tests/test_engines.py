@@ -84,6 +84,16 @@ def test_unknown_engine_lists_those_that_are_built_in(spec):
     assert all(f"`{engine}`" in str(raised.value) for engine in ENGINES)
 
 
+def test_a_compiler_that_was_left_out_says_what_builds_it_in():
+    left_out = "wasmer:singlepass"
+    if left_out in ENGINES or "wasmer" not in ENGINES:
+        pytest.skip("it is built in, or its engine is not")
+    with pytest.raises(extism.UnknownEngineError) as raised:
+        extism.Engine(left_out)
+    assert "not built in: build with the cargo feature `wasmer-singlepass`" in str(raised.value)
+    assert all(f"`{engine}`" in str(raised.value) for engine in ENGINES)
+
+
 def test_unknown_engine_in_the_environment_says_so(monkeypatch):
     monkeypatch.setenv("EXTISM_ENGINE", "v8")
     with pytest.raises(extism.UnknownEngineError, match="from the environment variable"):

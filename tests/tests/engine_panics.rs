@@ -47,6 +47,7 @@ const PANICKING: &[Backend] = &[Backend {
         compiler("grow"),
         compiler("nudge"),
     ],
+    left_out: &[],
     open,
 }];
 

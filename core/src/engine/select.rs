@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    erased::{Backend, Compiler, DynEngine},
+    erased::{Backend, Compiler, DynEngine, LeftOut},
     types::{Capabilities, Determinism, Interruption, Settings},
 };
 use crate::{
@@ -59,7 +59,13 @@ impl Choice {
                 .iter()
                 .find(|known| known.name == compiler)
                 .map(|compiler| Self::of(backend, compiler))
-                .ok_or_else(|| unknown(backends, spec, &from)),
+                .ok_or_else(|| {
+                    let mut left_out = backend.left_out.iter();
+                    match left_out.find(|known| known.compiler == compiler) {
+                        Some(known) => left_out_of_build(backends, spec, &from, known),
+                        None => unknown(backends, spec, &from),
+                    }
+                }),
         }
     }
 
@@ -163,15 +169,35 @@ impl std::fmt::Debug for Choice {
 
 #[cold]
 fn unknown(backends: &'static [Backend], spec: &str, from: &str) -> Error {
-    let known: Vec<_> = Choice::all(backends)
-        .map(|choice| format!("`{}`", choice.name()))
-        .collect();
-    let known = match known.is_empty() {
-        true => "no engine is built in".to_owned(),
-        false => format!("built in are {}", known.join(", ")),
-    };
+    let known = built_in(backends);
     Error::new(
         ErrorKind::UnknownEngine,
         format!("unknown engine `{spec}`{from}: {known}"),
     )
+}
+
+#[cold]
+fn left_out_of_build(
+    backends: &'static [Backend],
+    spec: &str,
+    from: &str,
+    known: &LeftOut,
+) -> Error {
+    let (feature, known) = (known.feature, built_in(backends));
+    Error::new(
+        ErrorKind::UnknownEngine,
+        format!(
+            "engine `{spec}`{from} is not built in: build with the cargo feature `{feature}`; {known}"
+        ),
+    )
+}
+
+fn built_in(backends: &'static [Backend]) -> String {
+    let known: Vec<_> = Choice::all(backends)
+        .map(|choice| format!("`{}`", choice.name()))
+        .collect();
+    match known.is_empty() {
+        true => "no engine is built in".to_owned(),
+        false => format!("built in are {}", known.join(", ")),
+    }
 }

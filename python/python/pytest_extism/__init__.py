@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME",
         help="run tests that take the fixture extism_engine on this engine only, such as wasmtime or "
-        "wasmer:singlepass; can be given several times",
+        "wasmtime:winch; can be given several times",
     )
 
 
