@@ -5,7 +5,8 @@ PYTHON ?= python3
 CARGO  ?= cargo
 VENV   := .venv
 BIN    := $(VENV)/bin
-# The native module is always built optimised: its timings are part of what it is for.
+# The native module is always built optimised: its timings are part of what it is for. It has the features of the
+# wheel, which are what users get: the Python tests take the engines that it lists.
 NATIVE := $(VENV)/.native
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
@@ -50,16 +51,17 @@ rust: tools fetch
 	$(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
 
 # The tests run with the features that the dependencies have in the whole workspace, so that nothing but our own
-# crates is built once more; the checks show that an engine needs nothing of what others ask for.
+# crates is built once more; the checks show that an engine needs nothing of what others ask for. That of wasmer is
+# the build of users, without Singlepass, which the tests build in.
 ALONE = $(CARGO) test --locked --workspace --exclude polyextism-python --no-default-features \
 	$(addprefix --test ,conformance waist engines features honesty host_functions linking interruption)
 alone: tools fetch
 	$(CARGO) check --locked --no-default-features --features wasmtime
 	$(ALONE) --exclude polyextism-wasmer --exclude polyextism-wasmi \
 		--features polyextism-tests/wasmtime,polyextism-benches/wasmtime
-	$(CARGO) check --locked --no-default-features --features wasmer
+	$(CARGO) clippy --locked --no-default-features --features wasmer -- -D warnings
 	$(ALONE) --exclude polyextism-wasmtime --exclude polyextism-wasmi \
-		--features polyextism-tests/wasmer,polyextism-benches/wasmer
+		--features polyextism-tests/wasmer-singlepass,polyextism-benches/wasmer-singlepass
 	$(CARGO) check --locked --no-default-features --features wasmi
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		--test conformance --test spec -- wasmi::
