@@ -4,7 +4,7 @@
 //! is prepared and when an entry is resolved, never on a call; entering a function allocates nothing
 //! and takes no lock.
 
-use std::{mem, process};
+use std::mem;
 
 use polyextism_core::{
     Error, ErrorKind, Result,
@@ -16,6 +16,7 @@ use polyextism_core::{
         types::{EntryId, Import, Interruption, Limits, Linked, MemoryId, ModuleId, Settings},
     },
     host::Host,
+    process::Process,
 };
 use wasmtime::{
     Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError, Store, TypedFunc,
@@ -44,7 +45,7 @@ pub struct Instance {
     pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
     limits: Limits,
-    process: u32,
+    process: Process,
 }
 
 /// Why there is no instance.
@@ -144,7 +145,7 @@ impl Instance {
             instances,
             entries: Vec::new(),
             limits: *limits,
-            process: process::id(),
+            process: Process::current(),
         })
     }
 
@@ -237,7 +238,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if self.process != process::id()
+        if self.process != Process::current()
             && let Ok(engine) = Engine::new(&wasmtime::Config::new())
         {
             // What it has of a pool cannot be given back: that is the pool of another process.

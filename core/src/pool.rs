@@ -13,7 +13,6 @@ use std::{
     fmt,
     num::NonZeroUsize,
     ops::{Deref, DerefMut},
-    process,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -25,7 +24,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     nesting,
     plugin::Plugin,
-    process::PerProcess,
+    process::{PerProcess, Process},
 };
 
 /// What becomes of an instance that was given back.
@@ -156,7 +155,7 @@ impl Pool {
                 let shared = Arc::clone(&self.0);
                 let place = Place {
                     shared,
-                    process: process::id(),
+                    process: Process::current(),
                     back: None,
                 };
                 return Ok((place, idle));
@@ -261,7 +260,7 @@ impl Drop for PooledPlugin {
 /// The right to one instance of a pool. It counts as an instance until it is dropped.
 pub struct Place {
     shared: Arc<Shared>,
-    process: u32,
+    process: Process,
     /// To be lent again.
     back: Option<Plugin>,
 }
@@ -286,7 +285,7 @@ impl Place {
 
     /// Whether this is the process that the place belongs to.
     fn is_here(&self) -> bool {
-        self.process == process::id()
+        self.process == Process::current()
     }
 }
 

@@ -18,7 +18,6 @@ mod streams;
 mod table;
 
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
     future::Future,
     path::Path,
@@ -26,6 +25,7 @@ use std::{
 };
 
 use rand::{SeedableRng as _, rngs::StdRng};
+use tokio::runtime::{Builder, Handle, Runtime};
 use wasmtime_wasi::{
     FsPerms, WasiCtxBuilder,
     p1::{WasiP1Ctx, types, wasi_snapshot_preview1::WasiSnapshotPreview1 as _},
@@ -46,6 +46,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result, Trap},
     manifest::{Manifest, wrong},
+    process::PerProcess,
     wasi_settings::{Clock, Output, Wasi},
 };
 
@@ -322,22 +323,13 @@ type Errno = wiggle::error::Result<i32>;
 /// Runs a future on a runtime of this thread.
 fn on_runtime(future: impl Future<Output = Errno>) -> Errno {
     thread_local! {
-        static RUNTIME: RefCell<Option<(u32, tokio::runtime::Runtime)>> =
-            const { RefCell::new(None) };
+        static RUNTIME: PerProcess<Runtime> = const { PerProcess::new() };
     }
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+    if let Ok(runtime) = Handle::try_current() {
         return runtime.block_on(future);
     }
-    RUNTIME.with_borrow_mut(|slot| {
-        let process = std::process::id();
-        if slot.as_ref().is_none_or(|(maker, _)| *maker != process) {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()?;
-            // A runtime of the parent process must not run its destructor in a forked child.
-            std::mem::forget(slot.replace((process, runtime)));
-        }
-        let (_, runtime) = slot.as_ref().expect("the runtime was made above");
-        runtime.block_on(future)
+    RUNTIME.with(|runtime| {
+        let build = || Builder::new_current_thread().enable_time().build();
+        runtime.own_or_try(build)?.block_on(future)
     })
 }

@@ -14,10 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polyextism::{CallLimits, Error, ErrorKind, FunctionHandle, Place, nesting};
+use polyextism::{CallLimits, Error, ErrorKind, FunctionHandle, Place, nesting, process::Process};
 use pyo3::prelude::*;
 
-use crate::scope::{self, Process, ThreadId};
+use crate::scope::{self, ThreadId};
 
 /// How often a thread that waits for its turn looks for signals.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -221,7 +221,7 @@ impl Turns {
 impl Slot {
     /// Takes the live plug-in if it is there, and free for `waiter` or for one who does not wait.
     fn take(&mut self, waiter: Option<Ticket>) -> polyextism::Result<Option<Box<Live>>> {
-        let (me, here) = (scope::thread(), scope::process());
+        let (me, here) = (scope::thread(), Process::current());
         match mem::replace(&mut self.state, State::Taken(me, here)) {
             State::Idle(live) => Ok(Some(live)),
             State::Promised(live) => {
@@ -267,7 +267,7 @@ impl Slot {
     /// Wakes who may have a turn now: the first, or all if there is none any more. Who is not parked yet
     /// will not park.
     fn wake(&self) {
-        let here = scope::process();
+        let here = Process::current();
         let waiters = self.queue.iter();
         let waiters = waiters.filter(|waiter| waiter.ticket.process == here);
         let most = match self.state {
@@ -288,7 +288,7 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn new(owner: &'a Turns) -> Self {
         let mut slot = owner.slot();
-        let (number, process) = (slot.next_number, scope::process());
+        let (number, process) = (slot.next_number, Process::current());
         slot.next_number += 1;
         if slot.queue.is_empty() {
             slot.promised_from = Instant::now() + OVERTAKING;
