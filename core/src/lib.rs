@@ -47,6 +47,7 @@ mod pool;
 mod postmortem;
 pub mod process;
 mod program;
+pub mod queue;
 mod rewrite;
 mod source;
 mod span;
