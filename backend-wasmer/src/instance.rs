@@ -16,6 +16,7 @@ use polyextism_core::{
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{EntryId, Import, Limits, Linked, MemoryExport, MemoryId, ModuleId, Program},
     },
+    flag::Word,
     host::Host,
 };
 use wasmer::{
@@ -25,7 +26,7 @@ use wasmer::{
 };
 
 use crate::{
-    conv,
+    conv, flag,
     host::Bound,
     limits,
     memories::{self, Stock},
@@ -329,6 +330,12 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
+    }
+
+    fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {
+        let state = self.env.as_ref(&self.store);
+        let memory = &state.memories.get(memory.0 as usize)?.memory;
+        flag::word(memory, &self.store, address)
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

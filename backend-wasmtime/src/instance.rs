@@ -15,6 +15,7 @@ use polyextism_core::{
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{EntryId, Import, Interruption, Limits, Linked, MemoryId, ModuleId, Settings},
     },
+    flag::Word,
     host::Host,
     process::Process,
 };
@@ -24,7 +25,7 @@ use wasmtime::{
 };
 
 use crate::{
-    artifact, conv,
+    artifact, conv, flag,
     host::Bound,
     limits::{self, MemoryLimit},
     program::{Form, Part, Source, unresolved},
@@ -45,6 +46,8 @@ pub struct Instance {
     pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
     limits: Limits,
+    /// Whether memories with 32-bit addresses never move.
+    pub(crate) steady: bool,
     process: Process,
 }
 
@@ -145,6 +148,7 @@ impl Instance {
             instances,
             entries: Vec::new(),
             limits: *limits,
+            steady: false,
             process: Process::current(),
         })
     }
@@ -282,6 +286,12 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
+    }
+
+    fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {
+        let memory = *self.store.data().memories.get(memory.0 as usize)?;
+        let is_steady = self.steady && !memory.ty(&self.store).is_64();
+        is_steady.then(|| flag::word(memory, &self.store, address))?
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

@@ -19,6 +19,7 @@ use self::list::List;
 use crate::{
     alarm::Alarm,
     error::{Error, ErrorKind, Result},
+    forks::section,
     process::{PerProcess, Process},
 };
 
@@ -101,7 +102,8 @@ impl Watchdog {
                 list = (self.work.wait(list)).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let next = list.in_use.look(now(), process);
+            // A look takes locks of alarms, which a fork must not leave locked.
+            let next = section(|| list.in_use.look(now(), process));
             let wait = Duration::from_nanos(next.max(SHORTEST));
             let woken = self.work.wait_timeout(list, wait);
             list = woken.unwrap_or_else(PoisonError::into_inner).0;
