@@ -9,23 +9,22 @@
 //! Differences from the library's own linker: `proc_exit` takes every code, pointers outside of the
 //! memory are traps by name, descriptors are limited, what is no file is not opened, a folder is looked at once
 //! however small the pieces are that it is read in, sleeping and output to the streams of the process are
-//! always futures, and futures run on a runtime of the calling thread that is made anew after a fork.
+//! always futures, and futures run on the calling thread (`waiting`).
 
 mod folders;
 mod inherited;
 mod rules;
 mod streams;
 mod table;
+mod waiting;
 
 use std::{
     collections::BTreeMap,
-    future::Future,
     path::Path,
     sync::{Arc, LazyLock},
 };
 
 use rand::{SeedableRng as _, rngs::StdRng};
-use tokio::runtime::{Builder, Handle, Runtime};
 use wasmtime_wasi::{
     FsPerms, WasiCtxBuilder,
     p1::{WasiP1Ctx, types, wasi_snapshot_preview1::WasiSnapshotPreview1 as _},
@@ -46,7 +45,6 @@ use crate::{
     },
     error::{Error, ErrorKind, Result, Trap},
     manifest::{Manifest, wrong},
-    process::PerProcess,
     wasi_settings::{Clock, Output, Wasi},
 };
 
@@ -319,17 +317,3 @@ fn failed(name: &str, why: impl std::fmt::Display) -> Error {
 }
 
 type Errno = wiggle::error::Result<i32>;
-
-/// Runs a future on a runtime of this thread.
-fn on_runtime(future: impl Future<Output = Errno>) -> Errno {
-    thread_local! {
-        static RUNTIME: PerProcess<Runtime> = const { PerProcess::new() };
-    }
-    if let Ok(runtime) = Handle::try_current() {
-        return runtime.block_on(future);
-    }
-    RUNTIME.with(|runtime| {
-        let build = || Builder::new_current_thread().enable_time().build();
-        runtime.own_or_try(build)?.block_on(future)
-    })
-}
