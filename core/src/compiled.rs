@@ -33,7 +33,7 @@ use crate::{
     module::{Module, Terms, signature, tables},
     options::{Interrupted, Options},
     postmortem::Postmortem,
-    program::{self, Counting, Layout, Made, Maker},
+    program::{self, Counting, Layout, Made, Maker, Recipe},
     source::{self, Downloads},
 };
 
@@ -97,10 +97,9 @@ impl Compiled {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
         }
-        // Guests that count fuel look up by themselves.
-        let interruption = match (choice.compiler().capabilities.interrupt, options.fuel) {
-            (true, None) => Interruption::On,
-            (false, _) | (_, Some(_)) => Interruption::Off,
+        let interruption = match choice.compiler().capabilities.interrupt {
+            true => Interruption::On,
+            false => Interruption::Off,
         };
         let diagnostics = &options.diagnostics;
         let diagnostics = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
@@ -149,16 +148,17 @@ impl Compiled {
         let counting = Counting::needed(engine.as_ref(), options);
         let recipes = program::recipes(counting, &units, &plan, &layout, &growth);
         let lender = program::lender(&recipes);
+        let moved: Vec<_> = recipes.iter().map(Recipe::moved).collect();
         let Made { code, compiled } = maker.code(engine, &recipes)?;
         let engine = &code.engine;
         let program = program::program(&code, recipes, &plan, &layout);
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
-        let modules = layout.units().map(|unit| {
+        let modules = layout.units().zip(moved).map(|(unit, moved)| {
             let Unit { name, module } = &units[unit?];
-            Some((name.clone(), &*module.raw))
+            Some((name.clone(), &*module.raw, moved))
         });
-        let guests = Arc::new(Guests::new(modules, counting.moved()));
+        let guests = Arc::new(Guests::new(modules));
         let homes = program.memories.iter().map(|memory| memory.module);
         let postmortem = Postmortem::new(diagnostics, &guests, homes);
         let main = layout.module(main);

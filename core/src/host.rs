@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::{
     alarm::Alarm,
-    budget::QUANTUM,
     engine::types::Failed,
     env::{
         http::Http,
@@ -172,22 +171,32 @@ impl Host {
         }
     }
 
-    /// A new budget for a guest that has used up its last one and owes the rest; `budget` is not above 0.
+    /// As [`Alarm::attend`].
     ///
     /// # Errors
-    /// `OutOfFuel`, or as [`Alarm::attend`].
+    /// As there.
     #[inline]
-    pub(crate) fn refill(&mut self, budget: i64) -> Result<i64> {
-        let Some(meter) = &mut self.meter else {
-            self.alarm.attend()?;
-            return Ok(QUANTUM);
-        };
-        if let Err(error) = meter.charge(budget.unsigned_abs()) {
+    pub(crate) fn check_alarm(&self) -> Result<()> {
+        self.alarm.attend()
+    }
+
+    /// Has the running call fail for want of fuel, unless it has failed already.
+    ///
+    /// # Errors
+    /// Always; why is kept in the host state.
+    #[cold]
+    pub(crate) fn run_dry(&mut self) -> Failed {
+        if let Some(meter) = &self.meter {
+            let error = meter.exhausted();
+            self.fail(error);
             self.alarm.stop();
-            return Err(error);
         }
-        self.alarm.attend()?;
-        Ok(meter.grant())
+        Failed
+    }
+
+    /// Whether a failure waits to be taken.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
     }
 
     /// Fails if the running call is known to have to end.

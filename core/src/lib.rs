@@ -38,6 +38,7 @@ mod http;
 pub mod kernel;
 mod link;
 pub mod manifest;
+mod meter;
 mod module;
 pub mod nesting;
 mod options;

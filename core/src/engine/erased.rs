@@ -16,6 +16,7 @@ use crate::{
     cache::Artifact,
     error::{Error, ErrorKind, Result},
     forks::{Gated, Held, section},
+    fuel,
     host::Host,
     kernel,
     panic::catch,
@@ -208,6 +209,18 @@ pub trait DynInstance: Instance + Any {
     /// `EnginePanic`.
     fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]>;
 
+    /// As [`DynInstance::exchange`], for guests that count fuel; `overdrawn` is the function of theirs that
+    /// says whether they have used more than there was.
+    ///
+    /// # Errors
+    /// As there; `OutOfFuel`.
+    fn exchange_metered(
+        &mut self,
+        entry: EntryId,
+        input: &[u8],
+        overdrawn: EntryId,
+    ) -> Result<&[u8]>;
+
     /// As [`Instance::entry`].
     ///
     /// # Errors
@@ -227,6 +240,21 @@ impl<I: Instance> DynInstance for I {
         catch("running a guest", || {
             kernel::begin(self, input)?;
             let status = self.enter(entry);
+            kernel::finish(self, status)
+        })
+    }
+
+    #[inline]
+    fn exchange_metered(
+        &mut self,
+        entry: EntryId,
+        input: &[u8],
+        overdrawn: EntryId,
+    ) -> Result<&[u8]> {
+        catch("running a guest", || {
+            kernel::begin(self, input)?;
+            let status = self.enter(entry);
+            let status = fuel::judge(self, overdrawn, status);
             kernel::finish(self, status)
         })
     }
