@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use crate::{
     engine::{
         Instance,
+        erased::errand,
         types::{EntryId, HostFunc, Import, NumType, Signature},
     },
     error::{Error, ErrorKind, Result},
@@ -115,15 +116,13 @@ pub(crate) fn judge<I: Instance>(
     if instance.host().has_failed() {
         return status;
     }
-    match (instance.enter(overdrawn), status) {
+    match (errand(instance, overdrawn), status) {
         (Ok(0), status) => status,
         (Ok(_), status) => {
             instance.host().run_dry();
             status.and_then(|_| Err(Error::new(ErrorKind::OutOfFuel, "there is no fuel left")))
         }
-        // It was told to stop, at the very end.
-        (Err(stopped), Ok(_)) => Err(stopped),
-        (Err(_), Err(error)) => Err(error),
+        (Err(failed), status) => status.and(Err(failed)),
     }
 }
 

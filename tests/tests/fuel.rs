@@ -205,7 +205,7 @@ fn time_is_limited_as_well() {
                 });
                 fails(&mut plugin, "endless")
             });
-            assert_eq!(error.kind(), ErrorKind::Cancelled, "{choice:?} {what}");
+            assert_eq!(error.kind(), ErrorKind::Cancelled, "{choice:?} {what} {error:?}");
         }
     }
 }

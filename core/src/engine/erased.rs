@@ -227,7 +227,7 @@ pub trait DynInstance: Instance + Any {
     /// `EnginePanic`.
     fn find(&mut self, module: ModuleId, export: &str) -> Result<Option<EntryId>>;
 
-    /// As [`Instance::enter`], outside of a call.
+    /// As [`Instance::enter`], on an errand of the host's: no deadline ends it.
     ///
     /// # Errors
     /// As there; `EnginePanic`.
@@ -264,8 +264,17 @@ impl<I: Instance> DynInstance for I {
     }
 
     fn run(&mut self, entry: EntryId) -> Result<i32> {
-        catch("running a guest", || self.enter(entry))
+        catch("running a guest", || errand(self, entry))
     }
+}
+
+/// As [`DynInstance::run`], within another operation.
+#[inline]
+pub(crate) fn errand<I: Instance>(instance: &mut I, entry: EntryId) -> Result<i32> {
+    instance.host().errand = true;
+    let outcome = instance.enter(entry);
+    instance.host().errand = false;
+    outcome
 }
 
 /// A backend, as the list of engines sees it. Each backend crate exports one.
