@@ -205,7 +205,11 @@ fn time_is_limited_as_well() {
                 });
                 fails(&mut plugin, "endless")
             });
-            assert_eq!(error.kind(), ErrorKind::Cancelled, "{choice:?} {what} {error:?}");
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Cancelled,
+                "{choice:?} {what} {error:?}"
+            );
         }
     }
 }
