@@ -10,7 +10,7 @@ NATIVE := $(VENV)/.native
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench conformance wheel docs deny clean tools fetch
+.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -19,6 +19,7 @@ help:
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
 	@echo "make bench        the benchmarks: criterion (ARGS='call/noop' filters), then Python and its chart"
+	@echo "make bench-guests what guests cost beside the engine alone, in two minutes (ARGS='--engines wasmer' and others)"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
 	@echo "make docs         the Rust documentation in target/doc"
@@ -86,6 +87,10 @@ conformance: tools fetch
 bench: $(NATIVE)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches $(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
 	$(BIN)/python benches/python/bench.py
+
+# Without the long link; `make bench` measures the same with it.
+bench-guests: tools
+	$(CARGO) bench --locked --profile quick -p polyextism-benches --bench guests -- $(ARGS)
 
 # Incremental builds cut the crates into other units, and inline other things.
 instructions: tools

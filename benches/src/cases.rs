@@ -48,6 +48,8 @@ pub enum Output {
     Is(Vec<u8>),
     /// These bytes and others after them, which depend on earlier calls.
     StartsWith(Vec<u8>),
+    /// These bytes, on the standard output.
+    Written(Vec<u8>),
 }
 
 /// What one call gets done, for rates.
@@ -60,7 +62,7 @@ pub enum Work {
 }
 
 impl Case {
-    fn new(id: &str, guest: &'static Guest, function: &'static str) -> Self {
+    pub(crate) fn new(id: &str, guest: &'static Guest, function: &'static str) -> Self {
         Self {
             id: id.to_owned(),
             guest,
@@ -72,19 +74,21 @@ impl Case {
         }
     }
 
-    fn input(self, input: Vec<u8>) -> Self {
+    pub(crate) fn input(self, input: Vec<u8>) -> Self {
         Self { input, ..self }
     }
 
-    fn output(self, output: Output) -> Self {
+    pub(crate) fn output(self, output: Output) -> Self {
         Self { output, ..self }
     }
 
-    fn number(self, output: u64) -> Self {
+    pub(crate) fn number(self, output: u64) -> Self {
         self.output(Output::Is(output.to_le_bytes().to_vec()))
     }
 
-    fn limit(self, limit: Option<Duration>) -> Self {
+    /// The same with a time limit.
+    #[must_use]
+    pub fn limit(self, limit: Option<Duration>) -> Self {
         Self { limit, ..self }
     }
 
@@ -125,7 +129,7 @@ impl Case {
     /// If it is wrong.
     pub fn check(&self, found: &[u8]) {
         let right = match &self.output {
-            Output::Is(expected) => found == expected,
+            Output::Is(expected) | Output::Written(expected) => found == expected,
             Output::StartsWith(expected) => found.starts_with(expected),
         };
         let start = String::from_utf8_lossy(&found[..found.len().min(100)]);
@@ -171,7 +175,10 @@ impl Subject<'_> {
         let Case { input, limit, .. } = self.case;
         let output = self.plugin.call_within(self.function, input, *limit);
         let output = output.unwrap_or_else(|error| panic!("{}: {error}", self.case.id));
-        self.case.check(output);
+        match self.case.output {
+            Output::Is(_) | Output::StartsWith(_) => self.case.check(output),
+            Output::Written(_) => self.case.check(&self.plugin.stdout()),
+        }
     }
 }
 

@@ -15,8 +15,8 @@ const MAX_PAGES: u32 = 2048;
 pub struct Guest {
     /// Its binary or text.
     pub module: &'static [u8],
-    /// What WASI it is given.
-    wasi: fn() -> Option<Wasi>,
+    /// What WASI it is given, if any.
+    pub wasi: fn() -> Option<Wasi>,
 }
 
 /// Exports that do next to nothing, and callers of host functions.
@@ -34,15 +34,23 @@ pub const ASSEMBLYSCRIPT: Guest = plain(include_bytes!(
     "../../tests/guests/assemblyscript/as_pdk.wasm"
 ));
 /// SQLite: `version`, with WASI. 1.4 MB.
-pub const SQLITE: Guest = Guest {
-    module: include_bytes!("../../tests/guests/sqlite/sqlite_plugin.wasm"),
-    wasi: || Some(Wasi::default()),
-};
+pub const SQLITE: Guest = with_wasi(include_bytes!(
+    "../../tests/guests/sqlite/sqlite_plugin.wasm"
+));
 
-const fn plain(module: &'static [u8]) -> Guest {
+/// A module that needs nothing beside the kernel and the host functions.
+pub(crate) const fn plain(module: &'static [u8]) -> Guest {
     Guest {
         module,
         wasi: || None,
+    }
+}
+
+/// A module that needs WASI as well.
+pub(crate) const fn with_wasi(module: &'static [u8]) -> Guest {
+    Guest {
+        module,
+        wasi: || Some(Wasi::default()),
     }
 }
 

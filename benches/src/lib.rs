@@ -4,3 +4,5 @@
 
 pub mod cases;
 pub mod guests;
+pub mod kernels;
+pub mod programs;

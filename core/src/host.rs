@@ -173,6 +173,18 @@ impl Host {
         }
     }
 
+    /// What a guest does that has seen its flag set.
+    ///
+    /// # Errors
+    /// As [`Alarm::attend`].
+    pub(crate) fn check_interrupt(&self) -> Result<()> {
+        // An errand leaves it to the call that comes.
+        if !self.errand {
+            self.alarm.flag.lower();
+        }
+        self.check_alarm()
+    }
+
     /// Looks at the alarm on behalf of a guest.
     ///
     /// # Errors

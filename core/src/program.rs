@@ -30,7 +30,9 @@ use crate::{
         types::{Import, Linked, MemoryExport, ModuleId, Program, Settings},
     },
     error::{Error, ErrorKind, Result},
-    fuel, fuse, kernel,
+    fuel, fuse,
+    interrupt::{self, Flag},
+    kernel,
     link::{KERNEL, Plan, Unit},
     meter::{self, Tank},
     module::{Module, Terms, tables},
@@ -183,6 +185,8 @@ enum Fuel {
 enum Looks {
     /// By the engine.
     Engine,
+    /// By a flag in the kernel memory, in the module that has the kernel in it; the others by a budget.
+    Flag,
     /// By a budget, of which each module has its own.
     Budget,
 }
@@ -190,15 +194,30 @@ enum Looks {
 impl Counting {
     /// What an engine that was opened needs.
     pub(crate) fn needed(engine: &dyn DynEngine, options: &Options) -> Self {
+        let capabilities = engine.capabilities();
         Self {
             fuel: match options.fuel {
                 Some(_) => Fuel::Counted,
                 None => Fuel::Free,
             },
-            looks: match engine.capabilities().interrupt {
-                true => Looks::Engine,
-                false => Looks::Budget,
+            looks: match (capabilities.interrupt, capabilities.flag) {
+                (true, _) => Looks::Engine,
+                (false, true) => Looks::Flag,
+                (false, false) => Looks::Budget,
             },
+        }
+    }
+
+    /// Whether there is a flag that guests look at.
+    pub(crate) fn looks_at_a_flag(self) -> bool {
+        self.looks == Looks::Flag
+    }
+
+    /// How a module comes to look up that has code.
+    fn looks(self, fusion: Option<&Fusion>) -> Looks {
+        match (self.looks, fusion) {
+            (Looks::Flag, None) => Looks::Budget,
+            (looks, _) => looks,
         }
     }
 
@@ -272,7 +291,7 @@ pub(crate) fn recipes<'a>(
             growth: None,
             metering: None,
             fusion: None,
-            looks: counting.looks,
+            looks: counting.looks(None),
             imports: Vec::new(),
         });
     }
@@ -300,11 +319,12 @@ pub(crate) fn recipes<'a>(
             source: Source::Guest(module),
             growth: growth[unit],
             metering,
-            fusion,
             looks: match has_code {
-                true => counting.looks,
+                true => counting.looks(fusion.as_ref()),
+                // There is nothing that could go on for long.
                 false => Looks::Engine,
             },
+            fusion,
             imports: imports.chain(fuel).collect(),
         });
     }
@@ -321,8 +341,17 @@ pub(crate) fn rewritten<'a>(
     name: &str,
     wasm: &'a [u8],
 ) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
-    if engine.capabilities().interrupt {
+    let capabilities = engine.capabilities();
+    if capabilities.interrupt {
         return Ok((Cow::Borrowed(wasm), None));
+    }
+    if capabilities.flag {
+        let looking = interrupt::instrument(wasm, Flag::Added);
+        let looking = looking.map_err(|source| rewriting(name, "be given looks", source))?;
+        return Ok(match looking {
+            None => (Cow::Borrowed(wasm), None),
+            Some(looking) => (Cow::Owned(looking), Some(interrupt::import())),
+        });
     }
     let counted = budget::instrument(wasm);
     Ok(
@@ -414,6 +443,11 @@ impl Recipe<'_> {
         };
         match self.looks {
             Looks::Engine => Ok(wasm),
+            Looks::Flag => {
+                let looking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
+                let looking = looking.map_err(|source| failed("be given looks", source))?;
+                Ok(looking.expect("looks are for code only").into())
+            }
             Looks::Budget => {
                 let counted = budget::instrument(&wasm);
                 let counted = counted.map_err(|source| failed("be given a budget", source))?;
@@ -427,6 +461,7 @@ impl Recipe<'_> {
         let mut imports = self.imports;
         match self.looks {
             Looks::Engine => {}
+            Looks::Flag => imports.push(interrupt::import()),
             Looks::Budget => imports.push(budget::import()),
         }
         imports
@@ -437,6 +472,7 @@ impl Recipe<'_> {
         let fuel = self.tank().map_or(0, Tank::moved);
         match self.looks {
             Looks::Engine => fuel,
+            Looks::Flag => fuel + interrupt::MOVED,
             Looks::Budget => fuel + budget::MOVED,
         }
     }

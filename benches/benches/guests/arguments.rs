@@ -1,0 +1,67 @@
+//! What is to be measured, as users say it.
+
+use std::path::PathBuf;
+
+const HELP: &str = "\
+usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--placements N]
+              [--candidate NAME=FOLDER]... [--cpython FILE]
+  --engines    of wasmtime, wasmtime:winch, wasmer, wasmer:singlepass, wasmi; wasmtime,wasmer if not given
+  --guests     all if not given
+  --rounds     rounds of a guest (20)
+  --placements how often the code of each side is made, at another address each time (2)
+  --candidate  a folder with GUEST.wasm files, made of those in benches/guests; each is run by the engine alone
+  --cpython    the module of CPython for WASI, which is not measured without";
+
+/// What is to be measured.
+pub(crate) struct Arguments {
+    pub(crate) engines: Vec<String>,
+    guests: Vec<String>,
+    pub(crate) rounds: usize,
+    pub(crate) placements: usize,
+    pub(crate) candidates: Vec<(String, PathBuf)>,
+    pub(crate) cpython: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// What users should know, if they cannot be understood.
+    pub(crate) fn read(words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut read = Self {
+            engines: list("wasmtime,wasmer"),
+            guests: Vec::new(),
+            rounds: 20,
+            placements: 2,
+            candidates: Vec::new(),
+            cpython: None,
+        };
+        // `cargo bench` adds it.
+        let mut words = words.filter(|word| word != "--bench");
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or(HELP)?;
+            match &*word {
+                "--engines" => read.engines = list(&value),
+                "--guests" => read.guests = list(&value),
+                "--rounds" => read.rounds = value.parse().map_err(|_| HELP)?,
+                "--placements" => read.placements = value.parse().map_err(|_| HELP)?,
+                "--candidate" => {
+                    let (name, folder) = value.split_once('=').ok_or(HELP)?;
+                    read.candidates.push((name.to_owned(), folder.into()));
+                }
+                "--cpython" => read.cpython = Some(value.into()),
+                _ => return Err(HELP.to_owned()),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Whether a guest is to be measured.
+    pub(crate) fn has(&self, guest: &str) -> bool {
+        self.guests.is_empty() || self.guests.iter().any(|name| name == guest)
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::to_owned).collect()
+}

@@ -1,0 +1,58 @@
+//! Guests as plug-ins of polyextism.
+
+use std::time::Duration;
+
+use polyextism::{Options, Plugin};
+use polyextism_benches::cases::{Case, HOUR, Output};
+
+use crate::Run;
+
+/// A way to call a plug-in.
+pub(crate) struct Side {
+    pub(crate) name: &'static str,
+    deadline: Option<Duration>,
+    fuel: Option<u64>,
+}
+
+/// The ways to call one.
+pub(crate) const SIDES: [Side; 3] = [
+    Side {
+        name: "plain",
+        deadline: None,
+        fuel: None,
+    },
+    Side {
+        name: "deadline",
+        deadline: HOUR,
+        fuel: None,
+    },
+    Side {
+        name: "fuel",
+        deadline: None,
+        fuel: Some(u64::MAX / 2),
+    },
+];
+
+/// A case on an engine, or `None` if that engine is not built in or refuses the module.
+pub(crate) fn run(engine: &str, case: &Case, side: &Side) -> Option<Run> {
+    let engine = polyextism::engine(engine).ok()?;
+    let options = Options {
+        fuel: side.fuel,
+        ..case.guest.options()
+    };
+    // The same module again would get the code that is there already.
+    let manifest = case.guest.unique_manifest();
+    let compiled = engine.compile(&manifest, &options).ok()?;
+    let mut plugin = Plugin::new(&compiled).expect("there is room for one");
+    let function = plugin.function(case.function).expect("the guest has it");
+    let (input, deadline) = (case.input.clone(), side.deadline);
+    let written = matches!(case.output, Output::Written(_));
+    Some(Box::new(move || {
+        let output = plugin.call_within(function, &input, deadline);
+        let output = output.unwrap_or_else(|error| panic!("{error}"));
+        match written {
+            true => plugin.stdout(),
+            false => output.to_vec(),
+        }
+    }))
+}
