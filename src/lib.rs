@@ -52,13 +52,6 @@ pub fn engines() -> impl Iterator<Item = Choice> {
     Choice::all(BACKENDS)
 }
 
-/// Takes what a fork must have to itself. The thread that forks calls it when [`forks::is_quiet`], and drops what it
-/// gets after the fork, in both processes.
-#[must_use]
-pub fn hold_for_fork() -> Vec<forks::Held> {
-    BACKENDS.iter().map(|backend| (backend.hold)()).collect()
-}
-
 /// Runs the same calls on every engine that is built in, with every one of its compilers, and says
 /// whether they agree. [`compare::compare`] does the same for engines of one's choice.
 ///

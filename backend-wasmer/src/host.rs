@@ -11,7 +11,6 @@ use polyextism_core::{
         guest::Guest,
         types::{Failed, HostFunc, MemoryId, NumType, Signature},
     },
-    forks,
     host::Host,
 };
 use wasmer::{
@@ -113,7 +112,6 @@ impl Body {
 /// The failure as an error of wasmer. Making it records what is on the stack, which is gone later.
 #[cold]
 fn failed(failed: Failed) -> RuntimeError {
-    forks::begin_failure();
     RuntimeError::user(Box::new(failed))
 }
 

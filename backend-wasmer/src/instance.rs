@@ -16,7 +16,7 @@ use polyextism_core::{
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{EntryId, Import, Limits, Linked, MemoryExport, MemoryId, ModuleId, Program},
     },
-    forks,
+    flag::Word,
     host::Host,
 };
 use wasmer::{
@@ -26,11 +26,10 @@ use wasmer::{
 };
 
 use crate::{
-    conv,
+    conv, flag,
     host::Bound,
     limits,
     memories::{self, Stock},
-    traps,
 };
 
 /// A program whose host functions are ready to be put into a store.
@@ -121,8 +120,8 @@ enum Code {
 
 #[allow(unsafe_code, reason = "see SAFETY")]
 // SAFETY: `Store` is not `Send` because it holds pointers to its own instances, tables, globals and
-// functions, which it owns boxed, so they stay valid wherever it moves; a callback, which is never
-// set here, and a trap handler, which had to be `Send` to get there; and the bodies of host functions as `dyn Any`, which
+// functions, which it owns boxed, so they stay valid wherever it moves; a callback and a trap
+// handler, neither of which is ever set here; and the bodies of host functions as `dyn Any`, which
 // had to be `Send` to get there. wasmer remembers a store in a thread-local only while a call runs,
 // and a call borrows the instance until it ends. Everything else in an instance is an index into
 // the store or is `Send` by itself; the state behind `env` had to be `Send` as well.
@@ -137,7 +136,6 @@ impl Instance {
         limits: &Limits,
     ) -> Result<Self> {
         let mut store = Store::new(engine.clone());
-        traps::attend(&mut store);
         let memories = Vec::with_capacity(program.memories.len());
         let env = FunctionEnv::new(&mut store, State { host, memories });
 
@@ -195,9 +193,7 @@ impl Instance {
         // A trace ends where the stack of this call begins: guests have stacks of their own.
         let frames = source.trace().iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
-        let error = conv::failure(source).with_positions(positions);
-        forks::end_failure();
-        error
+        conv::failure(source).with_positions(positions)
     }
 
     fn position(&self, frame: &FrameInfo) -> Option<Position> {
@@ -334,6 +330,12 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
+    }
+
+    fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {
+        let state = self.env.as_ref(&self.store);
+        let memory = &state.memories.get(memory.0 as usize)?.memory;
+        flag::word(memory, &self.store, address)
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

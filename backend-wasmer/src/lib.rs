@@ -11,14 +11,13 @@
 
 mod artifact;
 mod conv;
+mod flag;
 mod host;
 mod inspect;
 mod instance;
 mod limits;
-mod locks;
 #[cfg_attr(not(target_os = "linux"), path = "memories/elsewhere.rs")]
 mod memories;
-mod traps;
 
 use std::{
     hash::{BuildHasher as _, Hasher, RandomState},
@@ -70,12 +69,12 @@ pub const BACKEND: Backend = Backend {
         },
     ],
     open,
-    hold: locks::hold,
 };
 
 const POWERS: Capabilities = Capabilities::NONE
     .backtrace(true)
     .inspect(true)
+    .flag(true)
     .memory_limit(true)
     .artifacts(true);
 
@@ -129,7 +128,8 @@ impl Wasmer {
         let features = Some(features(capabilities.proposals));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
         let mut tunables = BaseTunables::for_target(engine.target());
-        if address_space::room() == Room::Scarce {
+        let room = address_space::room();
+        if room == Room::Scarce {
             // No memory is reserved for what it may grow to; it moves instead.
             tunables.static_memory_bound = Pages(0);
         }
@@ -137,7 +137,7 @@ impl Wasmer {
         Ok(Self {
             engine: engine.into(),
             name,
-            capabilities,
+            capabilities: capabilities.flag(room == Room::Ample),
             profiler: settings.profiler,
         })
     }
@@ -169,6 +169,8 @@ fn features(proposals: &[Proposal]) -> Features {
         .multi_value(true)
         .multi_memory(true)
         .extended_const(true)
+        // Only core writes atomic instructions; it refuses those of guests.
+        .threads(true)
         .simd(proposals.contains(&Proposal::Simd))
         .tail_call(proposals.contains(&Proposal::TailCall));
     features

@@ -41,7 +41,6 @@ pub const BACKEND: Backend = Backend {
         capabilities: POWERS,
     }],
     open,
-    hold: || Box::new(()),
 };
 
 const POWERS: Capabilities = Capabilities::NONE

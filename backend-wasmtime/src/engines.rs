@@ -39,6 +39,7 @@ pub(crate) struct Engines {
     config: Config,
     pooled: Option<Engine>,
     plain: OnceLock<Engine>,
+    room: Room,
     process: u32,
 }
 
@@ -53,6 +54,7 @@ impl Engines {
             config,
             pooled,
             plain: OnceLock::new(),
+            room,
             process: process::id(),
         };
         if engines.pooled.is_none() {
@@ -64,6 +66,11 @@ impl Engines {
     /// Whether they were opened by this process.
     pub(crate) fn are_ours(&self) -> bool {
         self.process == process::id()
+    }
+
+    /// Whether memories with 32-bit addresses never move: enough is reserved for each.
+    pub(crate) fn are_steady(&self) -> bool {
+        self.room == Room::Ample
     }
 
     /// The engine with the pool, if there is one that may be used.

@@ -16,7 +16,6 @@ use polyextism_core::{
         guest::Guest,
         types::{HostFunc, MemoryId},
     },
-    forks,
     host::Host,
 };
 use wasmtime::{Caller, Engine, Func, FuncType, ImportType, Linker, Store, ValRaw};
@@ -93,11 +92,7 @@ fn call(
         // reads nothing but a value of that type.
         *slot = conv::to_slot(*ty, unsafe { value.assume_init_ref() });
     }
-    if let Err(failed) = func.call(&mut Frame(caller), memory, slots) {
-        // An error may record what is on the stack, under a lock.
-        forks::begin_failure();
-        return Err(failed.into());
-    }
+    func.call(&mut Frame(caller), memory, slots)?;
     for ((value, slot), ty) in values.iter_mut().zip(slots).zip(&signature.results) {
         value.write(conv::to_raw(*ty, *slot));
     }

@@ -15,7 +15,7 @@ use polyextism_core::{
         inspect::{EXTENDED_LIMITS, Inspect},
         types::{EntryId, Import, Interruption, Limits, Linked, MemoryId, ModuleId, Settings},
     },
-    forks,
+    flag::Word,
     host::Host,
 };
 use wasmtime::{
@@ -24,11 +24,10 @@ use wasmtime::{
 };
 
 use crate::{
-    artifact, conv,
+    artifact, conv, flag,
     host::Bound,
     limits::{self, MemoryLimit},
     program::{Form, Part, Source, unresolved},
-    traps,
 };
 
 /// What the store owns.
@@ -46,6 +45,8 @@ pub struct Instance {
     pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
     limits: Limits,
+    /// Whether memories with 32-bit addresses never move.
+    pub(crate) steady: bool,
     process: u32,
 }
 
@@ -104,7 +105,6 @@ impl Instance {
             ..State::default()
         };
         let mut store = Store::new(engine, state);
-        traps::attend(&mut store);
         if settings.interruption == Interruption::On {
             limits::attend(&mut store);
         }
@@ -147,6 +147,7 @@ impl Instance {
             instances,
             entries: Vec::new(),
             limits: *limits,
+            steady: false,
             process: process::id(),
         })
     }
@@ -183,9 +184,7 @@ impl Instance {
         let trace = source.downcast_ref::<WasmBacktrace>();
         let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
-        let error = conv::failure(source).with_positions(positions);
-        forks::end_failure();
-        error
+        conv::failure(source).with_positions(positions)
     }
 
     fn position(&self, frame: &FrameInfo) -> Option<Position> {
@@ -286,6 +285,12 @@ impl engine::Instance for Instance {
         stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
             self.enter_here(entry)
         })
+    }
+
+    fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {
+        let memory = *self.store.data().memories.get(memory.0 as usize)?;
+        let is_steady = self.steady && !memory.ty(&self.store).is_64();
+        is_steady.then(|| flag::word(memory, &self.store, address))?
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

@@ -12,12 +12,12 @@
 mod artifact;
 mod conv;
 mod engines;
+mod flag;
 mod host;
 mod inspect;
 mod instance;
 mod limits;
 mod program;
-mod traps;
 
 use std::{
     hash::{Hash, Hasher},
@@ -68,13 +68,13 @@ pub const BACKEND: Backend = Backend {
         },
     ],
     open,
-    hold: || Box::new(()),
 };
 
 const POWERS: Capabilities = Capabilities::NONE
     .backtrace(true)
     .inspect(true)
     .interrupt(true)
+    .flag(true)
     .memory_limit(true)
     .artifacts(true)
     .profilers(PROFILERS);
@@ -219,6 +219,8 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_memory64(has(Proposal::Memory64))
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(has(Proposal::WideArithmetic))
+        // Only core writes atomic instructions; it refuses those of guests.
+        .wasm_threads(true)
         .wasm_exceptions(false)
         .wasm_function_references(false)
         .wasm_gc(false)
@@ -234,6 +236,13 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
     config
 }
 
+impl Wasmtime {
+    fn settled(&self, mut instance: Instance) -> Instance {
+        instance.steady = self.engines.are_steady();
+        instance
+    }
+}
+
 impl Engine for Wasmtime {
     type Module = wasmtime::Module;
     type Prepared = Prepared;
@@ -247,6 +256,7 @@ impl Engine for Wasmtime {
         self.variant
             .capabilities
             .interrupt(self.settings.interruption == Interruption::On)
+            .flag(self.engines.are_steady())
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmtime::Module> {
@@ -278,14 +288,16 @@ impl Engine for Wasmtime {
         let mut host = host;
         if let Some((engine, form)) = self.engines.pooled().zip(program.pooled(limits)) {
             match Instance::new(name, engine, settings, form, host, limits) {
-                Ok(instance) => return Ok(instance),
+                Ok(instance) => return Ok(self.settled(instance)),
                 Err(Unmade::Failed(error)) => return Err(error),
                 Err(Unmade::Full(kept)) => host = *kept,
             }
         }
         let engine = self.engines.plain().map_err(conv::refusal)?;
         let form = program.plain(&self.engines)?;
-        Instance::new(name, engine, settings, form, host, limits).map_err(Unmade::without_pool)
+        let instance = Instance::new(name, engine, settings, form, host, limits);
+        let instance = instance.map_err(Unmade::without_pool)?;
+        Ok(self.settled(instance))
     }
 
     fn extend(

@@ -4,7 +4,7 @@
 //! memories of the instance and never counts too few; all instances of an engine share its epoch, and
 //! each asks its own host whether to go on.
 
-use polyextism_core::{Error, ErrorKind, Result, forks};
+use polyextism_core::{Error, ErrorKind, Result};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::instance::State;
@@ -85,11 +85,7 @@ impl ResourceLimiter for MemoryLimit {
 pub(crate) fn attend(store: &mut Store<State>) {
     store.epoch_deadline_callback(|mut store| match store.data_mut().host.attend() {
         Ok(()) => Ok(UpdateDeadline::Continue(1)),
-        Err(failed) => {
-            // As for a host function that fails.
-            forks::begin_failure();
-            Err(failed.into())
-        }
+        Err(failed) => Err(failed.into()),
     });
     store.set_epoch_deadline(1);
 }

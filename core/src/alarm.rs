@@ -26,6 +26,7 @@ use crate::{
     clock,
     engine::erased::DynEngine,
     error::{Error, ErrorKind, Result},
+    flag::Flag,
     nesting,
 };
 
@@ -67,6 +68,8 @@ pub struct Alarm {
     /// Not owned: the watchdog drops alarms, and must never be the one who drops an engine. That takes
     /// locks of the engine, which a fork at that moment would leave locked in the child.
     engine: Option<Weak<dyn DynEngine>>,
+    /// What its guests look at, on engines that need no telling.
+    pub(crate) flag: Flag,
 }
 
 /// How a call ended, as far as its alarm knows.
@@ -101,6 +104,7 @@ impl Alarm {
             watched: AtomicU64::new(0),
             check: OnceLock::new(),
             engine: engine.map(Arc::downgrade),
+            flag: Flag::default(),
         }
     }
 
@@ -317,6 +321,7 @@ impl Alarm {
 
     /// Makes the guest look.
     pub(crate) fn nudge(&self) {
+        self.flag.raise();
         if let Some(engine) = self.engine.as_ref().and_then(Weak::upgrade) {
             engine.nudge();
         }

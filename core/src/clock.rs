@@ -25,6 +25,7 @@ use self::list::List;
 use crate::{
     alarm::Alarm,
     error::{Error, ErrorKind, Result},
+    forks::section,
 };
 
 /// The longest time between two looks while a plug-in is in use.
@@ -164,7 +165,8 @@ impl Watchdog {
             }
             let now = now();
             HEARD.store(now, Relaxed);
-            let next = list.in_use.look(now, self.number);
+            // A look takes locks of alarms, which a fork must not leave locked.
+            let next = section(|| list.in_use.look(now, self.number));
             let wait = Duration::from_nanos(next.max(SHORTEST));
             let woken = self.work.wait_timeout(list, wait);
             list = woken.unwrap_or_else(PoisonError::into_inner).0;

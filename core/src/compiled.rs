@@ -26,8 +26,10 @@ use crate::{
         vars::{DEFAULT_LIMIT, Vars},
     },
     error::{Error, ErrorKind, Result},
+    flag::Word,
     forks::Gated,
     host::Host,
+    kernel,
     link::{Offer, Unit, link},
     manifest::{MAIN, Manifest},
     module::{Module, Terms, signature, tables},
@@ -74,6 +76,8 @@ struct Inner {
     timeout: Option<Duration>,
     fuel: Option<u64>,
     interrupted: Interrupted,
+    /// Whether guests look at a flag.
+    flagged: bool,
     var_bytes: u64,
     http: Arc<http::Settings>,
     #[cfg(feature = "wasi")]
@@ -98,9 +102,9 @@ impl Compiled {
             wasi.check()?;
         }
         // Guests that count fuel look up by themselves.
-        let interruption = match (choice.compiler().capabilities.interrupt, options.fuel) {
-            (true, None) => Interruption::On,
-            (false, _) | (_, Some(_)) => Interruption::Off,
+        let interruption = match options.fuel {
+            None => choice.interruption(),
+            Some(_) => Interruption::Off,
         };
         let diagnostics = &options.diagnostics;
         let diagnostics = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
@@ -185,6 +189,7 @@ impl Compiled {
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             fuel: options.fuel,
             interrupted: options.interrupted,
+            flagged: counting == Counting::Flagged,
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             http,
             #[cfg(feature = "wasi")]
@@ -324,17 +329,32 @@ impl Compiled {
         host.with_postmortem(self.0.postmortem.clone())
     }
 
-    /// An instance that owns `host`; WASI starts afresh.
-    pub(crate) fn instantiate(&self, host: Host) -> Result<Gated<Box<dyn DynInstance>>> {
+    /// An instance that owns `host`, and what its guests look at, if they do; WASI starts afresh.
+    pub(crate) fn instantiate(
+        &self,
+        host: Host,
+    ) -> Result<(Gated<Box<dyn DynInstance>>, Option<Word>)> {
         #[cfg(feature = "wasi")]
         let host = match &self.0.wasi {
             Some(settings) => host.with_wasi(crate::wasi::Session::new(settings)?),
             None => host,
         };
         let engine = &self.0.code.engine;
-        let instance = engine.instantiate(&self.0.program, host, &self.0.limits)?;
-        Ok(Gated::new(instance))
+        let mut instance = engine.instantiate(&self.0.program, host, &self.0.limits)?;
+        let word = match self.0.flagged {
+            true => Some(word(&mut *instance)?),
+            false => None,
+        };
+        Ok((Gated::new(instance), word))
     }
+}
+
+/// The word that guests look at.
+fn word(instance: &mut dyn DynInstance) -> Result<Word> {
+    instance.word(kernel::MEMORY, kernel::FLAG).ok_or_else(|| {
+        let message = "the engine does not say where the kernel memory is";
+        Error::new(ErrorKind::Engine, message)
+    })
 }
 
 impl std::fmt::Debug for Compiled {

@@ -2,28 +2,23 @@
 //!
 //! A forked child has none of its parent's other threads, so a lock that one of them held stays locked in
 //! the child for ever. Engines have such locks (wasmtime's registries of types and of code, wasmer's
-//! engine), and take them while they compile, load, instantiate, free and find out why a guest ended, but not to
-//! run one. Those steps are sections here, and who is about to fork says so ([`want`]) and waits until it
-//! [`is_quiet`]. It does not know the engines, nor who forks: the Python front does, before every `os.fork`.
+//! engine), and take them while they compile, load, instantiate and free, but not to run a guest. Those steps
+//! are sections here, and who is about to fork says so ([`want`]) and waits until it [`is_quiet`]. Engines take
+//! locks also to find out why a guest failed; a fork does not wait for that. It does not know the engines, nor
+//! who forks: the Python front does, before every `os.fork`.
 //!
-//! Invariants: no guest runs in a section; what begins in a signal handler ([`begin_failure`]) allocates nothing and
-//! takes no lock; while a fork is wanted nobody enters a [`section`]; a section inside of
-//! another on the same thread never waits; there is no lock here that a fork could leave locked, nor one to wait
-//! for with the GIL. So what is freed, which may be with the GIL, is in a section without waiting for
+//! Invariants: no guest runs in a section; while a fork is wanted nobody enters a [`section`]; a section inside
+//! of another on the same thread never waits; there is no lock here that a fork could leave locked, nor one to
+//! wait for with the GIL. So what is freed, which may be with the GIL, is in a section without waiting for
 //! anybody: who has the GIL cannot be in the middle of it when another thread that has the GIL forks.
 
 use std::{
-    any::Any,
     cell::Cell,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
-
-/// What is locked for a fork, and unlocked when this is dropped: after the fork, on the thread that forked, in
-/// both processes.
-pub type Held = Box<dyn Any>;
 
 /// How long a fork waits for sections: more than compiling any module takes, and no deadlock lasts longer.
 pub const LONGEST: Duration = Duration::from_secs(60);
@@ -40,9 +35,6 @@ static WANTED: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// How many sections this thread is in.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-
-    /// Whether one of them began with the failure of a guest.
-    static FAILING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs a step that no fork may interrupt. It waits for a fork that is wanted, so the caller must not have
@@ -51,24 +43,6 @@ pub fn section<T>(step: impl FnOnce() -> T) -> T {
     wait_and_enter();
     let _leave = Leave;
     step()
-}
-
-/// Begins a section in the moment in which a guest fails, before the engine looks into why. It ends with
-/// [`end_failure`], when the engine has given the error back to this thread.
-///
-/// Async-signal-safe: for a trap it is called by the handler of the signal, before that of the engine does
-/// anything. It waits as [`section`] does. Guests run without what a forking thread waits for.
-pub fn begin_failure() {
-    if !FAILING.replace(true) {
-        wait_and_enter();
-    }
-}
-
-/// Ends the section that [`begin_failure`] began on this thread, if it did.
-pub fn end_failure() {
-    if FAILING.replace(false) {
-        leave();
-    }
 }
 
 fn wait_and_enter() {
@@ -184,11 +158,7 @@ mod tests {
         thread,
     };
 
-    use crate::{error::Result, panic::catch};
-
-    use super::{
-        DEPTH, Gated, PATIENCE, begin_failure, end_failure, is_quiet, release, section, want,
-    };
+    use super::{Gated, PATIENCE, is_quiet, release, section, want};
 
     /// One test at a time wants to fork.
     static ALONE: Mutex<()> = Mutex::new(());
@@ -229,56 +199,6 @@ mod tests {
         release();
         assert_eq!(entering.join().expect("it does not panic"), 1);
         busy.join().expect("it does not panic");
-    }
-
-    #[test]
-    fn a_fork_waits_until_a_failure_is_understood() {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let (inside, entered) = mpsc::channel();
-        let (go_on, may_end) = mpsc::channel();
-        let failing = thread::spawn(move || {
-            // Of a failure that has no other beginning nothing ends.
-            end_failure();
-            begin_failure();
-            begin_failure();
-            inside.send(()).expect("the test waits for it");
-            may_end.recv().expect("the test sends it");
-            end_failure();
-            end_failure();
-        });
-        entered.recv().expect("the thread sends it");
-        assert!(!is_quiet());
-        want();
-        let later = thread::spawn(|| {
-            begin_failure();
-            end_failure();
-        });
-        thread::sleep(PATIENCE * 20);
-        assert!(!later.is_finished());
-        go_on.send(()).expect("the thread waits for it");
-        failing.join().expect("it does not panic");
-        hold();
-        assert!(!later.is_finished());
-        release();
-        release();
-        later.join().expect("it does not panic");
-        hold();
-        release();
-    }
-
-    #[test]
-    fn an_engine_that_panics_over_a_failure_keeps_no_fork_waiting() {
-        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let panicking = thread::spawn(|| {
-            let outcome = catch("failing", || -> Result<()> {
-                begin_failure();
-                panic!("the engine panics");
-            });
-            (outcome, DEPTH.get())
-        });
-        let (outcome, depth) = panicking.join().expect("the panic is caught");
-        outcome.expect_err("it is an error");
-        assert_eq!(depth, 0);
     }
 
     #[test]

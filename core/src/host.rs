@@ -172,6 +172,15 @@ impl Host {
         }
     }
 
+    /// What a guest does that has seen its flag set.
+    ///
+    /// # Errors
+    /// As [`Alarm::attend`].
+    pub(crate) fn check_interrupt(&self) -> Result<()> {
+        self.alarm.flag.lower();
+        self.alarm.attend()
+    }
+
     /// A new budget for a guest that has used up its last one and owes the rest; `budget` is not above 0.
     ///
     /// # Errors

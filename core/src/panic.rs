@@ -5,21 +5,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::{
-    error::{Error, ErrorKind, Result},
-    forks,
-};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Runs a step of an engine; a panic of it becomes an error of kind `EnginePanic`.
 #[inline]
 pub(crate) fn catch<T>(doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(step)) {
         Ok(outcome) => outcome,
-        Err(panic) => {
-            // The engine may have been finding out why a guest failed.
-            forks::end_failure();
-            Err(panicked(doing, panic.as_ref()))
-        }
+        Err(panic) => Err(panicked(doing, panic.as_ref())),
     }
 }
 

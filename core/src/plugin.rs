@@ -83,9 +83,11 @@ impl Plugin {
     pub fn new(compiled: &Compiled) -> Result<Self> {
         let host = compiled.host();
         let (id, alarm) = (host.id(), host.alarm());
+        let (instance, word) = compiled.instantiate(host)?;
+        alarm.flag.move_to(word);
         Ok(Self {
             compiled: compiled.clone(),
-            instance: compiled.instantiate(host)?,
+            instance,
             condition: Condition::Fresh,
             entries: vec![None; compiled.entry_count()].into(),
             id,
@@ -250,7 +252,9 @@ impl Plugin {
     /// What its guests have open stays, because they have its numbers in their memory.
     pub(crate) fn renew_host(&mut self) {
         let fresh = self.compiled.host();
+        let word = self.alarm.flag.take();
         (self.id, self.alarm) = (fresh.id(), fresh.alarm());
+        self.alarm.flag.move_to(word);
         (self.timeout, self.fuel) = (self.compiled.timeout(), self.compiled.fuel());
         self.forget_output();
         let old = std::mem::replace(self.host(), fresh);
@@ -340,6 +344,13 @@ impl Plugin {
         if let Some(wasi) = &self.host().wasi {
             wasi.forget_output();
         }
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        // Who cancels the plug-in may outlive it.
+        self.alarm.flag.move_to(None);
     }
 }
 

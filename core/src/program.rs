@@ -30,7 +30,9 @@ use crate::{
         types::{Import, Linked, MemoryExport, ModuleId, Program, Settings},
     },
     error::{Error, ErrorKind, Result},
-    fuse, kernel,
+    fuse,
+    interrupt::{self, Flag},
+    kernel,
     link::{KERNEL, Plan, Unit},
     module::{Module, Terms, tables},
     options::Options,
@@ -168,6 +170,8 @@ pub(crate) fn program(
 pub(crate) enum Counting {
     /// They do not: the engine makes them look up.
     Off,
+    /// The module that has the kernel in it looks at a flag; others count, each for itself.
+    Flagged,
     /// Each module for itself, to look up now and then.
     Apart,
     /// All modules together, because it is fuel. They look up by that as well.
@@ -177,17 +181,19 @@ pub(crate) enum Counting {
 impl Counting {
     /// What an engine that was opened needs.
     pub(crate) fn needed(engine: &dyn DynEngine, options: &Options) -> Self {
-        match (options.fuel, engine.capabilities().interrupt) {
-            (Some(_), _) => Self::Together,
-            (None, false) => Self::Apart,
-            (None, true) => Self::Off,
+        let capabilities = engine.capabilities();
+        match (options.fuel, capabilities.interrupt, capabilities.flag) {
+            (Some(_), ..) => Self::Together,
+            (None, true, _) => Self::Off,
+            (None, false, true) => Self::Flagged,
+            (None, false, false) => Self::Apart,
         }
     }
 
     fn budget(self, lender: Option<ModuleId>) -> Option<Budget> {
         match (self, lender) {
             (Self::Off, _) => None,
-            (Self::Apart, _) => Some(Budget::Own),
+            (Self::Apart | Self::Flagged, _) => Some(Budget::Own),
             (Self::Together, None) => Some(Budget::Lent),
             (Self::Together, Some(lender)) => Some(Budget::Borrowed(lender)),
         }
@@ -197,6 +203,10 @@ impl Counting {
     pub(crate) fn moved(self) -> u32 {
         match self {
             Self::Off => 0,
+            Self::Flagged => {
+                const { assert!(interrupt::MOVED == budget::MOVED) };
+                interrupt::MOVED
+            }
             Self::Apart | Self::Together => budget::MOVED,
         }
     }
@@ -218,6 +228,8 @@ pub(crate) struct Recipe<'a> {
     fusion: Option<Fusion>,
     /// What it counts down, if it counts.
     budget: Option<Budget>,
+    /// What it looks at, if it does.
+    flag: Option<Flag>,
     imports: Vec<Import>,
 }
 
@@ -255,6 +267,7 @@ pub(crate) fn recipes<'a>(
             growth: None,
             fusion: None,
             budget: budget(&recipes, true),
+            flag: None,
             imports: Vec::new(),
         });
     }
@@ -265,12 +278,18 @@ pub(crate) fn recipes<'a>(
             .then(|| Fusion::new(module, planned));
         let has_code = module.has_code || (fusion.is_some() && planned.iter().any(is_kernel));
         let imports = planned.iter().filter_map(|import| layout.import(import));
+        let looks = counting == Counting::Flagged && fusion.is_some();
+        let flag = (looks && has_code).then_some(Flag::LastMemory(kernel::FLAG));
         recipes.push(Recipe {
             name,
             source: Source::Guest(module),
             growth: growth[unit],
             fusion,
-            budget: budget(&recipes, has_code),
+            budget: match looks {
+                true => None,
+                false => budget(&recipes, has_code),
+            },
+            flag,
             imports: imports.collect(),
         });
     }
@@ -287,8 +306,17 @@ pub(crate) fn rewritten<'a>(
     name: &str,
     wasm: &'a [u8],
 ) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
-    if engine.capabilities().interrupt {
+    let capabilities = engine.capabilities();
+    if capabilities.interrupt {
         return Ok((Cow::Borrowed(wasm), None));
+    }
+    if capabilities.flag {
+        let looking = interrupt::instrument(wasm, Flag::Added);
+        let looking = looking.map_err(|source| rewriting(name, "be given looks", source))?;
+        return Ok(match looking {
+            None => (Cow::Borrowed(wasm), None),
+            Some(looking) => (Cow::Owned(looking), Some(interrupt::import())),
+        });
     }
     let counted = budget::instrument(wasm, Budget::Own);
     Ok(
@@ -333,7 +361,8 @@ impl Recipe<'_> {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
             Source::Guest(module) => (Key::of_bytes(&module.raw), Some(module.steps)),
         };
-        Key::of((engine, raw, steps, self.growth, &self.fusion, self.budget))
+        let steps = (steps, self.growth, &self.fusion, self.budget, self.flag);
+        Key::of((engine, raw, steps))
     }
 
     /// # Errors
@@ -367,6 +396,14 @@ impl Recipe<'_> {
                     .into()
             }
         };
+        let wasm = match self.flag {
+            None => wasm,
+            Some(flag) => {
+                let looking = interrupt::instrument(&wasm, flag);
+                let looking = looking.map_err(|source| failed("be given looks", source))?;
+                looking.expect("looks are for code only").into()
+            }
+        };
         match self.budget {
             None => Ok(wasm),
             Some(budget) => {
@@ -380,6 +417,9 @@ impl Recipe<'_> {
     /// The imports of [`Recipe::wasm`].
     fn imports(self) -> Vec<Import> {
         let mut imports = self.imports;
+        if self.flag.is_some() {
+            imports.push(interrupt::import());
+        }
         if let Some(budget) = self.budget {
             imports.extend(budget.imports());
         }

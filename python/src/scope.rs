@@ -14,10 +14,7 @@ use std::{
     time::Instant,
 };
 
-use polyextism::{
-    Caller,
-    forks::{self, Held},
-};
+use polyextism::{Caller, forks};
 use pyo3::prelude::*;
 use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 
@@ -35,8 +32,6 @@ const TOKENS: u32 = 40;
 static THREADS: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
-    /// Of a thread that forks.
-    static HELD: Cell<Vec<Held>> = const { Cell::new(Vec::new()) };
     static THREAD: u64 = THREADS.fetch_add(1, Ordering::Relaxed);
     static NEXT: Cell<u64> = Cell::new(THREAD.with(|thread| thread << TOKENS));
 }
@@ -78,25 +73,21 @@ pub(crate) fn before_fork(py: Python<'_>) {
     forks::want();
     while !forks::is_quiet() {
         if Instant::now() > end {
-            // Who is stuck there may have what would be waited for here.
             return;
         }
         py.detach(|| thread::sleep(forks::PATIENCE));
     }
-    HELD.set(polyextism::hold_for_fork());
 }
 
 /// Python calls it after a fork, in the parent.
 #[pyfunction]
 pub(crate) fn after_fork() {
-    HELD.take();
     forks::release();
 }
 
 /// Tells that this process is a new one, with one thread only. Python calls it after a fork.
 #[pyfunction]
 pub(crate) fn forked() {
-    HELD.take();
     forks::renew();
     crate::ending::forked();
     FORKS.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,8 @@
-"""Forks of a process whose other threads are in the middle of everything: in processes of their own.
+"""Forks of a process whose other threads compile, make instances, call and free: in processes of their own.
 
 A child has the memory of its parent and none of its threads; whatever they had locked stays locked. It
-must be able to do everything with plug-ins all the same.
+must be able to do everything with plug-ins all the same. No guest of another thread fails beside a fork: POSIX
+forbids that (README.md).
 """
 
 import os
@@ -81,7 +82,8 @@ def turns(plugin):
         assert os.getpid() != parent and ("was using" in str(error) or "closed" in str(error)), error
 
 ALL = [calls, traps, deadlines, compiles, instances, cancels, turns]
-busy = [function for function in ALL if busy in (function.__name__, "everything")]
+BESIDE = [calls, compiles, instances, turns]
+busy = [function for function in BESIDE if busy in (function.__name__, "everything")]
 over = threading.Event()
 def work(number):
     plugin = extism.Plugin(compiled[engines[number % len(engines)]])
@@ -134,7 +136,7 @@ print("done", flush=True)
 os._exit(0)
 """
 
-BUSY = ["calls", "traps", "deadlines", "compiles", "instances", "cancels", "turns"]
+BUSY = ["calls", "compiles", "instances", "turns"]
 
 
 @pytest.mark.parametrize("busy", BUSY)
@@ -142,46 +144,5 @@ def test_forks_while_others_are_busy(engine, busy):
     assert output(PROGRAM, engine, busy, str(FORKS), engine) == "done\n"
 
 
-def test_forks_while_everything_happens_on_every_engine():
+def test_forks_while_others_do_all_of_it_on_every_engine():
     assert output(PROGRAM, "all", "everything", str(FORKS), " ".join(ENGINES)) == "done\n"
-
-
-SENT = """
-import os, signal, sys, threading, time
-import extism
-
-GUEST = '(module (memory 1) (func (export "endless") (loop $l (br $l))))'
-plugin = extism.Plugin(GUEST, engine=sys.argv[1])
-handle = plugin.cancel_handle()
-heard, ended = [], []
-signal.signal(signal.SIGFPE, lambda number, _: heard.append(number))
-def run():
-    try:
-        plugin.call("endless")
-    except extism.Error as error:
-        ended.append(type(error).__name__)
-thread = threading.Thread(target=run)
-thread.start()
-# One may come before the guest runs: that is passed on, on every engine.
-while len(heard) < 5 if sys.argv[2] == "passed on" else not ended:
-    time.sleep(0.01)
-    signal.pthread_kill(thread.ident, signal.SIGFPE)
-begun = time.monotonic()
-child = os.fork()
-if child == 0:
-    os._exit(0)
-assert time.monotonic() - begun < 30, "the fork waited for a guest that runs"
-assert os.waitpid(child, 0)[1] == 0
-while not ended:
-    handle.cancel()
-    time.sleep(0.001)
-thread.join()
-print(*ended)
-"""
-
-
-def test_a_signal_that_somebody_sends_is_no_failure_to_wait_for(engine):
-    # wasmer takes every signal that comes to its own stacks for a trap.
-    traps = engine.startswith("wasmer")
-    outcome = output(SENT, engine, "a trap" if traps else "passed on")
-    assert outcome == ("TrapError\n" if traps else "CancelledError\n")

@@ -58,7 +58,6 @@ const BACKENDS: &[Backend] = &[Backend {
         },
     ],
     open,
-    hold: || Box::new(()),
 }];
 
 /// The engine with each set of powers: with and without all proposals, with and without

@@ -48,7 +48,6 @@ const PANICKING: &[Backend] = &[Backend {
         compiler("nudge"),
     ],
     open,
-    hold: || Box::new(()),
 }];
 
 fn choice(step: &str) -> Choice {

@@ -1,14 +1,14 @@
 //! Several engines in one process: interleaved, nested, on several threads; and how one is chosen.
 
 use std::{
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
 use polyextism::{
     BACKENDS, Choice, Compiled, Error, ErrorKind, Function, Manifest, Options, Plugin, Trap,
-    default_engine, engine, engine::types::Interruption, forks, hold_for_fork,
+    default_engine, engine, engine::types::Interruption, forks,
 };
 use polyextism_tests::{engines, plugin};
 
@@ -269,64 +269,5 @@ fn engines_open_before_a_fork_or_after_it() {
         let opened = opening.join().expect("nothing panics");
         opened.expect("the engine opens");
         assert!(waited, "{name}");
-    }
-}
-
-/// To find out why a guest failed engines take locks, which no fork may leave locked; wasmi has none.
-#[test]
-fn guests_fail_before_a_fork_or_after_it() {
-    const GUEST: &str = r#"(module
-        (import "extism:host/user" "pause" (func $pause))
-        (import "extism:host/user" "raise" (func $raise))
-        (memory 1)
-        (table 1 funcref)
-        (func $deep (result i32) (i32.add (call $deep) (i32.const 1)))
-        (func (export "unreachable") (call $pause) unreachable)
-        (func (export "bounds") (call $pause) (drop (i32.load (i32.const -1))))
-        (func (export "divide") (call $pause) (drop (i32.div_s (i32.const 1) (i32.const 0))))
-        (func (export "indirect") (call $pause) (call_indirect (i32.const 0)))
-        (func (export "deep") (call $pause) (drop (call $deep)))
-        (func (export "raise") (call $pause) (call $raise)))"#;
-    const EXPORTS: &[&str] = &[
-        "unreachable",
-        "bounds",
-        "divide",
-        "indirect",
-        "deep",
-        "raise",
-    ];
-    for (choice, export) in engines()
-        .into_iter()
-        .flat_map(|c| EXPORTS.iter().map(move |e| (c, e)))
-    {
-        let name = format!("{} {export}", choice.name());
-        let (inside, entered) = mpsc::channel();
-        let (go_on, may_go_on) = mpsc::channel();
-        let may_go_on = Mutex::new(may_go_on);
-        let pause = Function::typed("pause", move |_, ()| {
-            inside.send(()).expect("the test waits for it");
-            let may_go_on = may_go_on.lock().expect("one guest");
-            may_go_on.recv().expect("the test sends it");
-            Ok(())
-        });
-        let raise = Function::typed("raise", |_, ()| -> Result<(), Error> {
-            Err(Error::new(ErrorKind::HostFunction, "raised"))
-        });
-        let mut plugin = plugin(&choice, GUEST, &[pause, raise]).expect("it is valid");
-        let failing = thread::spawn(move || plugin.call(export, b"").map(drop));
-        entered.recv().expect("the guest runs");
-        forks::want();
-        while !forks::is_quiet() {
-            thread::sleep(forks::PATIENCE);
-        }
-        let held = hold_for_fork();
-        go_on.send(()).expect("the guest waits for it");
-        thread::sleep(Duration::from_millis(20));
-        let waited = !failing.is_finished();
-        drop(held);
-        forks::release();
-        let outcome = failing.join().expect("nothing panics");
-        outcome.expect_err(&name);
-        assert_eq!(waited, !name.starts_with("wasmi"), "{name}");
     }
 }

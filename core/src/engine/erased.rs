@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cache::Artifact,
     error::{Error, ErrorKind, Result},
-    forks::{Gated, Held, section},
+    forks::{Gated, section},
     host::Host,
     kernel,
     panic::catch,
@@ -251,9 +251,6 @@ pub struct Backend {
     pub compilers: &'static [Compiler],
     /// Opens it.
     pub open: fn(&Settings) -> Result<Arc<dyn DynEngine>>,
-    /// Takes what guests of other threads may have locked where no section ([`crate::forks`]) can begin before.
-    /// It is called on the thread that forks, when nobody is in a section and nobody can enter one.
-    pub hold: fn() -> Held,
 }
 
 /// A compiler of a backend.

@@ -19,11 +19,12 @@ use std::hash::Hasher;
 use self::{
     guest::Guest,
     inspect::Inspect,
-    types::{Capabilities, EntryId, Limits, Linked, ModuleId, Program},
+    types::{Capabilities, EntryId, Limits, Linked, MemoryId, ModuleId, Program},
 };
 use crate::{
     cache::Artifact,
     error::{Error, Result},
+    flag::Word,
     host::Host,
 };
 
@@ -141,6 +142,15 @@ pub trait Instance: Guest + Send + 'static {
     /// `Trap`. When a host function failed, any error: core replaces it by the
     /// failure that waits in the host state.
     fn enter(&mut self, entry: EntryId) -> Result<i32>;
+
+    /// The word at `address` of a memory, which guests look at and the host sets from any thread. Neither
+    /// it nor the memory moves as long as the instance lives.
+    ///
+    /// `None` without the capability `flag`, or if it is not inside of the memory.
+    fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {
+        let _ = (memory, address);
+        None
+    }
 
     /// A look into the program. `None` without the capability `inspect`.
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

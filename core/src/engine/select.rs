@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::{
     erased::{Backend, Compiler, DynEngine},
-    types::{Interruption, Settings},
+    types::{Capabilities, Interruption, Settings},
 };
 use crate::{
+    address_space::{self, Room},
     error::{Error, ErrorKind, Result},
     forks::section,
 };
@@ -89,6 +90,18 @@ impl Choice {
         match self.compiler.name == self.backend.compilers[0].name {
             true => self.backend.name.to_owned(),
             false => format!("{}:{}", self.backend.name, self.compiler.name),
+        }
+    }
+
+    /// Whether code is to look up when its engine says so. That costs more than a flag, so it is for engines
+    /// that have no place for one, or have none for want of address space.
+    pub fn interruption(&self) -> Interruption {
+        let Capabilities {
+            interrupt, flag, ..
+        } = self.compiler.capabilities;
+        match interrupt && !(flag && address_space::room() == Room::Ample) {
+            true => Interruption::On,
+            false => Interruption::Off,
         }
     }
 

@@ -321,6 +321,10 @@ pub struct Capabilities {
     /// Running guests look up when they are nudged. Core makes the guests of other engines look up
     /// by themselves.
     pub interrupt: bool,
+    /// 32-bit memories stay in their place as long as their instance, which tells it
+    /// ([`super::Instance::word`]), and code may load words of them atomically. Core then makes guests look
+    /// at such a word.
+    pub flag: bool,
     /// Live programs can be looked into and extended. Only tests need it.
     pub inspect: bool,
     /// [`Limits::memory_pages`] is kept.
@@ -339,6 +343,7 @@ impl Capabilities {
         backtrace: false,
         inspect: false,
         interrupt: false,
+        flag: false,
         memory_limit: false,
         artifacts: false,
         proposals: &[],
@@ -361,6 +366,12 @@ impl Capabilities {
     #[must_use]
     pub const fn interrupt(self, interrupt: bool) -> Self {
         Self { interrupt, ..self }
+    }
+
+    /// With or without memories that stay in their place.
+    #[must_use]
+    pub const fn flag(self, flag: bool) -> Self {
+        Self { flag, ..self }
     }
 
     /// With or without a memory limit.

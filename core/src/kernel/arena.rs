@@ -29,6 +29,8 @@ const INPUT_LENGTH: usize = 28;
 const OUTPUT_OFFSET: usize = 32;
 const OUTPUT_LENGTH: usize = 36;
 const INPUT_WORDS: usize = 40;
+/// What guests look at to see whether they have to stop; written by nobody here.
+pub(super) const FLAG: usize = 48;
 
 /// Why a block could not be allocated.
 pub(super) enum Full {
@@ -83,7 +85,8 @@ impl Arena<'_> {
     /// As the kernel's `reset`: frees everything and clears the memory.
     pub(super) fn reset(&mut self) {
         let generation = (self.field(GENERATION) as u32).wrapping_add(1);
-        self.0.fill(0);
+        self.0[..FLAG].fill(0);
+        self.0[ROOT as usize..].fill(0);
         self.set(POSITION, ROOT);
         self.set(DIRTY, ROOT);
         self.set(GENERATION, generation.into());

@@ -12,6 +12,7 @@
 ;;   24 input_offset   28 input_length
 ;;   32 output_offset  36 output_length
 ;;   40 input_words    at how many offsets of the input a guest finds eight bytes
+;;   48 flag           set by the host while the guest is to look whether it has to stop
 ;; The host writes the root before any guest code runs, and `words` whenever it grows the memory.
 ;; Blocks follow. A block is a header of 16 bytes and data, both aligned to 16:
 ;;    0 i64 tag            made of address and generation while the block is live, its complement
@@ -279,7 +280,7 @@
     (i64.store (i32.const 0) (i64.const 0x40_0000_0040)) ;; position and dirty
     (i32.store (i32.const 8) (i32.const 0))
     (i32.store (i32.const 12) (i32.add (i32.load (i32.const 12)) (i32.const 1)))
-    (memory.fill (i32.const 20) (i32.const 0) (i32.const 44)))
+    (memory.fill (i32.const 20) (i32.const 0) (i32.const 28)))
 
   (func (export "memory_bytes") (result i64)
     (i64.add (i64.load32_u (i32.const 16)) (i64.const 7))))

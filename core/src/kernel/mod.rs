@@ -23,6 +23,9 @@ use crate::{
 /// The kernel memory; it is the first of every program.
 pub const MEMORY: MemoryId = MemoryId(0);
 
+/// The address of the word that guests look at to see whether they have to stop (`interrupt`).
+pub(crate) const FLAG: u64 = arena::FLAG as u64;
+
 /// The guests' half, assembled from `kernel.wat`; a test compares them.
 pub(crate) const WASM: &[u8] = include_bytes!("kernel.wasm");
 

@@ -79,9 +79,11 @@ impl Plugin {
     /// A new instance with the same host state: variables and configuration stay, also if there is
     /// no new instance.
     fn replace(&mut self) -> Result<()> {
-        let mut instance = self.compiled.instantiate(Host::default())?;
+        let (mut instance, word) = self.compiled.instantiate(Host::default())?;
         let fresh: &mut dyn Guest = &mut **instance;
         fresh.host().take_over(self.host());
+        // Before the old instance goes.
+        self.alarm.flag.move_to(word);
         section(|| self.instance = instance);
         self.entries.fill(None);
         self.take = None;

@@ -19,6 +19,7 @@ mod atomic;
 mod clock;
 mod engine;
 mod error;
+mod flag;
 mod nesting;
 pub mod scenarios;
 

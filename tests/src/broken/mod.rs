@@ -50,7 +50,6 @@ pub fn backends() -> &'static [Backend] {
             version: inner.version,
             compilers: compilers.collect::<Vec<_>>().leak(),
             open: engine::open,
-            hold: inner.hold,
         }]
     })
 }

@@ -10,7 +10,7 @@ use polyextism::{
     engine::{
         erased::{AnyModule, DynEngine, DynInstance},
         inspect::Value,
-        types::{Import, Interruption, Limits, Linked, MemoryExport, ModuleId, Program},
+        types::{Import, Limits, Linked, MemoryExport, ModuleId, Program},
     },
     host::Host,
 };
@@ -60,11 +60,7 @@ pub(super) fn observe(choice: &Choice, generated: &Generated) -> Vec<Observed> {
 }
 
 fn instantiate(choice: &Choice, wasm: &[u8]) -> Result<Box<dyn DynInstance>> {
-    let interruption = match choice.compiler().capabilities.interrupt {
-        true => Interruption::On,
-        false => Interruption::Off,
-    };
-    let engine = choice.open(&choice.settings(interruption))?;
+    let engine = choice.open(&choice.settings(choice.interruption()))?;
     let ready = alone::ready(&*engine, wasm)?;
     let modules = vec![
         link(&*engine, STATE, Vec::new())?,

@@ -11,7 +11,7 @@ use polyextism::{
     engine::{
         erased::{DynEngine, DynInstance},
         inspect::Inspect,
-        types::{Import, Interruption, Limits, Linked, MemoryExport, ModuleId, Program},
+        types::{Import, Limits, Linked, MemoryExport, ModuleId, Program},
     },
     manifest::Wasm,
 };
@@ -80,11 +80,7 @@ impl Stage {
     /// Why there is none: the engine cannot be opened, or cannot be looked into.
     pub(super) fn new(choice: Choice) -> Result<Self, Error> {
         // As a plug-in's engine is opened.
-        let interruption = match choice.compiler().capabilities.interrupt {
-            true => Interruption::On,
-            false => Interruption::Off,
-        };
-        let engine = choice.open(&choice.settings(interruption))?;
+        let engine = choice.open(&choice.settings(choice.interruption()))?;
         let with_table64 = SPECTEST.replace("(memory", &format!("{TABLE64} (memory"));
         let spectest = ready(&*engine, with_table64.as_bytes());
         let spectest = match spectest {

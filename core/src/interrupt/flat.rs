@@ -1,0 +1,164 @@
+//! A function body as a list of instructions, with the end of each block.
+//!
+//! A list, not a tree: how deep the blocks of a guest are nested costs no stack of the host. It knows
+//! nothing of looks. Invariant: the body belongs to a valid module.
+
+use wasm_encoder::reencode;
+use wasmparser::{BlockType, FunctionBody, Operator, ValType};
+
+/// An instruction, and where it begins in the module.
+pub(super) struct Op<'a> {
+    pub(super) operator: Operator<'a>,
+    pub(super) at: u64,
+}
+
+/// The body of a function.
+pub(super) struct Flat<'a> {
+    pub(super) ops: Vec<Op<'a>>,
+    /// Where the last instruction ends in the module.
+    pub(super) end: u64,
+    /// For each instruction that opens a block, the position of its `end`.
+    ends: Vec<u32>,
+    /// The types of the parameters and of the locals behind them.
+    pub(super) locals: Vec<ValType>,
+    /// How many of them are parameters.
+    pub(super) params: usize,
+    /// The declarations of locals, in the module.
+    pub(super) declarations: std::ops::Range<u64>,
+}
+
+impl<'a> Flat<'a> {
+    pub(super) fn read(
+        body: &FunctionBody<'a>,
+        params: &[ValType],
+    ) -> Result<Self, reencode::Error> {
+        let mut locals = params.to_vec();
+        let mut groups = body.get_locals_reader()?;
+        for _ in 0..groups.get_count() {
+            let (count, ty) = groups.read()?;
+            locals.extend(std::iter::repeat_n(ty, count as usize));
+        }
+        let mut reader = body.get_operators_reader()?;
+        let declarations = body.range().start..reader.original_position();
+        let (mut ops, mut ends, mut open) = (Vec::new(), Vec::new(), Vec::new());
+        while !reader.eof() {
+            let (operator, at) = reader.read_with_offset()?;
+            let position = ops.len();
+            ends.push(0);
+            match operator {
+                ref opens if is_opener(opens) => open.push(position),
+                Operator::End => {
+                    if let Some(opener) = open.pop() {
+                        let opener: usize = opener;
+                        ends[opener] = position as u32;
+                    }
+                }
+                _ => {}
+            }
+            ops.push(Op { operator, at });
+        }
+        Ok(Self {
+            ops,
+            end: reader.original_position(),
+            ends,
+            locals,
+            params: params.len(),
+            declarations,
+        })
+    }
+
+    pub(super) fn operator(&self, position: usize) -> &Operator<'a> {
+        &self.ops[position].operator
+    }
+
+    /// The position of the `end` of the block that begins at `opener`.
+    pub(super) fn end_of(&self, opener: usize) -> usize {
+        self.ends[opener] as usize
+    }
+}
+
+/// Whether a block begins here.
+pub(super) fn is_opener(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. }
+    )
+}
+
+/// The type of the block that begins here.
+pub(super) fn block_type(operator: &Operator<'_>) -> Option<BlockType> {
+    match operator {
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            Some(*blockty)
+        }
+        Operator::TryTable { try_table } => Some(try_table.ty),
+        _ => None,
+    }
+}
+
+/// Whether nothing runs straight behind this instruction.
+pub(super) fn is_final(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Br { .. }
+            | Operator::BrTable { .. }
+            | Operator::Return
+            | Operator::Unreachable
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+    )
+}
+
+/// Whether a function is called here.
+pub(super) fn is_call(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+    )
+}
+
+/// Calls `target` with the depth of each label that this instruction may branch to. The labels of a
+/// `try_table` are counted from outside of it.
+pub(super) fn for_each_label(operator: &Operator<'_>, mut target: impl FnMut(u32)) {
+    match operator {
+        Operator::Br { relative_depth }
+        | Operator::BrIf { relative_depth }
+        | Operator::BrOnNull { relative_depth }
+        | Operator::BrOnNonNull { relative_depth }
+        | Operator::BrOnCast { relative_depth, .. }
+        | Operator::BrOnCastFail { relative_depth, .. } => target(*relative_depth),
+        Operator::BrTable { targets } => {
+            // The module is valid, so every target can be read.
+            targets.targets().flatten().for_each(&mut target);
+            target(targets.default());
+        }
+        Operator::TryTable { try_table } => {
+            for catch in &try_table.catches {
+                target(label_of(catch));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The label of a handler.
+pub(super) fn label_of(catch: &wasmparser::Catch) -> u32 {
+    use wasmparser::Catch;
+    match *catch {
+        Catch::One { label, .. }
+        | Catch::OneRef { label, .. }
+        | Catch::All { label }
+        | Catch::AllRef { label } => label,
+    }
+}

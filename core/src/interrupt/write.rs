@@ -1,0 +1,355 @@
+//! Writes a function with its looks.
+//!
+//! It does not know why a look is where it is. What a look is:
+//! ```wat
+//! (if (i32.atomic.load (i32.const FLAG)) (then (call $check)))
+//! ```
+//! A loop without calls that looks gets the call in a loop around it, so that the registers of the loop
+//! belong to the guest. Numbers that are live go through globals meanwhile: no value of the guest is
+//! alive in a register where the call is.
+//! ```wat
+//! (block $done (loop $again
+//!   (block $slow
+//!     (loop $l
+//!       (br_if $slow (i32.atomic.load (i32.const FLAG)))
+//!       (block $next BODY (br $done))   ;; a turn whose way back leads to the second one
+//!       BODY)
+//!     (br $done))
+//!   ;; live locals to globals; (call $check); live locals from globals
+//!   (br $again)))
+//! ```
+//! Most instructions are copied as bytes: only labels and the indices of functions are written anew.
+//! Invariant: the stack and the locals are after a look what they were before.
+
+use wasm_encoder::{
+    BlockType, Encode, Instruction, MemArg, MemArgTarget, ValType,
+    reencode::{self, Reencode},
+};
+use wasmparser::Operator;
+
+use super::{
+    flat::{Flat, block_type, is_opener, label_of},
+    plan::{Look, Plan},
+};
+
+/// Where the flag is, and what is called when it is set.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) memory: u32,
+    pub(super) address: u64,
+    /// The index of the function that is called.
+    pub(super) check: u32,
+}
+
+/// Globals for what a call must not find in registers.
+#[derive(Default)]
+pub(super) struct Spare {
+    /// The index of the first one.
+    first: u32,
+    pub(super) types: Vec<ValType>,
+}
+
+impl Spare {
+    pub(super) fn new(first: u32) -> Self {
+        Self {
+            first,
+            types: Vec::new(),
+        }
+    }
+
+    /// Globals of these types, one for each.
+    fn lend(&mut self, types: impl Iterator<Item = ValType>) -> Vec<u32> {
+        let mut taken = Vec::new();
+        for ty in types {
+            let mut free = (0..self.types.len()).filter(|at| self.types[*at] == ty);
+            let at = free.find(|at| !taken.contains(at)).unwrap_or_else(|| {
+                self.types.push(ty);
+                self.types.len() - 1
+            });
+            taken.push(at);
+        }
+        taken.iter().map(|at| self.first + *at as u32).collect()
+    }
+}
+
+/// Writes one function.
+pub(super) struct Writer<'a, 'b, R> {
+    /// Says where functions have moved to.
+    pub(super) moves: &'b mut R,
+    pub(super) wasm: &'a [u8],
+    pub(super) flat: &'b Flat<'a>,
+    pub(super) plan: &'b Plan,
+    pub(super) target: Target,
+    pub(super) spare: &'b mut Spare,
+    pub(super) out: Vec<u8>,
+    /// How many blocks are open in what is written, with that of the function.
+    depth: u32,
+    /// The blocks of the guest that are open.
+    frames: Vec<Frame>,
+}
+
+/// A block of the guest.
+struct Frame {
+    /// The position of its `end`.
+    end: usize,
+    /// How many blocks were open when its label was opened.
+    label: u32,
+    /// Of a loop with the call around it: what is put away during the call.
+    around: Option<Vec<u32>>,
+}
+
+impl<'a, 'b, R: Reencode<Error = std::convert::Infallible>> Writer<'a, 'b, R> {
+    pub(super) fn new(
+        moves: &'b mut R,
+        wasm: &'a [u8],
+        flat: &'b Flat<'a>,
+        plan: &'b Plan,
+        target: Target,
+        spare: &'b mut Spare,
+    ) -> Self {
+        let declarations = flat.declarations.clone();
+        let declarations = &wasm[declarations.start as usize..declarations.end as usize];
+        let length = (flat.end - flat.declarations.start) as usize;
+        let mut out = Vec::with_capacity(length + length / 4);
+        out.extend_from_slice(declarations);
+        Self {
+            moves,
+            wasm,
+            flat,
+            plan,
+            target,
+            spare,
+            out,
+            depth: 1,
+            frames: vec![Frame {
+                end: flat.ops.len() - 1,
+                label: 0,
+                around: None,
+            }],
+        }
+    }
+
+    /// The body, with its declarations of locals.
+    pub(super) fn write(mut self) -> Result<Vec<u8>, reencode::Error> {
+        if self.plan.entry {
+            self.look();
+        }
+        self.range(0, self.flat.ops.len())?;
+        Ok(self.out)
+    }
+
+    fn put(&mut self, instruction: &Instruction<'_>) {
+        instruction.encode(&mut self.out);
+    }
+
+    fn open(&mut self, instruction: &Instruction<'_>) {
+        self.put(instruction);
+        self.depth += 1;
+    }
+
+    fn close(&mut self) {
+        self.put(&Instruction::End);
+        self.depth -= 1;
+    }
+
+    /// Puts the flag on the stack.
+    fn flag(&mut self) {
+        self.put(&Instruction::I32Const(0));
+        self.put(&Instruction::I32AtomicLoad(MemArg {
+            offset: self.target.address,
+            align: 2,
+            target: MemArgTarget::Memory(self.target.memory),
+            ordering: None,
+        }));
+    }
+
+    /// A look with the call in its place.
+    fn look(&mut self) {
+        self.flag();
+        self.put(&Instruction::If(BlockType::Empty));
+        self.put(&Instruction::Call(self.target.check));
+        self.put(&Instruction::End);
+    }
+
+    /// The depth, from here, of a label of the guest that has this depth in the guest.
+    fn label(&self, depth: u32) -> u32 {
+        let frame = &self.frames[self.frames.len() - 1 - depth as usize];
+        self.depth - 1 - frame.label
+    }
+
+    /// Writes the instructions of the guest from one position to another.
+    fn range(&mut self, from: usize, to: usize) -> Result<(), reencode::Error> {
+        let mut before = self.plan.before.partition_point(|at| *at < from);
+        let mut copied = self.position_in_module(from);
+        let mut position = from;
+        while position < to {
+            let looks = self.plan.before.get(before) == Some(&position);
+            before += usize::from(looks);
+            let operator = self.flat.operator(position);
+            if !looks && is_plain(operator) {
+                position += 1;
+                continue;
+            }
+            let at = self.position_in_module(position);
+            self.out.extend_from_slice(&self.wasm[copied..at]);
+            copied = self.position_in_module(position + 1);
+            if looks {
+                self.look();
+            }
+            match operator {
+                Operator::End => self.end(position),
+                Operator::Loop { .. } => self.begin_loop(position)?,
+                opens if is_opener(opens) => {
+                    self.instruction(opens)?;
+                    self.depth += 1;
+                    self.frames.push(Frame {
+                        end: self.flat.end_of(position),
+                        label: self.depth - 1,
+                        around: None,
+                    });
+                }
+                other => self.instruction(other)?,
+            }
+            position += 1;
+        }
+        let at = self.position_in_module(to);
+        self.out.extend_from_slice(&self.wasm[copied..at]);
+        Ok(())
+    }
+
+    fn position_in_module(&self, position: usize) -> usize {
+        let op = self.flat.ops.get(position);
+        op.map_or(self.flat.end, |op| op.at) as usize
+    }
+
+    fn begin_loop(&mut self, position: usize) -> Result<(), reencode::Error> {
+        let ty = block_type(self.flat.operator(position)).expect("a loop has a type");
+        let ty = self.moves.block_type(ty)?;
+        let end = self.flat.end_of(position);
+        let plan = self.plan;
+        let look = &plan.loops[&position];
+        let around = match look {
+            Look::None(_) | Look::Inside => {
+                self.open(&Instruction::Loop(ty));
+                None
+            }
+            Look::Around { passed, .. } => {
+                self.open(&Instruction::Block(ty));
+                self.open(&Instruction::Loop(ty));
+                self.open(&Instruction::Block(BlockType::Empty));
+                self.open(&Instruction::Loop(ty));
+                Some(passed.clone())
+            }
+        };
+        let frame = Frame {
+            end,
+            label: self.depth - 1,
+            around,
+        };
+        match look {
+            Look::None(_) => {}
+            Look::Inside => self.look(),
+            Look::Around { doubled, .. } => {
+                self.flag();
+                self.put(&Instruction::BrIf(1));
+                if *doubled {
+                    self.open(&Instruction::Block(BlockType::Empty));
+                    self.frames.push(Frame {
+                        end: usize::MAX,
+                        label: self.depth - 1,
+                        around: None,
+                    });
+                    self.range(position + 1, end)?;
+                    self.frames.pop();
+                    // Out of `next`, the loop and `slow`, and of the loop around.
+                    self.put(&Instruction::Br(4));
+                    self.close();
+                }
+            }
+        }
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    fn end(&mut self, position: usize) {
+        let frame = self.frames.pop().expect("blocks are nested");
+        debug_assert_eq!(frame.end, position);
+        self.close();
+        let Some(passed) = frame.around else {
+            return;
+        };
+        self.put(&Instruction::Br(2));
+        self.close();
+        let types = passed.iter().map(|local| self.flat.locals[*local as usize]);
+        let types = types.map(|ty| ValType::try_from(ty).expect("numbers only"));
+        let globals = self.spare.lend(types);
+        for (local, global) in passed.iter().zip(&globals) {
+            self.put(&Instruction::LocalGet(*local));
+            self.put(&Instruction::GlobalSet(*global));
+        }
+        self.put(&Instruction::Call(self.target.check));
+        for (local, global) in passed.iter().zip(&globals) {
+            self.put(&Instruction::GlobalGet(*global));
+            self.put(&Instruction::LocalSet(*local));
+        }
+        self.put(&Instruction::Br(0));
+        self.close();
+        self.close();
+    }
+
+    /// Writes an instruction that names a label or a function, or opens a block.
+    fn instruction(&mut self, operator: &Operator<'a>) -> Result<(), reencode::Error> {
+        let mut operator = operator.clone();
+        match &mut operator {
+            Operator::Br { relative_depth }
+            | Operator::BrIf { relative_depth }
+            | Operator::BrOnNull { relative_depth }
+            | Operator::BrOnNonNull { relative_depth }
+            | Operator::BrOnCast { relative_depth, .. }
+            | Operator::BrOnCastFail { relative_depth, .. } => {
+                *relative_depth = self.label(*relative_depth);
+            }
+            Operator::BrTable { targets } => {
+                let labels = targets.targets().map(|label| Ok(self.label(label?)));
+                let labels = labels.collect::<Result<Vec<_>, reencode::Error>>()?;
+                let default = self.label(targets.default());
+                self.put(&Instruction::BrTable(labels.into(), default));
+                return Ok(());
+            }
+            Operator::TryTable { try_table } => {
+                for catch in &mut try_table.catches {
+                    use wasmparser::Catch;
+                    let moved = self.label(label_of(catch));
+                    let (Catch::One { label, .. }
+                    | Catch::OneRef { label, .. }
+                    | Catch::All { label }
+                    | Catch::AllRef { label }) = catch;
+                    *label = moved;
+                }
+            }
+            _ => {}
+        }
+        let instruction = self.moves.instruction(operator)?;
+        self.put(&instruction);
+        Ok(())
+    }
+}
+
+/// Whether an instruction can be copied as bytes, wherever it stands.
+fn is_plain(operator: &Operator<'_>) -> bool {
+    !(is_opener(operator)
+        || matches!(
+            operator,
+            Operator::End
+                | Operator::Br { .. }
+                | Operator::BrIf { .. }
+                | Operator::BrTable { .. }
+                | Operator::BrOnNull { .. }
+                | Operator::BrOnNonNull { .. }
+                | Operator::BrOnCast { .. }
+                | Operator::BrOnCastFail { .. }
+                | Operator::Call { .. }
+                | Operator::ReturnCall { .. }
+                | Operator::RefFunc { .. }
+        ))
+}
