@@ -87,7 +87,7 @@ conformance: tools fetch
 
 # PEER=1 has the crate `extism` in the same groups, which builds another wasmtime. That one asks for Rust 1.96, but
 # compiles with 1.95.
-bench: $(NATIVE)
+bench: $(NATIVE_RELEASE)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --bench all \
 		$(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
 	mkdir -p benches/python/results
@@ -130,8 +130,10 @@ $(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
 		-r python/requirements-guests.txt
 	@touch $@
 
-$(NATIVE): $(BIN)/maturin $(SOURCES)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --manifest-path python/Cargo.toml
+# There is one place for it in the environment: who is built last is what is imported.
+$(VENV)/.native-%: $(BIN)/maturin $(SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --profile $* --locked --manifest-path python/Cargo.toml
+	@rm -f $(VENV)/.native-*
 	@touch $@
 
 clean:
