@@ -10,9 +10,9 @@
 //! taken again, by wasmtime, which asks the system for it and no list of what was touched; nobody touches the pool of the process that it was
 //! forked from, whose locks a thread may hold that is not there any more.
 
-use std::{process, sync::OnceLock};
+use std::sync::OnceLock;
 
-use polyextism_core::{address_space::Room, engine::types::Limits};
+use polyextism_core::{address_space::Room, engine::types::Limits, process::Process};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// How many memories, and how many tables, the pool has. Each memory reserves what an address of 32 bits can
@@ -40,7 +40,7 @@ pub(crate) struct Engines {
     pooled: Option<Engine>,
     plain: OnceLock<Engine>,
     room: Room,
-    process: u32,
+    process: Process,
 }
 
 impl Engines {
@@ -55,7 +55,7 @@ impl Engines {
             pooled,
             plain: OnceLock::new(),
             room,
-            process: process::id(),
+            process: Process::current(),
         };
         if engines.pooled.is_none() {
             engines.plain()?;
@@ -65,7 +65,7 @@ impl Engines {
 
     /// Whether they were opened by this process.
     pub(crate) fn are_ours(&self) -> bool {
-        self.process == process::id()
+        self.process == Process::current()
     }
 
     /// Whether memories with 32-bit addresses never move: enough is reserved for each.

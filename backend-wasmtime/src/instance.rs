@@ -4,7 +4,7 @@
 //! is prepared and when an entry is resolved, never on a call; entering a function allocates nothing
 //! and takes no lock.
 
-use std::{mem, process};
+use std::mem;
 
 use polyextism_core::{
     Error, ErrorKind, Result,
@@ -17,6 +17,7 @@ use polyextism_core::{
     },
     flag::Word,
     host::Host,
+    process::Process,
 };
 use wasmtime::{
     Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError, Store, TypedFunc,
@@ -47,7 +48,7 @@ pub struct Instance {
     limits: Limits,
     /// Whether memories with 32-bit addresses never move.
     pub(crate) steady: bool,
-    process: u32,
+    process: Process,
 }
 
 /// Why there is no instance.
@@ -148,7 +149,7 @@ impl Instance {
             entries: Vec::new(),
             limits: *limits,
             steady: false,
-            process: process::id(),
+            process: Process::current(),
         })
     }
 
@@ -241,7 +242,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if self.process != process::id()
+        if self.process != Process::current()
             && let Ok(engine) = Engine::new(&wasmtime::Config::new())
         {
             // What it has of a pool cannot be given back: that is the pool of another process.

@@ -22,7 +22,7 @@ mod program;
 use std::{
     hash::{Hash, Hasher},
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use polyextism_core::{
@@ -34,11 +34,12 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Profiler, Program, Proposal,
-            Settings,
+            Capabilities, Determinism, Interruption, Limits, Linked, ModuleId, Profiler, Program,
+            Proposal, Settings,
         },
     },
     host::Host,
+    process::PerProcess,
 };
 use wasmtime::{Config, ProfilingStrategy, Strategy, WasmBacktraceDetails};
 
@@ -67,6 +68,7 @@ pub const BACKEND: Backend = Backend {
             capabilities: POWERS,
         },
     ],
+    left_out: &[],
     open,
 };
 
@@ -86,17 +88,21 @@ const PROFILERS: &[Profiler] = match cfg!(unix) {
     false => &[],
 };
 
-/// The engines of this process, and of those that it was forked from. wasmtime shares one engine between
-/// programs and threads safely, but a fork may leave locks of it as another thread had them, so a child
-/// compiles with engines of its own.
-static ENGINES: Mutex<Vec<(Terms, Arc<Engines>)>> = Mutex::new(Vec::new());
+/// The engines of a process. wasmtime shares one engine between programs and threads safely, but a fork may
+/// leave locks of it as another thread had them, so a child compiles with engines of its own.
+static ENGINES: PerProcess<Mutex<Vec<Shared>>> = PerProcess::new();
+
+/// Engines that are open.
+struct Shared {
+    terms: Terms,
+    engines: Arc<Engines>,
+}
 
 /// What programs have in common that share engines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Terms {
     settings: Settings,
     room: Room,
-    process: u32,
 }
 
 /// wasmtime, opened with some settings.
@@ -148,12 +154,7 @@ impl Wasmtime {
         };
         let profiling = profiling(settings.profiler, variant)?;
         let room = address_space::room();
-        let process = std::process::id();
-        let terms = Terms {
-            settings,
-            room,
-            process,
-        };
+        let terms = Terms { settings, room };
         let engines = match shared(terms, None) {
             Some(engines) => engines,
             None => {
@@ -175,14 +176,22 @@ impl Wasmtime {
     }
 }
 
+fn known() -> MutexGuard<'static, Vec<Shared>> {
+    let engines = ENGINES.own().lock();
+    engines.unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The shared engines of these terms; `made` become it if there are none yet. Engines are made
 /// outside of the lock, so that it is never held for long.
 fn shared(terms: Terms, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
-    let mut known = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, engines)) = known.iter().find(|(its, _)| *its == terms) {
-        return Some(engines.clone());
+    let mut known = known();
+    if let Some(shared) = known.iter().find(|shared| shared.terms == terms) {
+        return Some(shared.engines.clone());
     }
-    known.extend(made.map(|engines| (terms, engines.clone())));
+    known.extend(made.map(|engines| Shared {
+        terms,
+        engines: engines.clone(),
+    }));
     None
 }
 
@@ -198,10 +207,12 @@ fn profiling(profiler: Option<Profiler>, variant: Variant) -> Result<ProfilingSt
 
 fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
     let has = |proposal| variant.capabilities.proposals.contains(&proposal);
+    let deterministic = settings.determinism == Determinism::On;
     let mut config = Config::new();
     config
         .strategy(variant.strategy)
-        .cranelift_nan_canonicalization(true)
+        // For Winch as well.
+        .cranelift_nan_canonicalization(deterministic)
         .epoch_interruption(settings.interruption == Interruption::On)
         .consume_fuel(false)
         .max_wasm_stack(limits::STACK)
@@ -215,7 +226,7 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_simd(has(Proposal::Simd))
         .wasm_tail_call(has(Proposal::TailCall))
         .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
-        .relaxed_simd_deterministic(true)
+        .relaxed_simd_deterministic(deterministic)
         .wasm_memory64(has(Proposal::Memory64))
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(has(Proposal::WideArithmetic))
@@ -313,8 +324,7 @@ impl Engine for Wasmtime {
     }
 
     fn forsake(&self) {
-        let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.retain(|(_, engines)| !Arc::ptr_eq(engines, &self.engines));
+        known().retain(|shared| !Arc::ptr_eq(&shared.engines, &self.engines));
     }
 }
 

@@ -3,11 +3,12 @@
 //!
 //! This file does not know what imports do. Invariant: names are looked up here and never again.
 
-use std::{collections::HashMap, mem, process, sync::OnceLock};
+use std::{collections::HashMap, mem, sync::OnceLock};
 
 use polyextism_core::{
     Error, ErrorKind, Result,
     engine::types::{Import, Limits, MemoryExport, ModuleId, Program},
+    process::Process,
 };
 use wasmtime::{Engine, Extern, ExternType, InstancePre, Linker, Module, ModuleExport, Store};
 
@@ -23,7 +24,7 @@ pub struct Prepared {
     program: Program<Module>,
     pooled: Option<Form>,
     plain: OnceLock<Form>,
-    process: u32,
+    process: Process,
 }
 
 impl Prepared {
@@ -36,7 +37,7 @@ impl Prepared {
             program,
             pooled,
             plain: OnceLock::new(),
-            process: process::id(),
+            process: Process::current(),
         };
         if prepared.pooled.is_none() {
             prepared.plain(engines)?;
@@ -47,7 +48,7 @@ impl Prepared {
     /// For the engine with the pool, if all modules fit into its slots and if `limits` keep them there.
     pub(crate) fn pooled(&self, limits: &Limits) -> Option<&Form> {
         let pooled = self.pooled.as_ref();
-        pooled.filter(|_| engines::have_room(limits) && self.process == process::id())
+        pooled.filter(|_| engines::have_room(limits) && self.process == Process::current())
     }
 
     /// For the engine without.
@@ -67,7 +68,7 @@ impl Prepared {
 
 impl Drop for Prepared {
     fn drop(&mut self) {
-        if self.process != process::id() {
+        if self.process != Process::current() {
             // A module that goes tells the pool so, which is that of another process.
             for linked in &self.program.modules {
                 mem::forget(linked.module.clone());

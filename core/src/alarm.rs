@@ -146,7 +146,7 @@ impl Alarm {
         // the watchdog stops to watch before it looks at the state once more: one of both sees it.
         self.state.swap(number | RUNNING, SeqCst);
         let needed = now.is_some() || nested || self.has_check();
-        if needed && !clock::watches(self, now) {
+        if needed && !clock::watches(self) {
             self.watch()?;
         }
         Ok(())

@@ -5,18 +5,12 @@
 //! plug-in is in use. What a deadline means is the business of `alarm`.
 //!
 //! Invariants: a plug-in is put on the list once for as long as it stays in use, so a call takes no
-//! lock; a forked child starts a watchdog of its own and never touches the lock of its parent's.
+//! lock; a forked child starts a watchdog of its own.
 
 mod list;
 
 use std::{
-    sync::{
-        Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{
-            AtomicU64,
-            Ordering::{Relaxed, SeqCst},
-        },
-    },
+    sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, atomic::Ordering::SeqCst},
     thread,
     time::{Duration, Instant},
 };
@@ -26,6 +20,7 @@ use crate::{
     alarm::Alarm,
     error::{Error, ErrorKind, Result},
     forks::section,
+    process::{PerProcess, Process},
 };
 
 /// The longest time between two looks while a plug-in is in use.
@@ -34,16 +29,10 @@ const TICK: Duration = Duration::from_millis(4);
 const SHORTEST: u64 = 50_000;
 /// How many looks a plug-in stays on the list after its last call.
 const GRACE: u32 = 256;
-/// A watchdog that was not heard of for so long, in nanoseconds, may be gone.
-const SILENCE: u64 = 200_000_000;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// When the watchdog last looked.
-static HEARD: AtomicU64 = AtomicU64::new(0);
-
-/// The number of this process among its forked ancestors, as far as anybody has noticed; from 1.
-static PROCESS: AtomicU64 = AtomicU64::new(1);
+static WATCHDOG: PerProcess<Watchdog> = PerProcess::new();
 
 /// Nanoseconds since some moment of the process.
 pub(crate) fn now() -> u64 {
@@ -51,13 +40,10 @@ pub(crate) fn now() -> u64 {
     START.elapsed().as_nanos() as u64
 }
 
-/// Whether the watchdog of this process watches `alarm`; at `now`, if the caller knows it, it must
-/// have been heard of recently.
+/// Whether the watchdog of this process watches `alarm`: that of a parent is gone in its forked child.
 #[inline]
-pub(crate) fn watches(alarm: &Alarm, now: Option<u64>) -> bool {
-    // The list of a parent process is worth nothing in its forked child.
-    let heard = |now: u64| now.saturating_sub(HEARD.load(Relaxed)) <= SILENCE;
-    alarm.watched.load(SeqCst) == PROCESS.load(Relaxed) && now.is_none_or(heard)
+pub(crate) fn watches(alarm: &Alarm) -> bool {
+    alarm.watched.load(SeqCst) == Process::current().number()
 }
 
 /// Puts `alarm` on the list of the watchdog, which is started if need be.
@@ -66,39 +52,24 @@ pub(crate) fn watches(alarm: &Alarm, now: Option<u64>) -> bool {
 /// `Engine` if the system gives no thread.
 #[cold]
 pub(crate) fn watch(alarm: &Arc<Alarm>) -> Result<()> {
-    let watchdog = Watchdog::own();
+    let watchdog = WATCHDOG.own();
     let mut list = watchdog.lock();
     if !list.started {
         watchdog.start()?;
         list.started = true;
     }
-    list.in_use.add(alarm, watchdog.number);
+    list.in_use.add(alarm, Process::current().number());
     drop(list);
     watchdog.work.notify_one();
     Ok(())
 }
 
-/// Tells that this process is a forked child, in the child, before it calls a plug-in that its parent
-/// has used. Without it the child finds out by itself, but a call that begins within 0.2 s after the
-/// parent's last look at a deadline may miss its own on an engine that has to be nudged.
-pub fn after_fork() {
-    if let Some(last) = Watchdog::last()
-        && last.process != std::process::id()
-    {
-        PROCESS.store(last.number + 1, SeqCst);
-    }
-}
-
-/// The watchdog of one process. Those of its ancestors stay in the chain, dead.
+/// The watchdog of one process.
+#[derive(Default)]
 struct Watchdog {
-    process: u32,
-    number: u64,
     list: Mutex<Work>,
     work: Condvar,
-    next: OnceLock<Box<Self>>,
 }
-
-static FIRST: OnceLock<Box<Watchdog>> = OnceLock::new();
 
 /// What the thread has to do, if there is one.
 #[derive(Default)]
@@ -108,39 +79,6 @@ struct Work {
 }
 
 impl Watchdog {
-    /// The newest of the chain.
-    fn last() -> Option<&'static Self> {
-        let mut last = FIRST.get()?;
-        while let Some(next) = last.next.get() {
-            last = next;
-        }
-        Some(last)
-    }
-
-    /// That of this process.
-    fn own() -> &'static Self {
-        let process = std::process::id();
-        loop {
-            let last = Self::last();
-            if let Some(own) = last.filter(|last| last.process == process) {
-                return own;
-            }
-            let number = last.map_or(1, |last| last.number + 1);
-            let new = Box::new(Self {
-                process,
-                number,
-                list: Mutex::default(),
-                work: Condvar::new(),
-                next: OnceLock::new(),
-            });
-            let slot = last.map_or(&FIRST, |last| &last.next);
-            // Who loses the race takes what the winner has put there.
-            if slot.set(new).is_ok() {
-                PROCESS.store(number, SeqCst);
-            }
-        }
-    }
-
     fn start(&'static self) -> Result<()> {
         let thread = thread::Builder::new().name("polyextism-clock".into());
         match thread.stack_size(256 * 1024).spawn(|| self.run()) {
@@ -157,16 +95,15 @@ impl Watchdog {
     }
 
     fn run(&self) {
+        let process = Process::current().number();
         let mut list = self.lock();
         loop {
             if list.in_use.is_empty() {
                 list = (self.work.wait(list)).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let now = now();
-            HEARD.store(now, Relaxed);
             // A look takes locks of alarms, which a fork must not leave locked.
-            let next = section(|| list.in_use.look(now, self.number));
+            let next = section(|| list.in_use.look(now(), process));
             let wait = Duration::from_nanos(next.max(SHORTEST));
             let woken = self.work.wait_timeout(list, wait);
             list = woken.unwrap_or_else(PoisonError::into_inner).0;

@@ -6,15 +6,13 @@
 //! Invariants: no more instances exist at a time than the pool allows; what a borrower leaves in the
 //! host state (variables, configuration, time limit, context) is never seen by the next one, and in
 //! memories only if that was asked for; an instance whose last call did not return is never
-//! lent again; a forked child starts with an empty pool and never touches the lock of its parent's.
+//! lent again; a forked child starts with an empty pool.
 
 use std::{
-    collections::VecDeque,
     fmt,
     num::NonZeroUsize,
     ops::{Deref, DerefMut},
-    process,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -25,7 +23,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     nesting,
     plugin::Plugin,
-    process::PerProcess,
+    process::{PerProcess, Process},
+    queue::{Line, Room, Waiting},
 };
 
 /// What becomes of an instance that was given back.
@@ -49,31 +48,33 @@ struct Shared {
     compiled: Compiled,
     max_instances: NonZeroUsize,
     reuse: Reuse,
-    instances: PerProcess<Instances>,
+    instances: PerProcess<Line<Instances>>,
 }
 
 /// The instances of one process.
-#[derive(Default)]
 struct Instances {
-    state: Mutex<State>,
-    freed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
     /// Given back, to be lent again.
     idle: Vec<Plugin>,
     /// How many are lent or being made.
     lent: usize,
-    /// Who waits, the first first.
-    queue: VecDeque<u64>,
-    next_number: u64,
+    max: usize,
 }
 
-impl Instances {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that can panic runs under the lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Room for Instances {
+    fn room(&self) -> usize {
+        self.max - self.lent
+    }
+}
+
+impl Shared {
+    fn own(&self) -> &Line<Instances> {
+        self.instances.own_or(|| {
+            Line::new(Instances {
+                idle: Vec::new(),
+                lent: 0,
+                max: self.max_instances.get(),
+            })
+        })
     }
 }
 
@@ -106,8 +107,8 @@ impl Pool {
 
     /// How many instances there are now in this process, lent or waiting to be.
     pub fn instances(&self) -> usize {
-        let state = self.0.instances.own().lock();
-        state.lent + state.idle.len()
+        let instances = self.0.own().lock();
+        instances.lent + instances.idle.len()
     }
 
     /// Lends an instance, which comes back when it is dropped. If all are lent, it waits for one, no
@@ -144,33 +145,41 @@ impl Pool {
         timeout: Option<Duration>,
         mut check: impl FnMut() -> Result<()>,
     ) -> Result<(Place, Option<Plugin>)> {
-        let own = self.0.instances.own();
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut turn = Waiting::new(own);
+        let mut waiting = None;
         loop {
-            let mut state = own.lock();
-            if turn.is_next(&state) && state.lent < self.0.max_instances.get() {
-                state.lent += 1;
-                let idle = state.idle.pop();
-                turn.leave(&mut state);
-                let shared = Arc::clone(&self.0);
-                let place = Place {
-                    shared,
-                    process: process::id(),
-                    back: None,
-                };
-                return Ok((place, idle));
+            if let Some(taken) = self.take(waiting.as_ref()) {
+                return Ok(taken);
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 return Err(self.timed_out(timeout.unwrap_or_default()));
             }
-            turn.enqueue(&mut state);
-            let patience = nesting::patience(left.unwrap_or(CHECK_PERIOD).min(CHECK_PERIOD));
-            drop(own.freed.wait_timeout(state, patience));
+            if waiting.is_none() {
+                // There may be one meanwhile.
+                waiting = Some(self.0.own().wait());
+                continue;
+            }
+            let longest = left.unwrap_or(CHECK_PERIOD).min(CHECK_PERIOD);
+            thread::park_timeout(nesting::patience(longest));
             check()?;
             nesting::attend()?;
         }
+    }
+
+    /// A place if there is one, and if it is the turn of `waiting`, or of one who does not wait yet.
+    fn take(&self, waiting: Option<&Waiting<'_, Instances>>) -> Option<(Place, Option<Plugin>)> {
+        let mut instances = self.0.own().lock();
+        if instances.room() == 0 || !instances.is_next(waiting) {
+            return None;
+        }
+        instances.lent += 1;
+        let place = Place {
+            shared: Arc::clone(&self.0),
+            process: Process::current(),
+            back: None,
+        };
+        Some((place, instances.idle.pop()))
     }
 
     #[cold]
@@ -178,46 +187,6 @@ impl Pool {
         let max = self.0.max_instances;
         let message = format!("all instances of the pool ({max}) were in use for {timeout:?}");
         Error::new(ErrorKind::Timeout, message)
-    }
-}
-
-/// A place in the queue, which is left on every way out.
-struct Waiting<'a> {
-    own: &'a Instances,
-    number: Option<u64>,
-}
-
-impl<'a> Waiting<'a> {
-    fn new(own: &'a Instances) -> Self {
-        Self { own, number: None }
-    }
-
-    fn is_next(&self, state: &State) -> bool {
-        state.queue.front().copied() == self.number
-    }
-
-    fn enqueue(&mut self, state: &mut State) {
-        if self.number.is_none() {
-            self.number = Some(state.next_number);
-            state.queue.push_back(state.next_number);
-            state.next_number += 1;
-        }
-    }
-
-    fn leave(&mut self, state: &mut State) {
-        if let Some(number) = self.number.take() {
-            state.queue.retain(|&other| other != number);
-            // There may be a place for the next one as well.
-            self.own.freed.notify_all();
-        }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if self.number.is_some() {
-            self.leave(&mut self.own.lock());
-        }
     }
 }
 
@@ -261,7 +230,7 @@ impl Drop for PooledPlugin {
 /// The right to one instance of a pool. It counts as an instance until it is dropped.
 pub struct Place {
     shared: Arc<Shared>,
-    process: u32,
+    process: Process,
     /// To be lent again.
     back: Option<Plugin>,
 }
@@ -286,19 +255,17 @@ impl Place {
 
     /// Whether this is the process that the place belongs to.
     fn is_here(&self) -> bool {
-        self.process == process::id()
+        self.process == Process::current()
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         if self.is_here() {
-            let own = self.shared.instances.own();
-            let mut state = own.lock();
-            state.lent -= 1;
-            state.idle.extend(self.back.take());
-            drop(state);
-            own.freed.notify_all();
+            let mut instances = self.shared.own().lock();
+            instances.lent -= 1;
+            instances.idle.extend(self.back.take());
+            instances.wake();
         }
     }
 }

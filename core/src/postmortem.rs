@@ -12,12 +12,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
+
+use uuid::Uuid;
 
 use crate::{
     backtrace::Guests,
@@ -92,10 +90,8 @@ fn is_midway(error: &Error) -> bool {
 
 /// Writes a file in a place of its own, then puts it under its name.
 fn put(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let (process, next) = (process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(format!(".{process}.{next}.unfinished"));
+    unfinished.push(format!(".{}.unfinished", Uuid::new_v4()));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -5,27 +5,21 @@
 //! in a forked process, where compiling would wait for them for ever. So compiling happens inside
 //! a pool of this process, which is made again after a fork. It does not know what it runs.
 //!
-//! Invariants: nobody waits for the lock, which a fork may leave locked; the pool of a parent is
-//! never touched, not even to free it; no thread of the pool waits for a fork. One that did could do so in the
-//! middle of another's work, which it helps with, and the fork waits for that.
-
-use std::{
-    mem,
-    sync::{Arc, Mutex, TryLockError},
-};
+//! Invariant: no thread of the pool waits for a fork. One that did could do so in the middle of another's work,
+//! which it helps with, and the fork waits for that.
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
     error::{Error, ErrorKind, Result},
     forks::section,
+    process::PerProcess,
 };
 
 /// The stack of each thread, in bytes: that of a main thread. Only what is used takes memory.
 const STACK: usize = 8 << 20;
 
-/// The pool, and the id of the process that its threads belong to.
-static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+static POOL: PerProcess<ThreadPool> = PerProcess::new();
 
 /// Runs `work` in the pool of this process, and waits for it: a section, which the caller enters.
 ///
@@ -35,23 +29,8 @@ pub(crate) fn run<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T>
     section(|| pool()?.install(work))
 }
 
-fn pool() -> Result<Arc<ThreadPool>> {
-    let mut known = match POOL.try_lock() {
-        Ok(known) => known,
-        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Somebody is here for an instant, or was when the process forked: do without.
-        Err(TryLockError::WouldBlock) => return build().map(Arc::new),
-    };
-    let process = std::process::id();
-    if let Some((owner, pool)) = &*known
-        && *owner == process
-    {
-        return Ok(pool.clone());
-    }
-    let pool = Arc::new(build()?);
-    // To free a pool is to wake its threads, which are not there.
-    mem::forget(known.replace((process, pool.clone())));
-    Ok(pool)
+fn pool() -> Result<&'static ThreadPool> {
+    POOL.own_or_try(build)
 }
 
 fn build() -> Result<ThreadPool> {

@@ -9,18 +9,17 @@
 //! Differences from the library's own linker: `proc_exit` takes every code, pointers outside of the
 //! memory are traps by name, descriptors are limited, what is no file is not opened, a folder is looked at once
 //! however small the pieces are that it is read in, sleeping and output to the streams of the process are
-//! always futures, and futures run on a runtime of the calling thread that is made anew after a fork.
+//! always futures, and futures run on the calling thread (`waiting`).
 
 mod folders;
 mod inherited;
 mod rules;
 mod streams;
 mod table;
+mod waiting;
 
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
-    future::Future,
     path::Path,
     sync::{Arc, LazyLock},
 };
@@ -318,26 +317,3 @@ fn failed(name: &str, why: impl std::fmt::Display) -> Error {
 }
 
 type Errno = wiggle::error::Result<i32>;
-
-/// Runs a future on a runtime of this thread.
-fn on_runtime(future: impl Future<Output = Errno>) -> Errno {
-    thread_local! {
-        static RUNTIME: RefCell<Option<(u32, tokio::runtime::Runtime)>> =
-            const { RefCell::new(None) };
-    }
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        return runtime.block_on(future);
-    }
-    RUNTIME.with_borrow_mut(|slot| {
-        let process = std::process::id();
-        if slot.as_ref().is_none_or(|(maker, _)| *maker != process) {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()?;
-            // A runtime of the parent process must not run its destructor in a forked child.
-            std::mem::forget(slot.replace((process, runtime)));
-        }
-        let (_, runtime) = slot.as_ref().expect("the runtime was made above");
-        runtime.block_on(future)
-    })
-}

@@ -9,6 +9,7 @@ use polyextism::{
     Caller, Error, ErrorKind, Result,
     engine::types::{NumType, Signature},
     nesting,
+    process::Process,
 };
 use pyo3::{
     prelude::*,
@@ -128,12 +129,12 @@ impl Callback {
         let Some(way) = self.begin(py) else {
             return Err(self.cleared());
         };
-        let process = scope::process();
+        let process = Process::current();
         let spare = match way {
             Way::Explicit(spare) => spare,
             Way::Numbers(f, user_data) => {
                 let outcome = self.compute(f.bind(py), user_data.bind(py), slots);
-                if scope::process() != process {
+                if Process::current() != process {
                     follow_fork(py, caller)?;
                 }
                 return outcome.map_err(|failure| self.failed(py, failure));
@@ -147,7 +148,7 @@ impl Callback {
             };
             let outcome = self.run(py, &arguments, token, slots);
             arguments.current().finish(py);
-            if scope::process() != process {
+            if Process::current() != process {
                 arguments.current().follow_fork(py)?;
             }
             if let Some(arguments) = arguments.rest(py, &self.signature) {

@@ -52,7 +52,7 @@ mod _native {
         crate::faults::install();
         crate::error::prepare(module.py())?;
         crate::logging::logger(module.py())?;
-        crate::signals::follow_forks(module)
+        Ok(())
     }
 
     #[cfg(unix)]

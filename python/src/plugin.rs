@@ -39,7 +39,7 @@ use crate::{
 ///         `None` removes a key.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
 ///         those that a module imports are bound.
-///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmer:singlepass"`),
+///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmtime:winch"`),
 ///         or an `extism.Engine`. If not given, the environment variable `EXTISM_ENGINE` says it,
 ///         else it is the first that is built in.
 ///     http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that

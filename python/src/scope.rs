@@ -1,4 +1,4 @@
-//! Which host call is running on this thread, and which process this is.
+//! Which host call is running on this thread, and what Python tells about forks.
 //!
 //! Python code that runs inside a host call reaches the calling plug-in through here: core's
 //! [`Caller`] is a borrow that no Python object can own, so it is kept in a scoped thread-local
@@ -54,18 +54,6 @@ impl<'a, 'b: 'a> ReborrowMut<'a> for Frame<'b> {
     }
 }
 
-/// A process, told from those that it was forked from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Process(u64);
-
-/// How often this process and those before it were forked.
-static FORKS: AtomicU64 = AtomicU64::new(0);
-
-/// The current process: one load, where asking the system takes a call.
-pub(crate) fn process() -> Process {
-    Process(FORKS.load(Ordering::Relaxed))
-}
-
 /// Python calls it before a fork: other threads come out of what a fork must not interrupt.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
@@ -90,7 +78,7 @@ pub(crate) fn after_fork() {
 pub(crate) fn forked() {
     forks::renew();
     crate::ending::forked();
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    crate::signals::forked();
 }
 
 /// The current thread.

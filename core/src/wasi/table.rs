@@ -3,16 +3,12 @@
 //! The compiler checks every row against the library. What a row calls itself is the library's; the
 //! few rules of our own lie in [`super::rules`] and [`super::folders`]. Invariant: every future is run by [`Args::wait`].
 
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
+use std::future::Future;
 
 use wasmtime_wasi::p1::wasi_snapshot_preview1 as p1;
 use wiggle::GuestMemory;
 
-use super::{Errno, State, folders, on_runtime, rules};
+use super::{Errno, State, folders, rules, waiting};
 use crate::{
     alarm::Alarm,
     engine::types::NumType::{self, I32, I64},
@@ -41,20 +37,7 @@ impl Args<'_> {
 
     /// Runs a future of the library to its end, or until the call has to end.
     pub(super) fn wait(self, future: impl Future<Output = Errno>) -> Errno {
-        on_runtime(async {
-            let mut future = pin!(future);
-            // Nearly all are ready at once, and need no timer.
-            let first = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
-            if let Poll::Ready(errno) = first {
-                return errno;
-            }
-            loop {
-                match tokio::time::timeout(self.alarm.patience(), &mut future).await {
-                    Ok(errno) => return errno,
-                    Err(_) => self.alarm.attend()?,
-                }
-            }
-        })
+        waiting::wait(self.alarm, future)
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn now() -> u64 {
     0
 }
 
-pub(crate) fn watches(alarm: &Alarm, _: Option<u64>) -> bool {
+pub(crate) fn watches(alarm: &Alarm) -> bool {
     alarm.watched.load(SeqCst) == PROCESS
 }
 
