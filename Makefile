@@ -6,7 +6,8 @@ CARGO  ?= cargo
 VENV   := .venv
 BIN    := $(VENV)/bin
 # The native module of the demo and the tests is optimised without the long link, that of benchmarks and
-# wheels with it.
+# wheels with it. It has the features of the wheel, which are what users get: the Python tests take the engines
+# that it lists.
 NATIVE := $(VENV)/.native-quick
 NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
