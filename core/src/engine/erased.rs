@@ -245,8 +245,11 @@ impl<I: Instance> DynInstance for I {
 pub struct Backend {
     /// The name by which users choose it.
     pub name: &'static str,
-    /// The version of the engine that is built in.
+    /// The version of the engine that is built in, as that engine says itself.
     pub version: &'static str,
+    /// Changes with everything that the backend may do: a hash of its sources, by the build script that it
+    /// shares with core. With the version it decides which compiled code is taken from the cache.
+    pub sources: &'static str,
     /// Its compilers, the default first. Never empty.
     pub compilers: &'static [Compiler],
     /// Opens it.
