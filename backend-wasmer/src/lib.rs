@@ -1,7 +1,8 @@
 //! The wasmer backend: the engine traits of core on wasmer.
 //!
-//! Compilers: `cranelift` (the default) and `singlepass`. What this crate deliberately does not
-//! know: what the programs are for, who wrote them, and what their host functions do.
+//! Compilers: `cranelift` (the default), and `singlepass` with the cargo feature `wasmer-singlepass`. What
+//! this crate deliberately does not know: what the programs are for, who wrote them, and what their host functions
+//! do.
 //!
 //! Invariants: every opening makes a wasmer engine of its own, because a crafted module can panic
 //! wasmer's registry of signatures and leave it poisoned; every WebAssembly feature and everything
@@ -18,6 +19,8 @@ mod instance;
 mod limits;
 #[cfg_attr(not(target_os = "linux"), path = "memories/elsewhere.rs")]
 mod memories;
+#[cfg(feature = "wasmer-singlepass")]
+mod singlepass;
 
 use std::{hash::Hasher, sync::Arc};
 
@@ -29,8 +32,8 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Profiler, Program, Proposal,
-            Settings,
+            Capabilities, Determinism, Interruption, Limits, Linked, ModuleId, Profiler, Program,
+            Proposal, Settings,
         },
     },
     host::Host,
@@ -40,8 +43,8 @@ use wasm_encoder::{NameMap, NameSection, Section as _};
 use wasmer::{
     Pages,
     sys::{
-        BaseTunables, CompilerConfig, Cranelift, EngineBuilder, Features, Singlepass,
-        wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef},
+        BaseTunables, CompilerConfig, Cranelift, EngineBuilder, Features,
+        wasmparser::{KnownCustom, Name, Parser, Payload},
     },
 };
 
@@ -57,9 +60,17 @@ pub const BACKEND: Backend = Backend {
             name: "cranelift",
             capabilities: POWERS.proposals(&[Proposal::Simd]).profilers(PROFILERS),
         },
+        #[cfg(feature = "wasmer-singlepass")]
         Compiler {
-            name: "singlepass",
+            name: singlepass::COMPILER,
             capabilities: POWERS,
+        },
+    ],
+    left_out: &[
+        #[cfg(not(feature = "wasmer-singlepass"))]
+        polyextism_core::engine::erased::LeftOut {
+            compiler: "singlepass",
+            feature: "wasmer-singlepass",
         },
     ],
     open,
@@ -77,9 +88,6 @@ const PROFILERS: &[Profiler] = match cfg!(unix) {
     true => &[Profiler::Perf],
     false => &[],
 };
-
-/// The name of the engine with the compiler that is not the default.
-const SINGLEPASS: &str = "wasmer:singlepass";
 
 /// wasmer, opened with some settings.
 pub struct Wasmer {
@@ -100,8 +108,9 @@ impl Wasmer {
     /// `Unsupported` for interruption, and for a profiler or a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         let (name, compiler): (_, Box<dyn CompilerConfig>) = match settings.compiler {
-            "cranelift" => ("wasmer", cranelift(settings.profiler)),
-            "singlepass" => (SINGLEPASS, singlepass()),
+            "cranelift" => ("wasmer", cranelift(settings)),
+            #[cfg(feature = "wasmer-singlepass")]
+            singlepass::COMPILER => (singlepass::NAME, singlepass::config(settings.determinism)),
             other => {
                 let what = format!("compiler `{other}`");
                 return Err(Error::unsupported(BACKEND.name, what));
@@ -137,21 +146,12 @@ impl Wasmer {
     }
 }
 
-fn cranelift(profiler: Option<Profiler>) -> Box<dyn CompilerConfig> {
+fn cranelift(settings: &Settings) -> Box<dyn CompilerConfig> {
     let mut config = Cranelift::new();
-    config.canonicalize_nans(true);
-    if profiler.is_some() {
+    config.canonicalize_nans(settings.determinism == Determinism::On);
+    if settings.profiler.is_some() {
         config.enable_perfmap();
     }
-    Box::new(config)
-}
-
-/// Its canonicalisation is incomplete: it comes late, at the next use of a NaN, so `f32.neg` and
-/// `f32.abs` straight after arithmetic lose it and `f64.neg` loses the sign; and it leaves out what
-/// conversions between `f32` and `f64` make of other NaNs.
-fn singlepass() -> Box<dyn CompilerConfig> {
-    let mut config = Singlepass::new();
-    config.canonicalize_nans(true);
     Box::new(config)
 }
 
@@ -168,32 +168,6 @@ fn features(proposals: &[Proposal]) -> Features {
         .simd(proposals.contains(&Proposal::Simd))
         .tail_call(proposals.contains(&Proposal::TailCall));
     features
-}
-
-/// Whether a module imports a function with several results. Singlepass panics on it.
-fn imports_many_results(wasm: &[u8]) -> bool {
-    let mut many = Vec::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload {
-            Ok(Payload::TypeSection(types)) => {
-                let types = types.into_iter_err_on_gc_types().flatten();
-                many.extend(types.map(|ty| ty.results().len() > 1));
-            }
-            Ok(Payload::ImportSection(imports)) => {
-                return imports
-                    .into_imports()
-                    .flatten()
-                    .any(|import| match import.ty {
-                        TypeRef::Func(ty) => many.get(ty as usize).is_some_and(|many| *many),
-                        _ => false,
-                    });
-            }
-            // Sections are ordered; what is not well-formed is left to the compiler to refuse.
-            Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
-            Ok(_) => {}
-        }
-    }
-    false
 }
 
 /// The module under a name that no other module has, of whatever process: frames of a trace tell
@@ -248,9 +222,9 @@ impl Engine for Wasmer {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmer::Module> {
-        if self.name == SINGLEPASS && imports_many_results(wasm) {
-            let what = "imports of functions with more than one result";
-            return Err(Error::unsupported(self.name, what));
+        #[cfg(feature = "wasmer-singlepass")]
+        if self.name == singlepass::NAME {
+            singlepass::check(wasm)?;
         }
         let names = self.profiler.and_then(|_| function_names(wasm));
         wasmer::Module::from_binary(&self.engine, &tagged(wasm, names.as_ref()))

@@ -10,6 +10,7 @@ fn cranelift() {
     cases::run(&BACKEND, "cranelift");
 }
 
+#[cfg(feature = "wasmer-singlepass")]
 #[test]
 fn singlepass() {
     cases::run(&BACKEND, "singlepass");

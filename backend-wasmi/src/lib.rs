@@ -4,7 +4,8 @@
 //! the programs are for, who wrote them, and what their host functions do.
 //!
 //! Invariants: every opening makes a wasmi engine of its own; every WebAssembly feature and everything
-//! that changes results is set explicitly; wasmi is built to make NaNs canonical.
+//! that changes results is set explicitly; wasmi is built to be deterministic, whatever
+//! [`Settings::determinism`] asks for.
 
 #![deny(unsafe_code)]
 
@@ -41,6 +42,7 @@ pub const BACKEND: Backend = Backend {
         name: "interpreter",
         capabilities: POWERS,
     }],
+    left_out: &[],
     open,
 };
 

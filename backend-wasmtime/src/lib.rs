@@ -34,8 +34,8 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Profiler, Program, Proposal,
-            Settings,
+            Capabilities, Determinism, Interruption, Limits, Linked, ModuleId, Profiler, Program,
+            Proposal, Settings,
         },
     },
     host::Host,
@@ -69,6 +69,7 @@ pub const BACKEND: Backend = Backend {
             capabilities: POWERS,
         },
     ],
+    left_out: &[],
     open,
 };
 
@@ -207,10 +208,12 @@ fn profiling(profiler: Option<Profiler>, variant: Variant) -> Result<ProfilingSt
 
 fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
     let has = |proposal| variant.capabilities.proposals.contains(&proposal);
+    let deterministic = settings.determinism == Determinism::On;
     let mut config = Config::new();
     config
         .strategy(variant.strategy)
-        .cranelift_nan_canonicalization(true)
+        // For Winch as well.
+        .cranelift_nan_canonicalization(deterministic)
         .epoch_interruption(settings.interruption == Interruption::On)
         .consume_fuel(false)
         .max_wasm_stack(limits::STACK)
@@ -224,7 +227,7 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_simd(has(Proposal::Simd))
         .wasm_tail_call(has(Proposal::TailCall))
         .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
-        .relaxed_simd_deterministic(true)
+        .relaxed_simd_deterministic(deterministic)
         .wasm_memory64(has(Proposal::Memory64))
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(has(Proposal::WideArithmetic))

@@ -1,11 +1,12 @@
 """The cases on the Python package `wasmtime`: an engine without Extism, with the same work for guests.
 
 It has no kernel. An echo is what it takes to do the same by hand: the input is written to the guest's
-memory, copied there by words, and the output is read.
+memory, copied there by words, and the output is read. Guests that compute get a kernel in WebAssembly.
 """
 
 from actions import Action, Missing, Timed, check
-from wasmtime import Engine, Func, FuncType, Instance, Module, Store, ValType
+from cases import GUESTS, Guest
+from wasmtime import Engine, Func, FuncType, Instance, Linker, Module, Store, ValType, WasiConfig
 
 CALLS = """
 (module
@@ -42,6 +43,8 @@ class Alone:
         """
         if case.startswith("echo-"):
             return self.echo(int(case.removeprefix("echo-")))
+        if case.startswith("guest-"):
+            return self.guest(Guest.of(case.removeprefix("guest-")))
         if case in ("noop", "host"):
             made: Action = getattr(self, case)()
             return made
@@ -81,4 +84,32 @@ class Alone:
             return bytes(memory.read(store, output, output + size))
 
         check(run(), data, f"echo {size}")
+        return Timed(run)
+
+    def guest(self, guest: Guest) -> Action:
+        """A guest that computes. It is not interrupted: there is nothing that would."""
+        engine = Engine()
+        store = Store(engine)
+        store.set_wasi(WasiConfig())
+        linker = Linker(engine)
+        linker.define_wasi()
+        kernel = linker.instantiate(store, Module.from_file(engine, str(GUESTS / "alone.wat")))
+        linker.define_instance(store, "extism:host/env", kernel)
+        handle = ValType.i64()
+        linker.define_func("extism:host/user", "hello_world", FuncType([handle], [ValType.i64()]), lambda it: it)
+        module = Module.from_file(engine, str(guest.module))
+        exports = linker.instantiate(store, module).exports(store)
+        if "_initialize" in exports:
+            exports["_initialize"](store)
+        own = kernel.exports(store)
+        memory, begin, offset, length = (own[name] for name in ("memory", "begin", "output_offset", "output_length"))
+        function, data = exports[guest.function], guest.input
+
+        def run() -> bytes:
+            memory.write(store, data, begin(store, len(data)))
+            function(store)
+            at = offset(store)
+            return bytes(memory.read(store, at, at + length(store)))
+
+        guest.check(run())
         return Timed(run)

@@ -28,13 +28,16 @@ OTHER = "#b5651d"
 def draw(run: Run, path: Path) -> None:
     """Writes `path` with the suffixes `.png` and `.svg`."""
     cases = [case for case in run.cases if case.name in DRAWN]
+    groups = list(run.groups)
     pyplot.rcParams.update({"font.size": 9, "svg.hashsalt": "polyextism", "svg.fonttype": "none"})
-    rows = -(-len(cases) // 2)
+    rows = -(-(len(cases) + len(groups)) // 2)
     figure, axes = pyplot.subplots(rows, 2, figsize=(10, 0.6 + 1.95 * rows), squeeze=False)
     flat = list(axes.flat)
     for axis, case in zip(flat, cases, strict=False):
         panel(axis, run, case)
-    for axis in flat[len(cases) :]:
+    for axis, group in zip(flat[len(cases) :], groups, strict=False):
+        guests_panel(axis, run, group)
+    for axis in flat[len(cases) + len(groups) :]:
         axis.set_axis_off()
     machine = run.machine
     figure.suptitle("What it takes from Python (microseconds, log scale, shorter is better)", y=0.995)
@@ -42,7 +45,7 @@ def draw(run: Run, path: Path) -> None:
         0.5,
         0.005,
         f"medians, {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}; "
-        "in brackets: times faster than the Extism Python SDK",
+        "in brackets: times faster than the Extism Python SDK; guests: geometric means, the SDK is 1",
         ha="center",
         va="bottom",
         fontsize=8,
@@ -66,7 +69,25 @@ def panel(axis, run: Run, case) -> None:
         labels.append(short(value) if ratio is None else f"{short(value)}  ({short(ratio)}×)")
     axis.bar_label(bars, labels, padding=3, fontsize=8)
     axis.set_xlim(min(values) / 3, max(values) * 12)
-    axis.set_title(case.title, fontsize=9, loc="left", fontweight="bold")
+    finish(axis, case.title)
+
+
+def guests_panel(axis, run: Run, group: str) -> None:
+    """What guests take, beside the SDK."""
+    means = {side: run.mean(group, side) for side in reversed(run.sides)}
+    found = {side: mean for side, mean in means.items() if mean is not None}
+    if "Extism SDK" in run.sides:
+        found["Extism SDK"] = 1.0
+    colours = [COLOURS.get(side, OTHER) for side in found]
+    bars = axis.barh(list(found), list(found.values()), color=colours, height=0.72)
+    labels = [f"{short(mean)}  ({short(1 / mean)}×)" for mean in found.values()]
+    axis.bar_label(bars, labels, padding=3, fontsize=8)
+    axis.set_xlim(0, 1.3 * max(found.values()))
+    finish(axis, f"guests that compute: {len(run.groups[group])} {group} (linear scale)")
+
+
+def finish(axis, title: str) -> None:
+    axis.set_title(title, fontsize=9, loc="left", fontweight="bold")
     axis.spines[["top", "right"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import extism
 from actions import Action, Missing, Sized, Threaded, Timed, check
-from cases import BYTES, C, CALLS, SQLITE, VOWELS, unique
+from cases import BYTES, C, CALLS, SQLITE, VOWELS, Guest, unique
 
 HOUR = 3600
 MAX_PAGES = 2048
@@ -54,6 +54,8 @@ class Plugins:
         """
         if case.startswith("echo-"):
             return self.echo(int(case.removeprefix("echo-")))
+        if case.startswith("guest-"):
+            return self.guest(Guest.of(case.removeprefix("guest-")))
         made: Action = getattr(self, case.replace("-", "_"))()
         return made
 
@@ -95,6 +97,25 @@ class Plugins:
         data = (bytes(range(251)) * (size // 251 + 1))[:size]
         check(call("echo", data), data, f"echo {size}")
         return Timed(lambda: call("echo", data))
+
+    def guest(self, guest: Guest) -> Action:
+        """A guest that computes, with a time limit."""
+        module = guest.module.read_bytes()
+        if OWN:
+            limit, options = {"timeout": HOUR}, self.options
+            data = manifest(module)
+        else:
+            limit, options = {}, {}
+            data = manifest(module, timeout_ms=1000 * HOUR)
+        try:
+            call = extism.Plugin(data, wasi=guest.wasi, functions=FUNCTIONS, **options).call
+        except extism.Error as error:
+            # Some compilers have no SIMD.
+            if OWN and isinstance(error, extism.UnsupportedError):
+                raise Missing from error
+            raise
+        guest.check(call(guest.function, guest.input, **limit))
+        return Timed(lambda: call(guest.function, guest.input, **limit))
 
     def count_vowels(self) -> Action:
         return Timed(vowels(self.plugin(C).call, 73))

@@ -1,6 +1,7 @@
 """The figures of a run: as JSON for programs, as Markdown for people."""
 
 import json
+import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,21 @@ class Run:
         if sdk is None or own is None or side == "Extism SDK" or not own.median:
             return None
         return own.median / sdk.median if case.unit == "x" else sdk.median / own.median
+
+    @property
+    def groups(self) -> dict[str, list[Case]]:
+        """The guests that compute, by group."""
+        found: dict[str, list[Case]] = {}
+        for case in self.cases:
+            if case.group is not None:
+                found.setdefault(case.group, []).append(case)
+        return found
+
+    def mean(self, group: str, side: str) -> float | None:
+        """The geometric mean of the times that guests take, in those of the SDK."""
+        ratios = [self.ratio(case, side) for case in self.groups[group]]
+        logarithms = [-math.log(ratio) for ratio in ratios if ratio is not None]
+        return math.exp(statistics.fmean(logarithms)) if logarithms else None
 
 
 def write_json(run: Run, path: Path) -> None:
@@ -95,9 +111,25 @@ def markdown(run: Run) -> str:
         "|---" * (len(run.sides) + 1) + "|",
     ]
     for case in run.cases:
+        if case.group is not None:
+            continue
         cells = [cell(run, case, side) for side in run.sides]
         unit = {"us": "", "KiB": " (KiB)", "x": " (× one thread)"}[case.unit]
         lines.append(f"| {case.title}{unit} | " + " | ".join(cells) + " |")
+    for group, cases in run.groups.items():
+        lines += [
+            "",
+            f"Guests that compute, {group}, with a time limit (wasmtime-py: without interruption).",
+            "",
+            f"| {group} | " + " | ".join(run.sides) + " |",
+            "|---" * (len(run.sides) + 1) + "|",
+        ]
+        lines += [
+            f"| {case.title} | " + " | ".join(cell(run, case, side) for side in run.sides) + " |" for case in cases
+        ]
+        means = [run.mean(group, side) for side in run.sides]
+        cells = ["–" if mean is None else f"**{short(1 / mean)}×**" for mean in means]
+        lines.append("| geometric mean | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

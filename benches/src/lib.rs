@@ -3,6 +3,5 @@
 //! It names no engine: benchmarks run on all that are built in.
 
 pub mod cases;
+pub mod computing;
 pub mod guests;
-pub mod kernels;
-pub mod programs;

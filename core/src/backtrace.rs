@@ -56,7 +56,6 @@ impl fmt::Display for Frame {
 pub(crate) struct Guests {
     /// `None` for a module that is the host's.
     modules: Vec<Option<Guest>>,
-    moved: u32,
 }
 
 #[derive(Debug)]
@@ -65,23 +64,24 @@ struct Guest {
     names: Names,
     /// The functions that the module defines, by index.
     own: Range<u32>,
+    /// By how much the engine's indices of these are higher.
+    moved: u32,
 }
 
 impl Guests {
     /// Takes each module's name and binary as it was read, in instantiation order, and by how much the
     /// engine's indices of the functions that modules define are higher.
     pub(crate) fn new<'a>(
-        modules: impl Iterator<Item = Option<(Box<str>, &'a [u8])>>,
-        moved: u32,
+        modules: impl Iterator<Item = Option<(Box<str>, &'a [u8], u32)>>,
     ) -> Self {
-        let guest = |(name, wasm)| Guest {
+        let guest = |(name, wasm, moved)| Guest {
             name,
             names: Names::of(wasm),
             own: own_functions(wasm),
+            moved,
         };
         Self {
             modules: modules.map(|module| module.map(guest)).collect(),
-            moved,
         }
     }
 
@@ -97,7 +97,7 @@ impl Guests {
         let guest = self.modules.get(position.module.0 as usize)?.as_ref()?;
         // The engine counts in the module that it was given, names are those of the module that was
         // read.
-        let index = position.function.checked_sub(self.moved)?;
+        let index = position.function.checked_sub(guest.moved)?;
         guest.own.contains(&index).then(|| Frame {
             module: guest.name.clone(),
             function: guest.names.function(index).map(Into::into),

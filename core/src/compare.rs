@@ -4,7 +4,8 @@
 //! by themselves between calls. `verdict` finds what differs, `table` shows it. It is given engines
 //! and names none.
 //!
-//! Invariants: each engine gets an instance of its own, on which the calls follow each other; what
+//! Invariants: each engine gets an instance of its own, on which the calls follow each other, and is deterministic
+//! ([`Choice::deterministic`]), because what WebAssembly leaves open is no difference; what
 //! the verdict rests on is everything that a guest or its user can see, and neither time nor memory;
 //! log lines reach the report without the logger of the process.
 
@@ -83,7 +84,8 @@ pub enum Unsupported {
     LeftOut,
 }
 
-/// Runs `calls`, one after the other, on a fresh instance on each of `engines`.
+/// Runs `calls`, one after the other, on a fresh instance on each of `engines`, all of them deterministic
+/// ([`Choice::deterministic`]).
 ///
 /// Failures of guests, and engines that cannot run the plug-in, are part of the report.
 ///
@@ -154,12 +156,12 @@ impl Kept {
 }
 
 impl Trial {
-    /// Compiles a manifest for an engine and makes an instance.
+    /// Compiles a manifest for an engine, which is deterministic whatever `choice` says, and makes an instance.
     ///
     /// # Errors
     /// As [`Compiled::new`] and [`Plugin::new`].
     pub fn start(choice: &Choice, manifest: &Manifest, setup: &Setup) -> Result<Self> {
-        let compiled = Compiled::new(choice, manifest, &setup.options)?;
+        let compiled = Compiled::new(&choice.deterministic(), manifest, &setup.options)?;
         let mut plugin = Plugin::new(&compiled)?;
         let log = Arc::new(Mutex::new(Kept::default()));
         let kept = Arc::clone(&log);

@@ -19,7 +19,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynInstance},
         select::Choice,
-        types::{Interruption, Limits, MemoryId, ModuleId, Settings},
+        types::{Limits, MemoryId, ModuleId, Settings},
     },
     env::{
         http::{self, Http},
@@ -35,7 +35,7 @@ use crate::{
     module::{Module, Terms, signature, tables},
     options::{Interrupted, Options},
     postmortem::Postmortem,
-    program::{self, Counting, Layout, Made, Maker},
+    program::{self, Counting, Layout, Made, Maker, Recipe},
     source::{self, Downloads},
 };
 
@@ -101,11 +101,7 @@ impl Compiled {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
         }
-        // Guests that count fuel look up by themselves.
-        let interruption = match options.fuel {
-            None => choice.interruption(),
-            Some(_) => Interruption::Off,
-        };
+        let interruption = choice.interruption();
         let diagnostics = &options.diagnostics;
         let diagnostics = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
         let settings = Settings {
@@ -153,16 +149,17 @@ impl Compiled {
         let counting = Counting::needed(engine.as_ref(), options);
         let recipes = program::recipes(counting, &units, &plan, &layout, &growth);
         let lender = program::lender(&recipes);
+        let moved: Vec<_> = recipes.iter().map(Recipe::moved).collect();
         let Made { code, compiled } = maker.code(engine, &recipes)?;
         let engine = &code.engine;
         let program = program::program(&code, recipes, &plan, &layout);
         let entries = entries(&units[main].module);
         let command = entries.iter().position(|entry| &*entry.name == COMMAND);
-        let modules = layout.units().map(|unit| {
+        let modules = layout.units().zip(moved).map(|(unit, moved)| {
             let Unit { name, module } = &units[unit?];
-            Some((name.clone(), &*module.raw))
+            Some((name.clone(), &*module.raw, moved))
         });
-        let guests = Arc::new(Guests::new(modules, counting.moved()));
+        let guests = Arc::new(Guests::new(modules));
         let homes = program.memories.iter().map(|memory| memory.module);
         let postmortem = Postmortem::new(diagnostics, &guests, homes);
         let main = layout.module(main);
@@ -189,7 +186,7 @@ impl Compiled {
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             fuel: options.fuel,
             interrupted: options.interrupted,
-            flagged: counting == Counting::Flagged,
+            flagged: counting.looks_at_a_flag(),
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
             http,
             #[cfg(feature = "wasi")]

@@ -1,12 +1,18 @@
 //! The fuel of a plug-in: how much work a call may do, and how much it did.
 //!
-//! Fuel is handed to the guests in portions, which they count down themselves (see `budget`). This module
-//! does not know how. Invariants: what was handed out is never more than the limit; a call ends for
-//! want of fuel exactly if it wants more than its limit; the numbers depend on the guest and its
+//! Before a call its guests are given all that it may use, and count it down themselves (see `meter`);
+//! afterwards what is left is taken from them. This module does not know how they count. Invariants: a
+//! call that uses more than its limit fails, however it ended; the numbers depend on the guest and its
 //! input only, not on the engine or on time.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::{
-    budget::QUANTUM,
+    engine::{
+        Instance,
+        erased::errand,
+        types::{EntryId, HostFunc, Import, NumType, Signature},
+    },
     error::{Error, ErrorKind, Result},
 };
 
@@ -14,10 +20,17 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Meter {
     limit: u64,
-    /// What was handed out.
-    granted: u64,
-    /// What is known to be used up.
-    used: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The guests have none of it yet.
+    Full,
+    /// The guests have what is left of this.
+    Granted(i64),
+    /// The guests have none any more; this much was used.
+    Used(u64),
 }
 
 impl Meter {
@@ -25,92 +38,131 @@ impl Meter {
     pub(crate) fn new(limit: Option<u64>) -> Self {
         Self {
             limit: limit.unwrap_or(u64::MAX),
-            granted: 0,
-            used: 0,
+            state: State::Full,
         }
     }
 
-    /// Takes note that the guest has used up what it had and `owed` units more.
-    ///
-    /// # Errors
-    /// `OutOfFuel` if it may not use so much.
-    pub(crate) fn charge(&mut self, owed: u64) -> Result<()> {
-        let used = self.granted.saturating_add(owed);
-        if used > self.limit {
-            self.used = self.limit;
-            let limit = self.limit;
-            let message = format!("the call used up its fuel of {limit} units");
-            return Err(Error::new(ErrorKind::OutOfFuel, message));
-        }
-        self.used = used;
-        Ok(())
+    /// Takes what the guests have left, and returns what they have then: all of it the first time, later
+    /// nothing.
+    fn settle(&mut self, left: i64) -> i64 {
+        let (state, grant) = match self.state {
+            // What is left is from another call.
+            State::Full => {
+                // Nobody lives to use up as much as that.
+                let grant = i64::try_from(self.limit).unwrap_or(i64::MAX);
+                (State::Granted(grant), grant)
+            }
+            State::Granted(granted) => {
+                let used = i128::from(granted) - i128::from(left);
+                let used = u64::try_from(used).unwrap_or_default();
+                (State::Used(used.min(self.limit)), 0)
+            }
+            State::Used(used) => (State::Used(used), 0),
+        };
+        self.state = state;
+        grant
     }
 
-    /// Hands out the next portion, once what is owed has been charged.
-    pub(crate) fn grant(&mut self) -> i64 {
-        let portion = (self.limit - self.used).min(QUANTUM as u64);
-        self.granted = self.used + portion;
-        portion as i64
-    }
-
-    /// Takes note of what the guest had left of the last portion. It has nothing then.
-    pub(crate) fn give_back(&mut self, left: u64) {
-        let used = self.granted.saturating_sub(left);
-        self.used = self.used.max(used);
-        self.granted = self.used;
-    }
-
-    /// What the call has used, once everything was given back.
+    /// What the call has used, once the guests have nothing left; all if it is not known.
     pub(crate) fn used(&self) -> u64 {
-        self.used
+        match self.state {
+            State::Full => 0,
+            State::Granted(_) => self.limit,
+            State::Used(used) => used,
+        }
+    }
+
+    /// What a call fails with that wants more.
+    #[cold]
+    pub(crate) fn exhausted(&self) -> Error {
+        let limit = self.limit;
+        let message = format!("the call used up its fuel of {limit} units");
+        Error::new(ErrorKind::OutOfFuel, message)
+    }
+}
+
+/// What the import stands for of a module with fuel of its own: the function that takes what is left and
+/// gives what there is to be.
+pub(crate) fn import() -> Import {
+    static SETTLE: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
+        HostFunc::new(
+            "settle",
+            Signature::new(&[NumType::I64], &[NumType::I64]),
+            Box::new(|mut caller, slots| {
+                let meter = caller.host().meter.as_mut();
+                slots[0] = meter.map_or(0, |meter| meter.settle(slots[0] as i64)) as u64;
+                Ok(())
+            }),
+        )
+    });
+    Import::Host {
+        func: Arc::clone(&SETTLE),
+        memory: None,
+    }
+}
+
+/// What a call ended with, once it is known whether its fuel sufficed. `overdrawn` is the function of the
+/// guests that says so.
+///
+/// # Errors
+/// `OutOfFuel`, which waits in the host state as failures of host functions do; or what it ended with.
+#[inline]
+pub(crate) fn judge<I: Instance>(
+    instance: &mut I,
+    overdrawn: EntryId,
+    status: Result<i32>,
+) -> Result<i32> {
+    // Before the host was called, there was enough.
+    if instance.host().has_failed() {
+        return status;
+    }
+    match (errand(instance, overdrawn), status) {
+        (Ok(0), status) => status,
+        (Ok(_), status) => {
+            instance.host().run_dry();
+            status.and_then(|_| Err(Error::new(ErrorKind::OutOfFuel, "there is no fuel left")))
+        }
+        (Err(failed), status) => status.and(Err(failed)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Meter;
-    use crate::{budget::QUANTUM, error::ErrorKind};
+    use crate::error::ErrorKind;
 
     #[test]
-    fn the_limit_is_exact() {
-        for limit in [0, 1, 19_999, 20_000, 20_001, 60_000] {
+    fn what_is_left_is_not_used() {
+        for (limit, left, used) in [
+            (0, 0, 0),
+            (0, -1, 0),
+            (1000, 1000, 0),
+            (1000, 400, 600),
+            (1000, 0, 1000),
+            (1000, -400, 1000),
+            (1000, i64::MIN, 1000),
+            (u64::MAX, i64::MAX, 0),
+            (u64::MAX, i64::MAX - 5, 5),
+            (u64::MAX, i64::MIN, u64::MAX),
+        ] {
             let mut meter = Meter::new(Some(limit));
-            let mut handed = 0;
-            // Every unit that is asked for one at a time.
-            let error = loop {
-                match meter.charge(1) {
-                    Ok(()) => handed += 1 + meter.grant() as u64,
-                    Err(error) => break error,
-                }
-            };
-            assert_eq!(error.kind(), ErrorKind::OutOfFuel);
-            assert_eq!(
-                error.to_string(),
-                format!("the call used up its fuel of {limit} units")
-            );
-            assert_eq!((handed, meter.used()), (limit, limit));
+            assert_eq!(meter.used(), 0);
+            // What guests have from another call is not this one's.
+            let granted = meter.settle(77);
+            assert_eq!(granted as u64, limit.min(i64::MAX as u64));
+            assert_eq!(meter.used(), limit, "it is not known");
+            for left in [left, 0, 0] {
+                assert_eq!(meter.settle(left), 0);
+                assert_eq!(meter.used(), used, "{limit} {left}");
+            }
         }
     }
 
     #[test]
-    fn what_is_given_back_is_not_used() {
-        let mut meter = Meter::new(None);
-        assert_eq!(meter.used(), 0);
-        meter.charge(30_000).expect("there is no limit");
-        assert_eq!(meter.grant(), QUANTUM);
-        meter.give_back(19_500);
-        assert_eq!(meter.used(), 30_500);
-        meter.give_back(0);
-        assert_eq!(meter.used(), 30_500);
-    }
-
-    #[test]
-    fn nothing_overflows() {
-        let mut meter = Meter::new(None);
-        for _ in 0..3 {
-            meter.charge(u64::MAX - 1).expect("there is no limit");
-            meter.grant();
-        }
-        assert_eq!(meter.used(), u64::MAX);
+    fn the_error_names_the_limit() {
+        let error = Meter::new(Some(17)).exhausted();
+        assert_eq!(error.kind(), ErrorKind::OutOfFuel);
+        let message = "the call used up its fuel of 17 units";
+        assert_eq!(error.to_string(), message);
     }
 }

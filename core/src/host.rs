@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::{
     alarm::Alarm,
-    budget::QUANTUM,
     engine::types::Failed,
     env::{
         http::Http,
@@ -29,6 +28,8 @@ pub struct Host {
     logger: Logger,
     alarm: Arc<Alarm>,
     failure: Option<Error>,
+    /// Whether what runs is an errand of the host's, which no deadline ends.
+    pub(crate) errand: bool,
     /// Of the running or the last call, if guests count fuel.
     pub(crate) meter: Option<Meter>,
     context: Option<Box<dyn Any + Send>>,
@@ -163,7 +164,7 @@ impl Host {
     /// # Errors
     /// If the guest has to stop; why is kept in the host state.
     pub fn attend(&mut self) -> Result<(), Failed> {
-        match self.alarm.attend() {
+        match self.check_alarm() {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.fail(error);
@@ -177,33 +178,49 @@ impl Host {
     /// # Errors
     /// As [`Alarm::attend`].
     pub(crate) fn check_interrupt(&self) -> Result<()> {
-        self.alarm.flag.lower();
-        self.alarm.attend()
+        // An errand leaves it to the call that comes.
+        if !self.errand {
+            self.alarm.flag.lower();
+        }
+        self.check_alarm()
     }
 
-    /// A new budget for a guest that has used up its last one and owes the rest; `budget` is not above 0.
+    /// Looks at the alarm on behalf of a guest.
     ///
     /// # Errors
-    /// `OutOfFuel`, or as [`Alarm::attend`].
+    /// As [`Alarm::attend`].
     #[inline]
-    pub(crate) fn refill(&mut self, budget: i64) -> Result<i64> {
-        let Some(meter) = &mut self.meter else {
-            self.alarm.attend()?;
-            return Ok(QUANTUM);
-        };
-        if let Err(error) = meter.charge(budget.unsigned_abs()) {
-            self.alarm.stop();
-            return Err(error);
+    pub(crate) fn check_alarm(&self) -> Result<()> {
+        match self.errand {
+            true => Ok(()),
+            false => self.alarm.attend(),
         }
-        self.alarm.attend()?;
-        Ok(meter.grant())
+    }
+
+    /// Has the running call fail for want of fuel, unless it has failed already.
+    ///
+    /// # Errors
+    /// Always; why is kept in the host state.
+    #[cold]
+    pub(crate) fn run_dry(&mut self) -> Failed {
+        if let Some(meter) = &self.meter {
+            let error = meter.exhausted();
+            self.fail(error);
+            self.alarm.stop();
+        }
+        Failed
+    }
+
+    /// Whether a failure waits to be taken.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
     }
 
     /// Fails if the running call is known to have to end.
     #[inline]
     pub(crate) fn check_overdue(&self) -> Result<()> {
         match self.alarm.is_overdue() {
-            true => self.alarm.attend(),
+            true => self.check_alarm(),
             false => Ok(()),
         }
     }

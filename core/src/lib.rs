@@ -40,6 +40,7 @@ mod interrupt;
 pub mod kernel;
 mod link;
 pub mod manifest;
+mod meter;
 mod module;
 pub mod nesting;
 mod options;

@@ -21,9 +21,9 @@ use wasmparser::{
 };
 
 use crate::{
-    budget,
     engine::types::{NumType, Proposal, Signature},
     error::{Error, ErrorKind, Result},
+    meter,
     module::{bounds::Bounds, interface::Interface},
 };
 
@@ -187,7 +187,7 @@ impl<'a> Module<'a> {
     pub(crate) fn validate(&self, terms: &Terms<'_>, name: &str) -> Result<()> {
         terms.check(&self.raw, name)?;
         let start = self.start.map(|_| START);
-        for reserved in budget::EXPORTS.into_iter().chain(start) {
+        for reserved in meter::EXPORTS.into_iter().chain(start) {
             if self.export(reserved).is_some() {
                 let why = format!("the export name `{reserved}` is reserved");
                 return Err(invalid(name, why));

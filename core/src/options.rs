@@ -20,11 +20,14 @@ pub struct Options {
     pub bounds: Bounds,
     /// How much work a call may do, if its guests are to count it; [`u64::MAX`] counts without a limit.
     ///
-    /// One unit is about one WebAssembly instruction. It is charged where a function is entered and at the
-    /// head of each turn of a loop, by what the code that follows may cost at most; a call costs 42
-    /// units, growing a memory 1000, and bulk instructions one for 64 bytes or 4 elements. What host
-    /// functions do costs nothing. The same guest with the same input uses the same number on every
-    /// engine. Initialisation is part of the call that it happens in.
+    /// One unit is one WebAssembly instruction that is executed; `block`, `loop`, `try_table`, `else` and
+    /// `end` cost nothing. `memory.grow` costs 1000 units. An instruction on a range of memory costs one
+    /// unit more for each 64 bytes, one on a range of a table or an array for each 4 elements. A call costs
+    /// one unit, whatever it calls: what host functions and the kernel do costs nothing.
+    ///
+    /// The same guest with the same input uses the same number on every engine. A call with exactly what
+    /// it needs succeeds, with one unit less it fails. Initialisation is part of the call that it happens
+    /// in; a library that exports `_start` pays for putting back its state before each call.
     pub fuel: Option<u64>,
     /// Where compiled code is kept for later.
     pub cache: Cache,

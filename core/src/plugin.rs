@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
+use self::fuel::Gauge;
 use crate::{
     alarm::{Alarm, CancelHandle},
     compiled::Compiled,
@@ -40,8 +41,8 @@ pub struct Plugin {
     timeout: Option<Duration>,
     /// How much work a call may do, if guests count it.
     fuel: Option<u64>,
-    /// The function of this instance that tells how much fuel its guests have left.
-    take: Option<EntryId>,
+    /// The functions of this instance that its fuel is handled by.
+    gauge: Option<Gauge>,
     /// Whether there is anything to do before a call: output to forget, fuel to hand out.
     prepares: bool,
     /// Whether a call ended in the middle of something.
@@ -94,7 +95,7 @@ impl Plugin {
             alarm,
             timeout: compiled.timeout(),
             fuel: compiled.fuel(),
-            take: None,
+            gauge: None,
             prepares: compiled.captures() || compiled.fuel().is_some(),
             suspect: false,
         })
@@ -198,8 +199,11 @@ impl Plugin {
         self.alarm.begin(timeout)?;
         let outcome = match self.entry(function) {
             Ok(entry) => {
-                let instance = &mut self.instance;
-                nesting::within(&self.alarm, move || instance.exchange(entry, input))
+                let (instance, gauge) = (&mut self.instance, self.gauge);
+                nesting::within(&self.alarm, move || match gauge {
+                    None => instance.exchange(entry, input),
+                    Some(gauge) => instance.exchange_metered(entry, input, gauge.overdrawn),
+                })
             }
             Err(error) => Err(error),
         };
@@ -332,8 +336,6 @@ impl Plugin {
     fn prepare(&mut self, fuel: Option<u64>) -> Result<()> {
         self.forget_output();
         if self.compiled.fuel().is_some() {
-            // Guests start with nothing, so that they cannot use more than this call may.
-            self.take_left()?;
             self.host().meter = Some(Meter::new(fuel));
         }
         Ok(())

@@ -18,7 +18,7 @@ use wasm_encoder::reencode;
 pub(crate) use self::layout::Layout;
 use self::layout::is_kernel;
 use crate::{
-    budget::{self, Budget},
+    budget,
     cache::{
         Cache,
         key::Key,
@@ -30,10 +30,11 @@ use crate::{
         types::{Import, Linked, MemoryExport, ModuleId, Program, Settings},
     },
     error::{Error, ErrorKind, Result},
-    fuse,
+    fuel, fuse,
     interrupt::{self, Flag},
     kernel,
     link::{KERNEL, Plan, Unit},
+    meter::{self, Tank},
     module::{Module, Terms, tables},
     options::Options,
 };
@@ -166,56 +167,74 @@ pub(crate) fn program(
     Program { modules, memories }
 }
 
-/// Whether guests count what they do.
+/// What guests count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Counting {
-    /// They do not: the engine makes them look up.
-    Off,
-    /// The module that has the kernel in it looks at a flag; others count, each for itself.
-    Flagged,
-    /// Each module for itself, to look up now and then.
-    Apart,
-    /// All modules together, because it is fuel. They look up by that as well.
-    Together,
+pub(crate) struct Counting {
+    /// Whether they count fuel, all modules together.
+    fuel: Fuel,
+    /// How they are made to look up.
+    looks: Looks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fuel {
+    Counted,
+    Free,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Looks {
+    /// By the engine.
+    Engine,
+    /// By a flag in the kernel memory, in the module that has the kernel in it; the others by a budget.
+    Flag,
+    /// By a budget, of which each module has its own.
+    Budget,
 }
 
 impl Counting {
     /// What an engine that was opened needs.
     pub(crate) fn needed(engine: &dyn DynEngine, options: &Options) -> Self {
         let capabilities = engine.capabilities();
-        match (options.fuel, capabilities.interrupt, capabilities.flag) {
-            (Some(_), ..) => Self::Together,
-            (None, true, _) => Self::Off,
-            (None, false, true) => Self::Flagged,
-            (None, false, false) => Self::Apart,
+        Self {
+            fuel: match options.fuel {
+                Some(_) => Fuel::Counted,
+                None => Fuel::Free,
+            },
+            looks: match (capabilities.interrupt, capabilities.flag) {
+                (true, _) => Looks::Engine,
+                (false, true) => Looks::Flag,
+                (false, false) => Looks::Budget,
+            },
         }
     }
 
-    fn budget(self, lender: Option<ModuleId>) -> Option<Budget> {
-        match (self, lender) {
-            (Self::Off, _) => None,
-            (Self::Apart | Self::Flagged, _) => Some(Budget::Own),
-            (Self::Together, None) => Some(Budget::Lent),
-            (Self::Together, Some(lender)) => Some(Budget::Borrowed(lender)),
+    /// Whether there is a flag that guests look at.
+    pub(crate) fn looks_at_a_flag(self) -> bool {
+        self.looks == Looks::Flag
+    }
+
+    /// How a module comes to look up that has code.
+    fn looks(self, fusion: Option<&Fusion>) -> Looks {
+        match (self.looks, fusion) {
+            (Looks::Flag, None) => Looks::Budget,
+            (looks, _) => looks,
         }
     }
 
-    /// By how many places the functions that a module defines have moved in what the engine gets.
-    pub(crate) fn moved(self) -> u32 {
-        match self {
-            Self::Off => 0,
-            Self::Flagged => {
-                const { assert!(interrupt::MOVED == budget::MOVED) };
-                interrupt::MOVED
-            }
-            Self::Apart | Self::Together => budget::MOVED,
+    /// What a guest counts its fuel down in, if it does, after modules with these recipes.
+    fn tank(self, before: &[Recipe<'_>]) -> Option<Tank> {
+        match (self.fuel, lender(before)) {
+            (Fuel::Free, _) => None,
+            (Fuel::Counted, None) => Some(Tank::Own),
+            (Fuel::Counted, Some(_)) => Some(Tank::Other),
         }
     }
 }
 
 /// The module that has the fuel of all, if there is any to have.
 pub(crate) fn lender(recipes: &[Recipe<'_>]) -> Option<ModuleId> {
-    let lends = |recipe: &Recipe<'_>| recipe.budget == Some(Budget::Lent);
+    let lends = |recipe: &Recipe<'_>| recipe.tank() == Some(Tank::Own);
     let position = recipes.iter().position(lends)?;
     Some(ModuleId(position as u32))
 }
@@ -226,17 +245,26 @@ pub(crate) struct Recipe<'a> {
     source: Source<'a>,
     /// By how many elements its tables can grow, if that is less than they declare.
     growth: Option<u64>,
+    /// How it counts fuel, if it does.
+    metering: Option<Metering>,
     fusion: Option<Fusion>,
-    /// What it counts down, if it counts.
-    budget: Option<Budget>,
-    /// What it looks at, if it does.
-    flag: Option<Flag>,
+    /// How it comes to look up.
+    looks: Looks,
     imports: Vec<Import>,
 }
 
 enum Source<'a> {
     Kernel,
     Guest(&'a Module<'a>),
+}
+
+/// How a module counts fuel.
+#[derive(Hash)]
+struct Metering {
+    tank: Tank,
+    /// For each import of the module, whether it is a function of the kernel: calling one costs what any
+    /// instruction does, whether it is a call in the end or not.
+    quiet: Vec<bool>,
 }
 
 /// How the kernel becomes part of a module.
@@ -257,41 +285,48 @@ pub(crate) fn recipes<'a>(
     growth: &[Option<u64>],
 ) -> Vec<Recipe<'a>> {
     let mut recipes: Vec<Recipe<'_>> = Vec::new();
-    let budget = |recipes: &[Recipe<'_>], has_code: bool| match has_code {
-        true => counting.budget(lender(recipes)),
-        false => None,
-    };
     if layout.has_kernel_apart() {
         recipes.push(Recipe {
             name: "kernel",
             source: Source::Kernel,
             growth: None,
+            metering: None,
             fusion: None,
-            budget: budget(&recipes, true),
-            flag: None,
+            looks: counting.looks(None),
             imports: Vec::new(),
         });
     }
     for (position, (&unit, planned)) in plan.order.iter().zip(&plan.imports).enumerate() {
         let Unit { name, module } = &units[unit];
+        let tank = counting.tank(&recipes).filter(|_| module.has_code);
+        let metering = tank.map(|tank| Metering {
+            tank,
+            quiet: planned.iter().map(is_kernel).collect(),
+        });
         let fusion = layout
             .has_kernel(position)
-            .then(|| Fusion::new(module, planned));
+            .then(|| Fusion::new(module, planned, tank));
         let has_code = module.has_code || (fusion.is_some() && planned.iter().any(is_kernel));
         let imports = planned.iter().filter_map(|import| layout.import(import));
-        let looks = counting == Counting::Flagged && fusion.is_some();
-        let flag = (looks && has_code).then_some(Flag::LastMemory(kernel::FLAG));
+        let fuel = tank.map(|tank| match (tank, lender(&recipes)) {
+            (Tank::Other, Some(module)) => Import::Export {
+                module,
+                name: Tank::EXPORT.into(),
+            },
+            (Tank::Own, _) | (Tank::Other, None) => fuel::import(),
+        });
         recipes.push(Recipe {
             name,
             source: Source::Guest(module),
             growth: growth[unit],
-            fusion,
-            budget: match looks {
-                true => None,
-                false => budget(&recipes, has_code),
+            metering,
+            looks: match has_code {
+                true => counting.looks(fusion.as_ref()),
+                // There is nothing that could go on for long.
+                false => Looks::Engine,
             },
-            flag,
-            imports: imports.collect(),
+            fusion,
+            imports: imports.chain(fuel).collect(),
         });
     }
     recipes
@@ -319,11 +354,11 @@ pub(crate) fn rewritten<'a>(
             Some(looking) => (Cow::Owned(looking), Some(interrupt::import())),
         });
     }
-    let counted = budget::instrument(wasm, Budget::Own);
+    let counted = budget::instrument(wasm);
     Ok(
         match counted.map_err(|source| rewriting(name, "be given a budget", source))? {
             None => (Cow::Borrowed(wasm), None),
-            Some(counted) => (Cow::Owned(counted), Budget::Own.imports().pop()),
+            Some(counted) => (Cow::Owned(counted), Some(budget::import())),
         },
     )
 }
@@ -335,7 +370,8 @@ fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
 }
 
 impl Fusion {
-    fn new(module: &Module<'_>, imports: &[Import]) -> Self {
+    /// For a module with these imports, and one that counting fuel adds.
+    fn new(module: &Module<'_>, imports: &[Import], tank: Option<Tank>) -> Self {
         let function = |import: &Import| match import {
             Import::Export {
                 module: KERNEL,
@@ -349,7 +385,9 @@ impl Fusion {
             memory.push('\'');
         }
         Self {
-            functions: imports.iter().map(function).collect(),
+            functions: (imports.iter().map(function))
+                .chain(tank.map(|_| None))
+                .collect(),
             memory,
         }
     }
@@ -362,8 +400,8 @@ impl Recipe<'_> {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
             Source::Guest(module) => (Key::of_bytes(&module.raw), Some(module.steps)),
         };
-        let steps = (steps, self.growth, &self.fusion, self.budget, self.flag);
-        Key::of((engine, raw, steps))
+        let after = (self.growth, &self.metering, &self.fusion, self.looks);
+        Key::of((engine, raw, steps, after))
     }
 
     /// # Errors
@@ -388,6 +426,13 @@ impl Recipe<'_> {
                 .map_err(|source| failed("be given smaller tables", source))?
                 .into(),
         };
+        // Before the kernel comes in, whose instructions are nobody's fuel.
+        let wasm = match &self.metering {
+            None => wasm,
+            Some(Metering { tank, quiet }) => meter::meter(&wasm, *tank, quiet)
+                .map_err(|source| failed("count fuel", source))?
+                .into(),
+        };
         let wasm = match &self.fusion {
             None => wasm,
             Some(Fusion { functions, memory }) => {
@@ -397,18 +442,15 @@ impl Recipe<'_> {
                     .into()
             }
         };
-        let wasm = match self.flag {
-            None => wasm,
-            Some(flag) => {
-                let looking = interrupt::instrument(&wasm, flag);
+        match self.looks {
+            Looks::Engine => Ok(wasm),
+            Looks::Flag => {
+                let looking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
                 let looking = looking.map_err(|source| failed("be given looks", source))?;
-                looking.expect("looks are for code only").into()
+                Ok(looking.expect("looks are for code only").into())
             }
-        };
-        match self.budget {
-            None => Ok(wasm),
-            Some(budget) => {
-                let counted = budget::instrument(&wasm, budget);
+            Looks::Budget => {
+                let counted = budget::instrument(&wasm);
                 let counted = counted.map_err(|source| failed("be given a budget", source))?;
                 Ok(counted.expect("a budget is for code only").into())
             }
@@ -418,13 +460,26 @@ impl Recipe<'_> {
     /// The imports of [`Recipe::wasm`].
     fn imports(self) -> Vec<Import> {
         let mut imports = self.imports;
-        if self.flag.is_some() {
-            imports.push(interrupt::import());
-        }
-        if let Some(budget) = self.budget {
-            imports.extend(budget.imports());
+        match self.looks {
+            Looks::Engine => {}
+            Looks::Flag => imports.push(interrupt::import()),
+            Looks::Budget => imports.push(budget::import()),
         }
         imports
+    }
+
+    /// By how many places the functions that the module defines have moved in what the engine gets.
+    pub(crate) fn moved(&self) -> u32 {
+        let fuel = self.tank().map_or(0, Tank::moved);
+        match self.looks {
+            Looks::Engine => fuel,
+            Looks::Flag => fuel + interrupt::MOVED,
+            Looks::Budget => fuel + budget::MOVED,
+        }
+    }
+
+    fn tank(&self) -> Option<Tank> {
+        self.metering.as_ref().map(|metering| metering.tank)
     }
 }
 

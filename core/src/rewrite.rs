@@ -4,12 +4,20 @@
 //! must know of the module before ([`Shape`]), where in the order of sections something missing has its
 //! place, and which custom sections stay.
 
+mod added;
+#[cfg(test)]
+pub(crate) mod samples;
 mod shape;
+mod splice;
 
 use wasm_encoder::{NameMap, NameSection, SectionId};
 use wasmparser::{CustomSectionReader, KnownCustom, Name};
 
-pub(crate) use self::shape::{Shape, Width};
+pub(crate) use self::{
+    added::{Added, Bodies, Moved, add, body_blocks},
+    shape::{Shape, Width},
+    splice::Splice,
+};
 
 /// Sections in the order of the specification ("Modules", binary format).
 const ORDER: &[SectionId] = &[

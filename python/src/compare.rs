@@ -38,7 +38,8 @@ const UNSUPPORTED: &[(&str, Unsupported)] = &[
 ///
 /// Each engine gets a fresh instance, on which the calls follow each other. Outputs, failures, log
 /// lines, variables and captured output count; time and memory are reported only. Log lines come
-/// into the report whatever the log of the process is, and go there as well.
+/// into the report whatever the log of the process is, and go there as well. Every engine is deterministic,
+/// whatever `engines` says, as with `extism.Engine(..., deterministic=True)`.
 ///
 /// Args:
 ///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.

@@ -158,8 +158,10 @@ impl CompiledPlugin {
     /// Refuses another engine than the one it is compiled for.
     pub(crate) fn accept(&self, py: Python<'_>, engine: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         if engine.is_some() {
-            let (own, other) = (self.choice.name(), engines::choose(py, engine)?.name());
-            if own != other {
+            let other = engines::choose(py, engine)?;
+            if !engines::are_same(&self.choice, &other) {
+                let (own, other) = (&self.choice, &other);
+                let (own, other) = (engines::described(own), engines::described(other));
                 let message = format!(
                     "engine= is `{other}`, but the CompiledPlugin is compiled for `{own}`; leave \
                      it out"
@@ -229,7 +231,8 @@ impl CompiledPlugin {
     }
 
     fn __repr__(&self) -> String {
-        format!("<extism.CompiledPlugin for {}>", self.choice.name())
+        let engine = engines::described(&self.choice);
+        format!("<extism.CompiledPlugin for {engine}>")
     }
 
     fn __copy__(slf: Py<Self>) -> Py<Self> {
@@ -243,7 +246,7 @@ impl CompiledPlugin {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let (py, this) = (slf.py(), slf.get());
-        let options = [("engine", this.choice.name())].into_py_dict(py)?;
+        let options = [("engine", engines::Engine(this.choice))].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
         options.set_item("limits", this.limits.object(py))?;
         options.set_item("diagnostics", this.diagnostics.object(py))?;

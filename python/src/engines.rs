@@ -2,37 +2,50 @@
 //!
 //! The list is the root package's; there is no name of an engine here.
 
-use polyextism::engine::select::Choice;
+use polyextism::engine::{select::Choice, types::Determinism};
 use pyo3::{
     prelude::*,
-    types::{PyFrozenSet, PyString, PyType},
+    types::{IntoPyDict, PyFrozenSet, PyString, PyTuple},
 };
 
 use crate::error;
 
 /// An engine that is built in, and one of its compilers.
 ///
+/// `deterministic=True` makes instructions give the same bits on every machine where WebAssembly leaves the result
+/// open: a NaN that arithmetic makes is the positive canonical one, and an instruction of relaxed SIMD has one result.
+/// Code that computes with floats then runs several times slower. Clocks, randomness, time limits and the depth of
+/// recursion stay as they are. `extism.compare` and the pytest plug-in ask for it.
+///
 /// Args:
 ///     name: The engine, also with a compiler after a colon.
 ///     compiler: The compiler; the engine's first if not given.
+///     deterministic: Whether results that WebAssembly leaves open are the same on every machine.
 ///
 /// Raises:
 ///     extism.UnknownEngineError: If it is not built in; the text lists what is.
 #[pyclass(module = "extism", frozen)]
-pub(crate) struct Engine(Choice);
+pub(crate) struct Engine(pub(crate) Choice);
 
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (name, compiler = None))]
-    fn new(py: Python<'_>, name: &str, compiler: Option<&str>) -> PyResult<Self> {
+    #[pyo3(signature = (name, compiler = None, *, deterministic = false))]
+    fn new(
+        py: Python<'_>,
+        name: &str,
+        compiler: Option<&str>,
+        deterministic: bool,
+    ) -> PyResult<Self> {
         let choice = match compiler {
             Some(compiler) => polyextism::engine(&format!("{name}:{compiler}")),
             None => polyextism::engine(name),
         };
-        choice
-            .map(Self)
-            .map_err(|failure| error::raise(py, failure))
+        let choice = choice.map_err(|failure| error::raise(py, failure))?;
+        Ok(Self(match deterministic {
+            true => choice.deterministic(),
+            false => choice,
+        }))
     }
 
     /// The name of the engine, without a compiler.
@@ -55,9 +68,15 @@ impl Engine {
 
     /// All compilers of the engine, the default first.
     #[getter]
-    fn compilers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyTuple>> {
+    fn compilers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let compilers = self.0.backend().compilers;
-        pyo3::types::PyTuple::new(py, compilers.iter().map(|compiler| compiler.name))
+        PyTuple::new(py, compilers.iter().map(|compiler| compiler.name))
+    }
+
+    /// Whether results that WebAssembly leaves open are the same on every machine.
+    #[getter]
+    fn deterministic(&self) -> bool {
+        self.0.determinism() == Determinism::On
     }
 
     /// What the engine can do with this compiler, beyond running code.
@@ -87,20 +106,43 @@ impl Engine {
     }
 
     fn __repr__(&self) -> String {
-        format!("Engine('{}')", self.0.name())
+        let name = self.0.name();
+        match self.0.determinism() {
+            Determinism::Off => format!("Engine('{name}')"),
+            Determinism::On => format!("Engine('{name}', deterministic=True)"),
+        }
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (String,)) {
-        (slf.get_type(), (slf.get().0.name(),))
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        let (py, this) = (slf.py(), slf.get());
+        let options = [("deterministic", this.deterministic())].into_py_dict(py)?;
+        let make = py.import("functools")?.getattr("partial")?;
+        let make = make.call((slf.get_type(),), Some(&options))?;
+        (make, (this.0.name(),)).into_pyobject(py)
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        let same = |other: &Bound<'_, Self>| other.get().0.name() == self.0.name();
+        let same = |other: &Bound<'_, Self>| are_same(&other.get().0, &self.0);
         other.cast::<Self>().is_ok_and(same)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        PyString::new(py, &self.0.name()).hash()
+        (self.0.name(), self.deterministic())
+            .into_pyobject(py)?
+            .hash()
+    }
+}
+
+/// Whether two choices run the same code.
+pub(crate) fn are_same(one: &Choice, other: &Choice) -> bool {
+    one.name() == other.name() && one.determinism() == other.determinism()
+}
+
+/// A choice in a message: its name, and what else was asked for.
+pub(crate) fn described(choice: &Choice) -> String {
+    match choice.determinism() {
+        Determinism::Off => choice.name(),
+        Determinism::On => format!("{}, deterministic", choice.name()),
     }
 }
 

@@ -39,7 +39,7 @@ use crate::{
 ///         `None` removes a key.
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
 ///         those that a module imports are bound.
-///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmer:singlepass"`),
+///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmtime:winch"`),
 ///         or an `extism.Engine`. If not given, the environment variable `EXTISM_ENGINE` says it,
 ///         else it is the first that is built in.
 ///     http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
@@ -49,10 +49,10 @@ use crate::{
 ///     progress: While a module is fetched, it is called with the bytes that are there and those that
 ///         are announced, or `None`. What it raises ends that.
 ///     fuel: How many units of work each call may do, or `math.inf` to count only; if not given, nobody
-///         counts. A unit is about one WebAssembly instruction, and the same call uses the same
-///         number on every engine. What initialises the plug-in is part of the call that it
-///         happens in. Of a `CompiledPlugin`, which must be compiled with fuel, this is for the
-///         calls of this instance.
+///         counts. A unit is one WebAssembly instruction that is executed; what host functions do
+///         costs nothing. The same call uses the same number on every engine. What initialises the
+///         plug-in is part of the call that it happens in. Of a `CompiledPlugin`, which must be
+///         compiled with fuel, this is for the calls of this instance.
 ///     limits: What modules may cost to compile and the plug-in may have, an `extism.Limits`.
 ///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
 ///     diagnostics: What is written down after a failure and for profilers, an `extism.Diagnostics`; if
@@ -302,7 +302,8 @@ impl Plugin {
     }
 
     /// How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the
-    /// guest trapped, up to 20 000 units that it did in its last loop may not be counted.
+    /// guest trapped, instructions count that would have followed in any case, up to the next call or
+    /// loop.
     ///
     /// Raises:
     ///     extism.ReentrantError: If the caller is a host function that this plug-in called.

@@ -42,6 +42,12 @@ def test_every_engine_has_its_costs():
         assert parts == pytest.approx(max(cost.call.median, parts - cost.guest))
 
 
+def test_both_kinds_of_results_are_measured(engine):
+    engines = [engine, extism.Engine(engine, deterministic=True), extism.Engine(engine)]
+    report = extism.bench(ECHO, "echo", "hello", engines, seconds=FAST)
+    assert [cost.engine for cost in report.costs] == [engine, f"{engine}, deterministic"]
+
+
 def test_host_functions_are_counted(engine):
     calls = []
     report = extism.bench(THROUGH_HOST, "run", "x", [engine], functions=[answering(calls)], seconds=FAST)

@@ -14,7 +14,7 @@ import pytest
 import extism
 
 from conftest import ENGINES
-from wat import ECHO, THROUGH_HOST, function
+from wat import CANONICAL, ECHO, NAN, THROUGH_HOST, function
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "conformance.py"
@@ -93,6 +93,14 @@ def test_the_same_engine_twice(engine):
     assert [one.what for one in report.differences] == ["vars"]
     assert [run.steps[0].vars for run in report.runs] == [{"turn": b"0"}, {"turn": b"1"}]
     assert extism.compare(THROUGH_HOST, ["run"], [engine], **arguments).equal
+
+
+def test_engines_are_deterministic(engine):
+    plugins = [extism.Engine(engine), extism.Engine(engine, deterministic=True)]
+    report = extism.compare(NAN, ["run"], plugins)
+    assert report.equal and [run.engine for run in report.runs] == [engine, engine]
+    for run in report.runs:
+        assert run.steps[0].output == CANONICAL
 
 
 def test_failures_are_the_same_and_keep_their_cause():

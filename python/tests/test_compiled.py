@@ -98,6 +98,8 @@ def test_engine_has_been_decided(engine):
     for other in {str(extism.Engine(name)) for name in ENGINES} - {str(extism.Engine(engine))}:
         with pytest.raises(extism.ArgumentError, match=f"engine= is `{other}`, but the CompiledPlugin"):
             extism.Plugin(compiled, engine=other)
+    with pytest.raises(extism.ArgumentError, match=f"engine= is `{engine}, deterministic`, but the"):
+        extism.Plugin(compiled, engine=extism.Engine(engine, deterministic=True))
 
 
 def test_any_thread_makes_instances(engine):

@@ -4,7 +4,7 @@ import pytest
 
 import extism
 from conftest import ENGINES
-from wat import ECHO, function
+from wat import CANONICAL, ECHO, NAN, function
 
 
 def test_each_lists_itself():
@@ -27,6 +27,34 @@ def test_spellings_are_equal(engine):
     assert hash(one) == hash(two)
     assert one != engine
     assert "memory-limit" in one.capabilities
+
+
+def test_deterministic_is_off_unless_asked_for(engine):
+    one = extism.Engine(engine)
+    two = extism.Engine(engine, deterministic=True)
+    assert (one.deterministic, two.deterministic) == (False, True)
+    assert extism.Engine(engine, deterministic=False) == one != two
+    assert len({one, two, extism.Engine(engine, deterministic=True)}) == 2
+    assert repr(two) == f"Engine('{engine}', deterministic=True)"
+    assert str(two) == engine
+
+
+def test_a_deterministic_engine_makes_canonical_nans(engine):
+    choice = extism.Engine(engine, deterministic=True)
+    for plugin in [
+        extism.Plugin(NAN, engine=choice),
+        extism.Plugin(extism.CompiledPlugin(NAN, engine=choice)),
+    ]:
+        assert plugin.engine == engine
+        assert plugin.call("run") == CANONICAL
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_deterministic_is_a_bool(value):
+    with pytest.raises(TypeError, match="'deterministic'"):
+        extism.Engine(ENGINES[0], deterministic=value)
+    with pytest.raises(TypeError):
+        extism.Engine(ENGINES[0], None, True)
 
 
 @pytest.mark.parametrize("form", [str, extism.Engine])
@@ -53,6 +81,16 @@ def test_unknown_engine_lists_those_that_are_built_in(spec):
     with pytest.raises(extism.UnknownEngineError) as raised:
         extism.Plugin(ECHO, engine=spec)
     assert f"unknown engine `{spec}`" in str(raised.value)
+    assert all(f"`{engine}`" in str(raised.value) for engine in ENGINES)
+
+
+def test_a_compiler_that_was_left_out_says_what_builds_it_in():
+    left_out = "wasmer:singlepass"
+    if left_out in ENGINES or "wasmer" not in ENGINES:
+        pytest.skip("it is built in, or its engine is not")
+    with pytest.raises(extism.UnknownEngineError) as raised:
+        extism.Engine(left_out)
+    assert "not built in: build with the cargo feature `wasmer-singlepass`" in str(raised.value)
     assert all(f"`{engine}`" in str(raised.value) for engine in ENGINES)
 
 

@@ -127,10 +127,20 @@ def test_a_subclass_keeps_its_state(engine):
     assert pickled.call(loaded) == (engine, b"inferred x")
 
 
-def test_engines(engine):
-    choice = extism.Engine(engine)
-    assert again(choice) == choice
-    assert copy.deepcopy(choice) == choice
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_engines(engine, deterministic):
+    choice = extism.Engine(engine, deterministic=deterministic)
+    for copied in (again(choice), copy.copy(choice), copy.deepcopy(choice)):
+        assert copied == choice
+        assert (str(copied), copied.deterministic) == (engine, deterministic)
+
+
+def test_a_deterministic_plugin_stays_so(engine):
+    choice = extism.Engine(engine, deterministic=True)
+    compiled = pickled.compile(choice)
+    assert repr(compiled) == f"<extism.CompiledPlugin for {engine}, deterministic>"
+    assert repr(again(compiled)) == repr(compiled)
+    assert pickled.call(again(compiled)) == pickled.call(compiled)
 
 
 def test_a_wrong_pickle_is_an_error():

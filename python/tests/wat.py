@@ -63,3 +63,17 @@ THROUGH_HOST = f"""(module
   (func (export "run") (local $block i64)
     (local.set $block (call $host (call $offset)))
     (call $output (local.get $block) (call $length (local.get $block)))))"""
+
+# Outputs the bits of a NaN that arithmetic makes.
+NAN = """(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u64" (func $store (param i64 i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (memory 1)
+  (func (export "run") (local $block i64)
+    (local.set $block (call $alloc (i64.const 8)))
+    (call $store (local.get $block)
+      (i64.reinterpret_f64 (f64.div (f64.load (i32.const 0)) (f64.load (i32.const 0)))))
+    (call $output (local.get $block) (i64.const 8))))"""
+# What it outputs on a deterministic engine.
+CANONICAL = bytes([0, 0, 0, 0, 0, 0, 0xF8, 0x7F])

@@ -9,10 +9,11 @@ mod counts;
 mod generated;
 mod mended;
 mod observed;
+mod written;
 
 use polyextism::{Choice, ErrorKind, Trap};
 
-pub use self::{counts::Counts, generated::Generated};
+pub use self::{counts::Counts, generated::Generated, written::Modules};
 use self::{
     generated::Nans,
     observed::{Observed, observe},

@@ -19,14 +19,20 @@ pub const SEVERAL_RESULTS: &str = "several-results";
 /// Functions without a name in what a profiler is told.
 pub const UNNAMED_CODE: &str = "unnamed-code";
 
+/// Arithmetic whose NaNs are the processor's own, unless deterministic ones are asked for.
+pub const NAN_OF_PROCESSOR: &str = "nan-of-processor";
+/// Sums of `i32x4.relaxed_dot_i8x16_i7x16_add_s` that never wrap at 16 bits, if deterministic.
+pub const EXACT_DOT: &str = "exact-dot";
 /// Canonical NaNs also where a sign operation follows arithmetic at once.
 pub const NAN_SIGN: &str = "nan-sign";
 /// Canonical NaNs also where a NaN is converted between `f32` and `f64`.
 pub const NAN_CONVERSION: &str = "nan-conversion";
 
 const GAPS: &[(&str, &str)] = &[
+    ("wasmi", EXACT_DOT),
     ("wasmi", FLOAT_TRACE),
     ("wasmi", LEAN_CALLS),
+    ("wasmi", NAN_OF_PROCESSOR),
     ("wasmi", OVERFLOW_TRACE),
     ("wasmer", FLOAT_TRACE),
     ("wasmer", LEAN_CALLS),

@@ -9,6 +9,7 @@ pub mod broken;
 pub mod cached;
 pub mod case;
 pub mod core_dump;
+pub mod counted;
 pub mod differential;
 pub mod endless;
 pub mod files;

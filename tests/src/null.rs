@@ -58,6 +58,7 @@ const BACKENDS: &[Backend] = &[Backend {
             capabilities: LIMITED.proposals(ALL),
         },
     ],
+    left_out: &[],
     open,
 }];
 

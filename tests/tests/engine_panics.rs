@@ -48,6 +48,7 @@ const PANICKING: &[Backend] = &[Backend {
         compiler("grow"),
         compiler("nudge"),
     ],
+    left_out: &[],
     open,
 }];
 
@@ -83,6 +84,7 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
             true => settings.interruption,
             false => Default::default(),
         },
+        determinism: settings.determinism,
         profiler: settings.profiler,
     })?;
     let step = settings.compiler;

@@ -8,7 +8,12 @@ use std::{
 
 use polyextism::{
     BACKENDS, Choice, Compiled, Error, ErrorKind, Function, Manifest, Options, Plugin, Trap,
-    default_engine, engine, engine::types::Interruption, forks,
+    default_engine, engine,
+    engine::{
+        erased::{Backend, LeftOut},
+        types::Interruption,
+    },
+    forks,
 };
 use polyextism_tests::{engines, plugin};
 
@@ -199,6 +204,38 @@ fn an_unknown_engine_is_refused_with_those_that_are_built_in() {
     assert_eq!(
         error.to_string(),
         "unknown engine `v8`: no engine is built in"
+    );
+}
+
+/// A backend that was built without one of its compilers.
+const PARTIAL: &[Backend] = &[Backend {
+    name: "partial",
+    left_out: &[LeftOut {
+        compiler: "rare",
+        feature: "partial-rare",
+    }],
+    ..BACKENDS[0]
+}];
+
+#[test]
+fn a_compiler_that_was_left_out_says_what_builds_it_in() {
+    let known = Choice::all(PARTIAL).map(|choice| format!("`{}`", choice.name()));
+    let known = known.collect::<Vec<_>>().join(", ");
+    let refused = |spec| {
+        let error = Choice::parse(PARTIAL, Some(spec)).expect_err(spec);
+        assert_eq!(error.kind(), ErrorKind::UnknownEngine, "{spec}");
+        error.to_string()
+    };
+    assert_eq!(
+        refused("partial:rare"),
+        format!(
+            "engine `partial:rare` is not built in: build with the cargo feature `partial-rare`; \
+             built in are {known}"
+        )
+    );
+    assert_eq!(
+        refused("partial:other"),
+        format!("unknown engine `partial:other`: built in are {known}")
     );
 }
 

@@ -1,5 +1,5 @@
 //! Fuel: the same guest uses the same on every engine, its limit is exact, and counting changes nothing
-//! else. What single instructions cost is in `cases/fuel`.
+//! else. What single instructions cost is in `cases/fuel`; that what is executed is counted, in `counts.rs`.
 
 use std::{
     sync::Arc,
@@ -66,6 +66,15 @@ const GUESTS: &[(&str, &[(&str, &str)])] = &[
 ];
 
 fn compiled(choice: &Choice, manifest: &Manifest, fuel: Option<u64>) -> Compiled {
+    compiled_as(choice, manifest, fuel, KernelForm::default())
+}
+
+fn compiled_as(
+    choice: &Choice,
+    manifest: &Manifest,
+    fuel: Option<u64>,
+    kernel: KernelForm,
+) -> Compiled {
     let options = Options {
         functions: vec![
             Function::text("hello_world", |_, text| Ok(text.replace('3', "42"))),
@@ -77,6 +86,7 @@ fn compiled(choice: &Choice, manifest: &Manifest, fuel: Option<u64>) -> Compiled
             ..Wasi::default()
         }),
         fuel,
+        kernel,
         ..Options::default()
     };
     choice.compile(manifest, &options).expect("it compiles")
@@ -99,6 +109,8 @@ fn real_guests_use_the_same_on_every_engine() {
         for choice in engines() {
             let counted = compiled(&choice, &manifest, Some(u64::MAX));
             let mut counted = Plugin::new(&counted).expect("it starts");
+            let apart = compiled_as(&choice, &manifest, Some(u64::MAX), KernelForm::Apart);
+            let mut apart = Plugin::new(&apart).expect("it starts");
             let free = compiled(&choice, &manifest, None);
             let mut free = Plugin::new(&free).expect("it starts");
             let mut used = Vec::new();
@@ -109,13 +121,12 @@ fn real_guests_use_the_same_on_every_engine() {
                 used.push(counted.fuel_consumed().expect("it is counted"));
                 assert_eq!(counted.fuel_consumed(), used.last().copied());
                 assert_eq!(free.fuel_consumed(), None);
+                // Wherever the kernel is: calling it costs the same.
+                let outcome = Outcome::of(apart.call(function, input.as_bytes()));
+                assert_eq!(outcome, plain, "{choice:?} {path} {function}");
+                assert_eq!(apart.fuel_consumed(), used.last().copied());
             }
-            // A function that traps at once is too short to count.
-            let counted = calls
-                .iter()
-                .zip(&used)
-                .all(|((function, _), units)| *units > 0 || *function == "trap");
-            assert!(counted, "{path}: {used:?}");
+            assert!(used.iter().all(|units| *units > 0), "{path}: {used:?}");
             let expected = expected.get_or_insert_with(|| used.clone());
             assert_eq!(used, *expected, "{choice:?} {path}");
         }
@@ -205,7 +216,11 @@ fn time_is_limited_as_well() {
                 });
                 fails(&mut plugin, "endless")
             });
-            assert_eq!(error.kind(), ErrorKind::Cancelled, "{choice:?} {what}");
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Cancelled,
+                "{choice:?} {what} {error:?}"
+            );
         }
     }
 }
@@ -354,6 +369,61 @@ fn modules_share_it() {
         let mut plugin = fresh();
         plugin.set_fuel(Some(used - 1)).expect("it counts");
         out_of_fuel(&fails(&mut plugin, "run"), used - 1);
+    }
+}
+
+/// A command has an instance of its own for each call, and a library that is one starts afresh: what a call
+/// uses is the same again and again.
+#[test]
+fn commands_use_the_same_each_time() {
+    let library = r#"(module (memory 1) (global $n (mut i32) (i32.const 0)) (func (export "_start"))
+        (func (export "work") (param i32) (result i32)
+          (global.set $n (i32.add (global.get $n) (local.get 0)))
+          (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+          (global.get $n)))"#;
+    let command = r#"(module (import "lib" "work" (func $work (param i32) (result i32)))
+        (global $n (mut i32) (i32.const 10))
+        (func (export "_start")
+          (global.set $n (call $work (global.get $n)))
+          (drop (call $work (global.get $n)))))"#;
+    let manifest = Manifest::new([
+        Wasm::from(library.as_bytes().to_vec()).with_name("lib"),
+        Wasm::from(command.as_bytes().to_vec()).with_name("main"),
+    ]);
+    let mut expected = None;
+    for choice in engines() {
+        let compiled = compiled(&choice, &manifest, Some(u64::MAX));
+        let mut plugin = Plugin::new(&compiled).expect("it starts");
+        let mut call = |fuel| {
+            plugin.set_fuel(Some(fuel)).expect("it counts");
+            let outcome = plugin.call("_start", b"").map(drop);
+            (outcome, plugin.fuel_consumed().expect("it counts"))
+        };
+        let (outcome, used) = call(u64::MAX);
+        outcome.expect("there is enough");
+        assert_eq!(*expected.get_or_insert(used), used, "{choice:?}");
+        for _ in 0..3 {
+            let (outcome, again) = call(used);
+            outcome.expect("it is exactly enough");
+            assert_eq!(again, used, "{choice:?}");
+            let (outcome, all) = call(used - 1);
+            out_of_fuel(&outcome.expect_err("it is one less"), used - 1);
+            assert_eq!(all, used - 1, "{choice:?}");
+        }
+    }
+}
+
+/// What comes after an exit is not counted, whatever piece of the code it is in.
+#[test]
+fn the_host_ends_a_call() {
+    let text = r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (func (export "exits") nop (call $exit (i32.const 0)) nop nop))"#;
+    for choice in engines() {
+        let mut plugin = plugin(&choice, text, Some(3));
+        plugin.call("exits", b"").expect("0 is no failure");
+        assert_eq!(plugin.fuel_consumed(), Some(3), "{choice:?}");
+        plugin.set_fuel(Some(2)).expect("it counts");
+        out_of_fuel(&fails(&mut plugin, "exits"), 2);
     }
 }
 

@@ -27,6 +27,20 @@ pub(crate) const CASES: &[Case] = &[
         },
     ),
     (
+        "atomic loads are compiled where guests can look at a flag, and refused elsewhere",
+        |bench| {
+            let engine = bench.engine();
+            let text = "(module (memory 1) (func (result i32) (i32.atomic.load (i32.const 0))))";
+            let compiled = engine.compile(&wat::parse_str(text).expect("the text is valid"));
+            assert_eq!(
+                compiled.is_ok(),
+                engine.capabilities().flag,
+                "{:?}",
+                compiled.err()
+            );
+        },
+    ),
+    (
         "what only some compilers have is compiled or refused in words",
         |bench| {
             let engine = bench.engine();
@@ -106,12 +120,6 @@ const PROPOSALS: &[(&str, Option<Proposal>, &str)] = &[
             (i32x4.extract_lane 1 (i32x4.add (v128.const i32x4 1 2 3 4) (v128.const i32x4 1 2 3 4)))))",
     ),
     ("tail calls", Some(Proposal::TailCall), "(module (func $f (return_call $f)))"),
-    ("threads", None, "(module (memory 1 1 shared))"),
-    (
-        "atomics",
-        None,
-        "(module (memory 1) (func (result i32) (i32.atomic.load (i32.const 0))))",
-    ),
     ("memory64", Some(Proposal::Memory64), "(module (memory i64 1))"),
     ("exceptions", None, "(module (tag))"),
     ("garbage collection", None, "(module (type (struct (field i32))))"),

@@ -8,8 +8,8 @@ use polyextism_core::{
         erased::{AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
         guest::Caller,
         types::{
-            HostFunc, Import, Interruption, Limits, Linked, MemoryExport, MemoryId, ModuleId,
-            NumType, Program, Settings, Signature,
+            Determinism, HostFunc, Import, Interruption, Limits, Linked, MemoryExport, MemoryId,
+            ModuleId, NumType, Program, Settings, Signature,
         },
     },
 };
@@ -51,6 +51,8 @@ impl Bench {
         (self.backend.open)(&Settings {
             compiler,
             interruption,
+            // What engines do is compared.
+            determinism: Determinism::On,
             profiler: None,
         })
     }

@@ -4,22 +4,30 @@ use std::path::PathBuf;
 
 const HELP: &str = "\
 usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--placements N]
-              [--candidate NAME=FOLDER]... [--cpython FILE]
+              [--candidate NAME=FOLDER]... [--cpython FILE] [--json FILE]
   --engines    of wasmtime, wasmtime:winch, wasmer, wasmer:singlepass, wasmi; wasmtime,wasmer if not given
   --guests     all if not given
-  --rounds     rounds of a guest (20)
-  --placements how often the code of each side is made, at another address each time (2)
+  --rounds     rounds of a guest (10)
+  --placements how often the code of each side is made, at another address each time (2, and 1 of programs)
   --candidate  a folder with GUEST.wasm files, made of those in benches/guests; each is run by the engine alone
-  --cpython    the module of CPython for WASI, which is not measured without";
+  --cpython    the module of CPython for WASI, which is not measured without
+  --json       a file for the seconds of each guest on each side";
 
 /// What is to be measured.
 pub(crate) struct Arguments {
     pub(crate) engines: Vec<String>,
     guests: Vec<String>,
     pub(crate) rounds: usize,
-    pub(crate) placements: usize,
-    pub(crate) candidates: Vec<(String, PathBuf)>,
+    pub(crate) placements: Option<usize>,
+    pub(crate) candidates: Vec<Candidate>,
     pub(crate) cpython: Option<PathBuf>,
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// Modules that some other step has made of the guests.
+pub(crate) struct Candidate {
+    pub(crate) name: &'static str,
+    pub(crate) folder: PathBuf,
 }
 
 impl Arguments {
@@ -31,10 +39,11 @@ impl Arguments {
         let mut read = Self {
             engines: list("wasmtime,wasmer"),
             guests: Vec::new(),
-            rounds: 20,
-            placements: 2,
+            rounds: 10,
+            placements: None,
             candidates: Vec::new(),
             cpython: None,
+            json: None,
         };
         // `cargo bench` adds it.
         let mut words = words.filter(|word| word != "--bench");
@@ -44,12 +53,16 @@ impl Arguments {
                 "--engines" => read.engines = list(&value),
                 "--guests" => read.guests = list(&value),
                 "--rounds" => read.rounds = value.parse().map_err(|_| HELP)?,
-                "--placements" => read.placements = value.parse().map_err(|_| HELP)?,
+                "--placements" => read.placements = Some(value.parse().map_err(|_| HELP)?),
                 "--candidate" => {
                     let (name, folder) = value.split_once('=').ok_or(HELP)?;
-                    read.candidates.push((name.to_owned(), folder.into()));
+                    read.candidates.push(Candidate {
+                        name: name.to_owned().leak(),
+                        folder: folder.into(),
+                    });
                 }
                 "--cpython" => read.cpython = Some(value.into()),
+                "--json" => read.json = Some(value.into()),
                 _ => return Err(HELP.to_owned()),
             }
         }

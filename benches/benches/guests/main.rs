@@ -5,7 +5,7 @@
 //! some; and polyextism on it: without a deadline, with one, with fuel. A folder of modules that some other
 //! step has made of the guests (`--candidate NAME=FOLDER`) is one more side, run by the engine alone.
 //!
-//! Every result is checked. What counts is the fastest round: whatever else runs only makes a round slower.
+//! Every result is checked.
 
 mod arguments;
 mod own;
@@ -14,19 +14,25 @@ mod table;
 mod turns;
 mod world;
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
-use polyextism_benches::{
-    cases::Case,
-    kernels::{KERNELS, Kernel},
-    programs,
-};
+use polyextism_benches::{cases::Case, computing};
 use polyextism_tests::files;
 
-use crate::{arguments::Arguments, raw::Error, table::Row, turns::Lane};
+use crate::{
+    arguments::Arguments,
+    raw::Error,
+    table::Row,
+    turns::{Lane, Side},
+};
 
 /// A guest on a side, ready to run: makes one call, and returns what it has come to.
 type Run = Box<dyn FnMut() -> Vec<u8>>;
+
+/// The engine alone.
+const RAW: &str = "raw";
+/// The engine alone with its own interruption.
+const EPOCHS: &str = "epochs";
 
 #[expect(
     clippy::print_stdout,
@@ -41,75 +47,87 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    for engine in &arguments.engines {
-        let groups = [
-            ("kernels", kernels()),
-            ("programs", all_programs(&arguments)),
-        ];
-        for (group, cases) in groups {
-            let mut rows = Vec::new();
-            for case in cases.iter().filter(|case| arguments.has(&case.id)) {
-                eprintln!("{engine} {}", case.id);
-                let lanes = lanes(engine, case, &arguments);
-                let figures = turns::measure(lanes, arguments.rounds);
-                rows.push(Row {
-                    name: case.id.clone(),
-                    figures,
-                });
-            }
-            if !rows.is_empty() {
-                println!("{}", table::text(engine, group, &rows));
-            }
+    let ways = ways(&arguments);
+    let mut results = serde_json::Map::new();
+    for (group, cases, placements) in groups(&arguments) {
+        let mut rows = Vec::new();
+        for case in cases.iter().filter(|case| arguments.has(&case.id)) {
+            eprintln!("{}", case.id);
+            let placements = arguments.placements.unwrap_or(placements);
+            let lanes = lanes(case, &arguments, placements);
+            let guest = case.id.clone();
+            let seconds = turns::measure(lanes, arguments.rounds);
+            rows.push(Row { guest, seconds });
         }
+        if rows.is_empty() {
+            continue;
+        }
+        for engine in &arguments.engines {
+            println!("{}", table::of_engine(group, engine, &ways, &rows));
+        }
+        if arguments.engines.len() > 1 {
+            println!(
+                "{}",
+                table::of_engines(group, &arguments.engines, RAW, &rows)
+            );
+        }
+        results.insert(group.to_owned(), table::json(&rows));
+    }
+    if let Some(path) = &arguments.json {
+        let text = format!("{:#}\n", serde_json::Value::from(results));
+        fs::write(path, text).expect("the file can be written");
     }
     ExitCode::SUCCESS
 }
 
-fn kernels() -> Vec<Case> {
-    KERNELS.iter().map(Kernel::case).collect()
+/// How guests are run on an engine, in the order of the tables.
+fn ways(arguments: &Arguments) -> Vec<&'static str> {
+    let own = own::WAYS.iter().map(|way| way.name);
+    let candidates = arguments.candidates.iter().map(|candidate| candidate.name);
+    [RAW, EPOCHS]
+        .into_iter()
+        .chain(own)
+        .chain(candidates)
+        .collect()
 }
 
-fn all_programs(arguments: &Arguments) -> Vec<Case> {
-    let read = |path: &std::path::Path| -> &'static [u8] {
-        let module = std::fs::read(path);
-        module
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-            .leak()
-    };
-    let mut cases = programs::programs();
-    let rust = files::package("extism-pdk").join("count_vowels.wasm");
-    cases.push(programs::rust(read(&rust)));
-    cases.extend(
-        arguments
-            .cpython
-            .as_deref()
-            .map(|path| programs::cpython(read(path))),
-    );
-    cases
+/// The guests by groups, and how often the code of each is made. That of programs takes long.
+fn groups(arguments: &Arguments) -> [(&'static str, Vec<Case>, usize); 2] {
+    let mut programs = computing::programs(files::package);
+    programs.extend(arguments.cpython.as_ref().map(|path| {
+        let module = fs::read(path);
+        let module = module.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        computing::cpython(module)
+    }));
+    [
+        ("kernels", computing::kernels(), 2),
+        ("programs", programs, 1),
+    ]
 }
 
-/// All sides of an engine that can run a case, the engine alone first; each has run it once, as it should.
-fn lanes(engine: &str, case: &Case, arguments: &Arguments) -> Vec<Lane> {
+/// Everything that can run a case; each has run it once, as it should.
+fn lanes(case: &Case, arguments: &Arguments, placements: usize) -> Vec<Lane> {
     let mut lanes = Vec::new();
-    let mut add = |side: &str, run: Option<Run>| {
-        if let Some(mut run) = run {
-            case.check(&run());
-            lanes.push(Lane {
-                side: side.to_owned(),
-                run,
-            });
-        }
-    };
-    for _ in 0..arguments.placements {
-        add("raw", raw::run(engine, case, case.guest.module));
-        add("epochs", raw::with_epochs(engine, case));
-        for side in &own::SIDES {
-            add(side.name, own::run(engine, case, side));
-        }
-        for (side, folder) in &arguments.candidates {
-            let module = std::fs::read(folder.join(format!("{}.wasm", case.id)));
-            let run = module.ok().map(|module| raw::run(engine, case, &module));
-            add(side, run.flatten());
+    for engine in &arguments.engines {
+        let mut add = |way, run: Option<Run>| {
+            if let Some(mut run) = run {
+                case.check(&run());
+                let engine = engine.clone();
+                let side = Side { engine, way };
+                lanes.push(Lane { side, run });
+            }
+        };
+        for _ in 0..placements {
+            add(RAW, raw::run(engine, case, case.guest.module));
+            add(EPOCHS, raw::with_epochs(engine, case));
+            for way in &own::WAYS {
+                add(way.name, own::run(engine, case, way));
+            }
+            for candidate in &arguments.candidates {
+                let module = fs::read(candidate.folder.join(format!("{}.wasm", case.id)));
+                let run = module.ok().map(|module| raw::run(engine, case, &module));
+                add(candidate.name, run.flatten());
+            }
         }
     }
     lanes

@@ -8,25 +8,25 @@ use polyextism_benches::cases::{Case, HOUR, Output};
 use crate::Run;
 
 /// A way to call a plug-in.
-pub(crate) struct Side {
+pub(crate) struct Way {
     pub(crate) name: &'static str,
     deadline: Option<Duration>,
     fuel: Option<u64>,
 }
 
 /// The ways to call one.
-pub(crate) const SIDES: [Side; 3] = [
-    Side {
+pub(crate) const WAYS: [Way; 3] = [
+    Way {
         name: "plain",
         deadline: None,
         fuel: None,
     },
-    Side {
+    Way {
         name: "deadline",
         deadline: HOUR,
         fuel: None,
     },
-    Side {
+    Way {
         name: "fuel",
         deadline: None,
         fuel: Some(u64::MAX / 2),
@@ -34,10 +34,10 @@ pub(crate) const SIDES: [Side; 3] = [
 ];
 
 /// A case on an engine, or `None` if that engine is not built in or refuses the module.
-pub(crate) fn run(engine: &str, case: &Case, side: &Side) -> Option<Run> {
+pub(crate) fn run(engine: &str, case: &Case, way: &Way) -> Option<Run> {
     let engine = polyextism::engine(engine).ok()?;
     let options = Options {
-        fuel: side.fuel,
+        fuel: way.fuel,
         ..case.guest.options()
     };
     // The same module again would get the code that is there already.
@@ -45,7 +45,7 @@ pub(crate) fn run(engine: &str, case: &Case, side: &Side) -> Option<Run> {
     let compiled = engine.compile(&manifest, &options).ok()?;
     let mut plugin = Plugin::new(&compiled).expect("there is room for one");
     let function = plugin.function(case.function).expect("the guest has it");
-    let (input, deadline) = (case.input.clone(), side.deadline);
+    let (input, deadline) = (case.input.clone(), way.deadline);
     let written = matches!(case.output, Output::Written(_));
     Some(Box::new(move || {
         let output = plugin.call_within(function, &input, deadline);

@@ -113,7 +113,10 @@ fn calls<I: Instance + 'static>(case: &Case, make: impl Fn(World) -> I + 'static
         let outcome = instance.call(function);
         match (outcome, instance.world().exit) {
             (Ok(()), _) | (Err(_), Some(0)) => {}
-            (Err(error), _) => panic!("{function}: {error}"),
+            (Err(error), code) => {
+                let written = instance.world().stderr();
+                panic!("{function}: {error} {code:?}\n{written}");
+            }
         }
         let output = match written {
             true => instance.world().stdout(),

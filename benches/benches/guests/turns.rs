@@ -1,56 +1,53 @@
-//! Sides that measure in turns, so that what else the machine does falls on all of them.
+//! Lanes that measure in turns, so that what else the machine does falls on all of them.
 //!
 //! The same code runs up to a fifth faster or slower at another address, so a side is several lanes, each with code
-//! of its own; the fastest counts.
+//! of its own; the fastest counts. Whatever else runs only makes a round slower.
 
 use std::{
+    collections::BTreeMap,
     hint::black_box,
     time::{Duration, Instant},
 };
 
 use crate::Run;
 
-/// How long one side runs in a round, at least, unless one call takes longer.
+/// How long a lane runs in a round, at least, unless one call takes longer.
 const TURN: Duration = Duration::from_millis(3);
 
-/// A side that measures, or one of several that are the same.
+/// What is measured beside others: an engine and a way to run guests on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Side {
+    pub(crate) engine: String,
+    pub(crate) way: &'static str,
+}
+
+/// Something that measures for a side.
 pub(crate) struct Lane {
-    pub(crate) side: String,
+    pub(crate) side: Side,
     pub(crate) run: Run,
 }
 
-/// What a side has come to.
-pub(crate) struct Figure {
-    pub(crate) side: String,
-    /// The fastest round, for one call.
-    pub(crate) best: Duration,
-}
-
-/// Measures all sides, another one first in each round.
-pub(crate) fn measure(mut lanes: Vec<Lane>, rounds: usize) -> Vec<Figure> {
-    let once = lanes.iter_mut().map(|lane| time(&mut lane.run, 1)).min();
-    let once = once.unwrap_or(TURN).max(Duration::from_nanos(1));
-    let repeats = TURN.as_nanos().div_ceil(once.as_nanos());
-    let repeats = u32::try_from(repeats).expect("a call takes a nanosecond or longer");
-    let mut found = vec![Vec::new(); lanes.len()];
+/// Measures all lanes, another one first in each round. Returns the seconds of the fastest round of each side, for
+/// one call.
+pub(crate) fn measure(mut lanes: Vec<Lane>, rounds: usize) -> BTreeMap<Side, f64> {
+    let repeats: Vec<_> = lanes.iter_mut().map(repeats).collect();
+    let mut found = BTreeMap::new();
     for round in 0..rounds {
         for n in 0..lanes.len() {
             let lane = (n + round) % lanes.len();
-            found[lane].push(time(&mut lanes[lane].run, repeats));
+            let seconds = time(&mut lanes[lane].run, repeats[lane]).as_secs_f64();
+            let best = found.entry(lanes[lane].side.clone()).or_insert(seconds);
+            *best = best.min(seconds);
         }
     }
-    let mut figures: Vec<Figure> = Vec::new();
-    for (lane, rounds) in lanes.into_iter().zip(found) {
-        let best = rounds.into_iter().min().expect("there is a round");
-        match figures.iter_mut().find(|figure| figure.side == lane.side) {
-            Some(figure) => figure.best = figure.best.min(best),
-            None => figures.push(Figure {
-                side: lane.side,
-                best,
-            }),
-        }
-    }
-    figures
+    found
+}
+
+/// How many calls take a turn.
+fn repeats(lane: &mut Lane) -> u32 {
+    let once = time(&mut lane.run, 1).max(Duration::from_nanos(1));
+    let repeats = TURN.as_nanos().div_ceil(once.as_nanos());
+    u32::try_from(repeats).expect("a turn has fewer nanoseconds")
 }
 
 fn time(run: &mut Run, repeats: u32) -> Duration {

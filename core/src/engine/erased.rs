@@ -16,6 +16,7 @@ use crate::{
     cache::Artifact,
     error::{Error, ErrorKind, Result},
     forks::{Gated, section},
+    fuel,
     host::Host,
     kernel,
     panic::catch,
@@ -208,13 +209,25 @@ pub trait DynInstance: Instance + Any {
     /// `EnginePanic`.
     fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]>;
 
+    /// As [`DynInstance::exchange`], for guests that count fuel; `overdrawn` is the function of theirs that
+    /// says whether they have used more than there was.
+    ///
+    /// # Errors
+    /// As there; `OutOfFuel`.
+    fn exchange_metered(
+        &mut self,
+        entry: EntryId,
+        input: &[u8],
+        overdrawn: EntryId,
+    ) -> Result<&[u8]>;
+
     /// As [`Instance::entry`].
     ///
     /// # Errors
     /// `EnginePanic`.
     fn find(&mut self, module: ModuleId, export: &str) -> Result<Option<EntryId>>;
 
-    /// As [`Instance::enter`], outside of a call.
+    /// As [`Instance::enter`], on an errand of the host's: no deadline ends it.
     ///
     /// # Errors
     /// As there; `EnginePanic`.
@@ -231,13 +244,37 @@ impl<I: Instance> DynInstance for I {
         })
     }
 
+    #[inline]
+    fn exchange_metered(
+        &mut self,
+        entry: EntryId,
+        input: &[u8],
+        overdrawn: EntryId,
+    ) -> Result<&[u8]> {
+        catch("running a guest", || {
+            kernel::begin(self, input)?;
+            let status = self.enter(entry);
+            let status = fuel::judge(self, overdrawn, status);
+            kernel::finish(self, status)
+        })
+    }
+
     fn find(&mut self, module: ModuleId, export: &str) -> Result<Option<EntryId>> {
         section(|| catch("looking an export up", || Ok(self.entry(module, export))))
     }
 
     fn run(&mut self, entry: EntryId) -> Result<i32> {
-        catch("running a guest", || self.enter(entry))
+        catch("running a guest", || errand(self, entry))
     }
+}
+
+/// As [`DynInstance::run`], within another operation.
+#[inline]
+pub(crate) fn errand<I: Instance>(instance: &mut I, entry: EntryId) -> Result<i32> {
+    instance.host().errand = true;
+    let outcome = instance.enter(entry);
+    instance.host().errand = false;
+    outcome
 }
 
 /// A backend, as the list of engines sees it. Each backend crate exports one.
@@ -252,8 +289,19 @@ pub struct Backend {
     pub sources: &'static str,
     /// Its compilers, the default first. Never empty.
     pub compilers: &'static [Compiler],
+    /// The compilers that it has only when it is built with a cargo feature, and was built without.
+    pub left_out: &'static [LeftOut],
     /// Opens it.
     pub open: fn(&Settings) -> Result<Arc<dyn DynEngine>>,
+}
+
+/// A compiler that a backend was built without.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut {
+    /// The name by which users choose it.
+    pub compiler: &'static str,
+    /// The cargo feature that builds it in, of the backend and of all packages above it.
+    pub feature: &'static str,
 }
 
 /// A compiler of a backend.

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    erased::{Backend, Compiler, DynEngine},
-    types::{Capabilities, Interruption, Settings},
+    erased::{Backend, Compiler, DynEngine, LeftOut},
+    types::{Capabilities, Determinism, Interruption, Settings},
 };
 use crate::{
     address_space::{self, Room},
@@ -18,11 +18,12 @@ use crate::{
 /// The environment variable that is asked when the user chose nothing.
 pub const VARIABLE: &str = "EXTISM_ENGINE";
 
-/// A backend and one of its compilers.
+/// A backend, one of its compilers, and whether its results are deterministic.
 #[derive(Clone, Copy)]
 pub struct Choice {
     backend: &'static Backend,
     compiler: &'static Compiler,
+    determinism: Determinism,
 }
 
 impl Choice {
@@ -57,22 +58,54 @@ impl Choice {
                 .compilers
                 .iter()
                 .find(|known| known.name == compiler)
-                .map(|compiler| Self { backend, compiler })
-                .ok_or_else(|| unknown(backends, spec, &from)),
+                .map(|compiler| Self::of(backend, compiler))
+                .ok_or_else(|| {
+                    let mut left_out = backend.left_out.iter();
+                    match left_out.find(|known| known.compiler == compiler) {
+                        Some(known) => left_out_of_build(backends, spec, &from, known),
+                        None => unknown(backends, spec, &from),
+                    }
+                }),
         }
     }
 
     fn first(backend: &'static Backend) -> Self {
-        let compiler = &backend.compilers[0];
-        Self { backend, compiler }
+        Self::of(backend, &backend.compilers[0])
+    }
+
+    fn of(backend: &'static Backend, compiler: &'static Compiler) -> Self {
+        Self {
+            backend,
+            compiler,
+            determinism: Determinism::Off,
+        }
     }
 
     /// Every backend of a list with every one of its compilers.
     pub fn all(backends: &'static [Backend]) -> impl Iterator<Item = Self> {
         backends.iter().flat_map(|backend| {
-            let choice = move |compiler| Self { backend, compiler };
+            let choice = move |compiler| Self::of(backend, compiler);
             backend.compilers.iter().map(choice)
         })
+    }
+
+    /// The same engine and compiler, with [`Determinism::On`]: the instructions whose results WebAssembly leaves
+    /// open give the same bits on every machine.
+    ///
+    /// A NaN that arithmetic makes is the positive canonical one, and an instruction of relaxed SIMD has one
+    /// result. Code that computes with floats runs several times slower. Clocks, randomness, time limits and the
+    /// depth of recursion stay as they are.
+    #[must_use]
+    pub fn deterministic(self) -> Self {
+        Self {
+            determinism: Determinism::On,
+            ..self
+        }
+    }
+
+    /// Whether [`Choice::deterministic`] was called.
+    pub fn determinism(&self) -> Determinism {
+        self.determinism
     }
 
     /// The backend.
@@ -110,6 +143,7 @@ impl Choice {
         Settings {
             compiler: self.compiler.name,
             interruption,
+            determinism: self.determinism,
             profiler: None,
         }
     }
@@ -125,21 +159,45 @@ impl Choice {
 
 impl std::fmt::Debug for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Choice({})", self.name())
+        let determinism = match self.determinism {
+            Determinism::Off => "",
+            Determinism::On => ", deterministic",
+        };
+        write!(f, "Choice({}{determinism})", self.name())
     }
 }
 
 #[cold]
 fn unknown(backends: &'static [Backend], spec: &str, from: &str) -> Error {
-    let known: Vec<_> = Choice::all(backends)
-        .map(|choice| format!("`{}`", choice.name()))
-        .collect();
-    let known = match known.is_empty() {
-        true => "no engine is built in".to_owned(),
-        false => format!("built in are {}", known.join(", ")),
-    };
+    let known = built_in(backends);
     Error::new(
         ErrorKind::UnknownEngine,
         format!("unknown engine `{spec}`{from}: {known}"),
     )
+}
+
+#[cold]
+fn left_out_of_build(
+    backends: &'static [Backend],
+    spec: &str,
+    from: &str,
+    known: &LeftOut,
+) -> Error {
+    let (feature, known) = (known.feature, built_in(backends));
+    Error::new(
+        ErrorKind::UnknownEngine,
+        format!(
+            "engine `{spec}`{from} is not built in: build with the cargo feature `{feature}`; {known}"
+        ),
+    )
+}
+
+fn built_in(backends: &'static [Backend]) -> String {
+    let known: Vec<_> = Choice::all(backends)
+        .map(|choice| format!("`{}`", choice.name()))
+        .collect();
+    match known.is_empty() {
+        true => "no engine is built in".to_owned(),
+        false => format!("built in are {}", known.join(", ")),
+    }
 }

@@ -227,6 +227,8 @@ pub struct Settings {
     pub compiler: &'static str,
     /// Whether a running guest can be stopped from another thread.
     pub interruption: Interruption,
+    /// What instructions give whose results are open.
+    pub determinism: Determinism,
     /// Who is told which machine code belongs to which function.
     pub profiler: Option<Profiler>,
 }
@@ -272,6 +274,16 @@ pub enum Interruption {
     On,
 }
 
+/// What the instructions give whose results WebAssembly leaves open: NaNs of arithmetic and relaxed SIMD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Determinism {
+    /// What is fastest on the engine and the machine.
+    #[default]
+    Off,
+    /// The same bits on every machine. A NaN that arithmetic makes is the positive canonical one.
+    On,
+}
+
 /// Bounds on one instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -290,7 +302,7 @@ pub enum Proposal {
     Simd,
     /// Tail calls.
     TailCall,
-    /// Relaxed SIMD, with the same results on every machine.
+    /// Relaxed SIMD; its results are the same on every machine with [`Determinism::On`].
     RelaxedSimd,
     /// Memories and tables with 64-bit addresses.
     Memory64,

@@ -10,8 +10,9 @@ use wasmparser::{
 
 use super::{fuse, parts::Parts};
 use crate::{
-    budget::{self, Budget},
+    budget,
     kernel::FUNCTIONS,
+    meter::{self, Tank},
 };
 
 const MEMORY: &str = "the memory";
@@ -59,6 +60,13 @@ const MODULES: &[&str] = &[
         (func $f (export \"f\") (drop (i64.load (i64.const 8))) (drop (call $e))
           (table.init $t $p (i32.const 0) (i32.const 0) (i32.const 1)) (elem.drop $q)))",
 ];
+
+/// As a module comes that counts fuel: with one import more.
+fn check_metered(wasm: &[u8], tank: Tank) {
+    let imports = Facts::of(wasm).imports;
+    let quiet: Vec<_> = imports.iter().map(|(module, ..)| module == "k").collect();
+    check(&meter::meter(wasm, tank, &quiet).expect("the module is valid"));
+}
 
 /// Fuses a module whose imports from `k` are the kernel's, and checks what every output has.
 fn check(wasm: &[u8]) -> Vec<u8> {
@@ -184,12 +192,11 @@ fn what_comes_out_is_valid() {
     for text in MODULES {
         let out = check(&wasm(text));
         // As engines get it that need a budget in the code.
-        let borrowed = Budget::Borrowed(crate::engine::types::ModuleId(0));
-        for budget in [Budget::Own, Budget::Lent, borrowed] {
-            let instrumented = budget::instrument(&out, budget).expect("it is valid");
-            if let Some(instrumented) = instrumented {
-                validate(&instrumented);
-            }
+        if let Some(instrumented) = budget::instrument(&out).expect("it is valid") {
+            validate(&instrumented);
+        }
+        for tank in [Tank::Own, Tank::Other] {
+            check_metered(&wasm(text), tank);
         }
     }
     for (name, params, results) in FUNCTIONS {

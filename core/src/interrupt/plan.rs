@@ -45,7 +45,7 @@ pub(super) enum Look {
     Around {
         /// The locals that are put away during the call: all numbers that are live.
         passed: Vec<u32>,
-        /// Whether a turn of the loop is two turns of the guest's.
+        /// Whether a turn of the loop is two turns of the guest's, with the look in between.
         doubled: bool,
     },
 }
@@ -88,7 +88,7 @@ impl Planner<'_> {
             loops: self.looks(flat, &loops),
             ..Plan::default()
         };
-        self.walk(flat, &mut plan);
+        self.walk(flat, &loops, &mut plan);
         plan.entry |= self.calls.is_reachable(function) && plan.cost.within > UNNAMED;
         if plan.entry {
             plan.cost.within = 0;
@@ -200,8 +200,9 @@ impl Planner<'_> {
             let operator = flat.operator(position);
             match operator {
                 Operator::Loop { .. } => {
-                    // One that does not look may still branch, or leave.
-                    return !matches!(looks[&position], Look::None(_));
+                    // Others may branch or leave before they look.
+                    let look = &looks[&position];
+                    return matches!(look, Look::Inside | Look::Around { doubled: false, .. });
                 }
                 Operator::Call { function_index } => {
                     let own = function_index.checked_sub(self.imported);
@@ -226,7 +227,7 @@ impl Planner<'_> {
 
     /// Goes through the function along the ways that a guest may take, counts what is done since the
     /// last look, and puts looks where that becomes too much.
-    fn walk(&self, flat: &Flat<'_>, plan: &mut Plan) {
+    fn walk(&self, flat: &Flat<'_>, loops: &HashMap<usize, Loop>, plan: &mut Plan) {
         /// A block that the walk is in.
         struct Frame {
             opener: usize,
@@ -274,6 +275,8 @@ impl Planner<'_> {
                     if let Some(look) = plan.loops.get(&position) {
                         since = since.map(|since| match look {
                             Look::None(units) => since + units,
+                            // It may end before it looks.
+                            Look::Around { doubled: true, .. } => since + loops[&position].units,
                             Look::Inside | Look::Around { .. } => 0,
                         });
                     }

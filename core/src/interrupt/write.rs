@@ -6,13 +6,14 @@
 //! ```
 //! A loop without calls that looks gets the call in a loop around it, so that the registers of the loop
 //! belong to the guest. Numbers that are live go through globals meanwhile: no value of the guest is
-//! alive in a register where the call is.
+//! alive in a register where the call is. A short loop does two turns of the guest in one, with the look
+//! in between, so that one that ends soon does not look at all.
 //! ```wat
 //! (block $done (loop $again
 //!   (block $slow
 //!     (loop $l
+//!       (block $second BODY (br $done))   ;; the way back of this turn leads to the look
 //!       (br_if $slow (i32.atomic.load (i32.const FLAG)))
-//!       (block $next BODY (br $done))   ;; a turn whose way back leads to the second one
 //!       BODY)
 //!     (br $done))
 //!   ;; live locals to globals; (call $check); live locals from globals
@@ -250,24 +251,30 @@ impl<'a, 'b, R: Reencode<Error = std::convert::Infallible>> Writer<'a, 'b, R> {
             Look::None(_) => {}
             Look::Inside => self.look(),
             Look::Around { doubled, .. } => {
+                if *doubled {
+                    self.first_turn(position, end)?;
+                }
                 self.flag();
                 self.put(&Instruction::BrIf(1));
-                if *doubled {
-                    self.open(&Instruction::Block(BlockType::Empty));
-                    self.frames.push(Frame {
-                        end: usize::MAX,
-                        label: self.depth - 1,
-                        around: None,
-                    });
-                    self.range(position + 1, end)?;
-                    self.frames.pop();
-                    // Out of `next`, the loop and `slow`, and of the loop around.
-                    self.put(&Instruction::Br(4));
-                    self.close();
-                }
             }
         }
         self.frames.push(frame);
+        Ok(())
+    }
+
+    /// A turn of the loop whose way back leads behind it.
+    fn first_turn(&mut self, opener: usize, end: usize) -> Result<(), reencode::Error> {
+        self.open(&Instruction::Block(BlockType::Empty));
+        self.frames.push(Frame {
+            end: usize::MAX,
+            label: self.depth - 1,
+            around: None,
+        });
+        self.range(opener + 1, end)?;
+        self.frames.pop();
+        // Out of this block, the loop, `slow` and the loop around.
+        self.put(&Instruction::Br(4));
+        self.close();
         Ok(())
     }
 

@@ -1,13 +1,24 @@
 //! The fuel of a plug-in's calls: what they may use, and what they used.
 //!
-//! It does not know how guests count (see `budget`) nor when calls begin. Invariant: what guests have
+//! It does not know how guests count (see `meter`) nor when calls begin. Invariant: what guests have
 //! left is asked for by a function of theirs, so also after a trap.
 
 use super::{Condition, Plugin, broken, missing};
 use crate::{
-    budget,
+    engine::types::EntryId,
     error::{Error, ErrorKind, Result},
+    fuel::Meter,
+    meter,
 };
+
+/// The functions of an instance that its fuel is handled by.
+#[derive(Clone, Copy)]
+pub(super) struct Gauge {
+    /// See [`meter::SETTLE`].
+    settle: EntryId,
+    /// See [`meter::OVERDRAWN`].
+    pub(super) overdrawn: EntryId,
+}
 
 impl Plugin {
     pub(super) fn check_fuel(&self, fuel: Option<u64>) -> Result<()> {
@@ -37,36 +48,46 @@ impl Plugin {
     /// How many units of work the last call did, or [`Plugin::initialize`]; `None` if the plug-in was
     /// compiled without [`Options::fuel`](crate::Options::fuel).
     ///
-    /// If the guest trapped, up to 20 000 units that it did in its last loop may not be counted. Also
-    /// that is the same on every engine.
+    /// It is exact if the guest returned or was ended by a host function. If it trapped, instructions count
+    /// that would have followed in any case, up to the next call or loop. That is the same on every engine,
+    /// but for a stack that overflows, and for calls that are ended by time.
     pub fn fuel_consumed(&mut self) -> Option<u64> {
         self.compiled.fuel()?;
-        // An engine that fails to run this has no fuel to give back.
-        let left = self.take_left().unwrap_or_default();
-        let meter = self.host().meter.as_mut();
-        meter.map_or(Some(0), |meter| {
-            meter.give_back(left);
-            Some(meter.used())
-        })
+        // What an engine that fails to run this has used is not known.
+        let _ = self.settle();
+        let meter = self.host().meter.as_ref();
+        Some(meter.map_or(0, Meter::used))
     }
 
-    /// Takes what the guests have left of their fuel.
-    pub(super) fn take_left(&mut self) -> Result<u64> {
+    /// Gives the guests of an instance that is about to run what the call may use.
+    pub(super) fn fill_up(&mut self) -> Result<()> {
+        match self.compiled.fuel() {
+            None => Ok(()),
+            Some(_) => self.settle(),
+        }
+    }
+
+    /// Has the guests and the meter settle, whatever the guests have left.
+    fn settle(&mut self) -> Result<()> {
         if self.condition == Condition::Broken {
             return Err(broken());
         }
-        let entry = match (self.take, self.compiled.lender()) {
-            (Some(entry), _) => entry,
+        let gauge = match (self.gauge, self.compiled.lender()) {
+            (Some(gauge), _) => gauge,
             (None, Some(lender)) => {
-                let entry = self.instance.find(lender, budget::TAKE)?;
-                entry.ok_or_else(|| missing(budget::TAKE))?
+                let mut find = |name| {
+                    let entry = self.instance.find(lender, name)?;
+                    entry.ok_or_else(|| missing(name))
+                };
+                Gauge {
+                    settle: find(meter::SETTLE)?,
+                    overdrawn: find(meter::OVERDRAWN)?,
+                }
             }
             // Nothing can be used where there is no code.
-            (None, None) => return Ok(0),
+            (None, None) => return Ok(()),
         };
-        self.take = Some(entry);
-        let left = self.instance.run(entry)?;
-        // Below nothing if the guest was stopped when it asked for more.
-        Ok(u64::try_from(left).unwrap_or_default())
+        self.gauge = Some(gauge);
+        self.instance.run(gauge.settle).map(drop)
     }
 }

@@ -22,6 +22,8 @@ impl Plugin {
     pub(super) fn entry(&mut self, function: FunctionHandle) -> Result<EntryId> {
         if self.condition != Condition::Ready {
             self.make_ready(function)?;
+        } else if self.prepares {
+            self.fill_up()?;
         }
         let entry = match self.entries[function.0] {
             Some(entry) => entry,
@@ -50,6 +52,7 @@ impl Plugin {
             Condition::Stale => self.replace()?,
             Condition::Broken => return Err(broken()),
         }
+        self.fill_up()?;
         // Until everything has succeeded, this instance is not one to keep.
         self.condition = Condition::Stale;
         let compiled = self.compiled.clone();
@@ -68,10 +71,16 @@ impl Plugin {
 
     fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
         for (module, name) in steps {
-            let instance = &mut *self.instance;
+            let (instance, gauge) = (&mut *self.instance, self.gauge);
             let entry = instance.find(*module, name)?;
             let entry = entry.ok_or_else(|| missing(name))?;
-            nesting::within(&self.alarm, move || instance.exchange(entry, &[]).map(drop))?;
+            nesting::within(&self.alarm, move || match gauge {
+                None => instance.exchange(entry, &[]).map(drop),
+                Some(gauge) => {
+                    let overdrawn = gauge.overdrawn;
+                    instance.exchange_metered(entry, &[], overdrawn).map(drop)
+                }
+            })?;
         }
         Ok(())
     }
@@ -86,7 +95,7 @@ impl Plugin {
         self.alarm.flag.move_to(word);
         section(|| self.instance = instance);
         self.entries.fill(None);
-        self.take = None;
+        self.gauge = None;
         self.condition = Condition::Fresh;
         Ok(())
     }

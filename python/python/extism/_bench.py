@@ -92,7 +92,7 @@ def bench(
         function: The name of the function that is called.
         data: Its input.
         engines: The engines, each as `engine=` of `Plugin` has it; all that are built in, with all
-            their compilers, if not given.
+            their compilers, if not given. One that is deterministic is so in the benchmark, too.
         wasi: As for `Plugin`.
         config: As for `Plugin`.
         functions: As for `Plugin`; every engine calls the same ones.
@@ -112,13 +112,13 @@ def bench(
     """
     if not seconds > 0:
         raise ArgumentError(f"seconds is {seconds!r}, allowed are numbers above 0")
-    names = _names(engines)
+    chosen = _engines(engines)
     given = bytes(data, "utf-8") if isinstance(data, str) else bytes(data)
     limit: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
     listed = None if functions is None else list(functions)
     subjects: dict[str, _Subject] = {}
     errors: dict[str, Error] = {}
-    for name in names:
+    for name, engine in chosen.items():
         stopwatch = Stopwatch()
         start = time.perf_counter()
         try:
@@ -126,7 +126,7 @@ def bench(
                 plugin,
                 wasi,
                 listed,
-                engine=name,
+                engine=engine,
                 http_client=http_client,
                 http_response_headers=http_response_headers,
             )
@@ -139,12 +139,13 @@ def bench(
             stopwatch,
             wasi,
             listed,
-            engine=name,
+            engine=engine,
             http_client=http_client,
             http_response_headers=http_response_headers,
         )
+        probe = Plugin(PROBE, engine=engine, functions=[])
         subjects[name] = _subject(
-            compiled, took, other, stopwatch, _Call(function, given, config, limit)
+            compiled, took, other, probe, stopwatch, _Call(function, given, config, limit)
         )
     with _no_collection():
         for subject in subjects.values():
@@ -251,6 +252,7 @@ def _subject(
     compiled: CompiledPlugin,
     took: float,
     other: CompiledPlugin,
+    probe: Plugin,
     stopwatch: Stopwatch,
     call: _Call,
 ) -> _Subject:
@@ -261,7 +263,6 @@ def _subject(
     first_call = time.perf_counter() - start
     timed = Plugin(other, config=call.config)
     timed.call(function, data, **options)
-    probe = Plugin(PROBE, engine=plugin.engine, functions=[])
     shape = bytes(len(output))
     if bytes(probe.call("give_back", shape, **options)) != shape:
         raise AssertionError("the probe gives something else back")
@@ -277,21 +278,19 @@ def _subject(
     return _Subject(actions, stopwatch, (took, first_call, output))
 
 
-def _names(engines: Iterable[str | Engine] | None) -> list[str]:
-    """The engines by their names, each once."""
+def _engines(engines: Iterable[str | Engine] | None) -> dict[str, Engine]:
+    """The engines by what they are called in the results, each once."""
     if isinstance(engines, str):
         raise ArgumentError("engines is a list, found a str")
     if engines is None:
         found = [
-            str(Engine(engine.name, compiler))
-            for engine in built_in()
-            for compiler in engine.compilers
+            Engine(engine.name, compiler) for engine in built_in() for compiler in engine.compilers
         ]
     else:
-        found = [str(e if isinstance(e, Engine) else Engine(e)) for e in engines]
+        found = [e if isinstance(e, Engine) else Engine(e) for e in engines]
     if not found:
         raise ArgumentError("`engines` is empty, at least one is needed")
-    return list(dict.fromkeys(found))
+    return {f"{e}, deterministic" if e.deterministic else str(e): e for e in found}
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class Cost:
     """What a call costs on one engine, in seconds. `extism.bench` says how the parts are measured."""
 
     engine: str
-    """The name of the engine, as `engine=` has it."""
+    """The name of the engine, as `engine=` has it; `, deterministic` follows if it is that."""
 
     output: bytes = field(repr=False)
     """The output of the first call."""

@@ -1,7 +1,8 @@
 """The pytest plug-in of polyextism: tests that run on every engine that is built in.
 
 A test that takes `extism_engine` or `extism_plugin` runs once for each engine with each of its
-compilers, or for those that `--extism-engine NAME` names. pytest loads this module in every run of
+compilers, or for those that `--extism-engine NAME` names. The engines are deterministic, so that a test can
+expect the same of all. pytest loads this module in every run of
 every project of an environment, so it is no part of the package `extism` and imports that only when
 a test, or the command line, asks for engines.
 """
@@ -31,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME",
         help="run tests that take the fixture extism_engine on this engine only, such as wasmtime or "
-        "wasmer:singlepass; can be given several times",
+        "wasmtime:winch; can be given several times",
     )
 
 
@@ -51,17 +52,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if _FIXTURE in (name.strip() for name in names):
             # The test says itself which engines it is for.
             return
-    metafunc.parametrize(_FIXTURE, _engines(metafunc.config))
+    metafunc.parametrize(_FIXTURE, _engines(metafunc.config), ids=str)
 
 
 @pytest.fixture
-def extism_engine() -> str:
-    """The name of an engine, as `engine=` has it: each that is built in, with each compiler."""
+def extism_engine() -> extism.Engine:
+    """An engine, for `engine=`: each that is built in, with each compiler, `deterministic=True`."""
     raise AssertionError("pytest_generate_tests gives each test its engine")
 
 
 @pytest.fixture
-def extism_plugin(extism_engine: str) -> Iterator[PluginFactory]:
+def extism_plugin(extism_engine: str | extism.Engine) -> Iterator[PluginFactory]:
     """Makes plug-ins on the engine of the test: `extism_plugin(path, wasi=True)`.
 
     It takes what `extism.Plugin` takes, but `engine=`. They are closed when the test ends.
@@ -77,8 +78,8 @@ def extism_plugin(extism_engine: str) -> Iterator[PluginFactory]:
         yield make
 
 
-def _engines(config: pytest.Config) -> list[str]:
-    """The engines of a run.
+def _engines(config: pytest.Config) -> list[extism.Engine]:
+    """The engines of a run, each once.
 
     Raises:
         pytest.UsageError: If one that the command line names is not built in.
@@ -88,12 +89,11 @@ def _engines(config: pytest.Config) -> list[str]:
     chosen: list[str] | None = config.getoption(_OPTION)
     if not chosen:
         return [
-            str(extism.Engine(engine.name, compiler))
+            extism.Engine(engine.name, compiler, deterministic=True)
             for engine in extism.engines()
             for compiler in engine.compilers
         ]
     try:
-        # In one spelling, and each once.
-        return list(dict.fromkeys(str(extism.Engine(name)) for name in chosen))
+        return list(dict.fromkeys(extism.Engine(name, deterministic=True) for name in chosen))
     except extism.UnknownEngineError as error:
         raise pytest.UsageError(f"{_OPTION}: {error}") from None

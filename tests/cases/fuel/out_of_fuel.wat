@@ -11,4 +11,4 @@
 ;;! call calls
 ;;! = ok ""
 ;;! fuel-consumed
-;;! = ok "0"
+;;! = ok "1"

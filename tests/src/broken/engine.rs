@@ -82,6 +82,7 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     let inside = (inner.open)(&Settings {
         compiler: inner.compilers[0].name,
         interruption,
+        determinism: settings.determinism,
         profiler: settings.profiler,
     })?;
     let has = inside.capabilities();

@@ -50,6 +50,7 @@ pub fn backends() -> &'static [Backend] {
             version: inner.version,
             sources: inner.sources,
             compilers: compilers.collect::<Vec<_>>().leak(),
+            left_out: &[],
             open: engine::open,
         }]
     })

@@ -122,6 +122,11 @@ impl Generated {
         Ok(generated)
     }
 
+    /// The module, if every engine makes the same NaNs of it.
+    pub fn canonical(&self) -> Option<&[u8]> {
+        (self.nans == Nans::Canonical).then_some(&self.wasm)
+    }
+
     /// The same calls of the functions of another module.
     pub(super) fn with(&self, wasm: Vec<u8>) -> Self {
         Self {

@@ -1,0 +1,209 @@
+//! What comes out is valid and has nothing new but the fuel; what is charged, and where. That it computes
+//! the same and that counts are exact is what the tests of whole plug-ins show (`tests/tests/fuel.rs`).
+
+use std::fmt::Write as _;
+
+use wasmparser::{
+    ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures,
+};
+
+use super::{EXPORTS, Tank, meter};
+use crate::rewrite::samples::MODULES;
+
+const TANKS: [Tank; 2] = [Tank::Own, Tank::Other];
+
+fn check(wasm: &[u8], tank: Tank, quiet: &[bool]) -> Vec<u8> {
+    let out = meter(wasm, tank, quiet).expect("the module is valid");
+    Validator::new_with_features(WasmFeatures::all())
+        .validate_all(&out)
+        .unwrap_or_else(|error| panic!("{error}"));
+    out
+}
+
+fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn bodies(wasm: &[u8]) -> Vec<FunctionBody<'_>> {
+    let payloads = Parser::new(0).parse_all(wasm);
+    let bodies = payloads.filter_map(|payload| match payload.expect("it is valid") {
+        Payload::CodeSectionEntry(body) => Some(body),
+        _ => None,
+    });
+    bodies.collect()
+}
+
+fn operators<'a>(body: &FunctionBody<'a>) -> Vec<Operator<'a>> {
+    let operators = body.get_operators_reader().expect("it is valid");
+    let operators = operators.into_iter();
+    operators.collect::<Result<_, _>>().expect("it is valid")
+}
+
+/// The names and kinds of imports and exports.
+fn interface(wasm: &[u8]) -> (Vec<(String, bool)>, Vec<(String, ExternalKind)>) {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.expect("it is valid") {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.expect("it is valid");
+                    let is_function = matches!(import.ty, TypeRef::Func(_));
+                    imports.push((import.name.to_owned(), is_function));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export.expect("it is valid");
+                    exports.push((export.name.to_owned(), export.kind));
+                }
+            }
+            _ => {}
+        }
+    }
+    (imports, exports)
+}
+
+#[test]
+fn what_comes_out_is_valid() {
+    for text in MODULES {
+        let wasm = wasm(text);
+        let (imports, exports) = interface(&wasm);
+        for tank in TANKS {
+            let (new_imports, new_exports) = interface(&check(&wasm, tank, &[]));
+            let (own, added) = new_imports.split_at(imports.len());
+            assert_eq!(own, imports, "{text}");
+            assert_eq!(added.len(), 1, "{text}");
+            assert_eq!(added[0].1, tank == Tank::Own, "{text}");
+            let (own, added) = new_exports.split_at(exports.len());
+            assert_eq!(own, exports, "{text}");
+            let added = added.iter().map(|(name, _)| name.as_str());
+            let expected = match tank {
+                Tank::Own => &EXPORTS[..],
+                Tank::Other => &[],
+            };
+            assert!(added.eq(expected.iter().copied()), "{text}");
+        }
+    }
+}
+
+/// What a function charges: the units of each piece; `!` where the fuel must suffice, `*` by a length, `(` for
+/// the beginning of a loop that counts in a local.
+fn charges(text: &str) -> String {
+    let module = wasm(&format!(
+        "(module (import \"q\" \"quiet\" (func $quiet)) (import \"h\" \"host\" (func $host))
+           (memory 1) (table 1 funcref) (func $f {text}))"
+    ));
+    let out = check(&module, Tank::Other, &[true, false]);
+    let operators = operators(&bodies(&out)[0]);
+    let mut found = String::new();
+    for (at, operator) in operators.iter().enumerate() {
+        match (operator, operators.get(at + 1)) {
+            (Operator::I64Const { value }, Some(Operator::I64Sub)) => {
+                write!(found, " {value}").expect("strings take everything");
+            }
+            (Operator::I64ShrU, Some(Operator::I64Sub)) => found.push_str(" *"),
+            (Operator::I64LtS, Some(Operator::BrIf { .. })) => found.push('!'),
+            (Operator::GlobalGet { .. }, Some(Operator::LocalSet { .. })) => found.push_str(" ("),
+            _ => {}
+        }
+    }
+    found.trim_start().to_owned()
+}
+
+/// Each row is a rule of `pieces.rs`.
+#[test]
+fn where_pieces_begin_and_what_they_cost() {
+    const ROWS: &[(&str, &str)] = &[
+        // Marks of blocks cost nothing.
+        ("", ""),
+        ("(block (block)) nop", "1"),
+        // Arms, and what comes after them.
+        ("(if (i32.const 1) (then nop nop nop))", "2 3"),
+        (
+            "nop (if (i32.const 1) (then nop) (else nop nop)) nop",
+            "4 1 2",
+        ),
+        // A block that is only left by its end: one piece goes on behind it.
+        ("(block (br_if 0 (i32.const 1)) nop nop nop) nop", "3 3"),
+        ("(block (br_if 0 (i32.const 1)) nop (br 0) nop) nop", "3 2"),
+        ("(block (block (br_if 0 (i32.const 1)) nop) nop) nop", "4 1"),
+        // One that may be left otherwise: another piece begins.
+        (
+            "(block (block (br_if 1 (i32.const 1)) (br_if 0 (i32.const 1))) nop) nop",
+            "3 2 1",
+        ),
+        ("(block (block (br_if 1 (i32.const 1))) nop) nop", "3 1"),
+        ("(if (i32.const 1) (then return)) nop", "2 1 1"),
+        ("(if (i32.const 1) (then unreachable)) nop", "2 1 1"),
+        ("(block (br_table 0 1 0 (i32.const 1))) nop nop", "2 2"),
+        // Code that cannot be reached.
+        ("return nop (block (loop (br 0)) nop) nop", "1"),
+        (
+            "(block (br 0) (if (i32.const 1) (then nop) (else nop)) nop) nop",
+            "2",
+        ),
+        // Loops: the fuel must suffice for each turn.
+        ("nop (loop nop)", "1 ( 1!"),
+        ("(loop (br_if 0 (i32.const 1)) nop) nop", "( 2! 2"),
+        ("(loop (block (br_if 1 (i32.const 1)) nop)) nop", "( 2! 2"),
+        (
+            "(loop nop (loop nop (br_if 0 (i32.const 1))) nop)",
+            "( 1! 3! 1",
+        ),
+        (
+            "(block (loop (br_if 1 (i32.const 1)) (br 0))) nop",
+            "( 2! 1 1",
+        ),
+        // Calls: the fuel must suffice before, and what comes after is another piece.
+        ("nop (call $host) nop", "2! 1"),
+        ("nop (call $f) nop", "2! 1"),
+        ("nop (call_indirect (i32.const 0)) nop", "3! 1"),
+        ("nop (return_call $f)", "2!"),
+        (
+            "(block (br_if 0 (i32.const 1)) nop) (call $f) nop",
+            "3 1! 1",
+        ),
+        ("(if (i32.const 1) (then (call $f))) nop", "2 1! 1"),
+        ("(loop nop (call $host) (br_if 0 (i32.const 1)))", "2! 2"),
+        ("(loop (loop nop) (call $host))", "! ( 2! "),
+        (
+            "(loop nop (loop nop (br_if 0 (i32.const 1))) (call $f))",
+            "1! ( 3! 1!",
+        ),
+        // One that is no more than an instruction.
+        ("nop (call $quiet) nop", "3"),
+        ("(loop nop (call $quiet) (br_if 0 (i32.const 1)))", "( 4!"),
+        // Lengths.
+        (
+            "nop (memory.fill (i32.const 0) (i32.const 0) (i32.const 640)) nop",
+            "6 *!",
+        ),
+        ("(drop (table.grow (ref.null func) (i32.const 1)))", "4 *!"),
+        (
+            "(loop (memory.copy (i32.const 0) (i32.const 0) (i32.const 1)))",
+            "( 4! *!",
+        ),
+        ("(drop (memory.grow (i32.const 1)))", "1002"),
+    ];
+    for (text, expected) in ROWS {
+        assert_eq!(charges(text), expected.trim_end(), "{text}");
+    }
+}
+
+/// Deep nests and many branches take time that grows with the function, not faster.
+#[test]
+fn large_functions_are_taken_apart() {
+    let depth = 20_000;
+    let open = "(block (loop (br_if 1 (i32.const 0))".repeat(depth);
+    let close = "))".repeat(depth);
+    let module = wasm(&format!("(module (func $f {open} (call $f) {close}))"));
+    let out = check(&module, Tank::Other, &[]);
+    assert_eq!(bodies(&out).len(), 1);
+    let targets = "1 ".repeat(50_000);
+    let table = format!("(block (br_table {targets} 0 (i32.const 1)))").repeat(20);
+    check(
+        &wasm(&format!("(module (func (block {table})))")),
+        Tank::Other,
+        &[],
+    );
+}

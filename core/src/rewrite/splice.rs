@@ -1,0 +1,75 @@
+//! Writes one function again with instructions put in between.
+//!
+//! What stays is copied as bytes. It knows nothing of what is put in. Invariant: positions only grow.
+
+use wasm_encoder::{CodeSection, Encode, Instruction, ValType, reencode};
+use wasmparser::FunctionBody;
+
+/// A function that is being written.
+pub(crate) struct Splice<'a> {
+    /// The module that the positions speak of.
+    wasm: &'a [u8],
+    /// The groups of locals, as they were.
+    locals: &'a [u8],
+    groups: u32,
+    out: Vec<u8>,
+    /// Up to where the function is written, or left out.
+    copied: u64,
+    end: u64,
+}
+
+impl<'a> Splice<'a> {
+    /// The copy of a function of the module `wasm`.
+    pub(crate) fn new(wasm: &'a [u8], body: &FunctionBody<'_>) -> Result<Self, reencode::Error> {
+        let mut locals = body.get_locals_reader()?;
+        let (groups, first_group) = (locals.get_count(), locals.original_position());
+        for _ in 0..groups {
+            locals.read()?;
+        }
+        let (start, end) = (locals.original_position(), body.range().end);
+        Ok(Self {
+            wasm,
+            locals: &wasm[first_group as usize..start as usize],
+            groups,
+            // Half as much again is what counting fuel takes.
+            out: Vec::with_capacity((end - start) as usize * 3 / 2),
+            copied: start,
+            end,
+        })
+    }
+
+    /// Copies up to a position.
+    pub(crate) fn copy(&mut self, to: u64) {
+        self.out
+            .extend_from_slice(&self.wasm[self.copied as usize..to as usize]);
+        self.copied = to;
+    }
+
+    /// Leaves out what follows, up to a position.
+    pub(crate) fn leave_out(&mut self, to: u64) {
+        self.copied = to;
+    }
+
+    /// Puts an instruction in.
+    pub(crate) fn put(&mut self, instruction: &Instruction<'_>) {
+        instruction.encode(&mut self.out);
+    }
+
+    /// Copies the rest, but for the last `end`.
+    pub(crate) fn copy_rest(&mut self) {
+        self.copy(self.end - 1);
+    }
+
+    /// Writes the function, with these further locals, one of each.
+    pub(crate) fn finish(self, code: &mut CodeSection, locals: &[ValType]) {
+        let mut whole = Vec::with_capacity(self.locals.len() + self.out.len() + 16);
+        (self.groups + locals.len() as u32).encode(&mut whole);
+        whole.extend_from_slice(self.locals);
+        for ty in locals {
+            1_u32.encode(&mut whole);
+            ty.encode(&mut whole);
+        }
+        whole.extend_from_slice(&self.out);
+        code.raw(&whole);
+    }
+}
