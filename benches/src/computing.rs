@@ -52,9 +52,13 @@ struct Program {
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Input {
-    File { file: PathBuf },
+    File {
+        file: PathBuf,
+    },
     /// So many letters in no order that a processor could foresee.
-    Letters { letters: usize },
+    Letters {
+        letters: usize,
+    },
 }
 
 #[derive(Deserialize)]
@@ -139,7 +143,9 @@ fn some_letters(count: usize) -> Vec<u8> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state ^ state >> 16) as usize
     };
-    (0..count).map(|_| LETTERS[next() % LETTERS.len()]).collect()
+    (0..count)
+        .map(|_| LETTERS[next() % LETTERS.len()])
+        .collect()
 }
 
 /// A run of CPython for WASI, from its start to its end.
