@@ -1,5 +1,6 @@
-//! Tells the package a hash of its own sources, for the keys of the compile cache: code that another
-//! version of core has prepared must not be taken for what this one would prepare.
+//! Tells a package a hash of its own sources, for the keys of the compile cache: code that another
+//! state of core or of a backend has made must not be taken for what this one would make. Core and the backends
+//! share this file; each is hashed for itself.
 
 use std::{
     fs,

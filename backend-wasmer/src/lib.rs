@@ -53,7 +53,8 @@ pub use crate::instance::{Instance, Prepared};
 /// The wasmer backend, for the list of engines.
 pub const BACKEND: Backend = Backend {
     name: "wasmer",
-    version: "7.3.0",
+    version: wasmer::sys::vm::VERSION,
+    sources: env!("POLYEXTISM_SOURCES"),
     compilers: &[
         Compiler {
             name: "cranelift",

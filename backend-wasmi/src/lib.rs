@@ -37,6 +37,7 @@ pub use crate::instance::{Instance, Prepared};
 pub const BACKEND: Backend = Backend {
     name: "wasmi",
     version: "2.0.0",
+    sources: env!("POLYEXTISM_SOURCES"),
     compilers: &[Compiler {
         name: "interpreter",
         capabilities: POWERS,

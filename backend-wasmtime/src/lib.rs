@@ -50,7 +50,8 @@ pub use crate::{instance::Instance, program::Prepared};
 /// The wasmtime backend, for the list of engines.
 pub const BACKEND: Backend = Backend {
     name: "wasmtime",
-    version: "48.0.8",
+    version: wasmtime_environ::VERSION,
+    sources: env!("POLYEXTISM_SOURCES"),
     compilers: &[
         Compiler {
             name: "cranelift",

@@ -86,7 +86,8 @@ impl Maker<'_> {
         } = self.terms;
         Key::of((
             Key::package(),
-            (backend.name, backend.version, self.settings),
+            (backend.name, backend.version, backend.sources),
+            self.settings,
             (proposals, bounds),
             Fingerprint(engine),
         ))

@@ -148,6 +148,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn run(&self, py: Python<'_>, choice: &Choice, calls: &[Call]) -> PyResult<Run> {
+        engines::prepare(py)?;
         let start = Instant::now();
         let (manifest, setup) = (&self.manifest, &self.setup);
         let trial = py.detach(|| Trial::start(choice, manifest, setup));

@@ -116,6 +116,7 @@ impl CompiledPlugin {
             ..Options::default()
         };
         options.http.client = functions.core_client();
+        engines::prepare(py)?;
         let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
         let raised = |failure| match audience.take_raised() {
             Some(raised) => raised,

@@ -168,6 +168,15 @@ pub(crate) fn extism_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
+/// What is to be done before an engine is opened.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    #[cfg(unix)]
+    crate::faults::prepare(py)?;
+    #[cfg(not(unix))]
+    let _ = py;
+    Ok(())
+}
+
 /// Understands `engine=`: nothing, a name, or an [`Engine`].
 pub(crate) fn choose(py: Python<'_>, engine: Option<&Bound<'_, PyAny>>) -> PyResult<Choice> {
     let choice = match engine {

@@ -3,9 +3,9 @@
 //! Engines catch the traps of guests by handlers of fatal signals. `faulthandler` takes the same signals
 //! for a crash: switched on after an engine has installed its handlers it ends the process at the next
 //! trap, and switched off it takes theirs away. A handler of `signal.signal` returns to the instruction
-//! that trapped, for ever. So this module puts a handler of its own below those of all engines, when
-//! the package is imported, and lets Python change only what lies below that: what is no trap of a
-//! guest is passed down, so crash reports stay.
+//! that trapped, for ever. So this module puts a handler of its own below those of all engines, before
+//! the first one is opened, and lets Python change only what lies below that: what is no trap of a
+//! guest is passed down, so crash reports stay. To import the package changes nothing.
 //!
 //! It does not know what an engine's handler does, but that it passes on what it does not take. It holds
 //! the only unsafe code of the crate: `sigaction`, and the calls of handlers.
@@ -30,6 +30,7 @@ use std::{
 use libc::{SA_SIGINFO, SIG_DFL, SIG_IGN, SIGBUS, SIGFPE, SIGILL, SIGSEGV, sigaction, siginfo_t};
 use pyo3::{
     prelude::*,
+    sync::PyOnceLock,
     types::{PyDict, PyTuple},
 };
 
@@ -40,8 +41,19 @@ const SIGNALS: [c_int; 4] = [SIGBUS, SIGFPE, SIGILL, SIGSEGV];
 static BELOW: [AtomicPtr<sigaction>; SIGNALS.len()] =
     [const { AtomicPtr::new(ptr::null_mut()) }; SIGNALS.len()];
 
-/// Puts our handler on top of what is there now. Done once, before any engine is set up.
-pub(crate) fn install() {
+/// Puts our handler on top of what is there, and has Python change only what lies below it. Done once, by whoever
+/// opens an engine, before that.
+pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
+    static PREPARED: PyOnceLock<()> = PyOnceLock::new();
+    let prepared = PREPARED.get_or_try_init(py, || {
+        install();
+        let switches = py.import("extism._faults")?;
+        switches.call_method0("install").map(drop)
+    });
+    prepared.copied()
+}
+
+fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for (signal, below) in SIGNALS.into_iter().zip(&BELOW) {
@@ -65,9 +77,11 @@ pub(crate) fn beneath<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    // Whoever calls it may do so before there is any engine.
+    install();
     let above = SIGNALS.map(current);
     for (signal, below) in SIGNALS.into_iter().zip(&BELOW) {
-        // SAFETY: `install` has run when the module was imported; what it stored is never freed.
+        // SAFETY: `install` has stored something, and what is stored is never freed.
         set(signal, unsafe { &*below.load(SeqCst) });
     }
     let outcome = function.call(args, kwargs);

@@ -48,8 +48,6 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        #[cfg(unix)]
-        crate::faults::install();
         crate::error::prepare(module.py())?;
         crate::logging::logger(module.py())?;
         Ok(())

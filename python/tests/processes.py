@@ -37,13 +37,13 @@ def run(*arguments: str, options: Sequence[str] = OPTIONS, patience: float = PAT
     )
 
 
-def output(program: str | Path, *arguments: str) -> str:
+def output(program: str | Path, *arguments: str, options: Sequence[str] = OPTIONS) -> str:
     """What a program, a text or a file, writes.
 
     It must end well, and say nothing on its standard error.
     """
     text = isinstance(program, str)
     source = ["-c", textwrap.dedent(program)] if text else [str(program)]
-    ended = run(*source, *arguments)
+    ended = run(*source, *arguments, options=options)
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return ended.stdout

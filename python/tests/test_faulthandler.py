@@ -218,6 +218,34 @@ def test_a_signal_that_is_sent_to_the_thread_of_a_guest(engine):
     assert outcome == ("TrapError\n" if traps else "CancelledError\n")
 
 
+UNTOUCHED = """
+import faulthandler, signal, sys
+
+def caught():
+    lines = open("/proc/self/status").read().splitlines()
+    mask = int([line for line in lines if line.startswith("SigCgt")][0].split()[1], 16)
+    return [number for number in (4, 7, 8, 11) if mask >> (number - 1) & 1]
+
+switches = lambda: (faulthandler.enable, faulthandler.disable, signal.signal)
+before = switches()
+assert caught() == []
+import extism
+extism.engines(), extism.Engine(sys.argv[1]), extism.Wasi(), extism.Manifest()
+assert switches() == before and caught() == []
+try:
+    extism.Plugin("no module", engine=sys.argv[1])
+except extism.Error:
+    pass
+assert not set(switches()) & set(before) and caught() == [4, 7, 8, 11]
+print("done")
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
+def test_the_first_engine_takes_the_signals(engine):
+    assert processes.output(UNTOUCHED, engine, options=[]) == "done\n"
+
+
 def test_pytest_switches_it(tmp_path, engine):
     """Its plug-in switches `faulthandler` on before the tests and off after them."""
     (tmp_path / "test_traps.py").write_text(

@@ -39,6 +39,7 @@ const LIMITED: Capabilities = Capabilities::NONE.memory_limit(true);
 const BACKENDS: &[Backend] = &[Backend {
     name: "null",
     version: "0",
+    sources: "",
     compilers: &[
         Compiler {
             name: "plain",

@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
 };
 
-use polyextism::{Cache, CachePlace, Options};
+use polyextism::{BACKENDS, Cache, CachePlace, Choice, Options, engine::erased::Backend};
 use polyextism_tests::cached::{
     Cached,
     Expected::{Exactly, Nothing},
@@ -162,4 +162,41 @@ fn what_belongs_to_others_is_not_used() {
         expect(&cached, choice, Exactly(1), "a foreign file");
     }
     expect(&cached, choice, Nothing, "replaced");
+}
+
+/// Code that another engine, or another state of a backend, has made is not taken.
+#[test]
+fn code_of_another_backend_is_compiled_again() {
+    let _alone = alone();
+    for (position, backend) in BACKENDS.iter().enumerate() {
+        assert!(backend.sources.len() >= 16, "{}", backend.name);
+        for other in &BACKENDS[position + 1..] {
+            assert_ne!(backend.sources, other.sources, "{}", other.name);
+        }
+    }
+    for choice in engines() {
+        let backend = *choice.backend();
+        let changed = [
+            backend,
+            Backend {
+                version: "another",
+                ..backend
+            },
+            Backend {
+                sources: "others",
+                ..backend
+            },
+        ];
+        let states = Choice::all(Vec::from(changed).leak());
+        let states = states.filter(|state| state.compiler().name == choice.compiler().name);
+        let states: Vec<_> = states.collect();
+        let cached = Cached::default();
+        for (kept, state) in states.iter().enumerate() {
+            expect(&cached, state, Exactly(1), "of another backend");
+            assert_eq!(cached.files().len(), kept + 1, "{choice:?}");
+        }
+        for state in states {
+            expect(&cached, &state, Nothing, "of its own");
+        }
+    }
 }

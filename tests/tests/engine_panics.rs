@@ -36,6 +36,7 @@ const fn compiler(name: &'static str) -> Compiler {
 const PANICKING: &[Backend] = &[Backend {
     name: "panicking",
     version: "0",
+    sources: "",
     compilers: &[
         compiler("open"),
         compiler("compile"),

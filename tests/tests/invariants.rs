@@ -140,6 +140,18 @@ fn backends_have_the_same_files() {
     }
 }
 
+/// The key of the compile cache has what the engine says itself, where there is compiled code to keep.
+#[test]
+fn versions_that_decide_about_code_are_not_typed() {
+    for engine in ENGINES {
+        let folder = repository().join(format!("backend-{engine}/src"));
+        let backend = read(folder.join("lib.rs"));
+        let typed = backend.contains("    version: \"");
+        let keeps = folder.join("artifact.rs").exists();
+        assert_ne!(typed, keeps, "{engine}");
+    }
+}
+
 #[test]
 fn unsafe_code_is_where_it_may_be() {
     let folders = [

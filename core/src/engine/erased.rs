@@ -282,8 +282,11 @@ pub(crate) fn errand<I: Instance>(instance: &mut I, entry: EntryId) -> Result<i3
 pub struct Backend {
     /// The name by which users choose it.
     pub name: &'static str,
-    /// The version of the engine that is built in.
+    /// The version of the engine that is built in, as that engine says itself.
     pub version: &'static str,
+    /// Changes with everything that the backend may do: a hash of its sources, by the build script that it
+    /// shares with core. With the version it decides which compiled code is taken from the cache.
+    pub sources: &'static str,
     /// Its compilers, the default first. Never empty.
     pub compilers: &'static [Compiler],
     /// The compilers that it has only when it is built with a cargo feature, and was built without.

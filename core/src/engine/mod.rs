@@ -51,7 +51,7 @@ pub trait Engine: Send + Sync + 'static {
     /// `Unsupported` if the engine refuses it all the same, `Engine` if the engine fails.
     fn compile(&self, wasm: &[u8]) -> Result<Self::Module>;
 
-    /// Tells `state` everything, beside name, version and settings, that decides whether code which
+    /// Tells `state` everything, beside name, version, sources and settings, that decides whether code which
     /// another process has compiled is what would be compiled here: how the engine is set up, the
     /// target, the features of the processor. For an engine with the capability `artifacts`.
     fn fingerprint(&self, state: &mut dyn Hasher) {
@@ -67,7 +67,7 @@ pub trait Engine: Send + Sync + 'static {
         Err(Error::unsupported(self.name(), "saving compiled code"))
     }
 
-    /// The module that was saved, by an engine with the same fingerprint, name, version and settings.
+    /// The module that was saved, by an engine with the same fingerprint, name, version, sources and settings.
     ///
     /// # Errors
     /// `Unsupported` without the capability `artifacts`, `Engine` if the engine does not take it. Then

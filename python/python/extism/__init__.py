@@ -13,10 +13,9 @@ of its own subclass.
 import atexit
 import os
 
-from . import _faults, _interpreter
+from . import _interpreter
 
 _interpreter.refuse_others()
-_faults.install()
 
 from ._bench import bench
 from ._benchmark import Benchmark, Cost, Spread

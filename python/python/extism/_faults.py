@@ -2,15 +2,17 @@
 
 Engines catch traps of guests by handlers of the signals that `faulthandler` reports as crashes, and that
 `signal.signal` can be asked for. Here these switches are made to work below the handlers of engines: a
-trap stays a trap, and for a crash happens what was asked for.
+trap stays a trap, and for a crash happens what was asked for. The native module calls `install` before it opens the
+first engine; until then nothing is changed.
 """
 
 import faulthandler
 import functools
-import os
 import signal
 from collections.abc import Callable
 from typing import Any
+
+from ._native import beneath
 
 _MARK = "_extism_beneath"
 
@@ -29,8 +31,6 @@ def _is_fatal(signalnum: Any = None, *args: Any, **kwargs: Any) -> bool:
 def _wrapped(
     function: Callable[..., Any], concerns: Callable[..., bool]
 ) -> Callable[..., Any]:
-    from ._native import beneath
-
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if concerns(*args, **kwargs):
@@ -43,8 +43,6 @@ def _wrapped(
 
 def install() -> None:
     """Wraps the switches, once."""
-    if os.name != "posix":
-        return
     for module, name, concerns in [
         (faulthandler, "enable", _always),
         (faulthandler, "disable", _always),

@@ -48,6 +48,7 @@ pub fn backends() -> &'static [Backend] {
         [Backend {
             name: "broken",
             version: inner.version,
+            sources: inner.sources,
             compilers: compilers.collect::<Vec<_>>().leak(),
             left_out: &[],
             open: engine::open,
