@@ -18,7 +18,7 @@ use uuid::Uuid;
 use self::fuel::Gauge;
 use crate::{
     alarm::{Alarm, CancelHandle},
-    compiled::Compiled,
+    compiled::{Compiled, Instantiated},
     engine::{erased::DynInstance, guest::Guest, types::EntryId},
     error::{Error, ErrorKind, Result},
     forks::Gated,
@@ -84,7 +84,7 @@ impl Plugin {
     pub fn new(compiled: &Compiled) -> Result<Self> {
         let host = compiled.host();
         let (id, alarm) = (host.id(), host.alarm());
-        let (instance, word) = compiled.instantiate(host)?;
+        let Instantiated { instance, word } = compiled.instantiate(host)?;
         alarm.flag.move_to(word);
         Ok(Self {
             compiled: compiled.clone(),

@@ -6,6 +6,7 @@
 
 use super::{Condition, FunctionHandle, Plugin, broken, missing};
 use crate::{
+    compiled::Instantiated,
     engine::{
         guest::Guest,
         types::{EntryId, ModuleId},
@@ -88,7 +89,8 @@ impl Plugin {
     /// A new instance with the same host state: variables and configuration stay, also if there is
     /// no new instance.
     fn replace(&mut self) -> Result<()> {
-        let (mut instance, word) = self.compiled.instantiate(Host::default())?;
+        let fresh = self.compiled.instantiate(Host::default())?;
+        let Instantiated { mut instance, word } = fresh;
         let fresh: &mut dyn Guest = &mut **instance;
         fresh.host().take_over(self.host());
         // Before the old instance goes.
