@@ -52,8 +52,13 @@ struct Program {
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Input {
-    File { file: PathBuf },
-    Text { text: String, times: usize },
+    File {
+        file: PathBuf,
+    },
+    /// So many letters in no order that a processor could foresee.
+    Letters {
+        letters: usize,
+    },
 }
 
 #[derive(Deserialize)]
@@ -118,7 +123,7 @@ pub fn programs(package: impl Fn(&str) -> PathBuf) -> Vec<Case> {
         };
         let input = match program.input {
             Some(Input::File { file }) => read(&home().join(file)),
-            Some(Input::Text { text, times }) => text.repeat(times).into_bytes(),
+            Some(Input::Letters { letters }) => some_letters(letters),
             None => Vec::new(),
         };
         let case = Case::new(&name, forever(guest), program.function.leak()).input(input);
@@ -129,6 +134,18 @@ pub fn programs(package: impl Fn(&str) -> PathBuf) -> Vec<Case> {
         }
     });
     cases.collect()
+}
+
+fn some_letters(count: usize) -> Vec<u8> {
+    const LETTERS: &[u8] = b"etaoin shrdlucmfwypvbgk.";
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state ^ state >> 16) as usize
+    };
+    (0..count)
+        .map(|_| LETTERS[next() % LETTERS.len()])
+        .collect()
 }
 
 /// A run of CPython for WASI, from its start to its end.

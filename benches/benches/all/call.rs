@@ -1,21 +1,32 @@
-//! Calls through core: the groups `call`, `host` and `work`.
+//! Calls through core: the groups `call`, `host`, `work` and `guest`. What guests cost beside their engine alone is
+//! measured by the benchmark `guests`.
 
 use std::hint::black_box;
 
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, measurement::WallTime,
 };
-use polyextism_benches::cases::{self, Case, Work};
+use polyextism::ErrorKind;
+use polyextism_benches::{
+    cases::{self, Case, HOUR, Work},
+    computing,
+};
+use polyextism_tests::files;
 
 /// Inputs from this size on are measured less often.
 const LARGE: usize = 1 << 20;
 
 /// The groups and their cases.
-pub(crate) fn groups() -> [(&'static str, Vec<Case>); 3] {
+pub(crate) fn groups() -> [(&'static str, Vec<Case>); 4] {
+    let computing = computing::kernels()
+        .into_iter()
+        .chain(computing::programs(files::package))
+        .map(|case| case.limit(HOUR));
     [
         ("call", cases::calls()),
         ("host", cases::host()),
         ("work", cases::work()),
+        ("guest", computing.collect()),
     ]
 }
 
@@ -30,14 +41,18 @@ pub(crate) fn prepare(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     }
 }
 
-/// Every case on every engine.
+/// Every case on every engine that can run it: some compilers have no SIMD.
 pub(crate) fn calls(criterion: &mut Criterion) {
     for (name, cases) in groups() {
         for case in cases {
             let mut group = criterion.benchmark_group(name);
             prepare(&mut group, &case);
             for engine in polyextism::engines() {
-                let mut subject = case.subject(&engine);
+                let compiled = match case.guest.compile(&engine) {
+                    Err(error) if error.kind() == ErrorKind::Unsupported => continue,
+                    outcome => outcome.unwrap_or_else(|error| panic!("{}: {error}", case.id)),
+                };
+                let mut subject = case.subject_of(&compiled);
                 let id = BenchmarkId::new(&case.id, engine.name());
                 group.bench_function(id, |bencher| bencher.iter(|| subject.call()));
                 subject.check();

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 const HELP: &str = "\
 usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--placements N]
-              [--candidate NAME=FOLDER]... [--cpython FILE] [--json FILE]
+              [--ways NAME,...] [--candidate NAME=FOLDER]... [--cpython FILE] [--json FILE]
   --engines    of wasmtime, wasmtime:winch, wasmer, wasmer:singlepass, wasmi; wasmtime,wasmer if not given
   --guests     all if not given
   --rounds     rounds of a guest (10)
   --placements how often the code of each side is made, at another address each time (2, and 1 of programs)
+  --ways       of raw, epochs, plain, deadline, fuel and candidates; all if not given
   --candidate  a folder with GUEST.wasm files, made of those in benches/guests; each is run by the engine alone
   --cpython    the module of CPython for WASI, which is not measured without
   --json       a file for the seconds of each guest on each side";
@@ -17,6 +18,7 @@ usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--placement
 pub(crate) struct Arguments {
     pub(crate) engines: Vec<String>,
     guests: Vec<String>,
+    ways: Vec<String>,
     pub(crate) rounds: usize,
     pub(crate) placements: Option<usize>,
     pub(crate) candidates: Vec<Candidate>,
@@ -39,6 +41,7 @@ impl Arguments {
         let mut read = Self {
             engines: list("wasmtime,wasmer"),
             guests: Vec::new(),
+            ways: Vec::new(),
             rounds: 10,
             placements: None,
             candidates: Vec::new(),
@@ -52,6 +55,7 @@ impl Arguments {
             match &*word {
                 "--engines" => read.engines = list(&value),
                 "--guests" => read.guests = list(&value),
+                "--ways" => read.ways = list(&value),
                 "--rounds" => read.rounds = value.parse().map_err(|_| HELP)?,
                 "--placements" => read.placements = Some(value.parse().map_err(|_| HELP)?),
                 "--candidate" => {
@@ -72,6 +76,11 @@ impl Arguments {
     /// Whether a guest is to be measured.
     pub(crate) fn has(&self, guest: &str) -> bool {
         self.guests.is_empty() || self.guests.iter().any(|name| name == guest)
+    }
+
+    /// Whether guests are to be run in that way.
+    pub(crate) fn runs(&self, way: &str) -> bool {
+        self.ways.is_empty() || self.ways.iter().any(|name| name == way)
     }
 }
 

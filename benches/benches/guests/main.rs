@@ -62,10 +62,12 @@ fn main() -> ExitCode {
         if rows.is_empty() {
             continue;
         }
-        for engine in &arguments.engines {
-            println!("{}", table::of_engine(group, engine, &ways, &rows));
+        if ways.len() > 1 {
+            for engine in &arguments.engines {
+                println!("{}", table::of_engine(group, engine, &ways, &rows));
+            }
         }
-        if arguments.engines.len() > 1 {
+        if arguments.engines.len() > 1 && arguments.runs(RAW) {
             println!(
                 "{}",
                 table::of_engines(group, &arguments.engines, RAW, &rows)
@@ -84,11 +86,8 @@ fn main() -> ExitCode {
 fn ways(arguments: &Arguments) -> Vec<&'static str> {
     let own = own::WAYS.iter().map(|way| way.name);
     let candidates = arguments.candidates.iter().map(|candidate| candidate.name);
-    [RAW, EPOCHS]
-        .into_iter()
-        .chain(own)
-        .chain(candidates)
-        .collect()
+    let all = [RAW, EPOCHS].into_iter().chain(own).chain(candidates);
+    all.filter(|way| arguments.runs(way)).collect()
 }
 
 /// The guests by groups, and how often the code of each is made. That of programs takes long.
@@ -109,26 +108,34 @@ fn groups(arguments: &Arguments) -> [(&'static str, Vec<Case>, usize); 2] {
 fn lanes(case: &Case, arguments: &Arguments, placements: usize) -> Vec<Lane> {
     let mut lanes = Vec::new();
     for engine in &arguments.engines {
-        let mut add = |way, run: Option<Run>| {
-            if let Some(mut run) = run {
+        for _ in 0..placements {
+            for way in ways(arguments) {
+                let Some(mut run) = run(engine, way, case, arguments) else {
+                    continue;
+                };
                 case.check(&run());
                 let engine = engine.clone();
                 let side = Side { engine, way };
                 lanes.push(Lane { side, run });
             }
-        };
-        for _ in 0..placements {
-            add(RAW, raw::run(engine, case, case.guest.module));
-            add(EPOCHS, raw::with_epochs(engine, case));
-            for way in &own::WAYS {
-                add(way.name, own::run(engine, case, way));
-            }
-            for candidate in &arguments.candidates {
-                let module = fs::read(candidate.folder.join(format!("{}.wasm", case.id)));
-                let run = module.ok().map(|module| raw::run(engine, case, &module));
-                add(candidate.name, run.flatten());
-            }
         }
     }
     lanes
+}
+
+/// A case on an engine in one way, or `None` if there is no such thing.
+fn run(engine: &str, way: &str, case: &Case, arguments: &Arguments) -> Option<Run> {
+    if way == RAW {
+        return raw::run(engine, case, case.guest.module);
+    }
+    if way == EPOCHS {
+        return raw::with_epochs(engine, case);
+    }
+    if let Some(own) = own::WAYS.iter().find(|own| own.name == way) {
+        return own::run(engine, case, own);
+    }
+    let mut candidates = arguments.candidates.iter();
+    let candidate = candidates.find(|candidate| candidate.name == way)?;
+    let module = fs::read(candidate.folder.join(format!("{}.wasm", case.id)));
+    raw::run(engine, case, &module.ok()?)
 }

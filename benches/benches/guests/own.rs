@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polyextism::{Options, Plugin};
+use polyextism::{ErrorKind, Options, Plugin};
 use polyextism_benches::cases::{Case, HOUR, Output};
 
 use crate::Run;
@@ -33,7 +33,7 @@ pub(crate) const WAYS: [Way; 3] = [
     },
 ];
 
-/// A case on an engine, or `None` if that engine is not built in or refuses the module.
+/// A case on an engine, or `None` if that engine is not built in or lacks what the module needs.
 pub(crate) fn run(engine: &str, case: &Case, way: &Way) -> Option<Run> {
     let engine = polyextism::engine(engine).ok()?;
     let options = Options {
@@ -42,7 +42,10 @@ pub(crate) fn run(engine: &str, case: &Case, way: &Way) -> Option<Run> {
     };
     // The same module again would get the code that is there already.
     let manifest = case.guest.unique_manifest();
-    let compiled = engine.compile(&manifest, &options).ok()?;
+    let compiled = match engine.compile(&manifest, &options) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return None,
+        outcome => outcome.unwrap_or_else(|error| panic!("{engine:?}: {error}")),
+    };
     let mut plugin = Plugin::new(&compiled).expect("there is room for one");
     let function = plugin.function(case.function).expect("the guest has it");
     let (input, deadline) = (case.input.clone(), way.deadline);

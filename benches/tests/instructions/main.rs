@@ -1,4 +1,5 @@
-//! How many instructions a call takes, counted by callgrind and compared with what is recorded.
+//! How many instructions a call takes, and kernels that have little to do, counted by callgrind and compared with what
+//! is recorded.
 //!
 //! Seconds differ from run to run; instructions do not, so a regression shows on a busy machine as well.
 //! `make instructions` runs it alone, `BLESS=1 make instructions` records the counts in `instructions.toml`.
@@ -21,7 +22,10 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use polyextism_benches::cases::{self, Case, Subject};
+use polyextism_benches::{
+    cases::{self, Case, Subject},
+    computing,
+};
 
 use crate::record::Counts;
 
@@ -34,17 +38,30 @@ const WARM_UP: u64 = 5;
 const FEW: u64 = 10;
 const MANY: u64 = 50;
 
+/// Kernels whose code shows most of what is done to guests: loops over memory, floats, a loop around a `switch`,
+/// calls through a table, recursion, long straight pieces.
+const KERNELS: [&str; 6] = [
+    "sieve",
+    "matrix",
+    "interpreter",
+    "indirect",
+    "fib",
+    "sha256",
+];
+
 /// What is counted, and how many things one call of it does.
-fn measured() -> [(Case, u64); 4] {
+fn measured() -> Vec<(Case, u64)> {
     let mut deadline = cases::noop();
     deadline.id = "noop-deadline".to_owned();
     deadline.limit = cases::HOUR;
-    [
+    let mut measured = vec![
         (cases::noop(), 1),
         (deadline, 1),
         (cases::echo_64(), 1),
         (cases::host_numbers(), 1000),
-    ]
+    ];
+    measured.extend(KERNELS.map(|name| (computing::small(name), 1)));
+    measured
 }
 
 /// What was counted in this run.

@@ -17,7 +17,7 @@ const MADE: &str = "the file is what `BLESS=1` writes";
 const RECORD: &str = "if it has to be so, say why and record it: BLESS=1 make instructions";
 
 const HEAD: &str = "\
-# Instructions of one call, or of one call of a host function, by engine and case, x86-64.
+# Instructions of one call, or of one call of a host function, by engine and case, x86-64. `-small` are kernels.
 # `make instructions` compares with them, `BLESS=1 make instructions` writes them.
 ";
 

@@ -22,14 +22,9 @@ mod write;
 use std::sync::{Arc, LazyLock};
 
 use wasm_encoder::{
-    CodeSection, ConstExpr, EntityType, GlobalSection, GlobalType, HeapType, ImportSection,
-    MemorySection, MemoryType, Module, SectionId, TypeSection, ValType,
-    reencode::{self, Reencode, utils},
+    CodeSection, ConstExpr, EntityType, GlobalType, HeapType, MemoryType, ValType, reencode,
 };
-use wasmparser::{
-    CodeSectionReader, CustomSectionReader, FunctionBody, GlobalSectionReader, ImportSectionReader,
-    MemorySectionReader, Parser, Payload, TypeSectionReader,
-};
+use wasmparser::{FunctionBody, Parser, Payload};
 
 use self::{
     calls::Calls,
@@ -39,7 +34,7 @@ use self::{
 };
 use crate::{
     engine::types::{HostFunc, Import, Signature},
-    rewrite::{self, Shape},
+    rewrite::{self, Added, Bodies, Moved, Shape},
 };
 
 /// By how many places the functions that a module defines move: [`check`] comes before them.
@@ -86,116 +81,84 @@ pub(crate) fn instrument(wasm: &[u8], flag: Flag) -> Result<Option<Vec<u8>>, ree
     if shape.functions.is_empty() {
         return Ok(None);
     }
-    let mut step = Step::new(shape, flag);
-    step.write_bodies(wasm)?;
-    let mut module = Module::new();
-    step.parse_core_module(&mut module, Parser::new(0), wasm)?;
-    Ok(Some(module.finish()))
-}
-
-/// The step over one module.
-struct Step {
-    shape: Shape,
-    flag: Flag,
-    /// The index of [`check`]: the functions above have moved by one.
-    check: u32,
-    /// What is to be written for each function that the module defines.
-    bodies: Vec<Vec<u8>>,
-    spare: Spare,
-    imports_done: bool,
-    memories_done: bool,
-    globals_done: bool,
-}
-
-impl Step {
-    fn new(shape: Shape, flag: Flag) -> Self {
-        Self {
-            check: shape.imported_functions(),
-            spare: Spare::new(shape.globals),
-            shape,
-            flag,
-            bodies: Vec::new(),
-            imports_done: false,
-            memories_done: false,
-            globals_done: false,
-        }
-    }
-
-    /// Plans and writes all functions, callees first: who calls must know what a callee costs.
-    fn write_bodies(&mut self, wasm: &[u8]) -> Result<(), reencode::Error> {
-        let calls = Calls::read(wasm, &self.shape)?;
-        let code = code(wasm)?;
-        let target = self.target();
-        let mut bodies = vec![Vec::new(); code.len()];
-        let mut costs = vec![None; code.len()];
-        let mut spare = std::mem::take(&mut self.spare);
-        for &function in &calls.order {
-            let ty = self.shape.function_type(self.shape.functions[function]);
-            let flat = Flat::read(&code[function], ty.params())?;
-            let planner = Planner {
-                calls: &calls,
-                imported: self.check,
-                costs: &costs,
-            };
-            let plan = planner.plan(function, &flat);
-            let writer = Writer::new(self, wasm, &flat, &plan, target, &mut spare);
-            bodies[function] = writer.write()?;
-            costs[function] = Some(plan.cost);
-        }
-        self.spare = spare;
-        self.bodies = bodies;
-        Ok(())
-    }
-
-    fn target(&self) -> Target {
-        let memories = self.shape.memories.len() as u32;
-        let (memory, address) = match self.flag {
-            Flag::LastMemory(address) => (memories - 1, address),
-            Flag::Added => (memories, 0),
-        };
-        Target {
-            memory,
-            address,
-            check: self.check,
-        }
-    }
-
-    fn moved(&self, function: u32) -> u32 {
-        match function < self.check {
-            true => function,
-            false => function + MOVED,
-        }
-    }
-
-    fn add_import(&mut self, imports: &mut ImportSection) {
-        let ty = self.shape.types.len() as u32;
-        imports.import(IMPORT.0, IMPORT.1, EntityType::Function(ty));
-        self.imports_done = true;
-    }
-
-    fn add_memory(&mut self, memories: &mut MemorySection) {
-        if self.flag == Flag::Added {
-            memories.memory(MemoryType {
+    let check_type = EntityType::Function(shape.types.len() as u32);
+    let mut added = Added {
+        types: vec![(vec![], vec![])],
+        imports: vec![(IMPORT.0, IMPORT.1, check_type)],
+        ..Added::default()
+    };
+    let memories = shape.memories.len() as u32;
+    let (memory, address) = match flag {
+        Flag::LastMemory(address) => (memories - 1, address),
+        Flag::Added => {
+            added.memories.push(MemoryType {
                 minimum: 1,
                 maximum: Some(1),
                 memory64: false,
                 shared: false,
                 page_size_log2: None,
             });
+            (memories, 0)
         }
-        self.memories_done = true;
+    };
+    let target = Target {
+        memory,
+        address,
+        check: shape.imported_functions(),
+    };
+    let mut spare = Spare::new(shape.globals);
+    let bodies = bodies(wasm, &shape, Moved::new(&shape, &added), target, &mut spare)?;
+    for &val_type in &spare.types {
+        let ty = GlobalType {
+            val_type,
+            mutable: true,
+            shared: false,
+        };
+        added.globals.push((ty, zero(val_type)));
     }
+    rewrite::add(wasm, &shape, &added, &mut Written(bodies.into_iter())).map(Some)
+}
 
-    fn add_globals(&mut self, globals: &mut GlobalSection) {
-        for &val_type in &self.spare.types {
-            let ty = GlobalType {
-                val_type,
-                mutable: true,
-                shared: false,
-            };
-            globals.global(ty, &zero(val_type));
-        }
-        self.globals_done = true;
+/// Plans and writes all functions, callees first: who calls must know what a callee costs.
+fn bodies(
+    wasm: &[u8],
+    shape: &Shape,
+    moved: Moved,
+    target: Target,
+    spare: &mut Spare,
+) -> Result<Vec<Vec<u8>>, reencode::Error> {
+    let calls = Calls::read(wasm, shape)?;
+    let code = code(wasm)?;
+    let mut bodies = vec![Vec::new(); code.len()];
+    let mut costs = vec![None; code.len()];
+    for &function in &calls.order {
+        let ty = shape.function_type(shape.functions[function]);
+        let flat = Flat::read(&code[function], ty.params())?;
+        let planner = Planner {
+            calls: &calls,
+            imported: shape.imported_functions(),
+            costs: &costs,
+        };
+        let plan = planner.plan(function, &flat);
+        bodies[function] = Writer::new(moved, wasm, &flat, &plan, target, spare).write()?;
+        costs[function] = Some(plan.cost);
+    }
+    Ok(bodies)
+}
+
+/// Functions that are written already, in order.
+struct Written(std::vec::IntoIter<Vec<u8>>);
+
+impl Bodies for Written {
+    fn write(
+        &mut self,
+        code: &mut CodeSection,
+        _moved: Moved,
+        _ty: u32,
+        _body: &FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        code.raw(&self.0.next().expect("every function is written"));
+        Ok(())
     }
 }
 
@@ -219,104 +182,6 @@ fn code(wasm: &[u8]) -> Result<Vec<FunctionBody<'_>>, reencode::Error> {
         }
     }
     Ok(bodies)
-}
-
-impl Reencode for Step {
-    type Error = std::convert::Infallible;
-
-    fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
-        Ok(self.moved(function))
-    }
-
-    fn parse_type_section(
-        &mut self,
-        types: &mut TypeSection,
-        section: TypeSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_type_section(self, types, section)?;
-        types.ty().function([], []);
-        Ok(())
-    }
-
-    fn parse_import_section(
-        &mut self,
-        imports: &mut ImportSection,
-        section: ImportSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_import_section(self, imports, section)?;
-        self.add_import(imports);
-        Ok(())
-    }
-
-    fn parse_memory_section(
-        &mut self,
-        memories: &mut MemorySection,
-        section: MemorySectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_memory_section(self, memories, section)?;
-        self.add_memory(memories);
-        Ok(())
-    }
-
-    fn parse_global_section(
-        &mut self,
-        globals: &mut GlobalSection,
-        section: GlobalSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_global_section(self, globals, section)?;
-        self.add_globals(globals);
-        Ok(())
-    }
-
-    fn parse_code_section(
-        &mut self,
-        code: &mut CodeSection,
-        _section: CodeSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        for body in std::mem::take(&mut self.bodies) {
-            code.raw(&body);
-        }
-        Ok(())
-    }
-
-    fn intersperse_section_hook(
-        &mut self,
-        module: &mut Module,
-        _after: Option<SectionId>,
-        before: Option<SectionId>,
-    ) -> Result<(), reencode::Error> {
-        if !self.imports_done && rewrite::is_due(SectionId::Import, before) {
-            let mut imports = ImportSection::new();
-            self.add_import(&mut imports);
-            module.section(&imports);
-        }
-        if !self.memories_done && rewrite::is_due(SectionId::Memory, before) {
-            let mut memories = MemorySection::new();
-            self.add_memory(&mut memories);
-            if !memories.is_empty() {
-                module.section(&memories);
-            }
-        }
-        if !self.globals_done && rewrite::is_due(SectionId::Global, before) {
-            let mut globals = GlobalSection::new();
-            self.add_globals(&mut globals);
-            if !globals.is_empty() {
-                module.section(&globals);
-            }
-        }
-        Ok(())
-    }
-
-    fn parse_custom_section(
-        &mut self,
-        module: &mut Module,
-        section: CustomSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        if let Some(names) = rewrite::names(&section, |function| Some(self.moved(function))) {
-            module.section(&names);
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

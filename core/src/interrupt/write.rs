@@ -24,7 +24,7 @@
 
 use wasm_encoder::{
     BlockType, Encode, Instruction, MemArg, MemArgTarget, ValType,
-    reencode::{self, Reencode},
+    reencode::{self, Reencode, RoundtripReencoder},
 };
 use wasmparser::Operator;
 
@@ -32,6 +32,7 @@ use super::{
     flat::{Flat, block_type, is_opener, label_of},
     plan::{Look, Plan},
 };
+use crate::rewrite::Moved;
 
 /// Where the flag is, and what is called when it is set.
 #[derive(Clone, Copy)]
@@ -74,15 +75,15 @@ impl Spare {
 }
 
 /// Writes one function.
-pub(super) struct Writer<'a, 'b, R> {
-    /// Says where functions have moved to.
-    pub(super) moves: &'b mut R,
-    pub(super) wasm: &'a [u8],
-    pub(super) flat: &'b Flat<'a>,
-    pub(super) plan: &'b Plan,
-    pub(super) target: Target,
-    pub(super) spare: &'b mut Spare,
-    pub(super) out: Vec<u8>,
+pub(super) struct Writer<'a, 'b> {
+    /// Where functions have moved to.
+    moved: Moved,
+    wasm: &'a [u8],
+    flat: &'b Flat<'a>,
+    plan: &'b Plan,
+    target: Target,
+    spare: &'b mut Spare,
+    out: Vec<u8>,
     /// How many blocks are open in what is written, with that of the function.
     depth: u32,
     /// The blocks of the guest that are open.
@@ -99,9 +100,9 @@ struct Frame {
     around: Option<Vec<u32>>,
 }
 
-impl<'a, 'b, R: Reencode<Error = std::convert::Infallible>> Writer<'a, 'b, R> {
+impl<'a, 'b> Writer<'a, 'b> {
     pub(super) fn new(
-        moves: &'b mut R,
+        moved: Moved,
         wasm: &'a [u8],
         flat: &'b Flat<'a>,
         plan: &'b Plan,
@@ -114,7 +115,7 @@ impl<'a, 'b, R: Reencode<Error = std::convert::Infallible>> Writer<'a, 'b, R> {
         let mut out = Vec::with_capacity(length + length / 4);
         out.extend_from_slice(declarations);
         Self {
-            moves,
+            moved,
             wasm,
             flat,
             plan,
@@ -225,7 +226,7 @@ impl<'a, 'b, R: Reencode<Error = std::convert::Infallible>> Writer<'a, 'b, R> {
 
     fn begin_loop(&mut self, position: usize) -> Result<(), reencode::Error> {
         let ty = block_type(self.flat.operator(position)).expect("a loop has a type");
-        let ty = self.moves.block_type(ty)?;
+        let ty = RoundtripReencoder.block_type(ty)?;
         let end = self.flat.end_of(position);
         let plan = self.plan;
         let look = &plan.loops[&position];
@@ -336,7 +337,10 @@ impl<'a, 'b, R: Reencode<Error = std::convert::Infallible>> Writer<'a, 'b, R> {
             }
             _ => {}
         }
-        let instruction = self.moves.instruction(operator)?;
+        let instruction = match self.moved.instruction(&operator) {
+            Some(moved) => moved,
+            None => RoundtripReencoder.instruction(operator)?,
+        };
         self.put(&instruction);
         Ok(())
     }

@@ -7,14 +7,14 @@
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, Module, SectionId,
-    TypeSection, ValType,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
+    MemoryType, Module, SectionId, TypeSection, ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
     CodeSectionReader, CustomSectionReader, ExportSectionReader, FuncType, FunctionBody,
-    FunctionSectionReader, GlobalSectionReader, ImportSectionReader, Operator, Parser,
-    TypeSectionReader,
+    FunctionSectionReader, GlobalSectionReader, ImportSectionReader, MemorySectionReader, Operator,
+    Parser, TypeSectionReader,
 };
 
 use super::{Shape, is_due, names};
@@ -28,6 +28,7 @@ pub(crate) struct Added {
     pub(crate) imports: Vec<(&'static str, &'static str, EntityType)>,
     /// Functions and their types.
     pub(crate) functions: Vec<(u32, Function)>,
+    pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<(GlobalType, ConstExpr)>,
     pub(crate) exports: Vec<(&'static str, ExportKind, u32)>,
 }
@@ -67,7 +68,8 @@ pub(crate) struct Moved {
 }
 
 impl Moved {
-    fn new(shape: &Shape, added: &Added) -> Self {
+    /// Where they are after this was added to a module of this shape.
+    pub(crate) fn new(shape: &Shape, added: &Added) -> Self {
         let imports = added.imports.iter();
         let functions = imports.filter(|(_, _, ty)| matches!(ty, EntityType::Function(_)));
         let functions = functions.count() as u32;
@@ -189,6 +191,13 @@ impl Step<'_> {
         self.done.push(SectionId::Function);
     }
 
+    fn memories(&mut self, memories: &mut MemorySection) {
+        for ty in &self.added.memories {
+            memories.memory(*ty);
+        }
+        self.done.push(SectionId::Memory);
+    }
+
     fn globals(&mut self, globals: &mut GlobalSection) {
         for (ty, init) in &self.added.globals {
             globals.global(*ty, init);
@@ -257,6 +266,16 @@ impl Reencode for Step<'_> {
         Ok(())
     }
 
+    fn parse_memory_section(
+        &mut self,
+        memories: &mut MemorySection,
+        section: MemorySectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_memory_section(self, memories, section)?;
+        self.memories(memories);
+        Ok(())
+    }
+
     fn parse_global_section(
         &mut self,
         globals: &mut GlobalSection,
@@ -318,6 +337,11 @@ impl Reencode for Step<'_> {
             let mut functions = FunctionSection::new();
             self.functions(&mut functions);
             module.section(&functions);
+        }
+        if !added.memories.is_empty() && self.is_missing(SectionId::Memory, before) {
+            let mut memories = MemorySection::new();
+            self.memories(&mut memories);
+            module.section(&memories);
         }
         if !added.globals.is_empty() && self.is_missing(SectionId::Global, before) {
             let mut globals = GlobalSection::new();

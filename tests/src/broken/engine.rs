@@ -14,6 +14,7 @@ use polyextism::{
             MemoryId, ModuleId, Program, Settings,
         },
     },
+    flag::Word,
 };
 
 use super::FAULTS;
@@ -60,7 +61,8 @@ pub enum Fault {
 /// What the engine declares if the one inside has these capabilities.
 pub(super) fn declared(fault: Fault, inner: Capabilities) -> Capabilities {
     match fault {
-        Fault::Deaf => inner.interrupt(true),
+        // Guests that look by themselves hear everything.
+        Fault::Deaf => inner.interrupt(true).flag(false),
         _ => inner,
     }
 }
@@ -88,7 +90,9 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     let has = inside.capabilities();
     let capabilities = match fault {
         Fault::Modest => has.proposals(&[]),
-        Fault::Deaf => has.interrupt(settings.interruption == Interruption::On),
+        Fault::Deaf => has
+            .interrupt(settings.interruption == Interruption::On)
+            .flag(false),
         _ => declared(fault, has),
     };
     let name = match fault {
@@ -123,6 +127,8 @@ struct Fresh {
     program: AnyPrepared,
     limits: Limits,
     entries: Vec<(ModuleId, String)>,
+    /// What was there before: core has the address of a word of the first one.
+    former: Vec<Box<dyn DynInstance>>,
 }
 
 impl Broken {
@@ -217,6 +223,7 @@ impl Engine for Broken {
             program: Arc::clone(program),
             limits,
             entries: Vec::new(),
+            former: Vec::new(),
         });
         Ok(BrokenInstance {
             inside: self.inside.instantiate(program, host, &limits)?,
@@ -264,7 +271,12 @@ impl BrokenInstance {
         for (module, export) in &fresh.entries {
             inside.entry(*module, export);
         }
-        self.inside = inside;
+        let former = std::mem::replace(&mut self.inside, inside);
+        self.fresh
+            .as_mut()
+            .expect("it is there")
+            .former
+            .push(former);
         Ok(())
     }
 }
@@ -310,6 +322,10 @@ impl Instance for BrokenInstance {
             Fault::WrongResults => status ^ 1,
             _ => status,
         })
+    }
+
+    fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {
+        self.inside.word(memory, address)
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {
