@@ -199,10 +199,10 @@ impl Plugin {
         self.alarm.begin(timeout)?;
         let outcome = match self.entry(function) {
             Ok(entry) => {
-                let (instance, gauge) = (&mut self.instance, self.gauge);
-                nesting::within(&self.alarm, move || match gauge {
-                    None => instance.exchange(entry, input),
-                    Some(gauge) => instance.exchange_metered(entry, input, gauge.overdrawn),
+                let instance = &mut self.instance;
+                let overdrawn = self.gauge.map(|gauge| gauge.overdrawn);
+                nesting::within(&self.alarm, move || {
+                    instance.exchange(entry, input, overdrawn)
                 })
             }
             Err(error) => Err(error),

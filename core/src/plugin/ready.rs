@@ -72,15 +72,12 @@ impl Plugin {
 
     fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
         for (module, name) in steps {
-            let (instance, gauge) = (&mut *self.instance, self.gauge);
+            let instance = &mut *self.instance;
+            let overdrawn = self.gauge.map(|gauge| gauge.overdrawn);
             let entry = instance.find(*module, name)?;
             let entry = entry.ok_or_else(|| missing(name))?;
-            nesting::within(&self.alarm, move || match gauge {
-                None => instance.exchange(entry, &[]).map(drop),
-                Some(gauge) => {
-                    let overdrawn = gauge.overdrawn;
-                    instance.exchange_metered(entry, &[], overdrawn).map(drop)
-                }
+            nesting::within(&self.alarm, move || {
+                instance.exchange(entry, &[], overdrawn).map(drop)
             })?;
         }
         Ok(())
