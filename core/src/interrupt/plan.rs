@@ -57,6 +57,8 @@ pub(super) struct Cost {
     within: u64,
     /// The units since the last look, or since it was entered, when it returns.
     after: u64,
+    /// Whether it looks where it is entered.
+    looks: bool,
 }
 
 /// Where one function looks.
@@ -92,6 +94,7 @@ impl Planner<'_> {
         plan.entry |= self.calls.is_reachable(function) && plan.cost.within > UNNAMED;
         if plan.entry {
             plan.cost.within = 0;
+            plan.cost.looks = true;
         }
         plan
     }
@@ -102,6 +105,7 @@ impl Planner<'_> {
         let unknown = Cost {
             within: CALL + UNNAMED,
             after: CALL + UNNAMED,
+            looks: false,
         };
         match operator {
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
@@ -112,12 +116,14 @@ impl Planner<'_> {
                     Some(cost) => Cost {
                         within: CALL + cost.within,
                         after: CALL + cost.after,
+                        looks: cost.looks,
                     },
                     // Not planned yet, so it is one that looks where it is entered. A recursion of any depth
                     // comes back without a look in between, so the way back has to be short.
                     None => Cost {
                         within: CALL,
                         after: REACH - UNNAMED,
+                        looks: true,
                     },
                 }
             }
@@ -295,7 +301,10 @@ impl Planner<'_> {
                             before = 0;
                         }
                         within = within.max(before + cost.within);
-                        since = Some((before + cost.after).min(REACH.max(cost.after)));
+                        since = Some(match cost.looks {
+                            true => cost.after,
+                            false => (before + cost.after).min(REACH.max(cost.after)),
+                        });
                     }
                 }
                 other => {
@@ -330,6 +339,7 @@ impl Planner<'_> {
         plan.cost = Cost {
             within,
             after: since.unwrap_or_default().min(REACH),
+            looks: false,
         };
     }
 }

@@ -152,8 +152,9 @@ fn looks_are_where_they_are_needed() {
               (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))",
             1,
         ),
-        // A cycle of calls looks once in each round.
+        // A cycle of calls looks once in each round, however many calls lead into it.
         ("(call $self (local.get 0))", 1),
+        (&"(call $self (local.get 0))".repeat(1000), 1),
     ] {
         let text = format!(
             "(module (func $self (param i32) (local i32) {body}) (func $leaf (nop) (nop)))"
