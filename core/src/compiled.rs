@@ -86,6 +86,13 @@ struct Inner {
     wasi: Option<Arc<crate::wasi::Settings>>,
 }
 
+/// A fresh instance.
+pub(crate) struct Instantiated {
+    pub(crate) instance: Gated<Box<dyn DynInstance>>,
+    /// What its guests look at, if they do.
+    pub(crate) word: Option<Word>,
+}
+
 /// An export of the main module.
 struct Entry {
     name: Box<str>,
@@ -332,11 +339,8 @@ impl Compiled {
         host.with_postmortem(self.0.postmortem.clone())
     }
 
-    /// An instance that owns `host`, and what its guests look at, if they do; WASI starts afresh.
-    pub(crate) fn instantiate(
-        &self,
-        host: Host,
-    ) -> Result<(Gated<Box<dyn DynInstance>>, Option<Word>)> {
+    /// An instance that owns `host`; WASI starts afresh.
+    pub(crate) fn instantiate(&self, host: Host) -> Result<Instantiated> {
         #[cfg(feature = "wasi")]
         let host = match &self.0.wasi {
             Some(settings) => host.with_wasi(crate::wasi::Session::new(settings)?),
@@ -354,7 +358,8 @@ impl Compiled {
             true => Some(word(&mut *instance)?),
             false => None,
         };
-        Ok((Gated::new(instance), word))
+        let instance = Gated::new(instance);
+        Ok(Instantiated { instance, word })
     }
 }
 

@@ -106,7 +106,8 @@ pub(crate) fn import() -> Import {
 ///
 /// # Errors
 /// `OutOfFuel`, which waits in the host state as failures of host functions do; or what it ended with.
-#[inline]
+// Apart, so that the call path of guests without fuel stays as short as it is without it.
+#[inline(never)]
 pub(crate) fn judge<I: Instance>(
     instance: &mut I,
     overdrawn: EntryId,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use self::fuel::Gauge;
 use crate::{
     alarm::{Alarm, CancelHandle},
-    compiled::Compiled,
+    compiled::{Compiled, Instantiated},
     engine::{erased::DynInstance, guest::Guest, types::EntryId},
     error::{Error, ErrorKind, Result},
     forks::Gated,
@@ -84,7 +84,7 @@ impl Plugin {
     pub fn new(compiled: &Compiled) -> Result<Self> {
         let host = compiled.host();
         let (id, alarm) = (host.id(), host.alarm());
-        let (instance, word) = compiled.instantiate(host)?;
+        let Instantiated { instance, word } = compiled.instantiate(host)?;
         alarm.flag.move_to(word);
         Ok(Self {
             compiled: compiled.clone(),
@@ -199,10 +199,10 @@ impl Plugin {
         self.alarm.begin(timeout)?;
         let outcome = match self.entry(function) {
             Ok(entry) => {
-                let (instance, gauge) = (&mut self.instance, self.gauge);
-                nesting::within(&self.alarm, move || match gauge {
-                    None => instance.exchange(entry, input),
-                    Some(gauge) => instance.exchange_metered(entry, input, gauge.overdrawn),
+                let instance = &mut self.instance;
+                let overdrawn = self.gauge.map(|gauge| gauge.overdrawn);
+                nesting::within(&self.alarm, move || {
+                    instance.exchange(entry, input, overdrawn)
                 })
             }
             Err(error) => Err(error),

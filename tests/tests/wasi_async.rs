@@ -95,41 +95,44 @@ fn waits(choice: &Choice) {
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// A way to run a job: its name, and how.
+struct Flavour(&'static str, fn(Job));
+
 /// What has the thread while a job runs.
-const FLAVOURS: &[(&str, fn(Job))] = &[
-    ("nothing", |job| job()),
-    ("a runtime that was entered", |job| {
+const FLAVOURS: &[Flavour] = &[
+    Flavour("nothing", |job| job()),
+    Flavour("a runtime that was entered", |job| {
         let runtime = many();
         let _entered = runtime.enter();
         job();
     }),
-    ("`#[tokio::main]`", |job| many().block_on(async { job() })),
-    ("a task", |job| {
+    Flavour("`#[tokio::main]`", |job| many().block_on(async { job() })),
+    Flavour("a task", |job| {
         let runtime = many();
         let task = runtime.spawn(async { job() });
         runtime.block_on(task).expect("it does not panic");
     }),
-    ("`spawn_blocking`", |job| {
+    Flavour("`spawn_blocking`", |job| {
         let runtime = many();
         let task = runtime.spawn_blocking(job);
         runtime.block_on(task).expect("it does not panic");
     }),
-    ("`block_in_place`", |job| {
+    Flavour("`block_in_place`", |job| {
         many().block_on(async { task::block_in_place(job) });
     }),
-    ("`current_thread`", |job| one().block_on(async { job() })),
-    ("`spawn_blocking` of `current_thread`", |job| {
+    Flavour("`current_thread`", |job| one().block_on(async { job() })),
+    Flavour("`spawn_blocking` of `current_thread`", |job| {
         let runtime = one();
         let task = runtime.spawn_blocking(job);
         runtime.block_on(task).expect("it does not panic");
     }),
-    ("`LocalSet`", |job| {
+    Flavour("`LocalSet`", |job| {
         let local = LocalSet::new();
         let task = local.spawn_local(async { job() });
         let ended = local.block_on(&one(), task);
         ended.expect("it does not panic");
     }),
-    ("a task that has used its budget up", |job| {
+    Flavour("a task that has used its budget up", |job| {
         let mut job = Some(job);
         let task = poll_fn(move |context| {
             while pin!(coop::consume_budget()).poll(context).is_ready() {}
@@ -159,7 +162,7 @@ fn one() -> Runtime {
 
 #[test]
 fn calls_wait_whatever_has_their_thread() {
-    for (what, run) in FLAVOURS {
+    for Flavour(what, run) in FLAVOURS {
         for choice in engines() {
             let name = format!("{choice:?} in {what}");
             let done = Arc::new(AtomicBool::new(false));
@@ -180,7 +183,7 @@ fn calls_wait_whatever_has_their_thread() {
 /// What looks after the host's affairs while a guest sleeps calls a plug-in that sleeps as well.
 #[test]
 fn a_call_sleeps_while_another_one_of_the_thread_does() {
-    for (_, run) in FLAVOURS {
+    for Flavour(_, run) in FLAVOURS {
         for choice in engines() {
             let called = Arc::new(AtomicBool::new(false));
             let seen = Arc::clone(&called);

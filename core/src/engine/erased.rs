@@ -202,23 +202,17 @@ fn foreign(engine: &str, what: &str) -> Error {
 
 /// [`Instance`] with the operations of core, none of which panics.
 pub trait DynInstance: Instance + Any {
-    /// One plug-in call: hands `input` over, enters `entry`, lends the output.
+    /// One plug-in call: hands `input` over, enters `entry`, lends the output. For guests that count fuel,
+    /// `overdrawn` is the function of theirs that says whether they have used more than there was.
     ///
     /// # Errors
     /// What the guest or a host function ended with; `MemoryLimit` if the input does not fit;
-    /// `EnginePanic`.
-    fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]>;
-
-    /// As [`DynInstance::exchange`], for guests that count fuel; `overdrawn` is the function of theirs that
-    /// says whether they have used more than there was.
-    ///
-    /// # Errors
-    /// As there; `OutOfFuel`.
-    fn exchange_metered(
+    /// `OutOfFuel`; `EnginePanic`.
+    fn exchange(
         &mut self,
         entry: EntryId,
         input: &[u8],
-        overdrawn: EntryId,
+        overdrawn: Option<EntryId>,
     ) -> Result<&[u8]>;
 
     /// As [`Instance::entry`].
@@ -235,26 +229,21 @@ pub trait DynInstance: Instance + Any {
 }
 
 impl<I: Instance> DynInstance for I {
+    // One body for both kinds of guests: with two, what is inside is not inlined.
     #[inline]
-    fn exchange(&mut self, entry: EntryId, input: &[u8]) -> Result<&[u8]> {
-        catch("running a guest", || {
-            kernel::begin(self, input)?;
-            let status = self.enter(entry);
-            kernel::finish(self, status)
-        })
-    }
-
-    #[inline]
-    fn exchange_metered(
+    fn exchange(
         &mut self,
         entry: EntryId,
         input: &[u8],
-        overdrawn: EntryId,
+        overdrawn: Option<EntryId>,
     ) -> Result<&[u8]> {
         catch("running a guest", || {
             kernel::begin(self, input)?;
             let status = self.enter(entry);
-            let status = fuel::judge(self, overdrawn, status);
+            let status = match overdrawn {
+                None => status,
+                Some(overdrawn) => fuel::judge(self, overdrawn, status),
+            };
             kernel::finish(self, status)
         })
     }

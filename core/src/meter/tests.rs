@@ -39,8 +39,13 @@ fn operators<'a>(body: &FunctionBody<'a>) -> Vec<Operator<'a>> {
     operators.collect::<Result<_, _>>().expect("it is valid")
 }
 
-/// The names and kinds of imports and exports.
-fn interface(wasm: &[u8]) -> (Vec<(String, bool)>, Vec<(String, ExternalKind)>) {
+/// The names of imports, with whether they are functions, and of exports, with their kinds.
+struct Interface {
+    imports: Vec<(String, bool)>,
+    exports: Vec<(String, ExternalKind)>,
+}
+
+fn interface(wasm: &[u8]) -> Interface {
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     for payload in Parser::new(0).parse_all(wasm) {
         match payload.expect("it is valid") {
@@ -60,21 +65,21 @@ fn interface(wasm: &[u8]) -> (Vec<(String, bool)>, Vec<(String, ExternalKind)>) 
             _ => {}
         }
     }
-    (imports, exports)
+    Interface { imports, exports }
 }
 
 #[test]
 fn what_comes_out_is_valid() {
     for text in MODULES {
         let wasm = wasm(text);
-        let (imports, exports) = interface(&wasm);
+        let Interface { imports, exports } = interface(&wasm);
         for tank in TANKS {
-            let (new_imports, new_exports) = interface(&check(&wasm, tank, &[]));
-            let (own, added) = new_imports.split_at(imports.len());
+            let new = interface(&check(&wasm, tank, &[]));
+            let (own, added) = new.imports.split_at(imports.len());
             assert_eq!(own, imports, "{text}");
             assert_eq!(added.len(), 1, "{text}");
             assert_eq!(added[0].1, tank == Tank::Own, "{text}");
-            let (own, added) = new_exports.split_at(exports.len());
+            let (own, added) = new.exports.split_at(exports.len());
             assert_eq!(own, exports, "{text}");
             let added = added.iter().map(|(name, _)| name.as_str());
             let expected = match tank {

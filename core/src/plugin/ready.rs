@@ -6,6 +6,7 @@
 
 use super::{Condition, FunctionHandle, Plugin, broken, missing};
 use crate::{
+    compiled::Instantiated,
     engine::{
         guest::Guest,
         types::{EntryId, ModuleId},
@@ -71,15 +72,12 @@ impl Plugin {
 
     fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
         for (module, name) in steps {
-            let (instance, gauge) = (&mut *self.instance, self.gauge);
+            let instance = &mut *self.instance;
+            let overdrawn = self.gauge.map(|gauge| gauge.overdrawn);
             let entry = instance.find(*module, name)?;
             let entry = entry.ok_or_else(|| missing(name))?;
-            nesting::within(&self.alarm, move || match gauge {
-                None => instance.exchange(entry, &[]).map(drop),
-                Some(gauge) => {
-                    let overdrawn = gauge.overdrawn;
-                    instance.exchange_metered(entry, &[], overdrawn).map(drop)
-                }
+            nesting::within(&self.alarm, move || {
+                instance.exchange(entry, &[], overdrawn).map(drop)
             })?;
         }
         Ok(())
@@ -88,7 +86,8 @@ impl Plugin {
     /// A new instance with the same host state: variables and configuration stay, also if there is
     /// no new instance.
     fn replace(&mut self) -> Result<()> {
-        let (mut instance, word) = self.compiled.instantiate(Host::default())?;
+        let fresh = self.compiled.instantiate(Host::default())?;
+        let Instantiated { mut instance, word } = fresh;
         let fresh: &mut dyn Guest = &mut **instance;
         fresh.host().take_over(self.host());
         // Before the old instance goes.

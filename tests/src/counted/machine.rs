@@ -5,7 +5,7 @@ use wasmparser::{BlockType, ConstExpr, Operator};
 use super::{
     memory::{Memory, access, range},
     numeric::numeric,
-    program::{Body, Item, Program},
+    program::{Body, Data, Item, Program},
 };
 
 /// How deep calls may go, and how much may be done: programs here end long before.
@@ -111,7 +111,7 @@ impl<'a> Machine<'a> {
                 false => Vec::new(),
             });
         }
-        for (place, bytes) in &program.data {
+        for Data { place, bytes } in &program.data {
             machine.data.push(match place {
                 None => bytes,
                 Some((memory, offset)) => {
@@ -319,7 +319,7 @@ impl<'a> Machine<'a> {
             Op::BrTable { ref targets } => {
                 let index = self.pop() as usize;
                 let mut depths = targets.targets().map(|depth| depth.expect("it is valid"));
-                let depth = depths.nth(index).unwrap_or(targets.default());
+                let depth = depths.nth(index).unwrap_or_else(|| targets.default());
                 self.branch(depth);
             }
             Op::Return => self.leave(),

@@ -27,8 +27,15 @@ pub struct Program<'a> {
     pub(super) tables: Vec<(TableType, Option<ConstExpr<'a>>)>,
     pub(super) globals: Vec<(GlobalType, ConstExpr<'a>)>,
     pub(super) elements: Vec<Elements<'a>>,
-    pub(super) data: Vec<(Option<(usize, ConstExpr<'a>)>, &'a [u8])>,
+    pub(super) data: Vec<Data<'a>>,
     pub(super) exports: Vec<(&'a str, usize)>,
+}
+
+/// A data segment.
+pub(super) struct Data<'a> {
+    /// The memory and the address of one that is active.
+    pub(super) place: Option<(usize, ConstExpr<'a>)>,
+    pub(super) bytes: &'a [u8],
 }
 
 /// The code of a function.
@@ -172,7 +179,10 @@ impl<'a> Program<'a> {
                         } => Some((memory_index as usize, offset_expr)),
                         DataKind::Passive => None,
                     };
-                    self.data.push((place, data.data));
+                    self.data.push(Data {
+                        place,
+                        bytes: data.data,
+                    });
                 }
             }
             Payload::CodeSectionEntry(body) => {
