@@ -19,7 +19,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynInstance},
         select::Choice,
-        types::{Limits, MemoryId, ModuleId, Settings},
+        types::{InstanceLimits, MemoryId, ModuleId, Settings},
     },
     env::{
         http::{self, Http},
@@ -72,7 +72,7 @@ struct Inner {
     bound: Vec<usize>,
     init: Init,
     config: Arc<BTreeMap<String, String>>,
-    limits: Limits,
+    limits: InstanceLimits,
     /// What says how many pages there may be.
     pages_by: &'static str,
     timeout: Option<Duration>,
@@ -191,7 +191,7 @@ impl Compiled {
             bound,
             init,
             config: Arc::new(manifest.config.clone()),
-            limits: Limits {
+            limits: InstanceLimits {
                 memory_pages: Some(memory_pages),
                 table_elements: Some(limits.table_elements),
             },
