@@ -14,7 +14,9 @@ use polyextism_core::{
         self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
-        types::{EntryId, Import, Limits, Linked, MemoryExport, MemoryId, ModuleId, Program},
+        types::{
+            EntryId, Import, InstanceLimits, Linked, MemoryExport, MemoryId, ModuleId, Program,
+        },
     },
     flag::Word,
     host::Host,
@@ -98,7 +100,7 @@ pub struct Instance {
     pub(crate) instances: Vec<wasmer::Instance>,
     env: FunctionEnv<State>,
     entries: Vec<Code>,
-    limits: Limits,
+    limits: InstanceLimits,
 }
 
 /// An exported function that core may enter, ready to be called.
@@ -133,7 +135,7 @@ impl Instance {
         engine: &Engine,
         program: &Prepared,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<Self> {
         let mut store = Store::new(engine.clone());
         let memories = Vec::with_capacity(program.memories.len());
@@ -177,7 +179,7 @@ impl Instance {
 
     /// Adds one more module.
     pub(crate) fn extend(&mut self, linked: Linked<Module>) -> Result<ModuleId> {
-        if self.limits != Limits::default() {
+        if self.limits != InstanceLimits::default() {
             return Err(Error::unsupported(self.name, EXTENDED_LIMITS));
         }
         let imports: Vec<_> = linked.imports.into_iter().map(Source::of).collect();

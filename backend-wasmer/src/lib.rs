@@ -32,8 +32,8 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Determinism, Interruption, Limits, Linked, ModuleId, Profiler, Program,
-            Proposal, Settings,
+            Capabilities, Determinism, InstanceLimits, Interruption, Linked, ModuleId, Profiler,
+            Program, Proposal, Settings,
         },
     },
     host::Host,
@@ -247,7 +247,12 @@ impl Engine for Wasmer {
         Prepared::new(program)
     }
 
-    fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
+    fn instantiate(
+        &self,
+        program: &Prepared,
+        host: Host,
+        limits: &InstanceLimits,
+    ) -> Result<Instance> {
         Instance::new(self.name, &self.engine, program, host, limits)
     }
 

@@ -11,7 +11,9 @@ use polyextism_core::{
         self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
-        types::{EntryId, Import, Limits, Linked, MemoryExport, MemoryId, ModuleId, Program},
+        types::{
+            EntryId, Import, InstanceLimits, Linked, MemoryExport, MemoryId, ModuleId, Program,
+        },
     },
     host::Host,
 };
@@ -69,7 +71,7 @@ pub struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) instances: Vec<wasmi::Instance>,
     entries: Vec<Code>,
-    limits: Limits,
+    limits: InstanceLimits,
 }
 
 /// An exported function that core may enter, ready to be called.
@@ -91,7 +93,7 @@ impl Instance {
         engine: &Engine,
         program: &Prepared,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<Self> {
         let state = State {
             host,
@@ -125,7 +127,7 @@ impl Instance {
 
     /// Adds one more module.
     pub(crate) fn extend(&mut self, linked: Linked<Module>) -> Result<ModuleId> {
-        if self.limits != Limits::default() {
+        if self.limits != InstanceLimits::default() {
             return Err(Error::unsupported(BACKEND.name, EXTENDED_LIMITS));
         }
         let imports: Vec<_> = linked.imports.into_iter().map(Source::of).collect();

@@ -24,7 +24,8 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Interruption, Limits, Linked, ModuleId, Program, Proposal, Settings,
+            Capabilities, InstanceLimits, Interruption, Linked, ModuleId, Program, Proposal,
+            Settings,
         },
     },
     host::Host,
@@ -140,7 +141,12 @@ impl Engine for Wasmi {
         Ok(Prepared::new(program))
     }
 
-    fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
+    fn instantiate(
+        &self,
+        program: &Prepared,
+        host: Host,
+        limits: &InstanceLimits,
+    ) -> Result<Instance> {
         limits::on_enough_stack(|| Instance::new(&self.engine, program, host, limits))
     }
 

@@ -12,7 +12,7 @@
 
 use std::sync::OnceLock;
 
-use polyextism_core::{address_space::Room, engine::types::Limits, process::Process};
+use polyextism_core::{address_space::Room, engine::types::InstanceLimits, process::Process};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// How many memories, and how many tables, the pool has. Each memory reserves what an address of 32 bits can
@@ -113,7 +113,7 @@ impl Engines {
 }
 
 /// Whether memories and tables that keep these limits can become as large in the pool as elsewhere.
-pub(crate) fn have_room(limits: &Limits) -> bool {
+pub(crate) fn have_room(limits: &InstanceLimits) -> bool {
     let within = |limit: Option<u64>, most| limit.is_some_and(|limit| limit <= most);
     within(limits.memory_pages, MEMORY_PAGES) && within(limits.table_elements, TABLE_ELEMENTS)
 }

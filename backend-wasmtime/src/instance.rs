@@ -13,7 +13,9 @@ use polyextism_core::{
         self,
         guest::Guest,
         inspect::{EXTENDED_LIMITS, Inspect},
-        types::{EntryId, Import, Interruption, Limits, Linked, MemoryId, ModuleId, Settings},
+        types::{
+            EntryId, Import, InstanceLimits, Interruption, Linked, MemoryId, ModuleId, Settings,
+        },
     },
     flag::Word,
     host::Host,
@@ -45,7 +47,7 @@ pub struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) instances: Vec<wasmtime::Instance>,
     entries: Vec<Code>,
-    limits: Limits,
+    limits: InstanceLimits,
     /// Whether memories with 32-bit addresses never move.
     pub(crate) steady: bool,
     process: Process,
@@ -99,7 +101,7 @@ impl Instance {
         settings: &Settings,
         program: &Form,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<Self, Unmade> {
         let state = State {
             host,
@@ -155,7 +157,7 @@ impl Instance {
 
     /// Adds one more module.
     pub(crate) fn extend(&mut self, linked: Linked<Module>) -> Result<ModuleId> {
-        if self.limits != Limits::default() {
+        if self.limits != InstanceLimits::default() {
             return Err(Error::unsupported(self.name, EXTENDED_LIMITS));
         }
         let store = &mut self.store;

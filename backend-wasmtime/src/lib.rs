@@ -34,8 +34,8 @@ use polyextism_core::{
         Engine,
         erased::{Backend, Compiler, DynEngine},
         types::{
-            Capabilities, Determinism, Interruption, Limits, Linked, ModuleId, Profiler, Program,
-            Proposal, Settings,
+            Capabilities, Determinism, InstanceLimits, Interruption, Linked, ModuleId, Profiler,
+            Program, Proposal, Settings,
         },
     },
     host::Host,
@@ -295,7 +295,12 @@ impl Engine for Wasmtime {
         Prepared::new(&self.engines, program)
     }
 
-    fn instantiate(&self, program: &Prepared, host: Host, limits: &Limits) -> Result<Instance> {
+    fn instantiate(
+        &self,
+        program: &Prepared,
+        host: Host,
+        limits: &InstanceLimits,
+    ) -> Result<Instance> {
         let (name, settings) = (self.variant.name, &self.settings);
         let mut host = host;
         if let Some((engine, form)) = self.engines.pooled().zip(program.pooled(limits)) {

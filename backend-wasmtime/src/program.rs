@@ -7,7 +7,7 @@ use std::{collections::HashMap, mem, sync::OnceLock};
 
 use polyextism_core::{
     Error, ErrorKind, Result,
-    engine::types::{Import, Limits, MemoryExport, ModuleId, Program},
+    engine::types::{Import, InstanceLimits, MemoryExport, ModuleId, Program},
     process::Process,
 };
 use wasmtime::{Engine, Extern, ExternType, InstancePre, Linker, Module, ModuleExport, Store};
@@ -46,7 +46,7 @@ impl Prepared {
     }
 
     /// For the engine with the pool, if all modules fit into its slots and if `limits` keep them there.
-    pub(crate) fn pooled(&self, limits: &Limits) -> Option<&Form> {
+    pub(crate) fn pooled(&self, limits: &InstanceLimits) -> Option<&Form> {
         let pooled = self.pooled.as_ref();
         pooled.filter(|_| engines::have_room(limits) && self.process == Process::current())
     }

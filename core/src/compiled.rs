@@ -19,7 +19,7 @@ use crate::{
     engine::{
         erased::{AnyPrepared, DynInstance},
         select::Choice,
-        types::{Limits, MemoryId, ModuleId, Settings},
+        types::{InstanceLimits, MemoryId, ModuleId, Settings},
     },
     env::{
         http::{self, Http},
@@ -72,7 +72,9 @@ struct Inner {
     bound: Vec<usize>,
     init: Init,
     config: Arc<BTreeMap<String, String>>,
-    limits: Limits,
+    limits: InstanceLimits,
+    /// What says how many pages there may be.
+    pages_by: &'static str,
     timeout: Option<Duration>,
     fuel: Option<u64>,
     interrupted: Interrupted,
@@ -117,10 +119,11 @@ impl Compiled {
         };
         let engine = choice.open(&settings)?;
         let http = Arc::new(http::Settings::new(manifest, &options.http)?);
+        let limits = &options.limits;
         let terms = Terms {
             proposals: engine.capabilities().proposals,
             engine: engine.name(),
-            bounds: &options.bounds,
+            bounds: &limits.into(),
         };
         let units = read(&terms, manifest, options)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
@@ -137,7 +140,7 @@ impl Compiled {
             };
             let layout = Layout::new(&units, &plan, main, options.kernel);
             let init = init(&units, &plan, &layout, main)?;
-            let growth = tables::growth(&units, options.bounds.table_elements)?;
+            let growth = tables::growth(&units, limits.table_elements)?;
             Ok((init, layout, plan, bound, growth))
         });
         if linked.is_err() {
@@ -170,8 +173,10 @@ impl Compiled {
         let homes = program.memories.iter().map(|memory| memory.module);
         let postmortem = Postmortem::new(diagnostics, &guests, homes);
         let main = layout.module(main);
-        let max_pages = manifest.memory.max_pages.map(u64::from);
-        let max_pages = max_pages.unwrap_or(options.bounds.memory_pages);
+        let (memory_pages, pages_by) = match manifest.memory.max_pages {
+            Some(pages) => (pages.into(), "`memory.max_pages` of the manifest"),
+            None => (limits.memory_pages, "the limit `memory_pages`"),
+        };
         let compiled = Self(Arc::new(Inner {
             program: engine.prepare(program)?,
             lender,
@@ -186,10 +191,11 @@ impl Compiled {
             bound,
             init,
             config: Arc::new(manifest.config.clone()),
-            limits: Limits {
-                memory_pages: Some(max_pages),
-                table_elements: Some(options.bounds.table_elements),
+            limits: InstanceLimits {
+                memory_pages: Some(memory_pages),
+                table_elements: Some(limits.table_elements),
             },
+            pages_by,
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             fuel: options.fuel,
             interrupted: options.interrupted,
@@ -341,7 +347,13 @@ impl Compiled {
             None => host,
         };
         let engine = &self.0.code.engine;
-        let mut instance = engine.instantiate(&self.0.program, host, &self.0.limits)?;
+        let instance = engine.instantiate(&self.0.program, host, &self.0.limits);
+        let mut instance = instance.map_err(|error| match error.kind() {
+            ErrorKind::MemoryLimit => {
+                Error::new(error.kind(), format!("{error}; raise {}", self.0.pages_by))
+            }
+            _ => error,
+        })?;
         let word = match self.0.flagged {
             true => Some(word(&mut *instance)?),
             false => None,

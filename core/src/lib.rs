@@ -38,6 +38,7 @@ pub mod host;
 mod http;
 mod interrupt;
 pub mod kernel;
+mod limits;
 mod link;
 pub mod manifest;
 mod meter;
@@ -78,14 +79,17 @@ pub use crate::{
         DEFAULT_MODULE_BYTES, HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress,
         ProgressFn,
     },
+    limits::Limits,
     manifest::Manifest,
-    module::bounds::Bounds,
     options::{Interrupted, KernelForm, Options},
     plugin::{CallLimits, FunctionHandle, Plugin},
     pool::{Place, Pool, PooledPlugin, Reuse},
     stopwatch::{Laps, Stopwatch},
     wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
 };
+
+#[doc(hidden)]
+pub use crate::module::bounds::Bounds;
 
 /// The names of the functions that the host itself serves in `extism:host/env`.
 pub fn builtins() -> impl Iterator<Item = &'static str> {

@@ -109,7 +109,7 @@ impl CompiledPlugin {
             wasi: wasi.0.clone(),
             http: audience.options(http),
             fuel,
-            bounds: limits.bounds.clone(),
+            limits: limits.limits.clone(),
             stopwatch,
             cache: cache.0.clone(),
             diagnostics: diagnostics.wishes.clone(),

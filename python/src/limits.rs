@@ -1,8 +1,8 @@
 //! `limits=`: what modules may cost and plug-ins may have, as Python says it.
 //!
-//! The names and defaults are core's; the class is Python's (`extism._limits`).
+//! The names and values are core's; the class is Python's (`extism._limits`).
 
-use polyextism::Bounds;
+use polyextism::Limits as Core;
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::error;
@@ -10,17 +10,27 @@ use crate::error;
 /// The limits that hold if nobody says others, by name.
 #[pyfunction]
 pub(crate) fn default_limits(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let limits = PyDict::new(py);
-    for (name, value) in Bounds::default().fields() {
-        limits.set_item(name, *value)?;
+    named(py, Core::default())
+}
+
+/// The limits for the code of strangers, by name.
+#[pyfunction]
+pub(crate) fn strict_limits(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    named(py, Core::strict())
+}
+
+fn named(py: Python<'_>, mut limits: Core) -> PyResult<Bound<'_, PyDict>> {
+    let named = PyDict::new(py);
+    for (name, value) in limits.fields() {
+        named.set_item(name, *value)?;
     }
-    Ok(limits)
+    Ok(named)
 }
 
 /// What `limits=` says: nothing, or an `extism.Limits`.
 #[derive(Default)]
 pub(crate) struct Limits {
-    pub(crate) bounds: Bounds,
+    pub(crate) limits: Core,
     given: Option<Py<PyAny>>,
 }
 
@@ -45,10 +55,10 @@ impl<'py> FromPyObject<'_, 'py> for Limits {
             let message = format!("limits= is an extism.Limits, found a value of type {found}");
             return Err(error::argument(py, message));
         }
-        let mut bounds = Bounds::default();
-        for (name, bound) in bounds.fields() {
+        let mut limits = Core::default();
+        for (name, limit) in limits.fields() {
             let value = object.getattr(name)?;
-            *bound = value.extract().map_err(|_| {
+            *limit = value.extract().map_err(|_| {
                 let message = match value.repr() {
                     Ok(found) => format!(
                         "limits: {name}: expected a number from 0 to 2**64 - 1, found {found}"
@@ -59,6 +69,6 @@ impl<'py> FromPyObject<'_, 'py> for Limits {
             })?;
         }
         let given = Some(object.to_owned().unbind());
-        Ok(Self { bounds, given })
+        Ok(Self { limits, given })
     }
 }

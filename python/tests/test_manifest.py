@@ -143,3 +143,22 @@ def test_schema():
     memory = {field.name for field in dataclasses.fields(extism.MemoryOptions)}
     assert set(schema["$defs"]["Memory"]["properties"]) == memory | {"max"}
     assert {"name", "hash", "method", "headers"} < set(schema["$defs"]["Wasm"]["properties"])
+
+
+def test_limits():
+    """The default lets through what strict limits refuse; the refusal says what to raise."""
+    many = "(module " + "(func)" * 60_000 + ")"
+    strict = extism.Limits.strict()
+    with pytest.raises(extism.InvalidModuleError) as refused:
+        extism.Plugin(many, limits=strict)
+    said = "module `main` has 60000 functions, at most 50000 are allowed; raise the limit `compile_cost` to 120"
+    assert str(refused.value) == said
+    extism.Plugin(many, limits=dataclasses.replace(strict, compile_cost=120))
+    extism.Plugin(many)
+    with pytest.raises(extism.InvalidModuleError, match="raise the limit `module_bytes` to"):
+        extism.Plugin(many, limits=extism.Limits(module_bytes=1000))
+    with pytest.raises(extism.MemoryLimitError, match="raise the limit `memory_pages`"):
+        extism.Plugin("(module (memory 9))", limits=extism.Limits(memory_pages=8)).call("f")
+    for wrong in (-1, 2**64, 1.5, "1"):
+        with pytest.raises(extism.ArgumentError, match="limits: compile_cost: expected a number from 0"):
+            extism.Plugin(many, limits=extism.Limits(compile_cost=wrong))

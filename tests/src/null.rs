@@ -14,8 +14,8 @@ use polyextism::{
         erased::{Backend, Compiler, DynEngine},
         guest::Guest,
         types::{
-            Capabilities, EntryId, Import, Limits, MemoryId, ModuleId, NumType, Program, Proposal,
-            Settings,
+            Capabilities, EntryId, Import, InstanceLimits, MemoryId, ModuleId, NumType, Program,
+            Proposal, Settings,
         },
     },
     host::Host,
@@ -181,7 +181,7 @@ impl Engine for Null {
         Ok(())
     }
 
-    fn instantiate(&self, _: &(), _: Host, _: &Limits) -> Result<Never> {
+    fn instantiate(&self, _: &(), _: Host, _: &InstanceLimits) -> Result<Never> {
         Err(Error::unsupported("null", "instances"))
     }
 }

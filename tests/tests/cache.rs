@@ -8,7 +8,7 @@ use std::{
 };
 
 use polyextism::{
-    Bounds, CachePlace, Manifest, Options, Plugin,
+    CachePlace, Limits, Manifest, Options, Plugin,
     manifest::{Source, Wasm},
 };
 use polyextism_tests::cached::{
@@ -205,10 +205,7 @@ fn what_decides_about_the_code_is_part_of_the_key() {
         assert_eq!(cached.files().len(), count, "{choice:?}");
         // Another verdict: what is allowed to be compiled at all.
         let stricter = Options {
-            bounds: Bounds {
-                functions: 1000,
-                ..Bounds::default()
-            },
+            limits: Limits::strict(),
             ..options()
         };
         let made = cached
@@ -216,15 +213,15 @@ fn what_decides_about_the_code_is_part_of_the_key() {
             .expect("it is valid");
         assert!(made.newly_compiled() > 0, "{choice:?}");
         let refused = Options {
-            bounds: Bounds {
-                functions: 1,
-                ..Bounds::default()
+            limits: Limits {
+                module_bytes: 10,
+                ..Limits::default()
             },
             ..options()
         };
         let error = cached.compile(&choice, &single(), &refused).map(drop);
-        let error = error.expect_err("too many functions").to_string();
-        assert!(error.contains("functions"), "{choice:?}: {error}");
+        let error = error.expect_err("too many bytes").to_string();
+        assert!(error.contains("module_bytes"), "{choice:?}: {error}");
         count = cached.files().len();
     }
     // A file of one engine under the name of another's.

@@ -13,7 +13,7 @@ use polyextism::{
         Engine, Instance,
         erased::{AnyModule, AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
         guest::Guest,
-        types::{Capabilities, EntryId, Limits, MemoryId, ModuleId, Program, Settings},
+        types::{Capabilities, EntryId, InstanceLimits, MemoryId, ModuleId, Program, Settings},
     },
 };
 
@@ -118,7 +118,7 @@ impl Engine for Panicking {
         &self,
         program: &AnyPrepared,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<PanickingInstance> {
         reach(self.step, "instantiate");
         let inside = self.inside.instantiate(program, host, limits)?;

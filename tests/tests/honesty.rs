@@ -10,7 +10,10 @@ use polyextism::{
     Choice, Error, ErrorKind, Host, Plugin, Profiler,
     engine::{
         erased::{AnyPrepared, DynEngine, DynInstance},
-        types::{EntryId, Interruption, Limits, Linked, MemoryExport, ModuleId, Program, Proposal},
+        types::{
+            EntryId, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
+            Proposal,
+        },
     },
 };
 use polyextism_tests::{engines, plugin};
@@ -39,7 +42,10 @@ fn prepare(engine: &Arc<dyn DynEngine>) -> AnyPrepared {
     engine.prepare(program).expect("the program is linked")
 }
 
-fn start(engine: &Arc<dyn DynEngine>, limits: &Limits) -> Result<Box<dyn DynInstance>, Error> {
+fn start(
+    engine: &Arc<dyn DynEngine>,
+    limits: &InstanceLimits,
+) -> Result<Box<dyn DynInstance>, Error> {
     engine.instantiate(&prepare(engine), Host::default(), limits)
 }
 
@@ -86,9 +92,9 @@ fn interruption() {
         let host = Host::default();
         host.alarm()
             .set_check(|| Err(Error::new(ErrorKind::Cancelled, "by the test")));
-        let mut stopped =
-            (engine.instantiate(&prepare(&engine), host, &Limits::default())).expect("an instance");
-        let mut sibling = start(&engine, &Limits::default()).expect("an instance");
+        let mut stopped = (engine.instantiate(&prepare(&engine), host, &InstanceLimits::default()))
+            .expect("an instance");
+        let mut sibling = start(&engine, &InstanceLimits::default()).expect("an instance");
         let (ended, end) = std::sync::mpsc::channel::<()>();
         let nudged = Arc::clone(&engine);
         let watchdog = std::thread::spawn(move || {
@@ -118,7 +124,7 @@ fn memory_limit() {
     for choice in engines() {
         let engine = choice.open(&choice.settings(Interruption::Off));
         let engine = engine.expect("it opens");
-        let limit = |pages| Limits {
+        let limit = |pages| InstanceLimits {
             memory_pages: Some(pages),
             table_elements: Some(1000),
         };
@@ -262,7 +268,7 @@ fn what_belongs_to_another_engine_is_refused() {
             .filter(|b| b.backend().name != a.backend().name)
         {
             let program = prepare(&open(&a));
-            let other = open(b).instantiate(&program, Host::default(), &Limits::default());
+            let other = open(b).instantiate(&program, Host::default(), &InstanceLimits::default());
             let error = other.err().expect("it belongs to another engine");
             assert_eq!(error.kind(), ErrorKind::Argument, "{a:?} {b:?}");
         }

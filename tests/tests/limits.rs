@@ -5,15 +5,15 @@
 use std::path::Path;
 
 use polyextism::{
-    Bounds, Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, LogLevel, LogSink, Manifest,
-    Options, Plugin,
+    Bounds, Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, Limits, LogLevel, LogSink,
+    Manifest, Options, Plugin,
     manifest::{MODULE_LIMIT, Wasm},
 };
 use polyextism_tests::{engines, files, null};
 
-fn start(choice: &Choice, manifest: &Manifest, bounds: Bounds) -> Result<Plugin, Error> {
+fn start(choice: &Choice, manifest: &Manifest, limits: Limits) -> Result<Plugin, Error> {
     let options = Options {
-        bounds,
+        limits,
         ..Options::default()
     };
     Plugin::new(&choice.compile(manifest, &options)?)
@@ -37,19 +37,19 @@ const MEMORIES: &str = r#"(module
   (func (export "grow_second") (result i32) (memory.grow $second (i32.const 1)))
   (func (export "alloc") (result i32) (i64.eqz (call $alloc (i64.const 65536)))))"#;
 
-fn pages(memory_pages: u64) -> Bounds {
-    Bounds {
+fn pages(memory_pages: u64) -> Limits {
+    Limits {
         memory_pages,
-        ..Bounds::default()
+        ..Limits::default()
     }
 }
 
-/// The defaults are far from what real plug-ins have. On an engine that only reads modules.
+/// Strict limits are far from what real plug-ins have. On an engine that only reads modules.
 #[test]
-fn real_plugins_stay_below_a_quarter_of_the_bounds() {
-    let mut bounds = Bounds::default();
-    for (_, bound) in bounds.fields() {
-        *bound /= 4;
+fn real_plugins_stay_below_a_quarter_of_strict_limits() {
+    let mut limits = Limits::strict();
+    for (_, limit) in limits.fields() {
+        *limit /= 4;
     }
     let choice = null::choices().next().expect("there is one");
     let mut seen = 0;
@@ -61,10 +61,10 @@ fn real_plugins_stay_below_a_quarter_of_the_bounds() {
         let manifest = Manifest::of(std::fs::read(&path).expect("it can be read"));
         let options = Options {
             wasi: Some(Default::default()),
-            bounds: bounds.clone(),
+            limits: limits.clone(),
             ..Options::default()
         };
-        // Host functions are missing, which is found after the bounds; else nothing is.
+        // Host functions are missing, which is found after the limits; else nothing is.
         match choice.compile(&manifest, &options) {
             Ok(_) => {}
             Err(error) => assert_eq!(error.kind(), ErrorKind::Link, "{}: {error}", path.display()),
@@ -81,7 +81,8 @@ fn memories_share_their_pages() {
         assert_eq!(error.kind(), ErrorKind::MemoryLimit, "{choice:?}");
         assert_eq!(
             error.to_string(),
-            "the memories of the program need 6 pages at the start, the limit is 5"
+            "the memories of the program need 6 pages at the start, the limit is 5; \
+             raise the limit `memory_pages`"
         );
         let mut plugin = start(&choice, &manifest, pages(8)).expect("6 are allowed");
         assert_eq!(code(&mut plugin, "grow"), 2, "{choice:?}");
@@ -126,7 +127,7 @@ fn pages_are_limited_by_default() {
         let plugin = start(
             &choice,
             &Manifest::of(several.as_bytes()),
-            Bounds::default(),
+            Limits::default(),
         );
         let mut plugin = plugin.expect("it starts");
         assert_eq!(code(&mut plugin, "a"), 1, "{choice:?}");
@@ -138,7 +139,7 @@ fn pages_are_limited_by_default() {
       (func (export "most") (result i32) (i32.wrap_i64 (memory.grow (i64.const 65534))))
       (func (export "more") (result i32) (i32.wrap_i64 (memory.grow (i64.const 65535)))))"#;
     for choice in engines() {
-        match start(&choice, &Manifest::of(long.as_bytes()), Bounds::default()) {
+        match start(&choice, &Manifest::of(long.as_bytes()), Limits::default()) {
             Ok(mut plugin) => {
                 assert_eq!(code(&mut plugin, "more"), -1, "{choice:?}");
                 assert_eq!(code(&mut plugin, "most"), 1, "{choice:?}");
@@ -153,9 +154,9 @@ fn tables_share_their_elements() {
     let text = r#"(module (table $a 10 funcref) (table $b 5 7 funcref)
       (func (export "a") (result i32) (table.grow $a (ref.null func) (i32.const 2)))
       (func (export "b") (result i32) (table.grow $b (ref.null func) (i32.const 2))))"#;
-    let elements = |table_elements| Bounds {
+    let elements = |table_elements| Limits {
         table_elements,
-        ..Bounds::default()
+        ..Limits::default()
     };
     for choice in engines() {
         let manifest = Manifest::of(text.as_bytes());
@@ -163,7 +164,8 @@ fn tables_share_their_elements() {
         assert_eq!(error.kind(), ErrorKind::InvalidModule, "{choice:?}");
         assert_eq!(
             error.to_string(),
-            "module `main` has 15 table elements, at most 14 are allowed"
+            "module `main` has 15 table elements, at most 14 are allowed; \
+             raise the limit `table_elements` to 15"
         );
         // Who may grow by how much, and what it then returns: nothing is left, one for each, enough.
         for (limit, a, b) in [(15, -1, -1), (18, -1, -1), (19, 10, 5), (1000, 10, 5)] {
@@ -182,7 +184,8 @@ fn tables_share_their_elements() {
 /// As many modules as a manifest may have, with as many memories as one may have.
 #[test]
 fn the_most_instances() {
-    let memories = (0..Bounds::default().memories).map(|_| "(memory 1)");
+    let strict = Limits::strict();
+    let memories = (0..Bounds::from(&strict).memories).map(|_| "(memory 1)");
     let memories = memories.collect::<String>();
     let library = format!("(module {memories} (func (export \"f\")))");
     let main = "(module (func (export \"f\")))";
@@ -192,7 +195,7 @@ fn the_most_instances() {
             .collect();
         modules.push(Wasm::from(main.as_bytes().to_vec()).with_name("main"));
         let manifest = Manifest::new(modules);
-        let plugin = start(&choice, &manifest, Bounds::default());
+        let plugin = start(&choice, &manifest, strict.clone());
         // Each memory reserves address space: there may not be enough for all.
         match plugin {
             Ok(mut plugin) => assert_eq!(code(&mut plugin, "f"), 0, "{choice:?}"),
@@ -219,7 +222,7 @@ fn texts_are_cut() {
       (func (export "log") (call $log (call $text)))
       (func (export "error") (call $error (call $text))))"#;
     for choice in engines() {
-        let plugin = start(&choice, &Manifest::of(text.as_bytes()), Bounds::default());
+        let plugin = start(&choice, &Manifest::of(text.as_bytes()), Limits::default());
         let mut plugin = plugin.expect("it starts");
         let (send, lines) = std::sync::mpsc::channel();
         let sink = LogSink::new(LogLevel::Error, move |_, line: &str| {
@@ -237,20 +240,19 @@ fn texts_are_cut() {
     }
 }
 
-/// The README lists every bound with its default.
+/// The README lists every limit with its default and what is strict.
 #[test]
-fn the_readme_has_every_bound() {
+fn the_readme_has_every_limit() {
     let readme = files::text(&files::repository().join("README.md"));
-    for (name, value) in Bounds::default().fields() {
-        let value = grouped(*value);
-        let row = readme
-            .lines()
-            .find(|line| line.starts_with(&format!("| `{name}` |")));
-        let row = row.unwrap_or_else(|| panic!("`{name}` has no row"));
-        assert!(
-            row.contains(&format!("| {value} |")),
-            "`{name}` is {value}: {row}"
+    let (mut default, mut strict) = (Limits::default(), Limits::strict());
+    let values = default.fields().into_iter().zip(strict.fields());
+    for ((name, default), (_, strict)) in values {
+        let row = format!(
+            "| `{name}` | {} | {} |",
+            grouped(*default),
+            grouped(*strict)
         );
+        assert!(readme.contains(&row), "no row `{row}`");
     }
 }
 

@@ -1,11 +1,11 @@
-//! Modules that are made to cost a compiler as much as the bounds let them: each ends within the guard, on
+//! Modules that are made to cost a compiler as much as strict limits let them: each ends within the guard, on
 //! every engine, in a process of its own.
 //!
 //! A shape compiles, or the engine refuses it; either is fine, if it is soon and takes no more memory than it
-//! may. A shape that the bounds refuse is a mistake of the shape. Without `SHAPES` the bounds, and with them
-//! the shapes, are a tenth of the defaults, and so is the memory. `SHAPES=full` takes all of it, and
-//! `SHAPES=table` prints what each took as well: the time of the processor, the most memory, and how it
-//! ended; `SHAPES_PART=20` makes that a twentieth. A trial is named `<engine>::<shape>`.
+//! may. A shape that the limits refuse is a mistake of the shape. Without `SHAPES` the limits, and with them
+//! the shapes, are a tenth of the strict ones, and so is the memory. `SHAPES=full` takes all of it,
+//! and `SHAPES=table` prints what each took of the strict ones: the time of the processor, the most memory, and how it
+//! ended, `SHAPES=default` of the default ones, without a guard; `SHAPES_PART=20` makes that a twentieth. A trial is named `<engine>::<shape>`.
 
 use std::{
     env,
@@ -15,7 +15,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use polyextism::{Bounds, Error, ErrorKind, Manifest, Options, Plugin, engine};
+use polyextism::{Bounds, Error, ErrorKind, Limits, Manifest, Options, Plugin, engine};
 use polyextism_tests::{
     engines,
     shapes::{Shape, shapes},
@@ -24,12 +24,12 @@ use polyextism_tests::{
 /// How long a shape may take on a machine that is busy with other tests, by a compiler that is itself not
 /// fully optimised.
 const GUARD: Duration = Duration::from_secs(120);
-/// The most memory that a process may have had, in KiB: itself, and what compiling takes at the bounds.
+/// The most memory that a process may have had, in KiB: itself, and what compiling takes at strict limits.
 const MEMORY: [u64; 2] = [64 << 10, 2 << 20];
 /// The variables by which a child is told what to compile.
 const ENGINE: &str = "SHAPES_ENGINE";
 const SHAPE: &str = "SHAPES_SHAPE";
-/// Which part of the bounds the shapes exhaust; 10 is a tenth.
+/// Which part of the limits the shapes exhaust; 10 is a tenth.
 const PART: &str = "SHAPES_PART";
 
 #[expect(
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         return child(&name, &shape);
     }
     let mut arguments = Arguments::from_args();
-    if env::var_os("SHAPES").is_some_and(|what| what == "table") {
+    if prints() {
         arguments.test_threads = Some(1);
         println!("engine | shape | seconds of the processor | MiB | KiB of module | end");
     }
@@ -56,17 +56,30 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// The bounds that the shapes exhaust.
-fn bounds() -> Bounds {
-    let mut bounds = Bounds::default();
+/// The limits that the shapes exhaust.
+fn limits() -> Limits {
+    let mut limits = match is_default() {
+        true => Limits::default(),
+        false => Limits::strict(),
+    };
     let part = part();
-    for (_, bound) in bounds.fields() {
-        *bound = (*bound / part).max(8.min(*bound));
+    for (_, limit) in limits.fields() {
+        *limit /= part;
     }
-    bounds
+    limits
 }
 
-/// Which part of the bounds: 1 is all of it.
+/// Whether the default limits are exhausted.
+fn is_default() -> bool {
+    env::var_os("SHAPES").is_some_and(|what| what == "default")
+}
+
+/// Whether a table was asked for.
+fn prints() -> bool {
+    is_default() || env::var_os("SHAPES").is_some_and(|what| what == "table")
+}
+
+/// Which part of the limits: 1 is all of it.
 fn part() -> u64 {
     let said = env::var(PART).map(|part| part.parse().expect("SHAPES_PART is a number"));
     match env::var_os("SHAPES") {
@@ -85,7 +98,7 @@ fn run(engine: &str, shape: Shape) -> Result<(), Failed> {
         match child.try_wait()? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => return Err(format!("the process ended with {status}").into()),
-            None if start.elapsed() > GUARD => {
+            None if start.elapsed() > GUARD && !is_default() => {
                 child.kill()?;
                 child.wait()?;
                 return Err(format!("it did not end within {GUARD:?}").into());
@@ -100,12 +113,12 @@ fn run(engine: &str, shape: Shape) -> Result<(), Failed> {
 fn child(name: &str, shape: &str) -> ExitCode {
     let shape = shapes().find(|known| known.name == shape);
     let shape = shape.expect("the parent took it from the same list");
-    let bounds = bounds();
-    let wasm = (shape.make)(&bounds);
+    let limits = limits();
+    let wasm = (shape.make)(&Bounds::from(&limits));
     let size = wasm.len() / 1024;
     let choice = engine(name).expect("the parent took it from the same list");
     let options = Options {
-        bounds,
+        limits,
         ..Options::default()
     };
     let made = choice.compile(&Manifest::of(wasm), &options);
@@ -117,11 +130,11 @@ fn child(name: &str, shape: &str) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let most = MEMORY[0] + MEMORY[1] / part();
-    if memory > most {
+    if memory > most && !is_default() {
         println!("{choice:?}::{}: {memory} KiB, at most {most}", shape.name);
         return ExitCode::FAILURE;
     }
-    if env::var_os("SHAPES").is_some_and(|what| what == "table") {
+    if prints() {
         let end = made.map_or_else(|error| error.to_string(), |()| "compiled".to_owned());
         let name = shape.name;
         let memory = memory / 1024;

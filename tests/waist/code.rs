@@ -4,7 +4,7 @@ use std::thread;
 
 use polyextism_core::{
     ErrorKind, Host, Trap,
-    engine::types::{Limits, ModuleId, NumType::I32},
+    engine::types::{InstanceLimits, ModuleId, NumType::I32},
 };
 
 use super::{
@@ -144,7 +144,7 @@ pub(crate) const CASES: &[Case] = &[
             let program = program.expect("the program is linked");
             let mut counts = [0, 1].map(|_| {
                 let host = Host::default();
-                let instance = engine.instantiate(&program, host, &Limits::default());
+                let instance = engine.instantiate(&program, host, &InstanceLimits::default());
                 let mut instance = instance.expect("the program starts");
                 let sum = instance.entry(ModuleId(1), "sum").expect("it is exported");
                 assert_eq!(instance.enter(sum).ok(), Some(84 + 12 + 3 + 21000));
@@ -168,7 +168,7 @@ pub(crate) const CASES: &[Case] = &[
             let module = r#"(module (memory (export "memory") 1))"#;
             let refused = prepare(&*engine, &[(module, vec![])], &[(0, "nothing")]);
             let refused = refused.and_then(|program| {
-                engine.instantiate(&program, Host::default(), &Limits::default())
+                engine.instantiate(&program, Host::default(), &InstanceLimits::default())
             });
             let error = refused.err().expect("there is no such export");
             assert_eq!(error.kind(), ErrorKind::Engine);

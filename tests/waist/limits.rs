@@ -13,7 +13,7 @@ use polyextism_core::{
     Error, ErrorKind, Host,
     engine::{
         erased::{DynEngine, DynInstance},
-        types::{Import, Interruption, Limits, MemoryId},
+        types::{Import, InstanceLimits, Interruption, MemoryId},
     },
 };
 
@@ -225,7 +225,7 @@ fn attended(
             true => Err(Error::new(ErrorKind::Cancelled, "the flag is set")),
             false => Ok(()),
         });
-    let instance = engine.instantiate(&program, host, &Limits::default());
+    let instance = engine.instantiate(&program, host, &InstanceLimits::default());
     (instance.expect("it starts"), stop)
 }
 

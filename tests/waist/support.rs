@@ -8,8 +8,8 @@ use polyextism_core::{
         erased::{AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
         guest::Caller,
         types::{
-            Determinism, HostFunc, Import, Interruption, Limits, Linked, MemoryExport, MemoryId,
-            ModuleId, NumType, Program, Settings, Signature,
+            Determinism, HostFunc, Import, InstanceLimits, Interruption, Linked, MemoryExport,
+            MemoryId, ModuleId, NumType, Program, Settings, Signature,
         },
     },
 };
@@ -80,8 +80,8 @@ pub(crate) fn start(
 }
 
 /// So many pages and enough elements, or no limits at all.
-pub(crate) fn limits(memory_pages: Option<u64>) -> Limits {
-    Limits {
+pub(crate) fn limits(memory_pages: Option<u64>) -> InstanceLimits {
+    InstanceLimits {
         memory_pages,
         table_elements: memory_pages.map(|_| 1000),
     }

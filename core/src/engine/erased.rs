@@ -10,7 +10,7 @@ use std::{any::Any, hash::Hasher, sync::Arc};
 
 use super::{
     Engine, Instance,
-    types::{Capabilities, EntryId, Limits, Linked, ModuleId, Program, Settings},
+    types::{Capabilities, EntryId, InstanceLimits, Linked, ModuleId, Program, Settings},
 };
 use crate::{
     cache::Artifact,
@@ -65,7 +65,7 @@ pub trait DynEngine: Send + Sync {
         &self,
         program: &AnyPrepared,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<Box<dyn DynInstance>>;
     /// See [`Engine::extend`].
     ///
@@ -126,7 +126,7 @@ impl<E: Engine> DynEngine for E {
         &self,
         program: &AnyPrepared,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<Box<dyn DynInstance>> {
         match program.downcast_ref::<Gated<E::Prepared>>() {
             Some(program) => {

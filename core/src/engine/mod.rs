@@ -19,7 +19,7 @@ use std::hash::Hasher;
 use self::{
     guest::Guest,
     inspect::Inspect,
-    types::{Capabilities, EntryId, Limits, Linked, MemoryId, ModuleId, Program},
+    types::{Capabilities, EntryId, InstanceLimits, Linked, MemoryId, ModuleId, Program},
 };
 use crate::{
     cache::Artifact,
@@ -92,7 +92,7 @@ pub trait Engine: Send + Sync + 'static {
         &self,
         program: &Self::Prepared,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<Self::Instance>;
 
     /// Adds one more module to a live program, as the last of its modules: what a test of engines

@@ -284,13 +284,13 @@ pub enum Determinism {
     On,
 }
 
-/// Bounds on one instance.
+/// What one instance may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct InstanceLimits {
     /// The most pages (of 64 KiB) that all memories of the instance may have together.
     pub memory_pages: Option<u64>,
-    /// The most elements that all its tables may have together. Whoever links modules has written it into the
-    /// maxima of their tables; it says what room tables may come to need.
+    /// The most elements that all its tables may have together. Core enforces this through table maxima; backends use
+    /// it to size pools.
     pub table_elements: Option<u64>,
 }
 
@@ -339,7 +339,7 @@ pub struct Capabilities {
     pub flag: bool,
     /// Live programs can be looked into and extended. Only tests need it.
     pub inspect: bool,
-    /// [`Limits::memory_pages`] is kept.
+    /// [`InstanceLimits::memory_pages`] is kept.
     pub memory_limit: bool,
     /// Compiled modules can be saved and loaded.
     pub artifacts: bool,

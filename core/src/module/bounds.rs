@@ -1,4 +1,4 @@
-//! What a module may cost before an engine sees it, and what a plug-in may have.
+//! What a module may cost before an engine sees it.
 //!
 //! A few hundred bytes can ask a compiler for minutes and gigabytes: a local takes no byte of its own,
 //! and a type that is written once counts wherever it is used. So everything that compilers repeat is
@@ -13,145 +13,132 @@ mod code;
 use wasmparser::{CompositeInnerType, Encoding, FunctionBody, Parser, Payload, TypeRef};
 
 use self::code::{Code, Signatures};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    limits::Limits,
+};
 
-/// The most that one module may have of everything that costs time or memory to compile, and what a
-/// plug-in may have when it runs. A module that has more is refused as `InvalidModule`.
-///
-/// The defaults let every plug-in and program of the tests pass, CPython included, and are several times what
-/// those have; RATIONALE.md says how they were found.
+/// The most that one module may have of everything that costs time or memory to compile, as it follows from
+/// [`Limits`]. RATIONALE.md says how the numbers were found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
-    /// Pages of 64 KiB that all memories of a plug-in may have together, the kernel's included, if
-    /// [`Memory::max_pages`](crate::manifest::Memory::max_pages) does not say it. Growing beyond fails;
-    /// more at the start is `MemoryLimit`. 65 536, which is 4 GiB.
-    pub memory_pages: u64,
-    /// Elements that all tables of a plug-in may have together. What this leaves after the start is shared
-    /// equally by the tables that can grow; growing beyond fails, and more at the start is
-    /// refused. 1 000 000.
-    pub table_elements: u64,
-    /// Bytes of the binary. 64 MiB.
+    limits: Limits,
+    /// Bytes of the binary.
     pub module_bytes: u64,
-    /// Types. 5000.
+    /// Elements of all tables at the start.
+    pub table_elements: u64,
+    /// Types.
     pub types: u64,
-    /// Parameters and results together of one function type. 1000.
+    /// Parameters and results together of one function type.
     pub signature: u64,
-    /// Parameters and results together of all types. 100 000.
+    /// Parameters and results together of all types.
     pub all_signatures: u64,
-    /// Imports. 10 000.
+    /// Imports.
     pub imports: u64,
-    /// Exports. 100 000.
+    /// Exports.
     pub exports: u64,
-    /// Functions, without those that are imported. 50 000.
+    /// Functions, without those that are imported.
     pub functions: u64,
-    /// Bytes of the code of one function. 1 MiB.
+    /// Bytes of the code of one function.
     pub function_bytes: u64,
-    /// Indirect calls in the code of all functions. 50 000.
+    /// Indirect calls in the code of all functions.
     pub indirect_calls: u64,
     /// Parameters and results of what is called, for all calls in the code, and values that branches take to each of
-    /// their targets, unless these have a type without an index. 2 000 000.
+    /// their targets, unless these have a type without an index.
     pub call_values: u64,
-    /// Parameters and results of all blocks in the code that have a type with an index. 20 000.
+    /// Parameters and results of all blocks in the code that have a type with an index.
     pub block_values: u64,
-    /// Parameters and locals together of one function. 10 000.
+    /// Parameters and locals together of one function.
     pub locals: u64,
-    /// Parameters and locals together of all functions. 4 000 000.
+    /// Parameters and locals together of all functions.
     pub all_locals: u64,
-    /// Blocks, loops and the like inside each other in one function. 10 000.
+    /// Blocks, loops and the like inside each other in one function.
     pub nesting: u64,
-    /// Loops inside each other in one function. 100.
+    /// Loops inside each other in one function.
     pub loops: u64,
-    /// Parameters and locals of one function times the blocks and loops in it. 1 000 000.
+    /// Parameters and locals of one function times the blocks and loops in it.
     pub block_locals: u64,
-    /// As [`Bounds::block_locals`], of all functions together. 20 000 000.
+    /// As [`Bounds::block_locals`], of all functions together.
     pub all_block_locals: u64,
-    /// Locals of one function, each as often as there are loops in which it is set. 40 000.
+    /// Locals of one function, each as often as there are loops in which it is set.
     pub loop_locals: u64,
-    /// As [`Bounds::loop_locals`], of all functions together. 400 000.
+    /// As [`Bounds::loop_locals`], of all functions together.
     pub all_loop_locals: u64,
-    /// Globals, with those that are imported. 100 000.
+    /// Globals, with those that are imported.
     pub globals: u64,
-    /// Memories, with those that are imported. 8.
+    /// Memories, with those that are imported.
     pub memories: u64,
-    /// Tables, with those that are imported. 100.
+    /// Tables, with those that are imported.
     pub tables: u64,
-    /// Element segments. 100 000.
+    /// Element segments.
     pub element_segments: u64,
-    /// Data segments. 100 000.
+    /// Data segments.
     pub data_segments: u64,
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        let cost = limits.compile_cost;
+        // Of what there is little of, a few are always allowed.
+        let of = |strict: u64| (strict.saturating_mul(cost) / 100).max(strict.min(8));
+        // Loops inside each other cost the third power of their number.
+        let loops = 100.0 * (cost as f64 / 100.0).cbrt();
         Self {
-            memory_pages: 65_536,
-            table_elements: 1_000_000,
-            module_bytes: 64 << 20,
-            types: 5000,
-            signature: 1000,
-            all_signatures: 100_000,
-            imports: 10_000,
-            exports: 100_000,
-            functions: 50_000,
-            function_bytes: 1 << 20,
-            indirect_calls: 50_000,
-            call_values: 2_000_000,
-            block_values: 20_000,
-            locals: 10_000,
-            all_locals: 4_000_000,
-            nesting: 10_000,
-            loops: 100,
-            block_locals: 1_000_000,
-            all_block_locals: 20_000_000,
-            loop_locals: 40_000,
-            all_loop_locals: 400_000,
-            globals: 100_000,
-            memories: 8,
-            tables: 100,
-            element_segments: 100_000,
-            data_segments: 100_000,
+            limits: limits.clone(),
+            module_bytes: limits.module_bytes,
+            table_elements: limits.table_elements,
+            types: of(5000),
+            signature: of(1000),
+            all_signatures: of(100_000),
+            imports: of(10_000),
+            exports: of(100_000),
+            functions: of(50_000),
+            function_bytes: of(1 << 20),
+            indirect_calls: of(50_000),
+            call_values: of(2_000_000),
+            block_values: of(20_000),
+            locals: of(10_000).min(MOST_LOCALS),
+            all_locals: of(4_000_000),
+            nesting: of(10_000),
+            loops: (loops as u64).max(8),
+            block_locals: of(1_000_000),
+            all_block_locals: of(20_000_000),
+            loop_locals: of(40_000),
+            all_loop_locals: of(400_000),
+            globals: of(100_000),
+            memories: of(8),
+            tables: of(100),
+            element_segments: of(100_000),
+            data_segments: of(100_000),
         }
     }
 }
 
-impl Bounds {
-    /// Every bound, by the name of its field.
-    pub fn fields(&mut self) -> [(&'static str, &mut u64); 26] {
-        [
-            ("memory_pages", &mut self.memory_pages),
-            ("table_elements", &mut self.table_elements),
-            ("module_bytes", &mut self.module_bytes),
-            ("types", &mut self.types),
-            ("signature", &mut self.signature),
-            ("all_signatures", &mut self.all_signatures),
-            ("imports", &mut self.imports),
-            ("exports", &mut self.exports),
-            ("functions", &mut self.functions),
-            ("function_bytes", &mut self.function_bytes),
-            ("indirect_calls", &mut self.indirect_calls),
-            ("call_values", &mut self.call_values),
-            ("block_values", &mut self.block_values),
-            ("locals", &mut self.locals),
-            ("all_locals", &mut self.all_locals),
-            ("nesting", &mut self.nesting),
-            ("loops", &mut self.loops),
-            ("block_locals", &mut self.block_locals),
-            ("all_block_locals", &mut self.all_block_locals),
-            ("loop_locals", &mut self.loop_locals),
-            ("all_loop_locals", &mut self.all_loop_locals),
-            ("globals", &mut self.globals),
-            ("memories", &mut self.memories),
-            ("tables", &mut self.tables),
-            ("element_segments", &mut self.element_segments),
-            ("data_segments", &mut self.data_segments),
-        ]
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::from(&Limits::default())
     }
+}
 
+/// No engine takes more than 50 000 locals. Core adds some.
+const MOST_LOCALS: u64 = 49_900;
+
+/// One of the bounds.
+type Bound = fn(&Bounds) -> u64;
+
+impl Bounds {
     /// Refuses a binary that has more than it may; `name` is the module's, for messages.
     ///
     /// # Errors
-    /// `InvalidModule`.
+    /// `InvalidModule`, which says which limits to raise and to what.
     pub(crate) fn check(&self, wasm: &[u8], name: &str) -> Result<()> {
+        match self.count(wasm, name) {
+            Ok(()) => Ok(()),
+            Err(excess) => Err(self.refusal(wasm, name, excess)),
+        }
+    }
+
+    fn count(&self, wasm: &[u8], name: &str) -> Result<(), Excess> {
         let mut pass = Pass {
             bounds: self,
             name,
@@ -159,16 +146,79 @@ impl Bounds {
         };
         match pass.module(wasm) {
             Ok(()) | Err(Stop::Unreadable) => Ok(()),
-            Err(Stop::TooMuch(error)) => Err(error),
+            Err(Stop::TooMuch(excess)) => Err(excess),
         }
     }
+
+    #[cold]
+    fn refusal(&self, wasm: &[u8], name: &str, excess: Excess) -> Error {
+        let mut message = excess.message.clone();
+        let mut enough = self.enough(wasm, name, excess).unwrap_or_default();
+        let now = self.limits.clone().fields().map(|(_, value)| *value);
+        let raised = enough.fields().into_iter().zip(now);
+        let raised = raised.filter(|((_, enough), now)| **enough > *now);
+        let raised = raised.map(|((limit, enough), _)| format!("`{limit}` to {enough}"));
+        let raised = raised.collect::<Vec<_>>();
+        if !raised.is_empty() {
+            message += &format!("; raise the limit {}", raised.join(" and "));
+        }
+        Error::new(ErrorKind::InvalidModule, message)
+    }
+
+    /// Limits that the binary keeps. `None` if there are none.
+    fn enough(&self, wasm: &[u8], name: &str, mut excess: Excess) -> Option<Limits> {
+        let mut limits = self.limits.clone();
+        // What is found ends where it is too much, so there may be more of it.
+        for slack in [0, 1, 2, 4, 8, 16, 32, 64] {
+            let found = excess.found.saturating_add(excess.found / 64 * slack);
+            raise(&mut limits, excess.bound, found)?;
+            match Self::from(&limits).count(wasm, name) {
+                Ok(()) => break,
+                Err(more) => excess = more,
+            }
+        }
+        Some(limits)
+    }
+}
+
+/// Raises the limit that lets `bound` be so much, as little as that takes. `None` if there is none.
+fn raise(limits: &mut Limits, bound: Bound, most: u64) -> Option<()> {
+    let now = limits.clone();
+    let allows = |position: usize, value| {
+        let mut limits = now.clone();
+        *limits.fields()[position].1 = value;
+        bound(&Bounds::from(&limits)) >= most
+    };
+    for (position, (_, value)) in limits.fields().into_iter().enumerate() {
+        let (mut less, mut enough) = (*value, u64::MAX);
+        if !allows(position, enough) {
+            continue;
+        }
+        while enough - less > 1 {
+            let middle = less + (enough - less) / 2;
+            match allows(position, middle) {
+                true => enough = middle,
+                false => less = middle,
+            }
+        }
+        *value = enough;
+        return Some(());
+    }
+    None
 }
 
 /// Why the pass ends early.
 enum Stop {
     /// Not a module: the validator will say why.
     Unreadable,
-    TooMuch(Error),
+    TooMuch(Excess),
+}
+
+/// More than is allowed.
+struct Excess {
+    bound: Bound,
+    found: u64,
+    message: String,
 }
 
 impl From<wasmparser::BinaryReaderError> for Stop {
@@ -204,8 +254,7 @@ struct Found {
 
 impl Pass<'_> {
     fn module(&mut self, wasm: &[u8]) -> Result<(), Stop> {
-        let bounds = self.bounds;
-        self.allow(wasm.len() as u64, bounds.module_bytes, "bytes")?;
+        self.allow(wasm.len() as u64, |b| b.module_bytes, "bytes")?;
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::Version { encoding, .. } if encoding != Encoding::Module => {
@@ -214,7 +263,7 @@ impl Pass<'_> {
                 Payload::TypeSection(section) => self.types(section)?,
                 Payload::ImportSection(section) => self.imports(section)?,
                 Payload::FunctionSection(section) => {
-                    self.allow(section.count().into(), bounds.functions, "functions")?;
+                    self.allow(section.count().into(), |b| b.functions, "functions")?;
                     for ty in section {
                         let ty = ty?;
                         self.found.signatures.function(ty);
@@ -231,25 +280,21 @@ impl Pass<'_> {
                 }
                 Payload::MemorySection(section) => {
                     self.found.memories += u64::from(section.count());
-                    self.allow(self.found.memories, bounds.memories, "memories")?;
+                    self.allow(self.found.memories, |b| b.memories, "memories")?;
                 }
                 Payload::GlobalSection(section) => {
                     self.found.globals += u64::from(section.count());
-                    self.allow(self.found.globals, bounds.globals, "globals")?;
+                    self.allow(self.found.globals, |b| b.globals, "globals")?;
                 }
                 Payload::ExportSection(section) => {
-                    self.allow(section.count().into(), bounds.exports, "exports")?;
+                    self.allow(section.count().into(), |b| b.exports, "exports")?;
                 }
                 Payload::ElementSection(section) => {
                     let count = section.count().into();
-                    self.allow(count, bounds.element_segments, "element segments")?;
+                    self.allow(count, |b| b.element_segments, "element segments")?;
                 }
                 Payload::DataSection(section) => {
-                    self.allow(
-                        section.count().into(),
-                        bounds.data_segments,
-                        "data segments",
-                    )?;
+                    self.allow(section.count().into(), |b| b.data_segments, "data segments")?;
                 }
                 Payload::CodeSectionEntry(body) => self.function(&body)?,
                 _ => {}
@@ -260,7 +305,7 @@ impl Pass<'_> {
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>) -> Result<(), Stop> {
         let bounds = self.bounds;
-        self.allow(section.count().into(), bounds.types, "types")?;
+        self.allow(section.count().into(), |b| b.types, "types")?;
         for group in section {
             for ty in group?.into_types() {
                 let (params, values) = match &ty.composite_type.inner {
@@ -269,7 +314,7 @@ impl Pass<'_> {
                         if values as u64 > bounds.signature {
                             let what = format!("type {} of", self.found.params.len());
                             let has = "parameters and results";
-                            return Err(self.refuse(&what, values as u64, bounds.signature, has));
+                            return Err(self.refuse(&what, values as u64, |b| b.signature, has));
                         }
                         (ty.params().len() as u64, values as u64)
                     }
@@ -279,8 +324,8 @@ impl Pass<'_> {
                 self.found.signatures.ty(values);
                 self.found.all_signatures += values;
                 let has = "parameters and results in all types";
-                self.allow(self.found.all_signatures, bounds.all_signatures, has)?;
-                self.allow(self.found.params.len() as u64, bounds.types, "types")?;
+                self.allow(self.found.all_signatures, |b| b.all_signatures, has)?;
+                self.allow(self.found.params.len() as u64, |b| b.types, "types")?;
             }
         }
         Ok(())
@@ -290,17 +335,17 @@ impl Pass<'_> {
         let mut imports = 0;
         for import in section.into_imports() {
             imports += 1;
-            self.allow(imports, self.bounds.imports, "imports")?;
+            self.allow(imports, |b| b.imports, "imports")?;
             match import?.ty {
                 TypeRef::Func(ty) => self.found.signatures.function(ty),
                 TypeRef::Table(ty) => self.table(ty.initial)?,
                 TypeRef::Memory(_) => {
                     self.found.memories += 1;
-                    self.allow(self.found.memories, self.bounds.memories, "memories")?;
+                    self.allow(self.found.memories, |b| b.memories, "memories")?;
                 }
                 TypeRef::Global(_) => {
                     self.found.globals += 1;
-                    self.allow(self.found.globals, self.bounds.globals, "globals")?;
+                    self.allow(self.found.globals, |b| b.globals, "globals")?;
                 }
                 _ => {}
             }
@@ -311,9 +356,9 @@ impl Pass<'_> {
     fn table(&mut self, elements: u64) -> Result<(), Stop> {
         self.found.tables += 1;
         self.found.table_elements = self.found.table_elements.saturating_add(elements);
-        self.allow(self.found.tables, self.bounds.tables, "tables")?;
-        let (found, allowed) = (self.found.table_elements, self.bounds.table_elements);
-        self.allow(found, allowed, "table elements")
+        self.allow(self.found.tables, |b| b.tables, "tables")?;
+        let found = self.found.table_elements;
+        self.allow(found, |b| b.table_elements, "table elements")
     }
 
     fn function(&mut self, body: &FunctionBody<'_>) -> Result<(), Stop> {
@@ -323,7 +368,7 @@ impl Pass<'_> {
         let of = || format!("the code of function {index} of");
         let bytes = body.as_bytes().len() as u64;
         if bytes > bounds.function_bytes {
-            return Err(self.refuse(&of(), bytes, bounds.function_bytes, "bytes"));
+            return Err(self.refuse(&of(), bytes, |b| b.function_bytes, "bytes"));
         }
         let params = self.found.function_params.get(index);
         let params = params.copied().unwrap_or_default();
@@ -333,43 +378,47 @@ impl Pass<'_> {
         }
         let has = "parameters and locals";
         if locals > bounds.locals {
-            return Err(self.refuse(&of(), locals, bounds.locals, has));
+            return Err(self.refuse(&of(), locals, |b| b.locals, has));
         }
         self.found.all_locals = self.found.all_locals.saturating_add(locals);
         let has = "parameters and locals in all functions";
-        self.allow(self.found.all_locals, bounds.all_locals, has)?;
+        self.allow(self.found.all_locals, |b| b.all_locals, has)?;
         let after = self.found.function_params.len().saturating_sub(index + 1);
         let signatures = &self.found.signatures;
         let results = signatures.of_last(after).saturating_sub(params);
         let code = Code::count(body, locals, results, signatures, bounds)?;
-        for (found, allowed, has) in code.of_function(bounds) {
-            if found > allowed {
-                return Err(self.refuse(&of(), found, allowed, has));
+        for (found, bound, has) in code.of_function() {
+            if found > bound(bounds) {
+                return Err(self.refuse(&of(), found, bound, has));
             }
         }
         self.found.code += code;
-        for (found, allowed, has) in self.found.code.of_module(bounds) {
-            self.allow(found, allowed, has)?;
+        for (found, bound, has) in self.found.code.of_module() {
+            self.allow(found, bound, has)?;
         }
         Ok(())
     }
 
     #[inline]
-    fn allow(&self, found: u64, allowed: u64, what: &str) -> Result<(), Stop> {
-        match found > allowed {
-            true => Err(self.refuse("", found, allowed, what)),
+    fn allow(&self, found: u64, bound: Bound, what: &str) -> Result<(), Stop> {
+        match found > bound(self.bounds) {
+            true => Err(self.refuse("", found, bound, what)),
             false => Ok(()),
         }
     }
 
     #[cold]
-    fn refuse(&self, where_: &str, found: u64, allowed: u64, what: &str) -> Stop {
+    fn refuse(&self, where_: &str, found: u64, bound: Bound, what: &str) -> Stop {
         let space = if where_.is_empty() { "" } else { " " };
-        let name = self.name;
+        let (name, allowed) = (self.name, bound(self.bounds));
         let message = format!(
             "{where_}{space}module `{name}` has {found} {what}, at most {allowed} are allowed"
         );
-        Stop::TooMuch(Error::new(ErrorKind::InvalidModule, message))
+        Stop::TooMuch(Excess {
+            bound,
+            found,
+            message,
+        })
     }
 }
 

@@ -34,7 +34,8 @@ pub(crate) fn growth(units: &[Unit<'_>], limit: u64) -> Result<Vec<Option<u64>>>
     }
     let Some(left) = limit.checked_sub(sum) else {
         let message = format!(
-            "the tables of the plug-in have {sum} elements at the start, at most {limit} are allowed"
+            "the tables of the plug-in have {sum} elements at the start, at most {limit} are allowed; \
+             raise the limit `table_elements` to {sum}"
         );
         return Err(Error::new(ErrorKind::InvalidModule, message));
     };

@@ -10,7 +10,7 @@ use polyextism::{
         guest::{Caller, Guest},
         inspect::{Inspect, Value},
         types::{
-            Capabilities, EntryId, Failed, HostFunc, Import, Interruption, Limits, Linked,
+            Capabilities, EntryId, Failed, HostFunc, Import, InstanceLimits, Interruption, Linked,
             MemoryId, ModuleId, Program, Settings,
         },
     },
@@ -125,7 +125,7 @@ pub(super) struct BrokenInstance {
 struct Fresh {
     engine: Arc<dyn DynEngine>,
     program: AnyPrepared,
-    limits: Limits,
+    limits: InstanceLimits,
     entries: Vec<(ModuleId, String)>,
     /// What was there before: core has the address of a word of the first one.
     former: Vec<Box<dyn DynInstance>>,
@@ -212,10 +212,10 @@ impl Engine for Broken {
         &self,
         program: &AnyPrepared,
         host: Host,
-        limits: &Limits,
+        limits: &InstanceLimits,
     ) -> Result<BrokenInstance> {
         let limits = match self.fault {
-            Fault::Unlimited => Limits::default(),
+            Fault::Unlimited => InstanceLimits::default(),
             _ => *limits,
         };
         let fresh = (self.fault == Fault::Forgetful).then(|| Fresh {

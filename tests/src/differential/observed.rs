@@ -10,7 +10,7 @@ use polyextism::{
     engine::{
         erased::{AnyModule, DynEngine, DynInstance},
         inspect::Value,
-        types::{Import, Limits, Linked, MemoryExport, ModuleId, Program},
+        types::{Import, InstanceLimits, Linked, MemoryExport, ModuleId, Program},
     },
     host::Host,
 };
@@ -71,7 +71,7 @@ fn instantiate(choice: &Choice, wasm: &[u8]) -> Result<Box<dyn DynInstance>> {
         name: "memory".into(),
     }];
     let program = engine.prepare(Program { modules, memories })?;
-    let mut instance = engine.instantiate(&program, Host::default(), &Limits::default())?;
+    let mut instance = engine.instantiate(&program, Host::default(), &InstanceLimits::default())?;
     if let Some(start) = ready.start {
         let entry = instance.entry(MAIN, start).expect("core exports it");
         instance.enter(entry)?;

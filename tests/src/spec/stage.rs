@@ -11,7 +11,7 @@ use polyextism::{
     engine::{
         erased::{DynEngine, DynInstance},
         inspect::Inspect,
-        types::{Import, Limits, Linked, MemoryExport, ModuleId, Program},
+        types::{Import, InstanceLimits, Linked, MemoryExport, ModuleId, Program},
     },
     manifest::Wasm,
 };
@@ -99,7 +99,7 @@ impl Stage {
                 name: "memory".into(),
             }],
         })?;
-        let instance = engine.instantiate(&program, Host::default(), &Limits::default())?;
+        let instance = engine.instantiate(&program, Host::default(), &InstanceLimits::default())?;
         let live = Live {
             id: ModuleId(0),
             wasm: spectest.wasm,

@@ -11,7 +11,7 @@ use std::ops::AddAssign;
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
-use super::{Bounds, Stop};
+use super::{Bound, Bounds, Stop};
 
 /// What was found in the code of one function, or of several.
 #[derive(Clone, Copy, Default)]
@@ -69,8 +69,8 @@ impl Signatures {
     }
 }
 
-/// What was found, what is allowed, and what it is.
-type Row = (u64, u64, &'static str);
+/// What was found, its bound, and what it is.
+type Row = (u64, Bound, &'static str);
 
 /// A block that is open.
 struct Open {
@@ -164,45 +164,41 @@ impl Code {
     }
 
     /// What is bounded for each function.
-    pub(super) fn of_function(&self, bounds: &Bounds) -> [Row; 4] {
+    pub(super) fn of_function(&self) -> [Row; 4] {
         [
-            (self.nesting, bounds.nesting, "blocks inside each other"),
-            (self.loops, bounds.loops, "loops inside each other"),
-            (
-                self.block_locals,
-                bounds.block_locals,
-                "locals times blocks",
-            ),
+            (self.nesting, |b| b.nesting, "blocks inside each other"),
+            (self.loops, |b| b.loops, "loops inside each other"),
+            (self.block_locals, |b| b.block_locals, "locals times blocks"),
             (
                 self.loop_locals,
-                bounds.loop_locals,
+                |b| b.loop_locals,
                 "locals times loops that set them",
             ),
         ]
     }
 
     /// What is bounded for all functions together.
-    pub(super) fn of_module(&self, bounds: &Bounds) -> [Row; 5] {
+    pub(super) fn of_module(&self) -> [Row; 5] {
         [
             (
                 self.block_locals,
-                bounds.all_block_locals,
+                |b| b.all_block_locals,
                 "locals times blocks in all functions",
             ),
             (
                 self.loop_locals,
-                bounds.all_loop_locals,
+                |b| b.all_loop_locals,
                 "locals times loops that set them in all functions",
             ),
-            (self.indirect_calls, bounds.indirect_calls, "indirect calls"),
+            (self.indirect_calls, |b| b.indirect_calls, "indirect calls"),
             (
                 self.call_values,
-                bounds.call_values,
+                |b| b.call_values,
                 "values of calls and branches",
             ),
             (
                 self.block_values,
-                bounds.block_values,
+                |b| b.block_values,
                 "parameters and results of blocks",
             ),
         ]

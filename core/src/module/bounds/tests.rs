@@ -1,5 +1,5 @@
-//! Each bound at its default: as much as is allowed passes, one more is refused and says what it
-//! found, and a higher bound lets it pass.
+//! Each bound under strict limits: as much as is allowed passes, one more is refused and says what it
+//! found and which limit to raise, and that lets it pass.
 
 mod made;
 
@@ -9,134 +9,130 @@ use self::made::{
     functions, globals, imports, indirect_calls, locals, loop_locals, loops, memories, nesting,
     signature, table_elements, tables, types,
 };
-use super::Bounds;
+use super::{Bound, Bounds};
+use crate::limits::Limits;
 
 /// A bound, a module that has `n` of it, and how the message begins.
 type Row = (
-    fn(&mut Bounds) -> &mut u64,
+    fn(&Bounds) -> u64,
     fn(u64) -> Vec<u8>,
     &'static str,
     &'static str,
 );
 
 const ROWS: &[Row] = &[
-    (|b| &mut b.module_bytes, bytes, "module `m` has", "bytes"),
-    (|b| &mut b.types, types, "module `m` has", "types"),
+    (|b| b.module_bytes, bytes, "module `m` has", "bytes"),
+    (|b| b.types, types, "module `m` has", "types"),
     (
-        |b| &mut b.signature,
+        |b| b.signature,
         signature,
         "type 0 of module `m` has",
         "parameters and results",
     ),
     (
-        |b| &mut b.all_signatures,
+        |b| b.all_signatures,
         all_signatures,
         "module `m` has",
         "parameters and results in all types",
     ),
     (
-        |b| &mut b.call_values,
+        |b| b.call_values,
         call_values,
         "module `m` has",
         "values of calls and branches",
     ),
     (
-        |b| &mut b.call_values,
+        |b| b.call_values,
         branch_values,
         "module `m` has",
         "values of calls and branches",
     ),
     (
-        |b| &mut b.block_values,
+        |b| b.block_values,
         block_values,
         "module `m` has",
         "parameters and results of blocks",
     ),
-    (|b| &mut b.imports, imports, "module `m` has", "imports"),
-    (|b| &mut b.exports, exports, "module `m` has", "exports"),
+    (|b| b.imports, imports, "module `m` has", "imports"),
+    (|b| b.exports, exports, "module `m` has", "exports"),
+    (|b| b.functions, functions, "module `m` has", "functions"),
     (
-        |b| &mut b.functions,
-        functions,
-        "module `m` has",
-        "functions",
-    ),
-    (
-        |b| &mut b.function_bytes,
+        |b| b.function_bytes,
         function_bytes,
         "the code of function 0 of module `m` has",
         "bytes",
     ),
     (
-        |b| &mut b.locals,
+        |b| b.locals,
         locals,
         "the code of function 1 of module `m` has",
         "parameters and locals",
     ),
     (
-        |b| &mut b.all_locals,
+        |b| b.all_locals,
         all_locals,
         "module `m` has",
         "parameters and locals in all functions",
     ),
     (
-        |b| &mut b.nesting,
+        |b| b.nesting,
         nesting,
         "the code of function 0 of module `m` has",
         "blocks inside each other",
     ),
     (
-        |b| &mut b.loops,
+        |b| b.loops,
         loops,
         "the code of function 0 of module `m` has",
         "loops inside each other",
     ),
     (
-        |b| &mut b.block_locals,
+        |b| b.block_locals,
         block_locals,
         "the code of function 0 of module `m` has",
         "locals times blocks",
     ),
     (
-        |b| &mut b.all_block_locals,
+        |b| b.all_block_locals,
         all_block_locals,
         "module `m` has",
         "locals times blocks in all functions",
     ),
     (
-        |b| &mut b.loop_locals,
+        |b| b.loop_locals,
         loop_locals,
         "the code of function 0 of module `m` has",
         "locals times loops that set them",
     ),
     (
-        |b| &mut b.all_loop_locals,
+        |b| b.all_loop_locals,
         all_loop_locals,
         "module `m` has",
         "locals times loops that set them in all functions",
     ),
     (
-        |b| &mut b.indirect_calls,
+        |b| b.indirect_calls,
         indirect_calls,
         "module `m` has",
         "indirect calls",
     ),
-    (|b| &mut b.globals, globals, "module `m` has", "globals"),
-    (|b| &mut b.memories, memories, "module `m` has", "memories"),
-    (|b| &mut b.tables, tables, "module `m` has", "tables"),
+    (|b| b.globals, globals, "module `m` has", "globals"),
+    (|b| b.memories, memories, "module `m` has", "memories"),
+    (|b| b.tables, tables, "module `m` has", "tables"),
     (
-        |b| &mut b.table_elements,
+        |b| b.table_elements,
         table_elements,
         "module `m` has",
         "table elements",
     ),
     (
-        |b| &mut b.element_segments,
+        |b| b.element_segments,
         element_segments,
         "module `m` has",
         "element segments",
     ),
     (
-        |b| &mut b.data_segments,
+        |b| b.data_segments,
         data_segments,
         "module `m` has",
         "data segments",
@@ -144,20 +140,93 @@ const ROWS: &[Row] = &[
 ];
 
 #[test]
-fn each_bound_is_exact_and_can_be_raised() {
+fn each_bound_is_exact_and_says_what_to_raise() {
+    let strict = Limits::strict();
     for (bound, module, subject, what) in ROWS {
-        let mut bounds = Bounds::default();
-        let allowed = *bound(&mut bounds);
+        let bounds = Bounds::from(&strict);
+        let allowed = bound(&bounds);
         let most = module(allowed);
         assert_eq!(refusal(&bounds, &most), None, "{what}");
-        let more = module(allowed + 1);
         let found = allowed + 1;
+        let more = module(found);
+        let said = refusal(&bounds, &more).expect(what);
         let expect =
             format!("invalid-module: {subject} {found} {what}, at most {allowed} are allowed");
-        assert_eq!(refusal(&bounds, &more), Some(expect));
-        *bound(&mut bounds) += 1;
-        assert_eq!(refusal(&bounds, &more), None, "{what}");
+        let raise = said.strip_prefix(&expect).expect(&said);
+        let raise = raise.strip_prefix("; raise the limit `").expect(&said);
+        let (name, value) = raise.split_once("` to ").expect(&said);
+        let value = value.parse().expect(&said);
+        let with = |value: u64| {
+            let mut limits = strict.clone();
+            set(&mut limits, name, value);
+            refusal(&Bounds::from(&limits), &more)
+        };
+        assert_eq!(with(value), None, "{said}");
+        assert!(with(value - 1).is_some(), "less would do: {said}");
     }
+}
+
+fn set(limits: &mut Limits, name: &str, value: u64) {
+    let mut fields = limits.fields().into_iter();
+    let field = fields.find(|(known, _)| *known == name);
+    *field.expect("it is a limit").1 = value;
+}
+
+/// What is counted ends where it is too much; what is said lets the whole module pass.
+#[test]
+fn what_is_to_be_raised_is_enough_for_the_whole_module() {
+    let limits = Limits {
+        compile_cost: 1,
+        module_bytes: 5000,
+        ..Limits::default()
+    };
+    let module = all_block_locals(3_000_000);
+    let said = refusal(&Bounds::from(&limits), &module).expect("it has more");
+    let (_, raise) = said.split_once("; raise the limit ").expect(&said);
+    let mut enough = limits.clone();
+    for part in raise.split(" and ") {
+        let (name, value) = part.split_once(" to ").expect(&said);
+        set(
+            &mut enough,
+            name.trim_matches('`'),
+            value.parse().expect(&said),
+        );
+    }
+    assert_eq!(refusal(&Bounds::from(&enough), &module), None, "{said}");
+}
+
+/// What large programs have most of, as they were found in package registries.
+#[test]
+fn what_people_run_is_within_the_default() {
+    let default = Bounds::default();
+    let giants: &[(&str, Bound, u64)] = &[
+        ("DuckDB", |b| b.functions, 62_171),
+        ("ONNX Runtime", |b| b.block_locals, 1_031_970),
+        ("ONNX Runtime", |b| b.function_bytes, 1_562_386),
+        ("Yosys", |b| b.module_bytes, 68_860_682),
+        ("Yosys", |b| b.block_locals, 1_415_505),
+        ("LLVM with Clang", |b| b.module_bytes, 75_532_134),
+        ("LLVM with Clang", |b| b.functions, 133_398),
+        ("ffmpeg", |b| b.all_block_locals, 10_300_000),
+        ("a plug-in in Zig", |b| b.block_locals, 2_001_285),
+    ];
+    for (name, bound, has) in giants {
+        assert!(bound(&default) >= *has, "{name} has {has}");
+    }
+    assert_eq!(refusal(&default, &block_locals(2_001_285)), None);
+}
+
+/// No limit makes an engine take them.
+#[test]
+fn too_many_locals_for_any_engine() {
+    let limits = Limits {
+        compile_cost: u64::MAX,
+        ..Limits::default()
+    };
+    let bounds = Bounds::from(&limits);
+    assert_eq!(refusal(&bounds, &locals(bounds.locals)), None);
+    let said = refusal(&bounds, &locals(bounds.locals + 1)).expect("it has more");
+    assert!(said.ends_with("at most 49900 are allowed"), "{said}");
 }
 
 /// The message does not depend on how far the rest of the module can be read.
