@@ -73,14 +73,15 @@ pub(crate) fn meter(wasm: &[u8], tank: Tank, quiet: &[bool]) -> Result<Vec<u8>, 
     let shape = Shape::read(wasm)?;
     let mut added = Added::default();
     let fuel = add_tank(&shape, tank, &mut added);
-    let functions = shape.imports.iter().zip(quiet);
-    let functions = functions.filter(|(ty, _)| ty.is_some());
+    let imports = shape.imports.iter().enumerate();
+    let functions = imports.filter(|(_, ty)| ty.is_some());
+    let is_quiet = |import: usize| quiet.get(import) == Some(&true);
     let mut functions = Functions {
         wasm,
         shape: &shape,
         fuel,
         blocks: rewrite::body_blocks(&shape, &mut added)?,
-        quiet: functions.map(|(_, quiet)| *quiet).collect(),
+        quiet: functions.map(|(import, _)| is_quiet(import)).collect(),
     };
     rewrite::add(wasm, &shape, &added, &mut functions)
 }
@@ -145,7 +146,7 @@ struct Functions<'a> {
     /// The global.
     fuel: u32,
     blocks: Vec<BlockType>,
-    /// By the index of the function.
+    /// By the index of the imported function.
     quiet: Vec<bool>,
 }
 

@@ -10,9 +10,12 @@
 //! comes to that end, so what follows is executed as often as what came before. A block with a call, a
 //! loop, a `try_table` or a trap in it counts as not closed.
 //!
-//! Where it must be known that what is charged so far can be paid for: at the head of a loop; before a
-//! call; before an instruction on a range. Proof that this suffices for a bounded delay: between two such
-//! places, control only goes forward within one function or returns from it.
+//! Where the fuel must suffice for what is charged so far: before a call that may reach the host, which is
+//! every call but those of functions of the module by their index; so whatever the host sees has been
+//! paid for. At the head of a loop, where a function begins that calls others by their index outside of
+//! its loops, and before an instruction on a range: so a guest ends soon after its fuel. Proof: whatever goes
+//! on without end takes turns of a loop, or calls in a circle; each call of the circle is checked itself, or
+//! after its function was entered: at the entry or at the head of a loop. All else goes forward or returns.
 //!
 //! It reads functions and writes nothing.
 
@@ -77,7 +80,7 @@ pub(super) enum What {
 }
 
 impl Pieces {
-    /// Takes a function of a module apart. `quiet` says of imported functions, by index, whether they are
+    /// Takes a function of a module apart. `quiet` says of each imported function, by index, whether it is
     /// no more than an instruction.
     pub(super) fn of(
         body: &FunctionBody<'_>,
@@ -97,12 +100,12 @@ impl Pieces {
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset()?;
             let next = reader.original_position();
-            let is_call = is_call(&operator, quiet);
-            scan.before(&operator, is_call, at, shape);
+            let call = Call::of(&operator, quiet);
+            scan.before(&operator, call, at, shape);
             if let Some(instruction) = moved.instruction(&operator) {
                 scan.mark(at, What::Moved(next, instruction));
             }
-            scan.after(&operator, is_call, next)?;
+            scan.after(&operator, call, next)?;
         }
         Ok(scan.pieces)
     }
@@ -207,7 +210,7 @@ impl Scan {
     }
 
     /// What is written before an instruction.
-    fn before(&mut self, operator: &Operator<'_>, is_call: bool, at: u64, shape: &Shape) {
+    fn before(&mut self, operator: &Operator<'_>, call: Option<Call>, at: u64, shape: &Shape) {
         let Some(now) = self.now else {
             return;
         };
@@ -215,11 +218,13 @@ impl Scan {
         let turn = self.turn();
         if let Operator::Loop { .. } = operator {
             self.mark(at, What::Loop(self.pieces.loops.len()));
-        } else if is_call {
+        } else if let Some(call) = call {
             self.call();
-            match self.pieces.pieces[now].is_resumed {
-                true => self.mark(at, What::Check(turn)),
-                false => self.pieces.pieces[now].is_checked = true,
+            match (call, self.pieces.pieces[now].is_resumed) {
+                (Call::Direct, _) if turn.is_some() => {}
+                (Call::Direct, _) => self.pieces.pieces[0].is_checked = true,
+                (Call::Any, false) => self.pieces.pieces[now].is_checked = true,
+                (Call::Any, true) => self.mark(at, What::Check(turn)),
             }
         } else if let Some(shift) = length_shift(operator) {
             let width = shape.length(operator);
@@ -227,11 +232,11 @@ impl Scan {
         }
     }
 
-    /// What an instruction does to the order of things.
+    /// What comes after an instruction.
     fn after(
         &mut self,
         operator: &Operator<'_>,
-        is_call: bool,
+        call: Option<Call>,
         next: u64,
     ) -> Result<(), reencode::Error> {
         if self.now.is_none() {
@@ -294,7 +299,7 @@ impl Scan {
                 self.reach(OUT);
                 self.now = None;
             }
-            _ if is_call => {
+            _ if call.is_some() => {
                 self.reach(OUT);
                 self.begin(next, false);
             }
@@ -356,15 +361,32 @@ impl Scan {
     }
 }
 
-/// Whether an instruction is a call after which nothing is known.
-fn is_call(operator: &Operator<'_>, quiet: &[bool]) -> bool {
-    match operator {
-        Operator::Call { function_index } => quiet.get(*function_index as usize) != Some(&true),
-        Operator::CallIndirect { .. }
-        | Operator::CallRef { .. }
-        | Operator::ReturnCall { .. }
-        | Operator::ReturnCallIndirect { .. }
-        | Operator::ReturnCallRef { .. } => true,
-        _ => false,
+/// A call after which it is not known what was charged, nor whether it comes back.
+#[derive(Clone, Copy)]
+enum Call {
+    /// Of a function that the module defines, by its index.
+    Direct,
+    /// Of any other function.
+    Any,
+}
+
+impl Call {
+    fn of(operator: &Operator<'_>, quiet: &[bool]) -> Option<Self> {
+        let by_index = |function: u32| match quiet.get(function as usize) {
+            Some(_) => Self::Any,
+            None => Self::Direct,
+        };
+        match *operator {
+            Operator::Call { function_index } => {
+                let is_quiet = quiet.get(function_index as usize) == Some(&true);
+                (!is_quiet).then(|| by_index(function_index))
+            }
+            Operator::ReturnCall { function_index } => Some(by_index(function_index)),
+            Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. } => Some(Self::Any),
+            _ => None,
+        }
     }
 }

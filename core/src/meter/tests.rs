@@ -159,21 +159,29 @@ fn where_pieces_begin_and_what_they_cost() {
             "(block (loop (br_if 1 (i32.const 1)) (br 0))) nop",
             "( 2! 1 1",
         ),
-        // Calls: the fuel must suffice before, and what comes after is another piece.
+        // Calls that may reach the host: the fuel must suffice before, and what comes after is another piece.
         ("nop (call $host) nop", "2! 1"),
-        ("nop (call $f) nop", "2! 1"),
         ("nop (call_indirect (i32.const 0)) nop", "3! 1"),
-        ("nop (return_call $f)", "2!"),
         (
-            "(block (br_if 0 (i32.const 1)) nop) (call $f) nop",
+            "(block (br_if 0 (i32.const 1)) nop) (call $host) nop",
             "3 1! 1",
         ),
-        ("(if (i32.const 1) (then (call $f))) nop", "2 1! 1"),
+        ("(if (i32.const 1) (then (call $host))) nop", "2 1! 1"),
         ("(loop nop (call $host) (br_if 0 (i32.const 1)))", "2! 2"),
         ("(loop (loop nop) (call $host))", "! ( 2! "),
+        ("nop (return_call $host)", "2!"),
+        // Calls of functions of the module: it must suffice where this one began.
+        ("nop (call $f) nop", "2! 1"),
+        ("nop (return_call $f)", "2!"),
+        ("(if (i32.const 1) (then (call $f))) nop", "2! 1 1"),
+        (
+            "(if (i32.const 1) (then (call $f) (call $host))) nop",
+            "2! 1 1! 1",
+        ),
+        // Or at the head of the loop.
         (
             "(loop nop (loop nop (br_if 0 (i32.const 1))) (call $f))",
-            "1! ( 3! 1!",
+            "1! ( 3! 1",
         ),
         // One that is no more than an instruction.
         ("nop (call $quiet) nop", "3"),
