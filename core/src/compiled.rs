@@ -16,6 +16,7 @@ use crate::{
     alarm::Alarm,
     backtrace::Guests,
     cache::shared::Code,
+    contents::{self, Contents},
     engine::{
         erased::{AnyPrepared, DynInstance},
         select::Choice,
@@ -33,6 +34,7 @@ use crate::{
     link::{Offer, Unit, link},
     manifest::{MAIN, Manifest},
     module::{Module, Terms, signature, tables},
+    near,
     options::{Interrupted, Options},
     postmortem::Postmortem,
     program::{self, Counting, Layout, Made, Maker, Recipe},
@@ -66,6 +68,7 @@ struct Inner {
     main: ModuleId,
     memories: u32,
     entries: Vec<Entry>,
+    contents: Contents,
     guests: Arc<Guests>,
     postmortem: Option<Arc<Postmortem>>,
     command: Option<usize>,
@@ -134,6 +137,7 @@ impl Compiled {
         };
         let linked = link(&units, &offer).and_then(|plan| {
             let bound = plan.bound(&options.functions);
+            let providers = contents::providers(&units, &plan, &options.functions);
             let plan = match &options.stopwatch {
                 Some(stopwatch) => stopwatch.watch(plan),
                 None => plan,
@@ -141,7 +145,7 @@ impl Compiled {
             let layout = Layout::new(&units, &plan, main, options.kernel);
             let init = init(&units, &plan, &layout, main)?;
             let growth = tables::growth(&units, limits.table_elements)?;
-            Ok((init, layout, plan, bound, growth))
+            Ok((init, layout, plan, bound, providers, growth))
         });
         if linked.is_err() {
             // What is wrong with a module itself comes first.
@@ -149,7 +153,7 @@ impl Compiled {
                 module.validate(&terms, name)?;
             }
         }
-        let (init, layout, plan, bound, growth) = linked?;
+        let (init, layout, plan, bound, providers, growth) = linked?;
         let maker = Maker {
             choice,
             settings: &settings,
@@ -172,6 +176,7 @@ impl Compiled {
         let guests = Arc::new(Guests::new(modules));
         let homes = program.memories.iter().map(|memory| memory.module);
         let postmortem = Postmortem::new(diagnostics, &guests, homes);
+        let contents = Contents::new(units, providers, main);
         let main = layout.module(main);
         let (memory_pages, pages_by) = match manifest.memory.max_pages {
             Some(pages) => (pages.into(), "`memory.max_pages` of the manifest"),
@@ -185,6 +190,7 @@ impl Compiled {
             main,
             memories: plan.memories.len() as u32,
             entries,
+            contents,
             guests,
             postmortem,
             command,
@@ -244,11 +250,30 @@ impl Compiled {
                 ErrorKind::UnknownFunction,
                 format!("function `{name}` cannot be called: {refusal}"),
             )),
-            None => Err(Error::new(
-                ErrorKind::UnknownFunction,
-                format!("unknown function `{name}`: the plug-in exports no function of that name"),
-            )),
+            None => Err(near::unknown_function(name, self.entry_points())),
         }
+    }
+
+    /// Whether there is an export of that name that can be called.
+    pub(crate) fn has_entry(&self, name: &str) -> bool {
+        self.entry_points().any(|entry| entry == name)
+    }
+
+    /// The functions that can be called.
+    fn entry_points(&self) -> impl Iterator<Item = &str> + Clone {
+        let entries = self.0.entries.iter();
+        let entries = entries.filter(|entry| entry.refusal.is_none());
+        entries.map(|entry| &*entry.name)
+    }
+
+    /// What the modules import and export, and how much memory there may be.
+    pub fn contents(&self) -> &Contents {
+        &self.0.contents
+    }
+
+    /// How many pages of 64 KiB all memories of an instance may have together.
+    pub fn memory_pages(&self) -> Option<u64> {
+        self.0.limits.memory_pages
     }
 
     /// The name of the entry at a position that [`Compiled::entry`] returned.
@@ -380,7 +405,11 @@ impl std::fmt::Debug for Compiled {
 }
 
 /// Reads the modules.
-fn read<'a>(terms: &Terms<'_>, manifest: &'a Manifest, options: &Options) -> Result<Vec<Unit<'a>>> {
+pub(crate) fn read<'a>(
+    terms: &Terms<'_>,
+    manifest: &'a Manifest,
+    options: &Options,
+) -> Result<Vec<Unit<'a>>> {
     let names = manifest.names()?;
     let mut units: Vec<Unit<'a>> = Vec::new();
     for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {

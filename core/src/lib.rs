@@ -25,6 +25,7 @@ pub mod cache;
 mod clock;
 pub mod compare;
 mod compiled;
+mod contents;
 mod diagnostics;
 pub mod engine;
 mod env;
@@ -43,6 +44,7 @@ mod link;
 pub mod manifest;
 mod meter;
 mod module;
+mod near;
 pub mod nesting;
 mod options;
 mod panic;
@@ -66,6 +68,7 @@ pub use crate::{
     backtrace::Frame,
     cache::{Cache, CachePlace},
     compiled::Compiled,
+    contents::{Contents, Export, Import, MemoryDecl, ModuleContents, Provider, inspect},
     diagnostics::{Diagnostics, Wish},
     engine::{guest::Caller, types::Profiler},
     env::{

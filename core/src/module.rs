@@ -32,7 +32,7 @@ use crate::{
 const START: &str = "polyextism:start";
 
 /// What every engine offers (DESIGN.md part 3).
-fn common_features() -> WasmFeatures {
+pub(crate) fn common_features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT
         | WasmFeatures::SIGN_EXTENSION
@@ -45,7 +45,7 @@ fn common_features() -> WasmFeatures {
         | WasmFeatures::GC_TYPES
 }
 
-fn feature(proposal: Proposal) -> WasmFeatures {
+pub(crate) fn feature(proposal: Proposal) -> WasmFeatures {
     match proposal {
         Proposal::Simd => WasmFeatures::SIMD,
         Proposal::TailCall => WasmFeatures::TAIL_CALL,
@@ -56,7 +56,7 @@ fn feature(proposal: Proposal) -> WasmFeatures {
 }
 
 /// Proposals that a module may need, with the words for the message that refuses it.
-const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
+pub(crate) const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::SIMD, "SIMD"),
     (WasmFeatures::RELAXED_SIMD, "relaxed SIMD"),
     (WasmFeatures::TAIL_CALL, "tail calls"),
@@ -103,6 +103,8 @@ pub(crate) struct Module<'a> {
     pub(crate) has_code: bool,
     /// How many memories it has, with those that it imports.
     pub(crate) memories: usize,
+    /// Those that it does not import.
+    pub(crate) own_memories: Vec<MemoryType>,
     /// What becomes of the binary before it is compiled.
     pub(crate) steps: Steps,
 }
@@ -172,6 +174,7 @@ impl<'a> Module<'a> {
             start: interface.start.map(|_| START),
             has_code: interface.has_code,
             memories: interface.memories,
+            own_memories: interface.own_memories,
             steps: Steps {
                 start_function: interface.start,
                 state: State::Kept,
