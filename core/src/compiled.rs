@@ -254,6 +254,14 @@ impl Compiled {
         }
     }
 
+    /// Looks whether there is an export of that name that can be called.
+    ///
+    /// # Errors
+    /// `UnknownFunction` if there is none, or if it has parameters or several results.
+    pub fn check_function(&self, name: &str) -> Result<()> {
+        self.entry(name).map(drop)
+    }
+
     /// Whether there is an export of that name that can be called.
     pub(crate) fn has_entry(&self, name: &str) -> bool {
         self.entry_points().any(|entry| entry == name)

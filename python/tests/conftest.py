@@ -17,11 +17,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 GUESTS = Path(__file__).resolve().parents[2] / "tests" / "guests"
 
-ENGINES = [
-    str(extism.Engine(engine.name, compiler))
-    for engine in extism.engines()
-    for compiler in engine.compilers
-]
+ENGINES = [str(engine) for engine in extism.engines()]
 
 
 @pytest.fixture(params=ENGINES)

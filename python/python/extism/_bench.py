@@ -283,9 +283,7 @@ def _engines(engines: Iterable[str | Engine] | None) -> dict[str, Engine]:
     if isinstance(engines, str):
         raise ArgumentError("engines is a list, found a str")
     if engines is None:
-        found = [
-            Engine(engine.name, compiler) for engine in built_in() for compiler in engine.compilers
-        ]
+        found = built_in()
     else:
         found = [e if isinstance(e, Engine) else Engine(e) for e in engines]
     if not found:
