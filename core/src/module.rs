@@ -31,6 +31,9 @@ use crate::{
 /// so a module that uses it already is refused.
 const START: &str = "polyextism:start";
 
+/// What a component has in the place of the version of a module.
+const COMPONENT: [u8; 4] = [0x0d, 0, 1, 0];
+
 /// What every engine offers (DESIGN.md part 3).
 pub(crate) fn common_features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
@@ -162,6 +165,11 @@ impl<'a> Module<'a> {
                 name,
                 "it does not start with the magic bytes `\\0asm`",
             ));
+        }
+        if raw.get(4..8) == Some(&COMPONENT) {
+            let why = "it is a component; plug-ins are core modules, such as the targets wasm32-wasip1 and \
+                       wasm32-unknown-unknown make";
+            return Err(invalid(name, why));
         }
         let Ok(interface) = Interface::read(&raw, terms.bounds) else {
             terms.check(&raw, name)?;

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod arguments;
+mod bell;
 mod bound;
 mod cache;
 mod callback;
@@ -62,7 +63,9 @@ mod _native {
 
     #[pymodule_export]
     use crate::{
+        bell::Bell,
         bound::PluginFunction,
+        cache::cache_folder,
         cancel::CancelHandle,
         compare::compare,
         compiled::CompiledPlugin,
@@ -80,7 +83,6 @@ mod _native {
         scope::before_fork,
         scope::forked,
         signals::abandon,
-        signals::check_interrupt,
         signals::unwatched,
         stopwatch::{Stopwatch, watched},
         store::Store,

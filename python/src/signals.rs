@@ -14,7 +14,7 @@ use std::{
 use polyextism::{Error, ErrorKind};
 use pyo3::{exceptions::PyImportError, prelude::*};
 
-use crate::{ending::outlast, error};
+use crate::ending::outlast;
 
 /// Whether the main thread leaves the program by Ctrl-C, so that nobody wants what other threads do in guests.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
@@ -112,15 +112,9 @@ pub(crate) fn unwatched() {
     WATCHED.store(false, Ordering::Relaxed);
 }
 
-/// Raises why the call has to end that the current thread serves as a host function. For `extism._async`.
-#[pyfunction]
-pub(crate) fn check_interrupt(py: Python<'_>) -> PyResult<()> {
-    let outcome = polyextism::nesting::attend().and_then(|()| match MAIN.get() {
-        // Python looks for signals itself there.
-        Some(true) => Ok(()),
-        _ => check(),
-    });
-    outcome.map_err(|failure| error::raise(py, failure))
+/// Whether this is the main thread.
+pub(crate) fn is_main() -> bool {
+    MAIN.get() == Some(true)
 }
 
 #[cold]

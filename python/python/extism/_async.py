@@ -13,18 +13,19 @@ import asyncio
 import concurrent.futures
 import contextvars
 import functools
+import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._errors import ArgumentError, ClosedError, TimeoutError
-from ._native import CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket, check_interrupt
+from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket
 from ._state import Config, Vars
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ _T = TypeVar("_T")
 _RETRY = 0.001
 """How often a guest that has to stop is told so, in seconds, until it has."""
 
-_FIRST_STEP, _LONGEST_STEP = 0.001, 0.008
-"""How long a guest waits for what its host function awaits before it looks whether it has to end, in seconds."""
+_LOOK = 0.25
+"""How often a guest that waits for its host function looks whether the event loop is still there, in seconds."""
 
 _GRACE = 1.0
 """How long a host function may take to end when it is cancelled, in seconds."""
@@ -177,8 +178,9 @@ class _Awaited:
         self, f: Callable[..., Awaitable[Any]], args: tuple[Any, ...], loop: asyncio.AbstractEventLoop
     ) -> None:
         self._loop = loop
-        # What is to be done on the thread of the guest; `None` when the host function is over.
-        self._requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        # What is to be done on the thread of the guest.
+        self._requests: deque[Callable[[], None]] = deque()
+        self._bell = Bell()
         self._task: asyncio.Task[Any] | None = None
         self._is_over = False
         self._f = f
@@ -188,7 +190,7 @@ class _Awaited:
 
     def _start(self) -> None:
         self._task = self._loop.create_task(_run(self._f, self._args))
-        self._task.add_done_callback(lambda _: self._requests.put(None))
+        self._task.add_done_callback(lambda _: self._bell.ring())
 
     def result(self) -> Any:
         """Waits, and does what is asked of the thread of the guest."""
@@ -198,43 +200,32 @@ class _Awaited:
             self._is_over = True
 
     def _result(self) -> Any:
-        step, end = _FIRST_STEP, None
         overdue: BaseException | None = None
-        while True:
+        end = math.inf
+        while not self._is_done() and time.monotonic() < end and not self._loop.is_closed():
             try:
-                request = self._requests.get(timeout=step)
-            except Empty:
-                step = min(2 * step, _LONGEST_STEP)
-            except BaseException as interrupted:
-                # Ctrl-C.
-                overdue, end = interrupted, self._cancel()
-                continue
-            else:
-                if request is None:
-                    break
-                request()
-                continue
-            if overdue is None:
-                try:
-                    check_interrupt()
-                except BaseException as why:
-                    overdue, end = why, self._cancel()
-            if (end is not None and time.monotonic() > end) or self._loop.is_closed():
-                break
+                self._bell.wait(_LOOK, overdue is None)
+            except BaseException as why:
+                # The call has to end, or Ctrl-C.
+                overdue, end = why, time.monotonic() + _GRACE
+                self._cancel()
+            while self._requests:
+                self._requests.popleft()()
         if overdue is not None:
             raise overdue
         if self._task is None or not self._task.done():
             raise RuntimeError("the event loop was closed while a host function was running in it")
         return self._task.result()
 
-    def _cancel(self) -> float:
-        """Cancels the host function; returns when it is given up."""
+    def _is_done(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    def _cancel(self) -> None:
         try:
             self._loop.call_soon_threadsafe(self._cancel_task)
         except RuntimeError:
             # The loop is closed.
             pass
-        return time.monotonic() + _GRACE
 
     def _cancel_task(self) -> None:
         if self._task is not None:
@@ -250,7 +241,8 @@ class _Awaited:
             except BaseException as error:
                 done.set_exception(error)
 
-        self._requests.put(request)
+        self._requests.append(request)
+        self._bell.ring()
         while True:
             try:
                 return done.result(timeout=_GRACE)

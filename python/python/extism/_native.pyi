@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from inspect import Signature
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, final, overload
 from uuid import UUID
@@ -19,6 +20,7 @@ from .http import HttpRequest, HttpResponse
 from .types import ValType
 
 __all__ = [
+    "Bell",
     "CancelHandle",
     "CompiledPlugin",
     "CurrentPlugin",
@@ -39,7 +41,7 @@ __all__ = [
     "before_fork",
     "begin_to_end",
     "beneath",
-    "check_interrupt",
+    "cache_folder",
     "compare",
     "default_limits",
     "engines",
@@ -417,6 +419,12 @@ class Stopwatch:
     def take(self) -> tuple[int, float]: ...
 
 @final
+class Bell:
+    def __new__(cls) -> Self: ...
+    def ring(self) -> None: ...
+    def wait(self, timeout: float, attends: bool) -> bool: ...
+
+@final
 class Ticket:
     def __new__(cls) -> Self: ...
     def cancel(self) -> bool: ...
@@ -500,7 +508,7 @@ class Wasi:
 def beneath(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T: ...
 def compare(
     plugin: str | Buffer | os.PathLike[str] | _Manifest,
-    calls: Iterable[str | tuple[str, str | Buffer]],
+    calls: Iterable[str | tuple[str, str | Buffer]] | tuple[str, str | bytes],
     engines: Iterable[str | Engine] | None = None,
     *,
     wasi: bool | Wasi = False,
@@ -512,7 +520,6 @@ def compare(
     http_client: Callable[[HttpRequest], HttpResponse] | None = None,
     http_response_headers: bool = False,
 ) -> Report: ...
-def check_interrupt() -> None: ...
 def abandon(is_so: bool) -> None: ...
 def unwatched() -> None: ...
 def inspect(
@@ -521,6 +528,7 @@ def inspect(
     wasi: bool | Wasi = False,
     functions: Iterable[Function] | None = None,
 ) -> Inspection: ...
+def cache_folder() -> Path | None: ...
 def default_limits() -> dict[str, int]: ...
 def strict_limits() -> dict[str, int]: ...
 def engines() -> list[Engine]: ...
