@@ -14,7 +14,7 @@ use crate::{
     engine::types::{Import as Resolved, Proposal},
     error::Result,
     function::Function,
-    link::{KERNEL, Offer, Plan, Unit, WASI, answers},
+    link::{Answers, KERNEL, Offer, Plan, Unit, WASI, answers},
     manifest::{MAIN, Manifest},
     module::{
         ExternType, ImportDecl, NAMED_FEATURES, Terms, bounds::Bounds, common_features, feature,
@@ -280,8 +280,8 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
         functions: &options.functions,
         wasi: options.wasi.is_some(),
     };
-    let (order, answers) = answers(&units, &offer)?;
-    let providers = units.iter().zip(answers).map(|(unit, answers)| {
+    let Answers { order, imports } = answers(&units, &offer)?;
+    let providers = units.iter().zip(imports).map(|(unit, answers)| {
         let decls = unit.module.imports.iter().zip(answers);
         let provider = |(decl, answer): (_, Result<Resolved, String>)| match answer {
             Ok(import) => provider(decl, &import, &order, &options.functions),

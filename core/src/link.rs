@@ -126,14 +126,19 @@ pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
     })
 }
 
+/// What answers the imports of modules, each by itself.
+pub(crate) struct Answers {
+    /// Positions in the list of units, in instantiation order.
+    pub(crate) order: Vec<usize>,
+    /// For each unit, in the order of the list, what answers each import, or why nothing does.
+    pub(crate) imports: Vec<Vec<Result<Import, String>>>,
+}
+
 /// As [`link`], but each import by itself: what answers it, or why nothing does.
 ///
 /// # Errors
 /// `Link` if modules import each other.
-pub(crate) fn answers(
-    units: &[Unit<'_>],
-    offer: &Offer<'_>,
-) -> Result<(Vec<usize>, Vec<Vec<Result<Import, String>>>)> {
+pub(crate) fn answers(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Answers> {
     let order = order(units)?;
     let mut ids = vec![KERNEL; units.len()];
     for (position, &unit) in order.iter().enumerate() {
@@ -146,8 +151,8 @@ pub(crate) fn answers(
             .map(|import| resolver.resolve(import, None))
             .collect()
     });
-    let answers = imports.collect();
-    Ok((order, answers))
+    let imports = imports.collect();
+    Ok(Answers { order, imports })
 }
 
 /// Imports that cannot be resolved. A module may have any number of them, with names of any
