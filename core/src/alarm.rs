@@ -129,7 +129,7 @@ impl Alarm {
     /// # Errors
     /// `Timeout` if no time is given; why a call around it has to end; `Engine` if the watchdog cannot
     /// be started.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(self: &Arc<Self>, timeout: Option<Duration>) -> Result<()> {
         let nested = nesting::is_within();
         self.nested.store(nested, Relaxed);

@@ -22,7 +22,7 @@ struct Running<'a> {
 scoped_thread_local!(static RUNNING: for<'a> Running<'a>);
 
 /// Runs `guest` as the innermost call of this thread.
-#[inline]
+#[inline(always)]
 pub(crate) fn within<R>(alarm: &Alarm, guest: impl FnOnce() -> R) -> R {
     if !RUNNING.is_set() {
         let around = None;

@@ -185,7 +185,7 @@ impl Plugin {
         self.run_call(function, input, limits.timeout, limits.fuel)
     }
 
-    #[inline]
+    #[inline(always)]
     fn run_call(
         &mut self,
         function: FunctionHandle,

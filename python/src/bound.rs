@@ -14,7 +14,7 @@ use crate::{
     ending::outlast,
     error,
     fuel::Fuel,
-    plugin::{Callee, Plugin},
+    plugin::{Known, Plugin},
 };
 
 /// A function of a plug-in, looked up once; `Plugin.function` makes it.
@@ -40,8 +40,8 @@ impl PluginFunction {
         }
     }
 
-    fn known(&self) -> Callee<'_> {
-        Callee {
+    fn known(&self) -> Known<'_> {
+        Known {
             name: &self.name,
             handle: Some(self.handle),
         }
@@ -81,7 +81,7 @@ impl PluginFunction {
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (plugin, known) = (self.plugin.get(), self.known());
-        outlast(|| plugin.call_here(py, known, data, parse, host_context, timeout, fuel))
+        outlast(|| plugin.call_known(py, known, data, parse, host_context, timeout, fuel))
     }
 
     /// Calls the function once for each item, in order.
@@ -116,7 +116,7 @@ impl PluginFunction {
             let outcome = outlast(|| {
                 let data = item.extract::<Input<'_, '_>>()?;
                 let parse = parse.clone();
-                plugin.call_here(py, known, data, parse, None, timeout, fuel)
+                plugin.call_known(py, known, data, parse, None, timeout, fuel)
             });
             match outcome {
                 Ok(output) => outputs.append(output)?,

@@ -5,7 +5,7 @@
 
 mod calls;
 
-pub(crate) use self::calls::Callee;
+pub(crate) use self::calls::Known;
 
 use pyo3::{
     PyTraverseError, PyVisit,
@@ -14,6 +14,7 @@ use pyo3::{
 };
 use uuid::Uuid;
 
+use self::calls::Named;
 use crate::{
     bound::PluginFunction,
     cache,
@@ -227,7 +228,7 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let callee = Callee::named(function_name);
+        let callee = Named(function_name);
         outlast(|| self.call_here(py, callee, data, parse, host_context, timeout, fuel))
     }
 
@@ -289,7 +290,13 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (ticket, callee) = (ticket.get(), Callee::named(function_name));
+        let (ticket, callee) = (
+            Some(ticket.get()),
+            Known {
+                name: function_name,
+                handle: None,
+            },
+        );
         outlast(|| self.call_until(py, ticket, callee, data, parse, host_context, timeout, fuel))
     }
 

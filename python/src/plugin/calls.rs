@@ -22,22 +22,44 @@ use crate::{
     turns::{Live, Turn, Turns},
 };
 
-/// What is called.
-#[derive(Clone, Copy)]
-pub(crate) struct Callee<'a> {
-    pub(crate) name: &'a str,
-    /// Where it is, if it was looked up.
-    pub(crate) handle: Option<FunctionHandle>,
+/// What is called. Each kind has a copy of the way of a call of its own, so that each is compiled as if there were no
+/// other.
+pub(crate) trait Callee: Copy + Send + Sync {
+    /// Its name.
+    fn name(&self) -> &str;
+
+    /// Where it is in the live plug-in.
+    fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle>;
 }
 
-impl<'a> Callee<'a> {
-    /// A function by its name.
-    pub(crate) fn named(name: &'a str) -> Self {
-        Self { name, handle: None }
+/// A function by its name, which is how most are called.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a>(pub(super) &'a str);
+
+impl Callee for Named<'_> {
+    fn name(&self) -> &str {
+        self.0
     }
 
     #[inline]
-    fn find(self, live: &mut Live) -> polyextism::Result<FunctionHandle> {
+    fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle> {
+        live.handle(self.0)
+    }
+}
+
+/// A function that may have been looked up.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) handle: Option<FunctionHandle>,
+}
+
+impl Callee for Known<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle> {
         match self.handle {
             Some(handle) => Ok(handle),
             None => live.handle(self.name),
@@ -80,10 +102,11 @@ impl Plugin {
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
     )]
-    pub(crate) fn call_here<'py>(
+    #[inline(always)]
+    pub(super) fn call_here<'py>(
         &self,
         py: Python<'py>,
-        callee: Callee<'_>,
+        callee: Named<'_>,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -104,16 +127,36 @@ impl Plugin {
         )
     }
 
+    /// As [`call_here`](Self::call_here), for all other ways to call than `Plugin.call`: they share one copy of it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
+    )]
+    pub(crate) fn call_known<'py>(
+        &self,
+        py: Python<'py>,
+        callee: Known<'_>,
+        data: Input<'_, 'py>,
+        parse: Parse<'py>,
+        host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let ticket = None;
+        self.call_until(py, ticket, callee, data, parse, host_context, timeout, fuel)
+    }
+
     /// The same, if `ticket` does not say that it must not begin; as long as it runs, `ticket` ends it.
     #[expect(
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
     )]
+    #[inline(never)]
     pub(super) fn call_until<'py>(
         &self,
         py: Python<'py>,
-        ticket: &Ticket,
-        callee: Callee<'_>,
+        ticket: Option<&Ticket>,
+        callee: Known<'_>,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -121,12 +164,12 @@ impl Plugin {
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let turn = self.turn(py)?;
-        let begun = ticket.begin(&self.cancel);
-        let begun = begun.map_err(|failure| self.raise(py, failure, Some(callee.name)))?;
+        let begun = ticket.map(|ticket| ticket.begin(&self.cancel)).transpose();
+        let begun = begun.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
         self.call_in(
             py,
             turn,
-            Some(begun),
+            begun,
             callee,
             data,
             parse,
@@ -140,12 +183,13 @@ impl Plugin {
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
     )]
+    #[inline(always)]
     fn call_in<'py>(
         &self,
         py: Python<'py>,
         mut turn: Turn<'_>,
         begun: Option<Begun<'_>>,
-        callee: Callee<'_>,
+        callee: impl Callee,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -181,7 +225,7 @@ impl Plugin {
         drop(begun);
         // Whatever comes now may run Python code, which may call again.
         drop(turn);
-        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name)))?;
+        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
         match parse {
             Parse::Bytes => Ok(output.into_any()),
             Parse::Buffer => Ok(PyMemoryView::from(&output)?.into_any()),
@@ -200,7 +244,7 @@ impl Plugin {
 #[inline(never)]
 fn limited<'a>(
     live: &'a mut Live,
-    callee: Callee<'_>,
+    callee: impl Callee,
     input: &[u8],
     limits: &CallLimits,
 ) -> polyextism::Result<&'a [u8]> {
