@@ -158,6 +158,17 @@ def test_what_things_are_called():
     assert not [name for name in dir(extism) if name.startswith("_") and name != "__version__"]
 
 
+def test_it_warns_of_the_sdk_beside_it(tmp_path, monkeypatch):
+    interpreter = extism._interpreter
+    monkeypatch.setattr(interpreter, "__file__", str(tmp_path / "extism/_interpreter.py"))
+    interpreter.warn_of_the_sdk()
+    (tmp_path / "polyextism-0.1.0.dist-info").mkdir()
+    interpreter.warn_of_the_sdk()
+    (tmp_path / "extism-1.1.1.dist-info").mkdir()
+    with pytest.warns(UserWarning, match=r"extism 1\.1\.1 \(the Extism Python SDK\).*pip uninstall extism polyextism"):
+        interpreter.warn_of_the_sdk()
+
+
 def test_the_plugin_of_a_call():
     seen = []
 

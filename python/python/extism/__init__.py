@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from . import _interpreter
 
 _interpreter.refuse_others()
+_interpreter.warn_of_the_sdk()
 
 from ._bench import bench
 from ._benchmark import Benchmark, Cost, Spread

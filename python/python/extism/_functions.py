@@ -328,6 +328,7 @@ class CompiledFunction:
             self._limits["timeout"] = options.timeout
         if options.fuel is not None:
             self._limits["fuel"] = options.fuel
+        self._is_plain = not (self._is_typed or options.fresh or self._limits)
         self.__name__ = self.__qualname__ = options.name
 
     @property
@@ -357,6 +358,8 @@ class CompiledFunction:
         Raises:
             Error: As `Plugin.call`.
         """
+        if self._is_plain:
+            return self._function()(data)
         if self._is_typed:
             data = self._write(data)
         if self._options.fresh:

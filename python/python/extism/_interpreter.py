@@ -7,6 +7,8 @@ would be those of the first, and host functions could run in the wrong one; so i
 from __future__ import annotations
 
 import importlib
+import warnings
+from pathlib import Path
 from typing import Any
 
 __all__ = ["refuse_others"]
@@ -24,6 +26,22 @@ def refuse_others() -> None:
             "extism cannot be imported in a subinterpreter, because its native module belongs to "
             "the whole process; import it in the main interpreter",
             name="extism",
+        )
+
+
+def warn_of_the_sdk() -> None:
+    """Warns if the Extism Python SDK is installed where this package is: both are imported by one name, and each
+    overwrites files of the other."""
+    folder = Path(__file__).parent.parent
+    # Both in one folder, as pip installs them. In a checkout only one of them can be meant.
+    found = sorted(path.name for path in folder.glob("extism-*.dist-info"))
+    if found:
+        version = found[-1].removeprefix("extism-").removesuffix(".dist-info")
+        warnings.warn(
+            f"the distribution extism {version} (the Extism Python SDK) is installed beside polyextism, and both provide "
+            "the package `extism`: which files are whose depends on the order of installing; uninstall both (pip "
+            "uninstall extism polyextism) and install the one that you want",
+            stacklevel=3,
         )
 
 
