@@ -1,3 +1,5 @@
+//! What plug-ins consist of, on small modules in the text format.
+
 use super::*;
 use crate::{manifest::Wasm, wasi_settings::Wasi};
 
