@@ -105,7 +105,7 @@ impl Engines {
     }
 
     /// Lets all guests look up.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn request_check(&self) {
         for engine in self.pooled.iter().chain(self.plain.get()) {
             engine.increment_epoch();
         }

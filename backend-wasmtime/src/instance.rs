@@ -109,7 +109,7 @@ impl Instance {
         };
         let mut store = Store::new(engine, state);
         if settings.interruption == Interruption::On {
-            limits::attend(&mut store);
+            limits::check_interrupt(&mut store);
         }
         if limits.memory_pages.is_some() {
             store.limiter(|state| &mut state.limit);

@@ -325,11 +325,11 @@ impl Engine for Wasmtime {
         instance.extend(module)
     }
 
-    fn nudge(&self) {
-        self.engines.nudge();
+    fn request_check(&self) {
+        self.engines.request_check();
     }
 
-    fn forsake(&self) {
+    fn retire(&self) {
         known().retain(|shared| !Arc::ptr_eq(&shared.engines, &self.engines));
     }
 }

@@ -1,7 +1,7 @@
 //! The alarm of a plug-in: whether its running call has to end, and why.
 //!
 //! One word of atomic state says whether a call runs and whether its deadline has passed or somebody
-//! has cancelled it. The thread of the call looks at it in [`Alarm::attend`], which guests reach at
+//! has cancelled it. The thread of the call looks at it in [`Alarm::check_interrupt`], which guests reach at
 //! loop heads and function entries and blocking host functions every few milliseconds. This
 //! module does not know how guests are made to look; `clock` has the thread that watches deadlines.
 //!
@@ -24,7 +24,6 @@ use std::{
 use crate::{
     atomic::AtomicU64,
     clock,
-    engine::erased::DynEngine,
     error::{Error, ErrorKind, Result},
     flag::Flag,
     nesting,
@@ -51,6 +50,12 @@ const PATIENCE: Duration = Duration::from_millis(8);
 /// How often a running call lets the host look after its own affairs.
 pub(crate) const CHECK_PERIOD: Duration = Duration::from_millis(50);
 
+/// What makes the guests of an engine look at their alarms.
+pub trait RequestCheck: Send + Sync {
+    /// Makes every running guest check soon, on its own thread, whether it has to stop.
+    fn request_check(&self);
+}
+
 /// Whether the running call of a plug-in has to end, and why.
 pub struct Alarm {
     state: AtomicU64,
@@ -67,7 +72,7 @@ pub struct Alarm {
     check: OnceLock<Box<dyn Fn() -> Result<()> + Send + Sync>>,
     /// Not owned: the watchdog drops alarms, and must never be the one who drops an engine. That takes
     /// locks of the engine, which a fork at that moment would leave locked in the child.
-    engine: Option<Weak<dyn DynEngine>>,
+    engine: Option<Weak<dyn RequestCheck>>,
     /// What its guests look at, on engines that need no telling.
     pub(crate) flag: Flag,
 }
@@ -92,9 +97,9 @@ pub(crate) enum Sight {
 }
 
 impl Alarm {
-    /// The alarm of a plug-in on `engine`, whose guests look at it when they are nudged, or by
+    /// The alarm of a plug-in on `engine`, whose guests look at it when the engine requests it, or by
     /// themselves.
-    pub(crate) fn new(engine: Option<&Arc<dyn DynEngine>>) -> Self {
+    pub(crate) fn new(engine: Option<Weak<dyn RequestCheck>>) -> Self {
         Self {
             state: AtomicU64::new(0),
             deadline: AtomicU64::new(NEVER),
@@ -103,7 +108,7 @@ impl Alarm {
             checked: AtomicU64::new(0),
             watched: AtomicU64::new(0),
             check: OnceLock::new(),
-            engine: engine.map(Arc::downgrade),
+            engine,
             flag: Flag::default(),
         }
     }
@@ -209,7 +214,7 @@ impl Alarm {
     }
 
     /// Whether the running call is known to have to end. One load; who wants to know it exactly
-    /// calls [`Alarm::attend`].
+    /// calls [`Alarm::check_interrupt`].
     #[inline]
     pub(crate) fn is_overdue(&self) -> bool {
         self.state.load(Relaxed) & (EXPIRED | CANCELLED) != 0
@@ -221,7 +226,7 @@ impl Alarm {
     /// # Errors
     /// `Cancelled`, `Timeout`, or what the host's own check says (in Python: the exception of a
     /// signal handler).
-    pub fn attend(&self) -> Result<()> {
+    pub fn check_interrupt(&self) -> Result<()> {
         let flags = self.state.load(Acquire) & FLAGS;
         let deadline = self.deadline.load(Relaxed);
         let check = self.check.get();
@@ -239,7 +244,7 @@ impl Alarm {
             (None, _) => Ok(()),
         };
         let outcome = match self.nested.load(Relaxed) {
-            true => nesting::attend_around(self).and(outcome),
+            true => nesting::check_calls_around(self).and(outcome),
             false => outcome,
         };
         if outcome.is_err() {
@@ -300,7 +305,7 @@ impl Alarm {
         }
     }
 
-    /// How long a host function may block before it calls [`Alarm::attend`] again, so that a call
+    /// How long a host function may block before it calls [`Alarm::check_interrupt`] again, so that a call
     /// ends on time however it has to end.
     pub fn patience(&self) -> Duration {
         let remaining = self.remaining().unwrap_or(PATIENCE);
@@ -312,7 +317,7 @@ impl Alarm {
         let running = |state| (state & RUNNING != 0).then_some(state | CANCELLED);
         let running = self.state.fetch_update(SeqCst, SeqCst, running).is_ok();
         if running {
-            self.nudge();
+            self.request_check();
             // Without a watchdog the guest has been told once, which nearly always is enough.
             let _ = clock::watch(self);
         }
@@ -320,10 +325,10 @@ impl Alarm {
     }
 
     /// Makes the guest look.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn request_check(&self) {
         self.flag.raise();
         if let Some(engine) = self.engine.as_ref().and_then(Weak::upgrade) {
-            engine.nudge();
+            engine.request_check();
         }
     }
 

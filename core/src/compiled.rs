@@ -17,7 +17,7 @@ use crate::{
     backtrace::Guests,
     cache::shared::Code,
     engine::{
-        erased::{AnyPrepared, DynInstance},
+        erased::{AnyPrepared, CallHooks, DynInstance, OnFailure},
         select::Choice,
         types::{InstanceLimits, MemoryId, ModuleId, Settings},
     },
@@ -58,7 +58,7 @@ pub struct Compiled(Arc<Inner>);
 
 struct Inner {
     program: AnyPrepared,
-    lender: Option<ModuleId>,
+    fuel_owner: Option<ModuleId>,
     /// What the program is made of, for others with the same modules.
     code: Arc<Code>,
     /// How many modules had to be compiled.
@@ -67,7 +67,7 @@ struct Inner {
     memories: u32,
     entries: Vec<Entry>,
     guests: Arc<Guests>,
-    postmortem: Option<Arc<Postmortem>>,
+    postmortem: Option<Arc<dyn OnFailure>>,
     command: Option<usize>,
     bound: Vec<usize>,
     init: Init,
@@ -158,7 +158,7 @@ impl Compiled {
         };
         let counting = Counting::needed(engine.as_ref(), options);
         let recipes = program::recipes(counting, &units, &plan, &layout, &growth);
-        let lender = program::lender(&recipes);
+        let fuel_owner = program::fuel_owner(&recipes);
         let moved: Vec<_> = recipes.iter().map(Recipe::moved).collect();
         let Made { code, compiled } = maker.code(engine, &recipes)?;
         let engine = &code.engine;
@@ -171,7 +171,7 @@ impl Compiled {
         });
         let guests = Arc::new(Guests::new(modules));
         let homes = program.memories.iter().map(|memory| memory.module);
-        let postmortem = Postmortem::new(diagnostics, &guests, homes);
+        let postmortem = Postmortem::hook(diagnostics, &guests, homes);
         let main = layout.module(main);
         let (memory_pages, pages_by) = match manifest.memory.max_pages {
             Some(pages) => (pages.into(), "`memory.max_pages` of the manifest"),
@@ -179,7 +179,7 @@ impl Compiled {
         };
         let compiled = Self(Arc::new(Inner {
             program: engine.prepare(program)?,
-            lender,
+            fuel_owner,
             code,
             compiled,
             main,
@@ -272,6 +272,15 @@ impl Compiled {
         error.with_frames(|position| self.0.guests.frame(position))
     }
 
+    /// What has to be done at the end of each call, beside what its fuel needs.
+    pub(crate) fn call_hooks(&self) -> Option<CallHooks> {
+        let on_failure = self.0.postmortem.clone()?;
+        Some(CallHooks {
+            on_failure: Some(on_failure),
+            ..CallHooks::default()
+        })
+    }
+
     pub(crate) fn main(&self) -> ModuleId {
         self.0.main
     }
@@ -302,8 +311,8 @@ impl Compiled {
     }
 
     /// The module that has the fuel of all, if there is any to have.
-    pub(crate) fn lender(&self) -> Option<ModuleId> {
-        self.0.lender
+    pub(crate) fn fuel_owner(&self) -> Option<ModuleId> {
+        self.0.fuel_owner
     }
 
     /// What becomes of an instance whose guest was stopped.
@@ -326,17 +335,17 @@ impl Compiled {
 
     /// Has nothing that is made from now on share anything with the engine, which has panicked.
     #[cold]
-    pub(crate) fn forsake_engine(&self) {
-        self.0.code.forsake();
+    pub(crate) fn retire_engine(&self) {
+        self.0.code.retire();
     }
 
     /// A fresh host state.
     pub(crate) fn host(&self) -> Host {
-        let alarm = Alarm::new(Some(&self.0.code.engine));
+        let engine = Arc::downgrade(&self.0.code.engine);
+        let alarm = Alarm::new(Some(engine));
         let vars = Vars::with_limit(self.0.var_bytes);
         let http = Http::new(self.0.http.clone());
-        let host = Host::new(Arc::new(alarm), self.0.config.clone(), vars, http);
-        host.with_postmortem(self.0.postmortem.clone())
+        Host::new(Arc::new(alarm), self.0.config.clone(), vars, http)
     }
 
     /// An instance that owns `host`; WASI starts afresh.

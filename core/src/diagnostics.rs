@@ -29,7 +29,7 @@ const DEBUG: &str = "EXTISM_DEBUG";
 
 /// What is asked of a plug-in, or left to an environment variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Wish<T> {
+pub enum Setting<T> {
     /// What the variable says; nothing if it is not there, or set to nothing.
     #[default]
     Environment,
@@ -54,13 +54,13 @@ pub struct Diagnostics {
     /// The format is that of the tool conventions of WebAssembly (`Coredump.md`): the functions
     /// that were running, as [`Error::backtrace`](crate::Error::backtrace) has them, without their values
     /// and places; and all bytes of the memories that the host can see, the kernel's first.
-    pub core_dump: Wish<PathBuf>,
+    pub core_dump: Setting<PathBuf>,
     /// The file for the bytes of the kernel memory, which guests and host share, written when a call
     /// fails after guest code has run, in whatever way. Else `EXTISM_MEMDUMP` says it.
-    pub memory_dump: Wish<PathBuf>,
+    pub memory_dump: Setting<PathBuf>,
     /// Who is told which machine code belongs to which function. Else `EXTISM_PROFILE` says it: `perf`,
     /// `jitdump` or `vtune`. It needs the capability `profilers`.
-    pub profiler: Wish<Profiler>,
+    pub profiler: Setting<Profiler>,
 }
 
 /// What is to be done.
@@ -91,11 +91,11 @@ impl Diagnostics {
             let value = variable(name).filter(|value| !value.is_empty())?;
             Some((Origin::Variable(name), value))
         };
-        let dump = |wish: &Wish<PathBuf>, field, name| {
+        let dump = |wish: &Setting<PathBuf>, field, name| {
             let asked = match wish {
-                Wish::Off => None,
-                Wish::On(path) => Some((Origin::Field(field), path.clone())),
-                Wish::Environment => variable(name).map(|(from, value)| (from, value.into())),
+                Setting::Off => None,
+                Setting::On(path) => Some((Origin::Field(field), path.clone())),
+                Setting::Environment => variable(name).map(|(from, value)| (from, value.into())),
             };
             let asked = asked.map(|(from, path)| Ok((file(&from, &path)?, from)));
             asked.transpose()
@@ -103,9 +103,9 @@ impl Diagnostics {
         let core_dump = dump(&self.core_dump, "core_dump", CORE_DUMP)?;
         let memory_dump = dump(&self.memory_dump, "memory_dump", MEMORY_DUMP)?;
         let profiler = match self.profiler {
-            Wish::Off => None,
-            Wish::On(profiler) => Some((profiler, Origin::Field("profiler"))),
-            Wish::Environment => match variable(PROFILE) {
+            Setting::Off => None,
+            Setting::On(profiler) => Some((profiler, Origin::Field("profiler"))),
+            Setting::Environment => match variable(PROFILE) {
                 None => None,
                 Some((from, value)) => Some((profiler(&from, &value)?, from)),
             },

@@ -106,8 +106,6 @@ pub(crate) fn import() -> Import {
 ///
 /// # Errors
 /// `OutOfFuel`, which waits in the host state as failures of host functions do; or what it ended with.
-// Apart, so that the call path of guests without fuel stays as short as it is without it.
-#[inline(never)]
 pub(crate) fn judge<I: Instance>(
     instance: &mut I,
     overdrawn: EntryId,

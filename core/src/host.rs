@@ -18,7 +18,6 @@ use crate::{
     },
     error::{Error, Result},
     fuel::Meter,
-    postmortem::Postmortem,
 };
 
 /// The state of one plug-in on the host's side.
@@ -33,7 +32,6 @@ pub struct Host {
     /// Of the running or the last call, if guests count fuel.
     pub(crate) meter: Option<Meter>,
     context: Option<Box<dyn Any + Send>>,
-    postmortem: Option<Arc<Postmortem>>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
     pub(crate) vars: Vars,
     pub(crate) http: Http,
@@ -58,11 +56,6 @@ impl Host {
             http,
             ..Self::default()
         }
-    }
-
-    pub(crate) fn with_postmortem(mut self, postmortem: Option<Arc<Postmortem>>) -> Self {
-        self.postmortem = postmortem;
-        self
     }
 
     #[cfg(feature = "wasi")]
@@ -159,11 +152,11 @@ impl Host {
         Arc::clone(&self.alarm)
     }
 
-    /// What an engine calls on the thread of a running guest after [`crate::engine::Engine::nudge`].
+    /// What an engine calls on the thread of a running guest after [`crate::engine::Engine::request_check`].
     ///
     /// # Errors
     /// If the guest has to stop; why is kept in the host state.
-    pub fn attend(&mut self) -> Result<(), Failed> {
+    pub fn check_interrupt(&mut self) -> Result<(), Failed> {
         match self.check_alarm() {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -176,8 +169,8 @@ impl Host {
     /// What a guest does that has seen its flag set.
     ///
     /// # Errors
-    /// As [`Alarm::attend`].
-    pub(crate) fn check_interrupt(&self) -> Result<()> {
+    /// As [`Alarm::check_interrupt`].
+    pub(crate) fn check_flag(&self) -> Result<()> {
         // An errand leaves it to the call that comes.
         if !self.errand {
             self.alarm.flag.lower();
@@ -188,12 +181,12 @@ impl Host {
     /// Looks at the alarm on behalf of a guest.
     ///
     /// # Errors
-    /// As [`Alarm::attend`].
+    /// As [`Alarm::check_interrupt`].
     #[inline]
     pub(crate) fn check_alarm(&self) -> Result<()> {
         match self.errand {
             true => Ok(()),
-            false => self.alarm.attend(),
+            false => self.alarm.check_interrupt(),
         }
     }
 
@@ -229,11 +222,6 @@ impl Host {
     #[cold]
     pub(crate) fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);
-    }
-
-    /// What is to be written when a guest fails, if anything is.
-    pub(crate) fn postmortem(&self) -> Option<Arc<Postmortem>> {
-        self.postmortem.clone()
     }
 
     pub(crate) fn take_failure(&mut self) -> Option<Error> {

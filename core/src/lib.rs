@@ -66,7 +66,7 @@ pub use crate::{
     backtrace::Frame,
     cache::{Cache, CachePlace},
     compiled::Compiled,
-    diagnostics::{Diagnostics, Wish},
+    diagnostics::{Diagnostics, Setting},
     engine::{guest::Caller, types::Profiler},
     env::{
         log::{LINE_LIMIT, LogLevel, LogSink, Logger},

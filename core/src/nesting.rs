@@ -46,7 +46,7 @@ pub(crate) fn is_within() -> bool {
 /// Why a call around it has to end.
 #[cold]
 pub(crate) fn limit(limit: Option<Duration>) -> Result<Option<Duration>> {
-    attend()?;
+    check_interrupt()?;
     // Each has been limited in this way by the one around it.
     let left = RUNNING.with(|around| around.alarm.remaining());
     Ok(match (limit, left) {
@@ -55,7 +55,7 @@ pub(crate) fn limit(limit: Option<Duration>) -> Result<Option<Duration>> {
     })
 }
 
-/// How long host code may wait before it calls [`attend`] again: at most `longest`.
+/// How long host code may wait before it calls [`check_interrupt`] again: at most `longest`.
 pub fn patience(longest: Duration) -> Duration {
     match RUNNING.is_set() {
         true => RUNNING.with(|innermost| innermost.alarm.patience().min(longest)),
@@ -69,16 +69,16 @@ pub fn patience(longest: Duration) -> Duration {
 ///
 /// # Errors
 /// `Cancelled`, `Timeout`: why the outermost of those that have to end does.
-pub fn attend() -> Result<()> {
+pub fn check_interrupt() -> Result<()> {
     match RUNNING.is_set() {
         true => RUNNING.with(|innermost| look(Some(&innermost), ptr::null())),
         false => Ok(()),
     }
 }
 
-/// As [`attend`], for the calls around that of `alarm`.
+/// As [`check_interrupt`], for the calls around that of `alarm`.
 #[cold]
-pub(crate) fn attend_around(alarm: &Alarm) -> Result<()> {
+pub(crate) fn check_calls_around(alarm: &Alarm) -> Result<()> {
     match RUNNING.is_set() {
         true => RUNNING.with(|innermost| look(Some(&innermost), alarm)),
         false => Ok(()),

@@ -19,7 +19,11 @@ use self::fuel::Gauge;
 use crate::{
     alarm::{Alarm, CancelHandle},
     compiled::{Compiled, Instantiated},
-    engine::{erased::DynInstance, guest::Guest, types::EntryId},
+    engine::{
+        erased::{CallHooks, DynInstance},
+        guest::Guest,
+        types::EntryId,
+    },
     error::{Error, ErrorKind, Result},
     forks::Gated,
     fuel::Meter,
@@ -43,6 +47,7 @@ pub struct Plugin {
     fuel: Option<u64>,
     /// The functions of this instance that its fuel is handled by.
     gauge: Option<Gauge>,
+    hooks: Option<CallHooks>,
     /// Whether there is anything to do before a call: output to forget, fuel to hand out.
     prepares: bool,
     /// Whether a call ended in the middle of something.
@@ -96,6 +101,7 @@ impl Plugin {
             timeout: compiled.timeout(),
             fuel: compiled.fuel(),
             gauge: None,
+            hooks: compiled.call_hooks(),
             prepares: compiled.captures() || compiled.fuel().is_some(),
             suspect: false,
         })
@@ -200,10 +206,8 @@ impl Plugin {
         let outcome = match self.entry(function) {
             Ok(entry) => {
                 let instance = &mut self.instance;
-                let overdrawn = self.gauge.map(|gauge| gauge.overdrawn);
-                nesting::within(&self.alarm, move || {
-                    instance.exchange(entry, input, overdrawn)
-                })
+                let hooks = self.hooks.as_ref();
+                nesting::within(&self.alarm, move || instance.exchange(entry, input, hooks))
             }
             Err(error) => Err(error),
         };
@@ -220,7 +224,7 @@ impl Plugin {
                 self.suspect |= !is_orderly(error.kind());
                 if error.kind() == ErrorKind::EnginePanic {
                     self.condition = Condition::Broken;
-                    self.compiled.forsake_engine();
+                    self.compiled.retire_engine();
                 }
                 self.compiled.explain(error)
             }),
@@ -285,7 +289,7 @@ impl Plugin {
             }
             (_, Err(error)) if error.kind() == ErrorKind::EnginePanic => {
                 self.condition = Condition::Broken;
-                self.compiled.forsake_engine();
+                self.compiled.retire_engine();
                 outcome
             }
             _ => outcome,

@@ -163,7 +163,7 @@ impl Pool {
             let longest = left.unwrap_or(CHECK_PERIOD).min(CHECK_PERIOD);
             thread::park_timeout(nesting::patience(longest));
             check()?;
-            nesting::attend()?;
+            nesting::check_interrupt()?;
         }
     }
 

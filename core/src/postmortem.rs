@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     backtrace::Guests,
     diagnostics::Resolved,
-    engine::{guest::Guest, types::ModuleId},
+    engine::{erased::OnFailure, guest::Guest, types::ModuleId},
     error::{Error, ErrorKind, Family},
     kernel,
 };
@@ -37,11 +37,11 @@ pub(crate) struct Postmortem {
 
 impl Postmortem {
     /// What `asked` says, for the program with these modules and memories; `None` if that is nothing.
-    pub(crate) fn new(
+    pub(crate) fn hook(
         asked: Resolved,
         guests: &Arc<Guests>,
         memories: impl Iterator<Item = ModuleId>,
-    ) -> Option<Arc<Self>> {
+    ) -> Option<Arc<dyn OnFailure>> {
         if asked.core_dump.is_none() && asked.memory_dump.is_none() {
             return None;
         }
@@ -68,14 +68,12 @@ impl Postmortem {
     }
 }
 
-/// Writes down what is asked for, if anything is, after a call of `guest` that ended with `error`.
-#[cold]
-pub(crate) fn failed(guest: &mut dyn Guest, error: &Error) {
-    if error.kind().family() != Family::Guest {
-        return;
-    }
-    if let Some(postmortem) = guest.host().postmortem() {
-        postmortem.write(guest, error);
+impl OnFailure for Postmortem {
+    #[cold]
+    fn failed(&self, guest: &mut dyn Guest, error: &Error) {
+        if error.kind().family() == Family::Guest {
+            self.write(guest, error);
+        }
     }
 }
 

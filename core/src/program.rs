@@ -224,7 +224,7 @@ impl Counting {
 
     /// What a guest counts its fuel down in, if it does, after modules with these recipes.
     fn tank(self, before: &[Recipe<'_>]) -> Option<Tank> {
-        match (self.fuel, lender(before)) {
+        match (self.fuel, fuel_owner(before)) {
             (Fuel::Free, _) => None,
             (Fuel::Counted, None) => Some(Tank::Own),
             (Fuel::Counted, Some(_)) => Some(Tank::Other),
@@ -233,7 +233,7 @@ impl Counting {
 }
 
 /// The module that has the fuel of all, if there is any to have.
-pub(crate) fn lender(recipes: &[Recipe<'_>]) -> Option<ModuleId> {
+pub(crate) fn fuel_owner(recipes: &[Recipe<'_>]) -> Option<ModuleId> {
     let lends = |recipe: &Recipe<'_>| recipe.tank() == Some(Tank::Own);
     let position = recipes.iter().position(lends)?;
     Some(ModuleId(position as u32))
@@ -308,7 +308,7 @@ pub(crate) fn recipes<'a>(
             .then(|| Fusion::new(module, planned, tank));
         let has_code = module.has_code || (fusion.is_some() && planned.iter().any(is_kernel));
         let imports = planned.iter().filter_map(|import| layout.import(import));
-        let fuel = tank.map(|tank| match (tank, lender(&recipes)) {
+        let fuel = tank.map(|tank| match (tank, fuel_owner(&recipes)) {
             (Tank::Other, Some(module)) => Import::Export {
                 module,
                 name: Tank::EXPORT.into(),

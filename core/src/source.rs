@@ -163,7 +163,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
         )));
     }
     let length = body.len() as u64;
-    waiting.attend(length, Some(length))?;
+    waiting.check_interrupt(length, Some(length))?;
     Ok(body)
 }
 
@@ -178,7 +178,7 @@ impl Patience for Waiting<'_> {
         SLICE
     }
 
-    fn attend(&self, received: u64, total: Option<u64>) -> Result<()> {
+    fn check_interrupt(&self, received: u64, total: Option<u64>) -> Result<()> {
         let progress = Progress {
             module: self.module,
             received,

@@ -250,7 +250,7 @@ impl Callback {
             // A plug-in that it called was interrupted because this call has to end.
             Failure::Raised(raised)
                 if error::is_interruption(py, &raised)
-                    && let Err(overdue) = nesting::attend() =>
+                    && let Err(overdue) = nesting::check_interrupt() =>
             {
                 overdue.with_source(raised)
             }

@@ -112,7 +112,7 @@ impl CompiledPlugin {
             limits: limits.limits.clone(),
             stopwatch,
             cache: cache.0.clone(),
-            diagnostics: diagnostics.wishes.clone(),
+            diagnostics: diagnostics.settings.clone(),
             ..Options::default()
         };
         options.http.client = functions.core_client();

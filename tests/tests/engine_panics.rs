@@ -24,7 +24,7 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// happens before there is a plug-in.
 const BEFORE: [&str; 4] = ["open", "compile", "prepare", "instantiate"];
 const DURING: [&str; 4] = ["entry", "enter", "split", "grow"];
-const NUDGE: &str = "nudge";
+const REQUEST_CHECK: &str = "request_check";
 
 const fn compiler(name: &'static str) -> Compiler {
     Compiler {
@@ -46,7 +46,7 @@ const PANICKING: &[Backend] = &[Backend {
         compiler("enter"),
         compiler("split"),
         compiler("grow"),
-        compiler("nudge"),
+        compiler("request_check"),
     ],
     left_out: &[],
     open,
@@ -126,9 +126,9 @@ impl Engine for Panicking {
         Ok(PanickingInstance { inside, step })
     }
 
-    fn nudge(&self) {
-        reach(self.step, "nudge");
-        self.inside.nudge();
+    fn request_check(&self) {
+        reach(self.step, "request_check");
+        self.inside.request_check();
     }
 }
 
@@ -198,7 +198,7 @@ fn an_engine_that_panics_breaks_one_plugin() {
         during_a_call(step);
         in_a_pool(step);
     }
-    while_it_is_nudged();
+    while_it_is_asked();
 }
 
 fn before_there_is_a_plugin(step: &str) {
@@ -260,8 +260,8 @@ fn in_a_pool(step: &str) {
 }
 
 /// The watchdog goes on, so the call still ends.
-fn while_it_is_nudged() {
-    let choice = choice(NUDGE);
+fn while_it_is_asked() {
+    let choice = choice(REQUEST_CHECK);
     let mut plugin = Plugin::new(&compile(&choice).expect("nothing panics")).expect("it starts");
     plugin.set_timeout(Some(std::time::Duration::from_millis(20)));
     ARMED.store(true, SeqCst);

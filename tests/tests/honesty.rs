@@ -96,10 +96,10 @@ fn interruption() {
             .expect("an instance");
         let mut sibling = start(&engine, &InstanceLimits::default()).expect("an instance");
         let (ended, end) = std::sync::mpsc::channel::<()>();
-        let nudged = Arc::clone(&engine);
+        let asked = Arc::clone(&engine);
         let watchdog = std::thread::spawn(move || {
             while end.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
-                nudged.nudge();
+                asked.request_check();
             }
         });
         for _ in 0..2 {

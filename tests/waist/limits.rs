@@ -154,7 +154,7 @@ pub(crate) const CASES: &[Case] = &[
         assert_eq!(enter(&mut *instance, "sizes").ok(), Some(33));
     }),
     (
-        "a nudged guest attends to its host, and only it is stopped",
+        "a guest that is asked to checks with its host, and only it is stopped",
         |bench| {
             if !bench.compiler.capabilities.interrupt {
                 return;
@@ -175,7 +175,7 @@ pub(crate) const CASES: &[Case] = &[
             });
             for _ in 0..5 {
                 stop.store(true, Ordering::SeqCst);
-                nudged(&*engine, || {
+                asked(&*engine, || {
                     let error = enter(&mut *stopped, "spin").expect_err("it is stopped");
                     assert_eq!(error.kind(), ErrorKind::HostFunction);
                 });
@@ -187,7 +187,7 @@ pub(crate) const CASES: &[Case] = &[
         },
     ),
     (
-        "a guest that is nudged during a host function attends afterwards",
+        "a guest that is asked during a host function checks afterwards",
         |bench| {
             if !bench.compiler.capabilities.interrupt {
                 return;
@@ -201,7 +201,7 @@ pub(crate) const CASES: &[Case] = &[
             };
             let (mut instance, stop) = attended(&*engine, wat, vec![host(&[], &[], wait)]);
             stop.store(true, Ordering::SeqCst);
-            nudged(&*engine, || {
+            asked(&*engine, || {
                 let error = enter(&mut *instance, "run").expect_err("it never ends itself");
                 assert_eq!(error.kind(), ErrorKind::HostFunction);
             });
@@ -229,14 +229,14 @@ fn attended(
     (instance.expect("it starts"), stop)
 }
 
-/// Runs `call` and nudges the engine from another thread until it ends.
-fn nudged(engine: &dyn DynEngine, call: impl FnOnce()) {
+/// Runs `call` and has the engine request checks from another thread until it ends.
+fn asked(engine: &dyn DynEngine, call: impl FnOnce()) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(2));
-                engine.nudge();
+                engine.request_check();
             }
         });
         call();

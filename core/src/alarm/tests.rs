@@ -18,7 +18,7 @@ fn a_call_without_a_limit_just_ends() {
     alarm.begin(None).expect("nothing is needed");
     assert_eq!(alarm.look(clock::now()), Sight::Running(None));
     assert_eq!(alarm.remaining(), None);
-    alarm.attend().expect("nothing has happened");
+    alarm.check_interrupt().expect("nothing has happened");
     let ended = alarm.end();
     assert!(ended.overdue.is_none() && !ended.stopped);
     assert_eq!(alarm.look(clock::now()), Sight::Idle);
@@ -34,7 +34,7 @@ fn a_deadline_is_seen_by_the_watchdog_and_by_the_call() {
     assert_eq!(alarm.look(later), Sight::Overdue);
     assert_eq!(alarm.look(clock::now()), Sight::Overdue, "it stays so");
     assert!(alarm.is_overdue());
-    let error = alarm.attend().expect_err("the time is over");
+    let error = alarm.check_interrupt().expect_err("the time is over");
     assert_eq!(error.kind(), ErrorKind::Timeout);
     let ended = alarm.end();
     assert!(ended.stopped);
@@ -80,7 +80,7 @@ fn a_cancellation_belongs_to_the_running_call() {
     let handle = CancelHandle(Arc::clone(&alarm));
     assert!(!handle.cancel(), "nothing is running");
     alarm.begin(None).expect("nothing is needed");
-    alarm.attend().expect("nobody has cancelled it");
+    alarm.check_interrupt().expect("nobody has cancelled it");
     assert!(handle.cancel());
     assert!(handle.cancel(), "once more does no harm");
     assert_eq!(alarm.look(clock::now()), Sight::Overdue);
@@ -92,7 +92,7 @@ fn a_cancellation_belongs_to_the_running_call() {
     assert!(!ended.stopped, "it ended before it looked");
     assert!(!handle.cancel());
     alarm.begin(None).expect("nothing is needed");
-    alarm.attend().expect("the next call is not touched");
+    alarm.check_interrupt().expect("the next call is not touched");
     assert!(alarm.end().overdue.is_none());
 }
 
@@ -104,7 +104,7 @@ fn what_the_host_checks_ends_the_call() {
     alarm.begin(None).expect("the watchdog starts");
     let error = loop {
         // It is asked twenty times a second only.
-        if let Err(error) = alarm.attend() {
+        if let Err(error) = alarm.check_interrupt() {
             break error;
         }
     };

@@ -32,8 +32,8 @@ impl Code {
 
     /// Lets nobody else have it, nor its engine, which has panicked.
     #[cold]
-    pub(crate) fn forsake(&self) {
-        self.engine.forsake();
+    pub(crate) fn retire(&self) {
+        self.engine.retire();
         known().retain(|_, code| !std::ptr::eq(code.as_ptr(), self));
     }
 }

@@ -23,7 +23,7 @@ struct Watched {
     /// How many looks ago it was last in a call.
     idle: u32,
     /// When it was last made to look.
-    nudged: u64,
+    asked: u64,
 }
 
 impl List {
@@ -33,7 +33,7 @@ impl List {
             self.0.push(Watched {
                 alarm: Arc::clone(alarm),
                 idle: 0,
-                nudged: 0,
+                asked: 0,
             });
         }
     }
@@ -75,12 +75,12 @@ impl Watched {
                     _ => self.alarm.watched.store(process, SeqCst),
                 }
             }
-            Sight::Overdue => self.nudge(now),
+            Sight::Overdue => self.request_check(now),
             Sight::Running(left) => {
                 *next = left.map_or(*next, |left| left.min(*next));
-                let since = Duration::from_nanos(now.saturating_sub(self.nudged));
+                let since = Duration::from_nanos(now.saturating_sub(self.asked));
                 if self.alarm.period().is_some_and(|period| since >= period) {
-                    self.nudge(now);
+                    self.request_check(now);
                 }
             }
         }
@@ -88,8 +88,8 @@ impl Watched {
         true
     }
 
-    fn nudge(&mut self, now: u64) {
-        self.nudged = now;
-        self.alarm.nudge();
+    fn request_check(&mut self, now: u64) {
+        self.asked = now;
+        self.alarm.request_check();
     }
 }

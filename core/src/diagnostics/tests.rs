@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use super::{Diagnostics, Resolved, Wish};
+use super::{Diagnostics, Resolved, Setting};
 use crate::{
     engine::types::{Capabilities, Profiler},
     error::{ErrorKind, Result},
@@ -44,9 +44,9 @@ fn the_environment_fills_in() {
     assert_eq!(found, all);
 
     let wishes = Diagnostics {
-        core_dump: Wish::On("mine".into()),
-        memory_dump: Wish::Off,
-        profiler: Wish::Off,
+        core_dump: Setting::On("mine".into()),
+        memory_dump: Setting::Off,
+        profiler: Setting::Off,
     };
     let mine = Resolved {
         core_dump: Some(here("mine")),
@@ -65,7 +65,7 @@ fn what_an_engine_cannot_do_is_refused_if_the_program_asks() {
     let cases = [
         (
             Diagnostics {
-                core_dump: Wish::On("core".into()),
+                core_dump: Setting::On("core".into()),
                 ..Diagnostics::default()
             },
             ("EXTISM_COREDUMP", "core"),
@@ -73,7 +73,7 @@ fn what_an_engine_cannot_do_is_refused_if_the_program_asks() {
         ),
         (
             Diagnostics {
-                profiler: Wish::On(Profiler::JitDump),
+                profiler: Setting::On(Profiler::JitDump),
                 ..Diagnostics::default()
             },
             ("EXTISM_PROFILE", "jitdump"),
@@ -88,7 +88,7 @@ fn what_an_engine_cannot_do_is_refused_if_the_program_asks() {
         assert_eq!(asked.expect("it is ignored"), Resolved::default());
     }
     let wishes = Diagnostics {
-        memory_dump: Wish::On("memory".into()),
+        memory_dump: Setting::On("memory".into()),
         ..Diagnostics::default()
     };
     let found = resolve(&wishes, Capabilities::NONE, &[]).expect("every engine can");
@@ -107,7 +107,7 @@ fn mistakes_are_named() {
     ];
     for (path, why) in cases {
         let wishes = Diagnostics {
-            core_dump: Wish::On(path.into()),
+            core_dump: Setting::On(path.into()),
             ..Diagnostics::default()
         };
         let error = resolve(&wishes, ABLE, &[]).expect_err(why);

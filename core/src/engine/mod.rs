@@ -114,17 +114,17 @@ pub trait Engine: Send + Sync + 'static {
         ))
     }
 
-    /// Makes every running guest of this engine call [`Host::attend`] soon, on its own thread: at the
+    /// Makes every running guest of this engine call [`Host::check_interrupt`] soon, on its own thread: at the
     /// next loop head or function entry. If that fails the guest stops with a trap. Costs a few
     /// nanoseconds and may be called at any time from any thread; guests that have nothing to attend
     /// to go on. It may come too early for a guest: who needs it repeats it.
     ///
     /// Does nothing without the capability `interrupt`, or if the engine was not opened for it.
-    fn nudge(&self) {}
+    fn request_check(&self) {}
 
     /// Takes note that the engine has panicked, in any of its steps: what is opened from now on must
     /// not share anything with it. Does nothing where engines share nothing.
-    fn forsake(&self) {}
+    fn retire(&self) {}
 }
 
 /// A live program: instances of its modules, and the host state that it owns.

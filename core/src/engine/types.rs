@@ -264,7 +264,7 @@ impl Profiler {
     }
 }
 
-/// Whether compiled code looks up when [`super::Engine::nudge`] is called.
+/// Whether compiled code looks up when [`super::Engine::request_check`] is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interruption {
     /// It does not; nothing stops a guest but itself and what it calls.
@@ -330,7 +330,7 @@ impl Proposal {
 pub struct Capabilities {
     /// Failures of guests say which functions were running.
     pub backtrace: bool,
-    /// Running guests look up when they are nudged. Core makes the guests of other engines look up
+    /// Running guests look up when the engine requests it. Core makes the guests of other engines look up
     /// by themselves.
     pub interrupt: bool,
     /// 32-bit memories stay in their place as long as their instance, which tells it

@@ -93,8 +93,8 @@ impl Patience for Alarm {
         self.patience()
     }
 
-    fn attend(&self, _: u64, _: Option<u64>) -> Result<()> {
-        self.attend()
+    fn check_interrupt(&self, _: u64, _: Option<u64>) -> Result<()> {
+        self.check_interrupt()
     }
 }
 
@@ -132,7 +132,7 @@ fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
 }
 
 fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResponse> {
-    alarm.attend()?;
+    alarm.check_interrupt()?;
     let remaining = alarm.remaining();
     let terms = Terms {
         policy: &settings.policy,

@@ -57,7 +57,7 @@ fn check() -> &'static Arc<HostFunc> {
         HostFunc::new(
             IMPORT.1,
             Signature::new(&[], &[]),
-            Box::new(|mut caller, _| caller.host().check_interrupt()),
+            Box::new(|mut caller, _| caller.host().check_flag()),
         )
     });
     &CHECK

@@ -16,8 +16,6 @@ use crate::{
 pub(super) struct Gauge {
     /// See [`meter::SETTLE`].
     settle: EntryId,
-    /// See [`meter::OVERDRAWN`].
-    pub(super) overdrawn: EntryId,
 }
 
 impl Plugin {
@@ -72,17 +70,19 @@ impl Plugin {
         if self.condition == Condition::Broken {
             return Err(broken());
         }
-        let gauge = match (self.gauge, self.compiled.lender()) {
+        let gauge = match (self.gauge, self.compiled.fuel_owner()) {
             (Some(gauge), _) => gauge,
-            (None, Some(lender)) => {
+            (None, Some(fuel_owner)) => {
                 let mut find = |name| {
-                    let entry = self.instance.find(lender, name)?;
+                    let entry = self.instance.find(fuel_owner, name)?;
                     entry.ok_or_else(|| missing(name))
                 };
-                Gauge {
+                let gauge = Gauge {
                     settle: find(meter::SETTLE)?,
-                    overdrawn: find(meter::OVERDRAWN)?,
-                }
+                };
+                let overdrawn = find(meter::OVERDRAWN)?;
+                self.hooks.get_or_insert_default().overdrawn = Some(overdrawn);
+                gauge
             }
             // Nothing can be used where there is no code.
             (None, None) => return Ok(()),

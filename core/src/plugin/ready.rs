@@ -73,11 +73,11 @@ impl Plugin {
     fn run(&mut self, steps: &[(ModuleId, Box<str>)]) -> Result<()> {
         for (module, name) in steps {
             let instance = &mut *self.instance;
-            let overdrawn = self.gauge.map(|gauge| gauge.overdrawn);
+            let hooks = self.hooks.as_ref();
             let entry = instance.find(*module, name)?;
             let entry = entry.ok_or_else(|| missing(name))?;
             nesting::within(&self.alarm, move || {
-                instance.exchange(entry, &[], overdrawn).map(drop)
+                instance.exchange(entry, &[], hooks).map(drop)
             })?;
         }
         Ok(())
@@ -95,6 +95,7 @@ impl Plugin {
         section(|| self.instance = instance);
         self.entries.fill(None);
         self.gauge = None;
+        self.hooks = self.compiled.call_hooks();
         self.condition = Condition::Fresh;
         Ok(())
     }

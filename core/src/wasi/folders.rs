@@ -140,7 +140,7 @@ fn list(library: &mut WasiP1Ctx, a: Args<'_>) -> wiggle::error::Result<Result<Li
             return Ok(Err(types::Errno::Nomem as i32));
         }
         // There is more; the call may have to end before that is looked at.
-        a.alarm.attend()?;
+        a.alarm.check_interrupt()?;
         room = (room * MORE).min(MOST);
     }
 }

@@ -50,7 +50,7 @@ fn on_own_runtime<F: Future<Output = Errno>>(alarm: &Alarm, mut future: Pin<&mut
             let wait = async { timeout(alarm.patience(), future.as_mut()).await };
             match runtime.block_on(wait) {
                 Ok(errno) => return errno,
-                Err(_) => alarm.attend()?,
+                Err(_) => alarm.check_interrupt()?,
             }
         }
     })
@@ -71,7 +71,7 @@ fn by_hand<F: Future<Output = Errno>>(alarm: &Alarm, mut future: Pin<&mut F>) ->
             }
             drop(entered);
             thread::park_timeout(alarm.patience());
-            alarm.attend()?;
+            alarm.check_interrupt()?;
         }
     })
 }

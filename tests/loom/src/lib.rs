@@ -4,10 +4,10 @@
 //!
 //! The files of core are compiled here once more, with atomic words, a lock and a clock of loom. The
 //! scenarios are in [`scenarios`]; `tests/interleavings.rs` runs them. Nothing else of core takes part: its
-//! errors and engines are stand-ins with what alarms need of them.
+//! errors are stand-ins with what alarms need of them.
 //!
 //! Not modelled: the thread of the watchdog itself (a scenario looks when it likes), the wake-up of that
-//! thread, forks, and how a nudge reaches a guest.
+//! thread, forks, and how a request reaches a guest.
 
 #![allow(
     dead_code,
@@ -17,7 +17,6 @@
 
 mod atomic;
 mod clock;
-mod engine;
 mod error;
 mod flag;
 mod nesting;

@@ -14,6 +14,6 @@ pub(crate) fn limit(timeout: Option<Duration>) -> Result<Option<Duration>> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the one of core can fail")]
-pub(crate) fn attend_around(_: &Alarm) -> Result<()> {
+pub(crate) fn check_calls_around(_: &Alarm) -> Result<()> {
     Ok(())
 }

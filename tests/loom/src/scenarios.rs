@@ -139,7 +139,7 @@ fn cancelled_call_is_seen() {
         other.join().expect("it does not panic"),
         "a call is running"
     );
-    let error = alarm.attend().expect_err("the call has to end");
+    let error = alarm.check_interrupt().expect_err("the call has to end");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     watchdog.join().expect("it does not panic");
     let ended = alarm.end();

@@ -240,9 +240,9 @@ impl Engine for Broken {
         self.inside.extend(&mut *instance.inside, module)
     }
 
-    fn nudge(&self) {
+    fn request_check(&self) {
         if self.fault != Fault::Deaf {
-            self.inside.nudge();
+            self.inside.request_check();
         }
     }
 }
