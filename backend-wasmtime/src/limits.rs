@@ -4,7 +4,7 @@
 //! memories of the instance and never counts too few; all instances of an engine share its epoch, and
 //! each asks its own host whether to go on.
 
-use polyextism_core::{Error, ErrorKind, Result};
+use polyextism_core::backend::{Error, ErrorKind, Result};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::instance::State;

@@ -7,9 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use polyextism::{
     Caller, Error, ErrorKind, Result,
-    engine::types::{NumType, Signature},
-    nesting,
-    process::Process,
+    backend::{NumType, Signature},
+    internal::{Process, nesting},
 };
 use pyo3::{
     prelude::*,

@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use polyextism::engine::types::{NumType, Signature};
+use polyextism::backend::{NumType, Signature};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,

@@ -337,7 +337,7 @@ impl Plugin {
             return Ok(());
         }
         if let Some(live) = turn?.close() {
-            py.detach(|| polyextism::forks::section(|| live.end()));
+            py.detach(|| polyextism::internal::forks::section(|| live.end()));
         }
         self.functions.clear();
         Ok(())

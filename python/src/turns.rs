@@ -12,9 +12,11 @@ use std::{
 };
 
 use polyextism::{
-    CallLimits, Error, ErrorKind, FunctionHandle, Place, nesting,
-    process::Process,
-    queue::{Line, Queued, Room, Waiting},
+    CallLimits, Error, ErrorKind, FunctionHandle, Place,
+    internal::{
+        Process, nesting,
+        queue::{Line, Queued, Room, Waiting},
+    },
 };
 use pyo3::prelude::*;
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use polyextism::{
-    Choice, Diagnostics, Error, ErrorKind, Function, Manifest, Options, Plugin, Profiler, Trap,
-    Wasi, Setting, manifest::Wasm,
+    Choice, Diagnostics, Error, ErrorKind, Function, Manifest, Options, Plugin, Profiler, Setting,
+    Trap, Wasi, manifest::Wasm,
 };
 use polyextism_tests::{core_dump::Core, engines, gaps};
 

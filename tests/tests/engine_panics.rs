@@ -7,14 +7,13 @@ use std::sync::{
 };
 
 use polyextism::{
-    BACKENDS, Choice, Compiled, Error, ErrorKind, Family, Host, Manifest, Options, Plugin, Pool,
-    Result, Reuse,
-    engine::{
-        Engine, Instance,
-        erased::{AnyModule, AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
-        guest::Guest,
-        types::{Capabilities, EntryId, InstanceLimits, MemoryId, ModuleId, Program, Settings},
+    BACKENDS, Capabilities, Choice, Compiled, Error, ErrorKind, Family, Host, Manifest, Options,
+    Plugin, Pool, Result, Reuse,
+    backend::{
+        Backend, Compiler, DynEngine, Engine, EntryId, Guest, Instance, InstanceLimits, MemoryId,
+        ModuleId, Program, Settings,
     },
+    internal::{AnyModule, AnyPrepared, DynInstance},
 };
 
 /// Whether the engine panics at its next chance. Tests here run one after the other: there is only one.

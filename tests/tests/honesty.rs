@@ -7,14 +7,11 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Error, ErrorKind, Host, Plugin, Profiler,
-    engine::{
-        erased::{AnyPrepared, DynEngine, DynInstance},
-        types::{
-            EntryId, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
-            Proposal,
-        },
+    Choice, Error, ErrorKind, Host, Plugin, Profiler, Proposal,
+    backend::{
+        DynEngine, EntryId, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
     },
+    internal::{AnyPrepared, DynInstance},
 };
 use polyextism_tests::{engines, plugin};
 

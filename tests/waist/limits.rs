@@ -10,11 +10,8 @@ use std::{
 };
 
 use polyextism_core::{
-    Error, ErrorKind, Host,
-    engine::{
-        erased::{DynEngine, DynInstance},
-        types::{Import, InstanceLimits, Interruption, MemoryId},
-    },
+    backend::{DynEngine, Error, ErrorKind, Host, Import, InstanceLimits, Interruption, MemoryId},
+    internal::DynInstance,
 };
 
 use super::{
@@ -106,7 +103,7 @@ pub(crate) const CASES: &[Case] = &[
         );
         let mut instance = open(10).expect("six pages are within the limit");
         let mut call = |module, name| {
-            let entry = instance.entry(polyextism_core::engine::types::ModuleId(module), name);
+            let entry = instance.entry(polyextism_core::backend::ModuleId(module), name);
             instance
                 .enter(entry.expect("it is exported"))
                 .expect("growing does not trap")
@@ -145,11 +142,7 @@ pub(crate) const CASES: &[Case] = &[
                 (drop (memory.grow (i32.const 2)))
                 (drop (memory.grow (i32.const 2)))
                 (i32.add (call $size) (i32.mul (memory.size) (i32.const 10)))))"#;
-        let imports = vec![host(
-            &[],
-            &[polyextism_core::engine::types::NumType::I32],
-            body,
-        )];
+        let imports = vec![host(&[], &[polyextism_core::backend::NumType::I32], body)];
         let mut instance = start(&*bench.engine(), wat, imports, Some(4)).expect("it starts");
         assert_eq!(enter(&mut *instance, "sizes").ok(), Some(33));
     }),

@@ -9,20 +9,24 @@
 use std::{any::Any, hash::Hasher, sync::Arc};
 
 use super::{
-    Engine, Instance,
-    guest::Guest,
-    types::{Capabilities, EntryId, InstanceLimits, Linked, ModuleId, Program, Settings},
+    Engine, Instance, fuel,
+    program::{Linked, Program},
 };
 use crate::{
-    alarm::RequestCheck,
+    base::{
+        capabilities::{Capabilities, InstanceLimits, Settings},
+        error::{Error, ErrorKind, Result},
+        ids::{EntryId, ModuleId},
+        panic::catch,
+    },
     cache::Artifact,
-    error::{Error, ErrorKind, Result},
-    forks::{Gated, section},
-    fuel,
+    deadline::alarm::RequestCheck,
     host::Host,
-    kernel,
-    panic::catch,
-    threads,
+    kernel::{self, guest::Guest},
+    process::{
+        forks::{Gated, section},
+        threads,
+    },
 };
 
 /// A compiled module of some engine.

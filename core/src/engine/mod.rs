@@ -8,24 +8,28 @@
 //! every link error was found before [`Engine::prepare`]; an engine does what was asked or returns
 //! `Unsupported`.
 
-pub mod erased;
-pub mod guest;
+pub(crate) mod erased;
+mod fuel;
 pub mod inspect;
-pub mod select;
-pub mod types;
+pub(crate) mod program;
+pub(crate) mod select;
 
 use std::hash::Hasher;
 
 use self::{
-    guest::Guest,
     inspect::Inspect,
-    types::{Capabilities, EntryId, InstanceLimits, Linked, MemoryId, ModuleId, Program},
+    program::{Linked, Program},
 };
 use crate::{
+    base::{
+        capabilities::{Capabilities, InstanceLimits},
+        error::{Error, Result},
+        ids::{EntryId, MemoryId, ModuleId},
+    },
     cache::Artifact,
-    error::{Error, Result},
-    flag::Word,
+    deadline::flag::Word,
     host::Host,
+    kernel::guest::Guest,
 };
 
 /// A WebAssembly engine, opened with [`types::Settings`].

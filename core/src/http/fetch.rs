@@ -16,7 +16,7 @@ use super::{
     shown,
     wire::{self, Outcome, Wire},
 };
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// Why there is no response.
 #[derive(Debug)]

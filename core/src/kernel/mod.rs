@@ -8,15 +8,19 @@
 //! outside of the kernel memory; offsets of one call are dead in the next.
 
 mod arena;
+pub(crate) mod caller;
+pub(crate) mod guest;
+pub(crate) mod host_function;
 
 use self::arena::{Arena, Full};
 use crate::{
-    engine::{
-        guest::Guest,
-        types::{MemoryId, NumType},
+    base::{
+        error::{Error, ErrorKind, Result},
+        ids::MemoryId,
+        panic::catch,
+        types::NumType,
     },
-    error::{Error, ErrorKind, Result},
-    panic::catch,
+    kernel::guest::Guest,
 };
 
 /// The kernel memory; it is the first of every program.
@@ -179,7 +183,7 @@ pub(crate) fn set_error(guest: &mut dyn Guest, offset: u64) {
 
 fn text(memory: &mut [u8], offset: u64) -> &[u8] {
     let length = Arena(memory).length(offset);
-    let span = crate::span::Span::new(offset, length, memory.len()).unwrap_or_default();
+    let span = crate::base::span::Span::new(offset, length, memory.len()).unwrap_or_default();
     &memory[span.range()]
 }
 

@@ -15,14 +15,19 @@
     reason = "the files of core offer more than the scenarios need"
 )]
 
-mod atomic;
-mod clock;
-mod error;
-mod flag;
-mod nesting;
-pub mod scenarios;
+// The modules have the places that they have in core, so that its files find them.
+mod base {
+    pub(crate) mod error;
+}
+mod deadline {
+    pub(crate) mod atomic;
+    pub(crate) mod clock;
+    pub(crate) mod flag;
+    pub(crate) mod nesting;
 
-// Its own tests are where rustfmt does not look for them.
-#[rustfmt::skip]
-#[path = "../../../core/src/alarm.rs"]
-mod alarm;
+    // Its own tests are where rustfmt does not look for them.
+    #[rustfmt::skip]
+    #[path = "../../../../core/src/deadline/alarm.rs"]
+    pub(crate) mod alarm;
+}
+pub mod scenarios;

@@ -6,9 +6,11 @@ use std::{sync::Arc, time::Duration};
 use loom::thread;
 
 use crate::{
-    alarm::{Alarm, CancelHandle},
-    clock,
-    error::ErrorKind,
+    base::error::ErrorKind,
+    deadline::{
+        alarm::{Alarm, CancelHandle},
+        clock,
+    },
 };
 
 /// A name and what happens.

@@ -1,0 +1,111 @@
+//! Where the kernel and the modules of a plan are in the program.
+//!
+//! The kernel becomes part of the main module where that is possible. It stays a module of its own, the
+//! first, if a module beside the main one imports functions of it: that one may have to be instantiated
+//! before the main module.
+
+use std::sync::Arc;
+
+use crate::{
+    base::ids::ModuleId,
+    build::{
+        link::{KERNEL, Plan},
+        options::KernelForm,
+    },
+    engine::program::Import,
+    module::Unit,
+};
+
+/// The most memories that engines allow in one module.
+const MEMORIES: usize = 100;
+
+/// Where the modules of a plan are in the program.
+pub(crate) struct Layout {
+    order: Vec<usize>,
+    kernel: Place,
+}
+
+/// Where the kernel is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In front of all other modules.
+    Apart,
+    /// In the module at this position of the order.
+    Within(usize),
+}
+
+impl Layout {
+    /// Decides where the kernel is. `main` is the position of the main module in `units`.
+    pub(crate) fn new(units: &[Unit<'_>], plan: &Plan, main: usize, form: KernelForm) -> Self {
+        let mut users = plan.order.iter().zip(&plan.imports);
+        let alone = users.all(|(&unit, imports)| unit == main || !imports.iter().any(is_kernel));
+        let place = match form {
+            KernelForm::Fused if alone && units[main].module.memories < MEMORIES => {
+                let home = plan.order.iter().position(|&unit| unit == main);
+                Place::Within(home.expect("every unit is in the order"))
+            }
+            KernelForm::Fused | KernelForm::Apart => Place::Apart,
+        };
+        Self {
+            order: plan.order.clone(),
+            kernel: place,
+        }
+    }
+
+    /// The module that a unit becomes.
+    pub(crate) fn module(&self, unit: usize) -> ModuleId {
+        let position = self.order.iter().position(|&other| other == unit);
+        self.at(position.expect("every unit is in the order"))
+    }
+
+    /// The units that the modules of the program are made of, in order; `None` is the kernel alone.
+    pub(crate) fn units(&self) -> impl Iterator<Item = Option<usize>> {
+        let kernel = (self.kernel == Place::Apart).then_some(None);
+        kernel
+            .into_iter()
+            .chain(self.order.iter().copied().map(Some))
+    }
+
+    /// Whether the kernel is a module of its own.
+    pub(super) fn has_kernel_apart(&self) -> bool {
+        self.kernel == Place::Apart
+    }
+
+    /// Whether the module at this position of the order has the kernel in it.
+    pub(super) fn has_kernel(&self, position: usize) -> bool {
+        self.kernel == Place::Within(position)
+    }
+
+    fn at(&self, position: usize) -> ModuleId {
+        ModuleId(match self.kernel {
+            Place::Apart => position as u32 + 1,
+            Place::Within(_) => position as u32,
+        })
+    }
+
+    /// The module of the program for a module of the plan, where the kernel is the first.
+    pub(super) fn planned(&self, module: ModuleId) -> ModuleId {
+        match (self.kernel, module.0.checked_sub(1)) {
+            (_, Some(position)) => self.at(position as usize),
+            (Place::Apart, None) => KERNEL,
+            (Place::Within(home), None) => self.at(home),
+        }
+    }
+
+    /// The import in the program; `None` for one that is an import no longer.
+    pub(super) fn import(&self, import: &Import) -> Option<Import> {
+        match import {
+            import if self.kernel != Place::Apart && is_kernel(import) => None,
+            Import::Export { module, name } => Some(Import::Export {
+                module: self.planned(*module),
+                name: Arc::clone(name),
+            }),
+            Import::Host { .. } => Some(import.clone()),
+        }
+    }
+}
+
+/// Whether an import of a plan is a function of the kernel.
+pub(super) fn is_kernel(import: &Import) -> bool {
+    matches!(import, Import::Export { module: KERNEL, .. })
+}
