@@ -2,7 +2,7 @@
 //!
 //! # How a call travels
 //! [`Plugin::call`] finds the entry of the function, then makes one virtual call,
-//! [`backend::DynInstance::exchange`], whose body is compiled for each engine: it writes the
+//! `DynInstance::exchange`, whose body is compiled for each engine: it writes the
 //! kernel's header and the input straight into the kernel memory, enters the guest, reads the
 //! header and lends the output. Nothing on the way looks up a string twice, builds a type,
 //! allocates, takes a global lock or wakes a thread. The clock is read only by a call that has a

@@ -2,7 +2,7 @@
 //! them look up.
 //!
 //! Every function counts a budget down where it is entered and at the head of every loop, by what the
-//! code that follows costs at most ([`cost`]); when the budget is used up it calls the check, which looks at
+//! code that follows costs at most (`cost`); when the budget is used up it calls the check, which looks at
 //! the alarm of the plug-in and fills the budget up. So a guest looks up after a bounded amount of work,
 //! without a signal, a race, or a clock in the guest.
 //!

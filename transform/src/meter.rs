@@ -1,9 +1,9 @@
 //! Makes guests count their fuel: a step from wasm to wasm.
 //!
-//! Every function counts a number down as it runs, by what [`price`] says of each instruction. It is
-//! charged for whole straight pieces, where they begin ([`pieces`]): so what is charged is what is
+//! Every function counts a number down as it runs, by what `price` says of each instruction. It is
+//! charged for whole straight pieces, where they begin (`pieces`): so what is charged is what is
 //! executed, and arms that are not taken cost nothing. Where it is needed that the fuel suffices, less than
-//! nothing is a trap ([`charge`]); so a call that runs out of fuel does nothing more that anybody could
+//! nothing is a trap (`charge`); so a call that runs out of fuel does nothing more that anybody could
 //! see. Who enters guests asks [`OVERDRAWN`] how a call ended, because functions return without a look.
 //!
 //! The number is a global of one module of a program, which the others import ([`Tank`]). The host fills it

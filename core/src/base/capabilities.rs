@@ -48,7 +48,7 @@ impl Profiler {
     }
 }
 
-/// Whether compiled code looks up when [`super::Engine::request_check`] is called.
+/// Whether compiled code looks up when `Engine::request_check` is called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interruption {
     /// It does not; nothing stops a guest but itself and what it calls.
@@ -108,7 +108,7 @@ impl Proposal {
 }
 
 /// What an engine can do beyond running code. What it cannot do it refuses with
-/// [`ErrorKind::Unsupported`]; it never ignores a request.
+/// `Unsupported`; it never ignores a request.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
@@ -118,7 +118,7 @@ pub struct Capabilities {
     /// by themselves.
     pub interrupt: bool,
     /// 32-bit memories stay in their place as long as their instance, which tells it
-    /// ([`super::Instance::word`]), and code may load words of them atomically. Core then makes guests look
+    /// (`Instance::word`), and code may load words of them atomically. Core then makes guests look
     /// at such a word.
     pub flag: bool,
     /// Live programs can be looked into and extended. Only tests need it.

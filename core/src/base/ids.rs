@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ModuleId(pub u32);
 
-/// A linear memory that the host may touch, by its position in [`Program::memories`].
+/// A linear memory that the host may touch, by its position in `Program::memories`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryId(pub u32);
 

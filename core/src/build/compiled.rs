@@ -8,24 +8,26 @@
 //! plug-in is immutable and shared by its instances on any thread.
 
 mod init;
+mod stages;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use self::init::{Init, init};
+use self::{
+    init::Init,
+    stages::{Linked, Opened, read},
+};
 use crate::{
     base::{
-        capabilities::{InstanceLimits, Settings},
+        capabilities::InstanceLimits,
         error::{Error, ErrorKind, Result},
         ids::{MemoryId, ModuleId},
     },
     build::{
         backtrace::Guests,
-        link::{Offer, link},
         options::{Interrupted, Options},
         postmortem::Postmortem,
         program::{self, Counting, Layout, Made, Maker, Recipe},
         shared::Code,
-        source::{self, Downloads},
     },
     deadline::{alarm::Alarm, flag::Word},
     engine::{
@@ -38,8 +40,8 @@ use crate::{
         vars::{DEFAULT_LIMIT, Vars},
     },
     kernel,
-    manifest::{MAIN, Manifest},
-    module::{Module, Terms, Unit, signature, tables},
+    manifest::Manifest,
+    module::{Module, Unit, Units, signature},
     process::forks::Gated,
 };
 
@@ -105,7 +107,7 @@ struct Entry {
 }
 
 impl Compiled {
-    /// Reads, links and compiles what `manifest` describes, for the engine `choice`.
+    /// Reads, links, transforms, compiles and prepares what `manifest` describes, for the engine `choice`.
     ///
     /// # Errors
     /// `Argument` if WASI cannot be given what `options` say, or a dump has no place; `Manifest`, `InvalidModule`, `Link`, or
@@ -114,90 +116,54 @@ impl Compiled {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
         }
-        let interruption = choice.interruption();
-        let diagnostics = &options.diagnostics;
-        let diagnostics = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
-        let settings = Settings {
-            profiler: diagnostics.profiler,
-            ..choice.settings(interruption)
-        };
-        let engine = choice.open(&settings)?;
-        let http = Arc::new(http::Settings::new(manifest, &options.http)?);
-        let limits = &options.limits;
-        let terms = Terms {
-            proposals: engine.capabilities().proposals,
-            engine: engine.name(),
-            bounds: &limits.into(),
-        };
+        let http = http::Settings::new(manifest, &options.http)?;
+        let opened = Opened::new(choice, options)?;
+        let terms = opened.terms();
         let units = read(&terms, manifest, options)?;
-        let main = units.iter().position(|unit| &*unit.name == MAIN);
-        let main = main.expect("`read` names one module so");
-        let offer = Offer {
-            functions: &options.functions,
-            wasi: options.wasi.is_some(),
-        };
-        let linked = link(&units, &offer).and_then(|plan| {
-            let bound = plan.bound(&options.functions);
-            let plan = match &options.stopwatch {
-                Some(stopwatch) => stopwatch.watch(plan),
-                None => plan,
-            };
-            let layout = Layout::new(&units, &plan, main, options.kernel);
-            let init = init(&units, &plan, &layout, main)?;
-            let growth = tables::growth(&units, limits.table_elements)?;
-            Ok((init, layout, plan, bound, growth))
-        });
-        if linked.is_err() {
-            // What is wrong with a module itself comes first.
-            for Unit { name, module } in &units {
-                module.validate(&terms, name)?;
-            }
-        }
-        let (init, layout, plan, bound, growth) = linked?;
+        let linked = Linked::new(&units, &terms, options)?;
+        let counting = Counting::needed(opened.checks(), options);
+        let recipes = program::recipes(
+            counting,
+            &units,
+            &linked.plan,
+            &linked.layout,
+            &linked.growth,
+        );
         let maker = Maker {
             choice,
-            settings: &settings,
+            settings: &opened.settings,
             terms: &terms,
             cache: &options.cache,
         };
-        let counting = Counting::needed(engine.as_ref(), options);
-        let recipes = program::recipes(counting, &units, &plan, &layout, &growth);
+        let Made { code, compiled } = maker.code(Arc::clone(&opened.engine), &recipes)?;
         let fuel_owner = program::fuel_owner(&recipes);
-        let moved: Vec<_> = recipes.iter().map(Recipe::moved).collect();
-        let Made { code, compiled } = maker.code(engine, &recipes)?;
-        let engine = &code.engine;
-        let program = program::program(&code, recipes, &plan, &layout);
-        let entries = entries(&units[main].module);
-        let command = entries.iter().position(|entry| &*entry.name == COMMAND);
-        let modules = layout.units().zip(moved).map(|(unit, moved)| {
-            let Unit { name, module } = &units[unit?];
-            Some((name.clone(), &*module.raw, moved))
-        });
-        let guests = Arc::new(Guests::new(modules));
+        let guests = guests(&units, &linked.layout, &recipes);
+        let program = program::program(&code, recipes, &linked.plan, &linked.layout);
         let homes = program.memories.iter().map(|memory| memory.module);
-        let postmortem = Postmortem::hook(diagnostics, &guests, homes);
-        let main = layout.module(main);
+        let postmortem = Postmortem::hook(opened.dumps, &guests, homes);
+        let program = code.engine.prepare(program)?;
+        let entries = entries(&units[linked.main].module);
         let (memory_pages, pages_by) = match manifest.memory.max_pages {
             Some(pages) => (pages.into(), "`memory.max_pages` of the manifest"),
-            None => (limits.memory_pages, "the limit `memory_pages`"),
+            None => (options.limits.memory_pages, "the limit `memory_pages`"),
         };
-        let compiled = Self(Arc::new(Inner {
-            program: engine.prepare(program)?,
+        Ok(Self(Arc::new(Inner {
+            program,
             fuel_owner,
             code,
             compiled,
-            main,
-            memories: plan.memories.len() as u32,
+            main: linked.layout.module(linked.main),
+            memories: linked.plan.memories.len() as u32,
+            command: entries.iter().position(|entry| &*entry.name == COMMAND),
             entries,
             guests,
             postmortem,
-            command,
-            bound,
-            init,
+            bound: linked.bound,
+            init: linked.init,
             config: Arc::new(manifest.config.clone()),
             limits: InstanceLimits {
                 memory_pages: Some(memory_pages),
-                table_elements: Some(limits.table_elements),
+                table_elements: Some(options.limits.table_elements),
             },
             pages_by,
             timeout: manifest.timeout_ms.map(Duration::from_millis),
@@ -205,14 +171,13 @@ impl Compiled {
             interrupted: options.interrupted,
             flagged: counting.looks_at_a_flag(),
             var_bytes: manifest.memory.max_var_bytes.unwrap_or(DEFAULT_LIMIT),
-            http,
+            http: Arc::new(http),
             #[cfg(feature = "wasi")]
             wasi: options
                 .wasi
                 .as_ref()
                 .map(|wasi| crate::host::wasi::Settings::new(manifest, wasi)),
-        }));
-        Ok(compiled)
+        })))
     }
 
     /// The name of the engine.
@@ -392,22 +357,13 @@ impl std::fmt::Debug for Compiled {
     }
 }
 
-/// Reads the modules.
-fn read<'a>(terms: &Terms<'_>, manifest: &'a Manifest, options: &Options) -> Result<Vec<Unit<'a>>> {
-    let names = manifest.names()?;
-    let mut units: Vec<Unit<'a>> = Vec::new();
-    for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
-        let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
-        let module = Module::read(bytes, terms, name)?;
-        let module = match name != MAIN && function_type(&module, COMMAND).is_some() {
-            // A library with an entry of its own is a program for each call.
-            true => module.with_fresh_calls(),
-            false => module,
-        };
-        let name = name.into();
-        units.push(Unit { name, module });
-    }
-    Ok(units)
+/// The names of the functions of guests, for backtraces.
+fn guests(units: &Units<'_>, layout: &Layout, recipes: &[Recipe<'_>]) -> Arc<Guests> {
+    let modules = layout.units().zip(recipes).map(|(unit, recipe)| {
+        let Unit { name, module } = &units[unit?];
+        Some((name.clone(), &*module.raw, recipe.moved()))
+    });
+    Arc::new(Guests::new(modules))
 }
 
 /// What can be called: no parameters and at most one result.

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
-        ids::{MemoryId, ModuleId},
+        ids::MemoryId,
         types::Signature,
     },
     engine::program::{Import, MemoryExport},
     kernel::{self, host_function::HostFunc},
-    module::{ExternType, ImportDecl, State, TypeText, Unit, signature},
+    module::{ByUnit, ExternType, ImportDecl, State, TypeText, UnitId, Units, signature},
     services::{env, function::Function},
 };
 
@@ -35,8 +35,19 @@ const MISTAKES_SHOWN: usize = 50;
 /// How many characters of a name it shows.
 const NAME_SHOWN: usize = 200;
 
+/// A module of a plan, by its position in instantiation order. In the program it may have another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlanId(u32);
+
 /// The kernel is the first module of every plan.
-pub(crate) const KERNEL: ModuleId = ModuleId(0);
+pub(crate) const KERNEL: PlanId = PlanId(0);
+
+impl PlanId {
+    /// The position in [`Plan::order`]; `None` for the kernel.
+    pub(crate) fn position(self) -> Option<usize> {
+        Some(self.0.checked_sub(1)? as usize)
+    }
+}
 
 /// What the host offers beside the modules.
 pub(crate) struct Offer<'a> {
@@ -46,13 +57,12 @@ pub(crate) struct Offer<'a> {
 
 /// How the modules fit together, with the kernel as a module of its own.
 pub(crate) struct Plan {
-    /// Positions in the list of units, in instantiation order. Module 0 is the kernel, so the unit at
-    /// `order[i]` is module `i + 1`.
-    pub(crate) order: Vec<usize>,
+    /// The modules beside the kernel, in instantiation order.
+    pub(crate) order: Vec<UnitId>,
     /// The imports of each unit, in the same order.
-    pub(crate) imports: Vec<Vec<Import>>,
+    pub(crate) imports: Vec<Vec<Import<PlanId>>>,
     /// The memories that the host may touch, the kernel's first.
-    pub(crate) memories: Vec<MemoryExport>,
+    pub(crate) memories: Vec<MemoryExport<PlanId>>,
 }
 
 impl Plan {
@@ -76,18 +86,18 @@ impl Plan {
 /// # Errors
 /// `Link`, naming the imports (up to [`MISTAKES_SHOWN`]) that nothing provides or whose types do not
 /// match, or the cycle.
-pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
+pub(crate) fn link(units: &Units<'_>, offer: &Offer<'_>) -> Result<Plan> {
     let order = order(units)?;
-    let mut ids = vec![KERNEL; units.len()];
+    let mut ids = units.map(|_| KERNEL);
     let mut memories = vec![MemoryExport {
         module: KERNEL,
         name: "memory".into(),
     }];
-    let mut own_memory = vec![None; units.len()];
+    let mut own_memory = units.map(|_| None);
     for (position, &unit) in order.iter().enumerate() {
-        ids[unit] = ModuleId(position as u32 + 1);
+        ids.set(unit, PlanId(position as u32 + 1));
         if let Some(ExternType::Memory(_)) = units[unit].module.export("memory") {
-            own_memory[unit] = Some(MemoryId(memories.len() as u32));
+            own_memory.set(unit, Some(MemoryId(memories.len() as u32)));
             memories.push(MemoryExport {
                 module: ids[unit],
                 name: "memory".into(),
@@ -160,7 +170,7 @@ fn short(name: &str) -> String {
 }
 
 /// Instantiation order: what a module imports from comes before it.
-fn order(units: &[Unit<'_>]) -> Result<Vec<usize>> {
+fn order(units: &Units<'_>) -> Result<Vec<UnitId>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
@@ -169,32 +179,32 @@ fn order(units: &[Unit<'_>]) -> Result<Vec<usize>> {
     }
 
     // Depth first with a stack of its own: the number of modules is the guest author's choice.
-    let depends_on = |unit: usize| {
+    let depends_on = |unit: UnitId| {
         let imports = &units[unit].module.imports;
         let provider = |import: &ImportDecl| {
-            units.iter().position(|other| {
-                other.name == import.module && other.module.export(&import.name).is_some()
-            })
+            let provider = units.find(&import.module)?;
+            let provides = units[provider].module.export(&import.name).is_some();
+            provides.then_some(provider)
         };
         imports.iter().filter_map(provider).collect::<Vec<_>>()
     };
-    let mut marks = vec![Mark::New; units.len()];
+    let mut marks = units.map(|_| Mark::New);
     let mut order = Vec::new();
-    for root in 0..units.len() {
+    for root in units.ids() {
         let mut path = Vec::new();
         if marks[root] == Mark::New {
-            marks[root] = Mark::Open;
+            marks.set(root, Mark::Open);
             path.push((root, depends_on(root).into_iter()));
         }
         while let Some((unit, rest)) = path.last_mut() {
             match rest.next() {
                 None => {
-                    marks[*unit] = Mark::Done;
+                    marks.set(*unit, Mark::Done);
                     order.push(*unit);
                     path.pop();
                 }
                 Some(next) if marks[next] == Mark::New => {
-                    marks[next] = Mark::Open;
+                    marks.set(next, Mark::Open);
                     path.push((next, depends_on(next).into_iter()));
                 }
                 Some(next) if marks[next] == Mark::Open => {
@@ -218,16 +228,20 @@ fn order(units: &[Unit<'_>]) -> Result<Vec<usize>> {
 }
 
 struct Resolver<'a> {
-    units: &'a [Unit<'a>],
+    units: &'a Units<'a>,
     offer: &'a Offer<'a>,
-    ids: Vec<ModuleId>,
+    ids: ByUnit<PlanId>,
 }
 
 impl Resolver<'_> {
     /// Resolves one import, or says why that is impossible.
-    fn resolve(&self, import: &ImportDecl, memory: Option<MemoryId>) -> Result<Import, String> {
+    fn resolve(
+        &self,
+        import: &ImportDecl,
+        memory: Option<MemoryId>,
+    ) -> Result<Import<PlanId>, String> {
         let (module, name) = (&*import.module, &*import.name);
-        let unit = self.units.iter().position(|unit| *unit.name == *module);
+        let unit = self.units.find(module);
         if let Some(unit) = unit
             && let Some(ty) = self.units[unit].module.export(name)
         {

@@ -25,12 +25,12 @@ pub(crate) use self::layout::Layout;
 use self::layout::is_kernel;
 use crate::{
     base::{
-        capabilities::Settings,
+        capabilities::{Capabilities, Settings},
         error::{Error, ErrorKind, Result},
         ids::ModuleId,
     },
     build::{
-        link::{KERNEL, Plan},
+        link::{KERNEL, Plan, PlanId},
         options::Options,
         shared::{self, Code},
     },
@@ -41,7 +41,7 @@ use crate::{
         select::Choice,
     },
     kernel,
-    module::{Module, Terms, Unit},
+    module::{ByUnit, Module, Terms, Unit, Units},
     services::checks,
 };
 
@@ -155,10 +155,11 @@ pub(crate) fn program(
     plan: &Plan,
     layout: &Layout,
 ) -> Program<AnyModule> {
-    let mut memories = plan.memories.clone();
-    for memory in &mut memories {
-        memory.module = layout.planned(memory.module);
-    }
+    let memories = plan.memories.iter().map(|memory| MemoryExport {
+        module: layout.planned(memory.module),
+        name: Arc::clone(&memory.name),
+    });
+    let mut memories: Vec<_> = memories.collect();
     if let Some(fusion) = recipes.iter().find_map(|recipe| recipe.fusion.as_ref()) {
         let name = fusion.memory.as_str().into();
         let module = memories[0].module;
@@ -178,8 +179,8 @@ pub(crate) fn program(
 pub(crate) struct Counting {
     /// Whether they count fuel, all modules together.
     fuel: Fuel,
-    /// How they are made to look up.
-    looks: Looks,
+    /// How they come to check whether they have to stop.
+    checks: Checks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,8 +190,8 @@ enum Fuel {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Looks {
-    /// By the engine.
+pub(crate) enum Checks {
+    /// The engine makes them.
     Engine,
     /// By a flag in the kernel memory, in the module that has the kernel in it; the others by a budget.
     Flag,
@@ -198,33 +199,40 @@ enum Looks {
     Budget,
 }
 
+impl Checks {
+    /// How guests come to check on an engine that was opened: this is the only place that decides. Epochs are for
+    /// engines that were opened with them ([`Choice::interruption`]); all others have guests look by themselves.
+    pub(crate) fn of(capabilities: Capabilities) -> Self {
+        match (capabilities.interrupt, capabilities.flag) {
+            (true, _) => Self::Engine,
+            (false, true) => Self::Flag,
+            (false, false) => Self::Budget,
+        }
+    }
+}
+
 impl Counting {
-    /// What an engine that was opened needs.
-    pub(crate) fn needed(engine: &dyn DynEngine, options: &Options) -> Self {
-        let capabilities = engine.capabilities();
+    /// What guests need that come to check in this way.
+    pub(crate) fn needed(checks: Checks, options: &Options) -> Self {
         Self {
             fuel: match options.fuel {
                 Some(_) => Fuel::Counted,
                 None => Fuel::Free,
             },
-            looks: match (capabilities.interrupt, capabilities.flag) {
-                (true, _) => Looks::Engine,
-                (false, true) => Looks::Flag,
-                (false, false) => Looks::Budget,
-            },
+            checks,
         }
     }
 
     /// Whether there is a flag that guests look at.
     pub(crate) fn looks_at_a_flag(self) -> bool {
-        self.looks == Looks::Flag
+        self.checks == Checks::Flag
     }
 
     /// How a module comes to look up that has code.
-    fn looks(self, fusion: Option<&Fusion>) -> Looks {
-        match (self.looks, fusion) {
-            (Looks::Flag, None) => Looks::Budget,
-            (looks, _) => looks,
+    fn checks(self, fusion: Option<&Fusion>) -> Checks {
+        match (self.checks, fusion) {
+            (Checks::Flag, None) => Checks::Budget,
+            (checks, _) => checks,
         }
     }
 
@@ -255,7 +263,7 @@ pub(crate) struct Recipe<'a> {
     metering: Option<Metering>,
     fusion: Option<Fusion>,
     /// How it comes to look up.
-    looks: Looks,
+    checks: Checks,
     imports: Vec<Import>,
 }
 
@@ -285,10 +293,10 @@ struct Fusion {
 /// What is to be done for the program of a plan. `growth` is what [`tables::growth`] says of each unit.
 pub(crate) fn recipes<'a>(
     counting: Counting,
-    units: &'a [Unit<'a>],
+    units: &'a Units<'a>,
     plan: &Plan,
     layout: &Layout,
-    growth: &[Option<u64>],
+    growth: &ByUnit<Option<u64>>,
 ) -> Vec<Recipe<'a>> {
     let mut recipes: Vec<Recipe<'_>> = Vec::new();
     if layout.has_kernel_apart() {
@@ -298,7 +306,7 @@ pub(crate) fn recipes<'a>(
             growth: None,
             metering: None,
             fusion: None,
-            looks: counting.looks(None),
+            checks: counting.checks(None),
             imports: Vec::new(),
         });
     }
@@ -326,10 +334,10 @@ pub(crate) fn recipes<'a>(
             source: Source::Guest(module),
             growth: growth[unit],
             metering,
-            looks: match has_code {
-                true => counting.looks(fusion.as_ref()),
+            checks: match has_code {
+                true => counting.checks(fusion.as_ref()),
                 // There is nothing that could go on for long.
-                false => Looks::Engine,
+                false => Checks::Engine,
             },
             fusion,
             imports: imports.chain(fuel).collect(),
@@ -348,25 +356,23 @@ pub(crate) fn rewritten<'a>(
     name: &str,
     wasm: &'a [u8],
 ) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
-    let capabilities = engine.capabilities();
-    if capabilities.interrupt {
-        return Ok((Cow::Borrowed(wasm), None));
-    }
-    if capabilities.flag {
-        let looking = interrupt::instrument(wasm, Flag::Added);
-        let looking = looking.map_err(|source| rewriting(name, "be given looks", source))?;
-        return Ok(match looking {
-            None => (Cow::Borrowed(wasm), None),
-            Some(looking) => (Cow::Owned(looking), Some(checks::flag())),
-        });
-    }
-    let counted = budget::instrument(wasm);
-    Ok(
-        match counted.map_err(|source| rewriting(name, "be given a budget", source))? {
-            None => (Cow::Borrowed(wasm), None),
-            Some(counted) => (Cow::Owned(counted), Some(checks::budget())),
-        },
-    )
+    Ok(match Checks::of(engine.capabilities()) {
+        Checks::Engine => (Cow::Borrowed(wasm), None),
+        Checks::Flag => {
+            let looking = interrupt::instrument(wasm, Flag::Added);
+            match looking.map_err(|source| rewriting(name, "be given looks", source))? {
+                None => (Cow::Borrowed(wasm), None),
+                Some(looking) => (Cow::Owned(looking), Some(checks::flag())),
+            }
+        }
+        Checks::Budget => {
+            let counted = budget::instrument(wasm);
+            match counted.map_err(|source| rewriting(name, "be given a budget", source))? {
+                None => (Cow::Borrowed(wasm), None),
+                Some(counted) => (Cow::Owned(counted), Some(checks::budget())),
+            }
+        }
+    })
 }
 
 /// The kernel, taken apart once.
@@ -386,8 +392,8 @@ fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
 
 impl Fusion {
     /// For a module with these imports, and one that counting fuel adds.
-    fn new(module: &Module<'_>, imports: &[Import], tank: Option<Tank>) -> Self {
-        let function = |import: &Import| match import {
+    fn new(module: &Module<'_>, imports: &[Import<PlanId>], tank: Option<Tank>) -> Self {
+        let function = |import: &Import<PlanId>| match import {
             Import::Export {
                 module: KERNEL,
                 name,
@@ -415,7 +421,7 @@ impl Recipe<'_> {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
             Source::Guest(module) => (Key::of_bytes(&module.raw), Some(module.steps)),
         };
-        let after = (self.growth, &self.metering, &self.fusion, self.looks);
+        let after = (self.growth, &self.metering, &self.fusion, self.checks);
         Key::of((engine, raw, steps, after))
     }
 
@@ -457,14 +463,14 @@ impl Recipe<'_> {
                     .into()
             }
         };
-        match self.looks {
-            Looks::Engine => Ok(wasm),
-            Looks::Flag => {
+        match self.checks {
+            Checks::Engine => Ok(wasm),
+            Checks::Flag => {
                 let looking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
                 let looking = looking.map_err(|source| failed("be given looks", source))?;
                 Ok(looking.expect("looks are for code only").into())
             }
-            Looks::Budget => {
+            Checks::Budget => {
                 let counted = budget::instrument(&wasm);
                 let counted = counted.map_err(|source| failed("be given a budget", source))?;
                 Ok(counted.expect("a budget is for code only").into())
@@ -475,10 +481,10 @@ impl Recipe<'_> {
     /// The imports of [`Recipe::wasm`].
     fn imports(self) -> Vec<Import> {
         let mut imports = self.imports;
-        match self.looks {
-            Looks::Engine => {}
-            Looks::Flag => imports.push(checks::flag()),
-            Looks::Budget => imports.push(checks::budget()),
+        match self.checks {
+            Checks::Engine => {}
+            Checks::Flag => imports.push(checks::flag()),
+            Checks::Budget => imports.push(checks::budget()),
         }
         imports
     }
@@ -486,10 +492,10 @@ impl Recipe<'_> {
     /// By how many places the functions that the module defines have moved in what the engine gets.
     pub(crate) fn moved(&self) -> u32 {
         let fuel = self.tank().map_or(0, Tank::moved);
-        match self.looks {
-            Looks::Engine => fuel,
-            Looks::Flag => fuel + interrupt::MOVED,
-            Looks::Budget => fuel + budget::MOVED,
+        match self.checks {
+            Checks::Engine => fuel,
+            Checks::Flag => fuel + interrupt::MOVED,
+            Checks::Budget => fuel + budget::MOVED,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Runs the same calls on several engines and says whether they agree.
 //!
-//! [`compare`] is the whole of it; a [`Trial`] is one plug-in on one engine, for callers that go on
+//! [`compare_on`] is the whole of it; a [`Trial`] is one plug-in on one engine, for callers that go on
 //! by themselves between calls. `verdict` finds what differs, `table` shows it. It is given engines
 //! and names none.
 //!

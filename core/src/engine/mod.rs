@@ -32,7 +32,7 @@ use crate::{
     kernel::guest::Guest,
 };
 
-/// A WebAssembly engine, opened with [`types::Settings`].
+/// A WebAssembly engine, opened with [`Settings`](crate::base::capabilities::Settings).
 ///
 /// Core opens one for each compiled plug-in; a backend may share what is safe to share.
 pub trait Engine: Send + Sync + 'static {

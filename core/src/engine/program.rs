@@ -9,7 +9,7 @@ use crate::{
 
 /// One resolved and type-checked import.
 #[derive(Clone, Debug)]
-pub enum Import {
+pub enum Import<M = ModuleId> {
     /// A host function, bound to the memory of the module that imports it.
     Host {
         /// The function.
@@ -20,7 +20,7 @@ pub enum Import {
     /// An export, of any kind, of a module that is instantiated earlier.
     Export {
         /// The exporting module.
-        module: ModuleId,
+        module: M,
         /// The name of the export.
         name: Arc<str>,
     },
@@ -37,9 +37,9 @@ pub struct Linked<M> {
 
 /// Where to find a memory that the host may touch.
 #[derive(Clone, Debug)]
-pub struct MemoryExport {
+pub struct MemoryExport<M = ModuleId> {
     /// The module that exports it.
-    pub module: ModuleId,
+    pub module: M,
     /// The name of the export.
     pub name: Arc<str>,
 }

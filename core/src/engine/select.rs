@@ -29,7 +29,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Understands `spec`, or the environment variable [`VARIABLE`] if there is none, or takes the
+    /// Understands `spec`, or the environment variable `EXTISM_ENGINE` if there is none, or takes the
     /// first of `backends`.
     ///
     /// # Errors

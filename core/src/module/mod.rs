@@ -12,6 +12,9 @@
 pub(crate) mod bounds;
 mod interface;
 pub(crate) mod tables;
+mod units;
+
+pub(crate) use self::units::{ByUnit, Unit, UnitId, Units};
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -105,12 +108,6 @@ pub(crate) struct Module<'a> {
     pub(crate) memories: usize,
     /// What becomes of the binary before it is compiled.
     pub(crate) steps: Steps,
-}
-
-/// A module and the name that other modules import it by.
-pub(crate) struct Unit<'a> {
-    pub(crate) name: Box<str>,
-    pub(crate) module: Module<'a>,
 }
 
 /// What [`Module::rewritten`] does to a binary.

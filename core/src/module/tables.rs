@@ -9,7 +9,7 @@
 
 use wasmparser::{Parser, Payload, TableType};
 
-use super::{Module, Unit};
+use super::{ByUnit, Module, Units};
 use crate::base::error::{Error, ErrorKind, Result};
 
 /// By how many elements the tables of each module can grow, if that is less than they declare, so that
@@ -17,8 +17,8 @@ use crate::base::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// `InvalidModule` if they have more at the start.
-pub(crate) fn growth(units: &[Unit<'_>], limit: u64) -> Result<Vec<Option<u64>>> {
-    let tables: Vec<_> = units.iter().map(|unit| own(&unit.module)).collect();
+pub(crate) fn growth(units: &Units<'_>, limit: u64) -> Result<ByUnit<Option<u64>>> {
+    let tables = units.map(|unit| own(&unit.module));
     let mut sum = 0_u64;
     let mut growing = 0;
     for table in tables.iter().flatten() {
@@ -37,10 +37,7 @@ pub(crate) fn growth(units: &[Unit<'_>], limit: u64) -> Result<Vec<Option<u64>>>
         let most = table.initial + share;
         can_grow(table) && table.maximum.is_none_or(|maximum| maximum > most)
     };
-    let growth = tables
-        .iter()
-        .map(|tables| tables.iter().any(exceeds).then_some(share));
-    Ok(growth.collect())
+    Ok(tables.map(|tables| tables.iter().any(exceeds).then_some(share)))
 }
 
 fn can_grow(table: &TableType) -> bool {

@@ -9,7 +9,7 @@ use crate::{
         ids::ModuleId,
     },
     build::{link::Plan, program::Layout},
-    module::Unit,
+    module::{Unit, UnitId, Units},
 };
 
 /// What initialises a fresh instance.
@@ -24,7 +24,7 @@ pub(super) struct Init {
 ///
 /// # Errors
 /// `Link` if a module is two things at once, or if such a function has another type.
-pub(super) fn init(units: &[Unit<'_>], plan: &Plan, layout: &Layout, main: usize) -> Result<Init> {
+pub(super) fn init(units: &Units<'_>, plan: &Plan, layout: &Layout, main: UnitId) -> Result<Init> {
     units.iter().try_for_each(is_one_thing)?;
     let mut before = Vec::new();
     for &unit in &plan.order {

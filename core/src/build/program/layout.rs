@@ -9,11 +9,11 @@ use std::sync::Arc;
 use crate::{
     base::ids::ModuleId,
     build::{
-        link::{KERNEL, Plan},
+        link::{KERNEL, Plan, PlanId},
         options::KernelForm,
     },
     engine::program::Import,
-    module::Unit,
+    module::{UnitId, Units},
 };
 
 /// The most memories that engines allow in one module.
@@ -21,7 +21,7 @@ const MEMORIES: usize = 100;
 
 /// Where the modules of a plan are in the program.
 pub(crate) struct Layout {
-    order: Vec<usize>,
+    order: Vec<UnitId>,
     kernel: Place,
 }
 
@@ -36,7 +36,7 @@ enum Place {
 
 impl Layout {
     /// Decides where the kernel is. `main` is the position of the main module in `units`.
-    pub(crate) fn new(units: &[Unit<'_>], plan: &Plan, main: usize, form: KernelForm) -> Self {
+    pub(crate) fn new(units: &Units<'_>, plan: &Plan, main: UnitId, form: KernelForm) -> Self {
         let mut users = plan.order.iter().zip(&plan.imports);
         let alone = users.all(|(&unit, imports)| unit == main || !imports.iter().any(is_kernel));
         let place = match form {
@@ -53,13 +53,13 @@ impl Layout {
     }
 
     /// The module that a unit becomes.
-    pub(crate) fn module(&self, unit: usize) -> ModuleId {
+    pub(crate) fn module(&self, unit: UnitId) -> ModuleId {
         let position = self.order.iter().position(|&other| other == unit);
         self.at(position.expect("every unit is in the order"))
     }
 
     /// The units that the modules of the program are made of, in order; `None` is the kernel alone.
-    pub(crate) fn units(&self) -> impl Iterator<Item = Option<usize>> {
+    pub(crate) fn units(&self) -> impl Iterator<Item = Option<UnitId>> {
         let kernel = (self.kernel == Place::Apart).then_some(None);
         kernel
             .into_iter()
@@ -84,28 +84,31 @@ impl Layout {
     }
 
     /// The module of the program for a module of the plan, where the kernel is the first.
-    pub(super) fn planned(&self, module: ModuleId) -> ModuleId {
-        match (self.kernel, module.0.checked_sub(1)) {
-            (_, Some(position)) => self.at(position as usize),
-            (Place::Apart, None) => KERNEL,
+    pub(super) fn planned(&self, module: PlanId) -> ModuleId {
+        match (self.kernel, module.position()) {
+            (_, Some(position)) => self.at(position),
+            (Place::Apart, None) => ModuleId(0),
             (Place::Within(home), None) => self.at(home),
         }
     }
 
     /// The import in the program; `None` for one that is an import no longer.
-    pub(super) fn import(&self, import: &Import) -> Option<Import> {
+    pub(super) fn import(&self, import: &Import<PlanId>) -> Option<Import> {
         match import {
             import if self.kernel != Place::Apart && is_kernel(import) => None,
             Import::Export { module, name } => Some(Import::Export {
                 module: self.planned(*module),
                 name: Arc::clone(name),
             }),
-            Import::Host { .. } => Some(import.clone()),
+            Import::Host { func, memory } => Some(Import::Host {
+                func: Arc::clone(func),
+                memory: *memory,
+            }),
         }
     }
 }
 
 /// Whether an import of a plan is a function of the kernel.
-pub(super) fn is_kernel(import: &Import) -> bool {
+pub(super) fn is_kernel(import: &Import<PlanId>) -> bool {
     matches!(import, Import::Export { module: KERNEL, .. })
 }
