@@ -13,7 +13,7 @@ NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test check doc fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test check doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -42,6 +42,10 @@ test: fmt clippy rust doc alone instructions python
 check: fmt clippy $(NATIVE)
 	$(CARGO) test --workspace --exclude polyextism-python --locked --lib --test conformance --test invariants -- $(ARGS)
 	cd python && TEST_ENGINES=wasmtime ../$(BIN)/python -m pytest -q
+
+# What a Rust user sees; hidden items do not count.
+public: doc
+	@echo "$$(grep -o '<li><a href="[a-z_/]*[a-z]*\.[A-Za-z_]*\.html"' $(or $(CARGO_TARGET_DIR),target)/doc/polyextism/all.html | wc -l) public items"
 
 doc: tools
 	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps --locked

@@ -33,13 +33,14 @@ pub use polyextism_core::{
     Alarm, CAPTURE_LIMIT, CachePlace, Caller, CancelHandle, Capabilities, Choice, Clock,
     DEFAULT_CACHE_BYTES, DEFAULT_MODULE_BYTES, Determinism, Error, ErrorKind, Family, Frame,
     FunctionHandle, GUEST_TEXT_LIMIT, Host, HttpClient, HttpOptions, HttpRequest, HttpResponse,
-    Interrupted, KernelForm, LINE_LIMIT, Laps, LogLevel, Logger, MAX_DESCRIPTORS, Number, Numbers,
-    Options, Output, Place, PooledPlugin, Profiler, Progress, ProgressFn, Proposal, Result, Reuse,
-    Setting, Stopwatch, Trap, Vars, VarsError, builtins, comparison, manifest,
+    Interrupted, LINE_LIMIT, Laps, LogLevel, Logger, MAX_DESCRIPTORS, NumType, Number, Numbers,
+    Options, Output, PooledPlugin, Profiler, Progress, ProgressFn, Proposal, Result, Reuse,
+    Setting, Signature, Stopwatch, Trap, Vars, VarsError, comparison, manifest,
 };
 
+// For the Python front, the tests and the benchmarks of this repository.
 #[doc(hidden)]
-pub use polyextism_core::{backend, internal};
+pub use polyextism_core::{KernelForm, Place, backend, builtins, internal};
 
 /// ```
 /// use polyextism::{Cache, CachePlace, Options};

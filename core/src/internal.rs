@@ -2,7 +2,7 @@
 //! any version.
 
 pub use crate::{
-    base::{frames::NAME_LIMIT, types::NumType},
+    base::frames::NAME_LIMIT,
     build::alone,
     deadline::{alarm::RequestCheck, nesting},
     engine::{

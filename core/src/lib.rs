@@ -57,6 +57,7 @@ pub use crate::{
         error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
         frames::Frame,
         numbers::{Number, Numbers},
+        types::{NumType, Signature},
     },
     build::{
         compiled::Compiled,

@@ -30,6 +30,7 @@ use crate::{
 };
 
 /// The most bytes of log lines that are kept of one call; further lines are counted.
+#[doc(hidden)]
 pub const LOG_LIMIT: usize = 4 << 20;
 
 /// A call that every engine gets.
@@ -116,6 +117,7 @@ pub fn compare_on(
 ///
 /// # Errors
 /// `Argument` if there is no engine or no call.
+#[doc(hidden)]
 pub fn check(engines: &[Choice], calls: &[Call]) -> Result<()> {
     let missing = match (engines.is_empty(), calls.is_empty()) {
         (true, _) => "engines",

@@ -25,10 +25,12 @@ pub use self::{
 };
 
 /// The most modules of a plug-in.
+#[doc(hidden)]
 pub const MODULE_LIMIT: usize = 64;
 
 /// The JSON Schema of manifests (draft 2020-12), for editors and for other programs. What it accepts
 /// has the right form; a few mistakes, such as two modules of one name, are found later.
+#[doc(hidden)]
 pub const JSON_SCHEMA: &str = include_str!("../../manifest.schema.json");
 
 /// What a plug-in is made of and what it may use.
@@ -192,6 +194,7 @@ impl<'de> Deserialize<'de> for Manifest {
 ///
 /// # Errors
 /// `Manifest`, with every mistake; then nothing of the update may be used.
+#[doc(hidden)]
 pub fn config_update(value: Value) -> Result<BTreeMap<String, Option<String>>> {
     read::config_update(value)
 }

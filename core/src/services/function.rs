@@ -25,7 +25,7 @@ pub struct Function {
 
 impl Function {
     /// A function over slots: parameters come in the first ones, results go out in the same.
-    /// Integers are zero-extended, floats are bits (see [`NumType`]).
+    /// Integers are zero-extended, floats are bits (see [`NumType`](crate::NumType)).
     pub fn new(
         name: impl Into<Box<str>>,
         signature: Signature,
