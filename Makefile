@@ -84,7 +84,7 @@ alone: tools fetch
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		$(addprefix --test ,allocations backtraces cache differential features guests honesty nans stacks)
 
-python: $(NATIVE)
+python: $(NATIVE) $(VENV)/.clusters
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
 	cd python && ../$(BIN)/python -m mypy.stubtest extism
 	cd python && ../$(BIN)/python -m pytest
@@ -143,6 +143,11 @@ $(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r python/requirements-guests.txt
+	@touch $@
+
+# What only tests need; Spark is large.
+$(VENV)/.clusters: python/requirements-clusters.txt $(BIN)/maturin
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # There is one place for it in the environment: who is built last is what is imported.

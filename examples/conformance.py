@@ -18,8 +18,6 @@ CALLS = [
     ("count_vowels", (ROOT / "LICENSE").read_text(encoding="ascii")),
     ("call_host", "hello from the guest"),
     ("echo", bytes(range(256))),
-    # No function of the plug-in: the same error everywhere.
-    "count_consonants",
 ]
 
 

@@ -83,11 +83,7 @@ def load(plugin):
 
 
 def main() -> None:
-    engines = [
-        engine.name if compiler == engine.compiler else f"{engine.name}:{compiler}"
-        for engine in extism.engines()
-        for compiler in engine.compilers
-    ]
+    engines = [str(engine) for engine in extism.engines()]
     print(f"polyextism {extism.extism_version()} with the engines {', '.join(engines)}\n")
     print(f"count_vowels on {len(TEXT):,} characters, and two shorter calls:\n")
     head = ["engine", "vowels", "host function", "ready ms", "first us", "later us", "echo us"]

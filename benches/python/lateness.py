@@ -80,7 +80,7 @@ def lateness(plugin: extism.Plugin, data: str, rounds: int) -> list[float]:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    engines = [str(extism.Engine(e.name, c)) for e in extism.engines() for c in e.compilers]
+    engines = [str(engine) for engine in extism.engines()]
     print(f"{'engine':20} {'busy with':28} {'p50':>8} {'p99':>8} {'max':>8}  us, {rounds} calls")
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"

@@ -64,10 +64,7 @@ def all_sides(cache: Path) -> list[Side]:
         Side("wasmtime-py", alone, "alone", "", cache),
     ]
     for engine in extism.engines():
-        for compiler in engine.compilers:
-            default = compiler == engine.compilers[0]
-            name = engine.name if default else f"{engine.name}:{compiler}"
-            sides.append(Side(name, Path(sys.executable), "plugins", name, cache))
+        sides.append(Side(str(engine), Path(sys.executable), "plugins", str(engine), cache))
     return sides
 
 

@@ -34,6 +34,7 @@ mod base;
 mod build;
 mod cache;
 pub mod comparison;
+pub mod contents;
 mod deadline;
 mod engine;
 mod host;

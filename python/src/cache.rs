@@ -2,6 +2,8 @@
 //!
 //! It only reads the argument; what it means is core's.
 
+use std::path::PathBuf;
+
 use polyextism::{Cache, CachePlace};
 use pyo3::{
     prelude::*,
@@ -9,6 +11,19 @@ use pyo3::{
 };
 
 use crate::{convert, error, tree};
+
+/// Tells where compiled code is kept for the next process, unless `cache=` says otherwise.
+///
+/// Returns:
+///     The folder, as a `pathlib.Path`, which need not be there; `None` if the cache is off.
+///
+/// Raises:
+///     extism.ArgumentError: If the configuration that `EXTISM_CACHE_CONFIG` names is wrong.
+#[pyfunction]
+pub(crate) fn cache_folder(py: Python<'_>) -> PyResult<Option<PathBuf>> {
+    let folder = CachePlace::User.folder();
+    folder.map_err(|failure| error::raise(py, failure))
+}
 
 /// What `cache=` says: nothing, a truth value, or a folder.
 #[derive(Clone, Default)]

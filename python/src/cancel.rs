@@ -17,4 +17,12 @@ impl CancelHandle {
     fn cancel(&self) -> bool {
         self.0.cancel()
     }
+
+    fn __repr__(&self) -> String {
+        let state = match self.0.is_running() {
+            true => "a call is running",
+            false => "no call is running",
+        };
+        format!("<extism.CancelHandle: {state}>")
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Error, Manifest, Options,
+    Choice, Error, ErrorKind, Manifest, Options,
     comparison::{Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported, check},
 };
 use pyo3::{
@@ -43,7 +43,7 @@ const UNSUPPORTED: &[(&str, Unsupported)] = &[
 ///
 /// Args:
 ///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
-///     calls: The calls, each the name of a function, or a pair of a name and an input.
+///     calls: The calls, each the name of a function, or a pair of a name and an input; or one such pair.
 ///     engines: The engines, each as `engine=` of `Plugin` has it; all that are built in, with all
 ///         their compilers, if not given. The same one twice shows what differs from run to run.
 ///     wasi: As for `Plugin`. Fix `clock` and `seed` if the plug-in looks at them.
@@ -63,6 +63,7 @@ const UNSUPPORTED: &[(&str, Unsupported)] = &[
 ///     extism.ArgumentError: If there is no call or no engine, or if an argument is wrong.
 ///     extism.ManifestError: If the manifest cannot be read, or the configuration is wrong.
 ///     extism.UnknownEngineError: If an engine is not built in.
+///     extism.UnknownFunctionError: If no engine finds a function that is called.
 #[pyfunction]
 #[pyo3(
     signature = (
@@ -132,10 +133,26 @@ pub(crate) fn compare<'py>(
     for choice in &choices {
         runs.push(subject.run(py, choice, &calls)?);
     }
+    if let Some(unknown) = unknown_everywhere(&mut runs) {
+        return Err(error::raise(py, unknown));
+    }
     let unsupported = subject.setup.unsupported;
     let report = py.detach(|| Report::new(calls, runs, unsupported));
     drop(functions);
     to_python(py, report)
+}
+
+/// That a function is called which no engine finds: a mistake of the caller, in which engines agree.
+fn unknown_everywhere(runs: &mut [Run]) -> Option<Error> {
+    let is_unknown = |step: &Step| {
+        let failure = step.outcome.as_ref().err();
+        failure.is_some_and(|failure| failure.kind() == ErrorKind::UnknownFunction)
+    };
+    let started = || runs.iter().filter_map(|run| run.steps.as_ref().ok());
+    let calls = started().next()?.len();
+    let unknown = (0..calls).find(|&call| started().all(|steps| is_unknown(&steps[call])))?;
+    let run = runs.iter_mut().find_map(|run| run.steps.as_mut().ok())?;
+    run.swap_remove(unknown).outcome.err()
 }
 
 /// What every engine is given.
@@ -205,6 +222,15 @@ fn calls(calls: &Bound<'_, PyAny>) -> PyResult<Vec<Call>> {
     if calls.is_instance_of::<PyString>() {
         let message = "calls is a list of names and of pairs (name, input), found a str";
         return Err(error::argument(calls.py(), message));
+    }
+    // A pair of texts is one call, not the names of two.
+    if let Ok(pair) = calls.cast::<PyTuple>()
+        && pair.len() == 2
+        && pair
+            .iter()
+            .all(|item| item.is_instance_of::<PyString>() || item.is_instance_of::<PyBytes>())
+    {
+        return Ok(vec![call(calls)?]);
     }
     calls.try_iter()?.map(|item| call(&item?)).collect()
 }

@@ -4,15 +4,19 @@
 //! any thread may use it at any time; its instances do not need it once they are made. A pickle has
 //! what it was made of, not its code: that fits the process and the engine it was compiled for.
 
+use std::{path::PathBuf, sync::Arc};
+
 use polyextism::{Choice, Compiled, Manifest, Options, Stopwatch};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
-    types::{IntoPyDict, PyTuple},
+    types::{IntoPyDict, PyDict, PyTuple},
 };
 
 use crate::{
-    cache, convert,
+    cache,
+    contents::Origin,
+    convert,
     diagnostics::Diagnostics,
     engines, error,
     fuel::Fuel,
@@ -28,7 +32,9 @@ use crate::{
 /// anything again. Instances share no state; they stay when the compiled plug-in goes.
 ///
 /// It can be pickled, and is compiled again where it is loaded: from the same bytes and paths, for the
-/// same engine, and with the same host functions, which must be found there by their names.
+/// same engine, and with the same host functions. Those at the top level of a module are found there by their names;
+/// others, and those of `__main__`, are pickled by value if the package `cloudpickle` is installed, or else refused
+/// when they are pickled.
 ///
 /// Args:
 ///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
@@ -61,9 +67,10 @@ use crate::{
 ///     extism.UnsupportedError: If the engine cannot do what was asked.
 #[pyclass(module = "extism", frozen, subclass, weakref)]
 pub(crate) struct CompiledPlugin {
-    compiled: Compiled,
+    origin: Origin,
+    /// The file that the only module was read from.
+    path: Option<PathBuf>,
     choice: Choice,
-    manifest: Manifest,
     wasi: Setting,
     response_headers: bool,
     fuel: Option<u64>,
@@ -125,9 +132,12 @@ impl CompiledPlugin {
         let compiled = compiled.map_err(raised)?;
         functions.keep(compiled.bound_functions());
         Ok(Self {
-            compiled,
+            origin: Origin {
+                compiled,
+                manifest: Arc::new(manifest),
+            },
+            path: None,
             choice,
-            manifest,
             wasi,
             response_headers: http.response_headers,
             fuel,
@@ -140,7 +150,7 @@ impl CompiledPlugin {
 
     /// A new instance, and what keeps its host functions alive.
     pub(crate) fn instance(&self, py: Python<'_>) -> PyResult<(polyextism::Plugin, Functions)> {
-        let plugin = py.detach(|| polyextism::Plugin::new(&self.compiled));
+        let plugin = py.detach(|| polyextism::Plugin::new(&self.origin.compiled));
         let plugin = plugin.map_err(|failure| error::raise(py, failure))?;
         Ok((plugin, self.functions(py)))
     }
@@ -152,7 +162,12 @@ impl CompiledPlugin {
 
     /// What core made of it.
     pub(crate) fn core(&self) -> &Compiled {
-        &self.compiled
+        &self.origin.compiled
+    }
+
+    /// What it was made of.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin.clone()
     }
 
     /// Refuses another engine than the one it is compiled for.
@@ -205,7 +220,7 @@ impl CompiledPlugin {
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
-        let manifest = convert::manifest(plugin)?;
+        let (manifest, path) = convert::manifest_and_path(plugin)?;
         let functions = Functions::given(py, functions)?;
         let http = Given {
             client: http_client,
@@ -221,13 +236,95 @@ impl CompiledPlugin {
             cache,
             diagnostics,
         };
-        Self::compile(py, manifest, functions, choice, extras)
+        let compiled = Self::compile(py, manifest, functions, choice, extras)?;
+        Ok(Self { path, ..compiled })
+    }
+
+    /// A function that makes instances where it is called: it can be pickled, and mapped over items on threads,
+    /// processes and other machines.
+    ///
+    /// >>> count = compiled.function("count_vowels")
+    /// >>> multiprocessing.Pool().map(count, ["Hello", "World"])
+    ///
+    /// Args:
+    ///     name: The name of the exported function.
+    ///     takes: The type of its argument, as `Plugin.function` takes it.
+    ///     gives: The type of its result, likewise.
+    ///     **options: `fresh=True` for a new instance for each call; `by="bytes"` or `by="path"` for what a pickle has
+    ///         of the modules; `timeout` and `fuel` of each call; `config` of each instance. See
+    ///         `extism.CompiledFunction`.
+    ///
+    /// Returns:
+    ///     An `extism.CompiledFunction`.
+    ///
+    /// Raises:
+    ///     extism.UnknownFunctionError: If there is no such function that can be called.
+    ///     extism.ArgumentError: If an option is wrong, or if nothing says how a value of the type is written as bytes.
+    #[pyo3(
+        signature = (name, *, takes = None, gives = None, **options),
+        text_signature = "($self, name, *, takes=None, gives=None, **options)"
+    )]
+    fn function<'py>(
+        slf: &Bound<'py, Self>,
+        name: &str,
+        takes: Option<&Bound<'py, PyAny>>,
+        gives: Option<&Bound<'py, PyAny>>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let known = slf.get().core().check_function(name);
+        known.map_err(|failure| error::raise(py, failure))?;
+        let class = py
+            .import("extism._functions")?
+            .getattr("CompiledFunction")?;
+        class.call((slf, name, takes, gives), options)
+    }
+
+    /// What the main module exports, as a tuple of `extism.Export`.
+    #[getter]
+    fn exports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.origin.exports(py)
+    }
+
+    /// What the modules import and who provides it, as a tuple of `extism.Import`.
+    #[getter]
+    fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.origin.imports(py)
+    }
+
+    /// What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`.
+    #[getter]
+    fn manifest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.origin.manifest(py)
+    }
+
+    /// How much memory an instance has at the start and at most, as an `extism.MemoryInfo`.
+    #[getter]
+    fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.origin.memory(py, None)
+    }
+
+    /// The names of the WebAssembly features that the modules use beyond the first version. It reads the modules: of
+    /// a path or URL, anew.
+    ///
+    /// Raises:
+    ///     extism.ManifestError: If a module cannot be read any more.
+    #[getter]
+    fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.origin.features(py)
+    }
+
+    /// How many modules had to be compiled for it, with the host's own: none if all code was in use already, or in
+    /// the compile cache.
+    #[getter]
+    fn newly_compiled(&self) -> usize {
+        self.core().newly_compiled()
     }
 
     /// The name of the engine it is compiled for, as `engine=` understands it.
     #[getter]
     fn engine(&self) -> &'static str {
-        self.compiled.engine()
+        self.core().engine()
     }
 
     fn __repr__(&self) -> String {
@@ -245,6 +342,12 @@ impl CompiledPlugin {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        Self::parts(slf)
+    }
+
+    /// What `__reduce__` gives: what makes it again, of a manifest, WASI and host functions, and its state.
+    #[pyo3(name = "_parts")]
+    fn parts<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let (py, this) = (slf.py(), slf.get());
         let options = [("engine", engines::Engine(this.choice))].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
@@ -259,11 +362,19 @@ impl CompiledPlugin {
         }
         let make = py.import("functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;
-        let manifest = convert::manifest_dict(py, &this.manifest)?;
-        let arguments = (manifest, this.wasi.object(py)?, this.functions.list(py)?);
+        let manifest = this.origin.manifest(py)?;
+        let functions = py.import("extism._pickling")?.getattr("pickled")?;
+        let functions = functions.call1((this.functions.list(py)?,))?;
+        let arguments = (manifest, this.wasi.object(py)?, functions);
         // Of a subclass, what it adds.
         let state = slf.getattr_opt("__dict__")?;
         (make, arguments, state).into_pyobject(py)
+    }
+
+    /// The file that its only module was read from, if it was made of one.
+    #[getter(_path)]
+    fn path(&self) -> Option<&PathBuf> {
+        self.path.as_ref()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -48,9 +48,12 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Input<'a, 'py> {
             Some(bytes) => Ok(Self::Copied(bytes)),
             None => {
                 let found = type_name(&object);
-                let message = format!(
+                let mut message = format!(
                     "expected a str, bytes or another buffer, found a value of type {found}"
                 );
+                if matches!(&*found, "dict" | "list") {
+                    message.push_str("; json.dumps(...) writes it as JSON");
+                }
                 Err(error::argument(object.py(), message))
             }
         }
@@ -68,6 +71,7 @@ pub(crate) fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'
 }
 
 /// A time limit in seconds; without end if it is infinite or longer than can be counted.
+#[derive(Clone, Copy)]
 pub(crate) struct Timeout(pub(crate) Option<Duration>);
 
 impl<'py> FromPyObject<'_, 'py> for Timeout {
@@ -126,6 +130,7 @@ pub(crate) fn by_position<'py>(
 }
 
 /// What becomes of the output of a call.
+#[derive(Clone)]
 pub(crate) enum Parse<'py> {
     /// It is returned as `bytes`.
     Bytes,
@@ -152,6 +157,22 @@ impl<'py> FromPyObject<'_, 'py> for Parse<'py> {
         let message = format!("parse is a callable or None, found a value of type {found}");
         Err(error::argument(object.py(), message))
     }
+}
+
+/// Understands what `Plugin(plugin=…)` was given, and says which file it was if the module itself was read from it.
+pub(crate) fn manifest_and_path(
+    plugin: &Bound<'_, PyAny>,
+) -> PyResult<(Manifest, Option<PathBuf>)> {
+    let manifest = manifest(plugin)?;
+    let path = match plugin.cast::<PyString>() {
+        Ok(text) => Some(PathBuf::from(text.to_str()?)).filter(|path| path.is_file()),
+        Err(_) => tree::path(plugin)?,
+    };
+    let is_module = match &*manifest.wasm {
+        [wasm] => matches!(wasm.source, Source::Data(_)) && wasm.hash.is_none(),
+        _ => false,
+    };
+    Ok((manifest, path.filter(|_| is_module)))
 }
 
 /// Understands what `Plugin(plugin=…)` was given.
@@ -194,10 +215,12 @@ fn text(py: Python<'_>, text: &str) -> PyResult<Manifest> {
     if !start.starts_with(['{', '(', ';', '\0']) && !text.contains(['\n', '=']) && !text.is_empty()
     {
         let shown: String = text.chars().take(200).collect();
-        return Err(wrong(
-            py,
-            format!("`{shown}` is not a file, nor the text of a module or a manifest"),
-        ));
+        let mut message =
+            format!("`{shown}` is not a file, nor the text of a module or a manifest");
+        if text.starts_with("http://") || text.starts_with("https://") {
+            message.push_str("; a module behind a URL is extism.Manifest([extism.Wasm.url(...)])");
+        }
+        return Err(wrong(py, message));
     }
     Manifest::parse(text.as_bytes()).map_err(|failure| error::raise(py, failure))
 }

@@ -51,6 +51,11 @@ impl CurrentPlugin {
         }
     }
 
+    /// Whether it can be used here and now.
+    fn is_valid(&self) -> bool {
+        scope::with(self.token(), |_| ()).is_some()
+    }
+
     fn token(&self) -> Token {
         Token(self.call.load(Ordering::Relaxed))
     }
@@ -98,6 +103,13 @@ impl CurrentPlugin {
 
 #[pymethods]
 impl CurrentPlugin {
+    fn __repr__(&self) -> &'static str {
+        match self.is_valid() {
+            true => "<extism.CurrentPlugin of a running call>",
+            false => "<extism.CurrentPlugin of no running call>",
+        }
+    }
+
     /// Opens a block of plug-in memory as a writable buffer.
     ///
     /// The buffer is over a copy: what is written to it is in the plug-in's memory when the host

@@ -88,6 +88,15 @@ pub(crate) fn run_guest<R: Send>(py: Python<'_>, guest: impl FnOnce() -> R + Sen
     })
 }
 
+/// Waits for the end of the process, if the end of the interpreter has begun on another thread. Who waits without the
+/// GIL in a host function calls it before it goes back to Python.
+pub(crate) fn stay_if_over() {
+    let on = ENDS_ON.load(Ordering::SeqCst);
+    if on != 0 {
+        HERE.with(|here| wait_for_the_end(on, here));
+    }
+}
+
 #[cold]
 fn wait_for_the_end(on: u64, here: &AtomicBool) {
     while ThreadId(on) != scope::thread() {

@@ -149,14 +149,10 @@ pub(crate) fn described(choice: &Choice) -> String {
 /// Lists the engines that are built in, in the order of preference.
 ///
 /// Returns:
-///     Each engine, with its default compiler.
+///     Each engine with each of its compilers, the default of each engine first.
 #[pyfunction]
 pub(crate) fn engines() -> Vec<Engine> {
-    polyextism::BACKENDS
-        .iter()
-        .filter_map(|backend| polyextism::engine(backend.name).ok())
-        .map(Engine)
-        .collect()
+    polyextism::engines().map(Engine).collect()
 }
 
 /// Tells the version of the runtime.

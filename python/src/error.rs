@@ -66,6 +66,19 @@ pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> Py
     }
 }
 
+/// What was raised for one of several items, with its position.
+#[cold]
+pub(crate) fn at_item(py: Python<'_>, raised: PyErr, position: usize) -> PyErr {
+    let name = intern!(py, "extism._functions");
+    let marked = py
+        .import(name)
+        .and_then(|module| module.call_method1("at_item", (raised.value(py), position)));
+    match marked {
+        Ok(_) => raised,
+        Err(failure) => failure,
+    }
+}
+
 /// The error of core for what Python code raised, in a host function or in its place; `who` names it.
 #[cold]
 pub(crate) fn raised(py: Python<'_>, who: &str, raised: PyErr) -> Error {

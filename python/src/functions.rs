@@ -132,5 +132,10 @@ fn collect(functions: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Function>>> {
             }
         }
     };
+    if functions.cast::<Function>().is_ok() {
+        let message =
+            "functions= is a list of host functions, found a single one; write functions=[f]";
+        return Err(error::argument(functions.py(), message));
+    }
     functions.try_iter()?.map(one).collect()
 }

@@ -7,11 +7,14 @@
 #![deny(unsafe_code)]
 
 mod arguments;
+mod bell;
+mod bound;
 mod cache;
 mod callback;
 mod cancel;
 mod compare;
 mod compiled;
+mod contents;
 mod convert;
 mod current;
 mod diagnostics;
@@ -34,6 +37,7 @@ mod scope;
 mod signals;
 mod stopwatch;
 mod store;
+mod ticket;
 mod tree;
 mod turns;
 mod value;
@@ -59,9 +63,13 @@ mod _native {
 
     #[pymodule_export]
     use crate::{
+        bell::Bell,
+        bound::PluginFunction,
+        cache::cache_folder,
         cancel::CancelHandle,
         compare::compare,
         compiled::CompiledPlugin,
+        contents::inspect,
         current::CurrentPlugin,
         ending::begin_to_end,
         engines::{Engine, engines, extism_version},
@@ -74,8 +82,11 @@ mod _native {
         scope::after_fork,
         scope::before_fork,
         scope::forked,
+        signals::abandon,
+        signals::unwatched,
         stopwatch::{Stopwatch, watched},
         store::Store,
+        ticket::Ticket,
         value::{Memory, Val},
         wasi::Wasi,
     };

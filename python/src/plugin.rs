@@ -5,13 +5,22 @@
 
 mod calls;
 
-use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyBytes};
+pub(crate) use self::calls::Known;
+
+use pyo3::{
+    PyTraverseError, PyVisit,
+    prelude::*,
+    types::{PyBytes, PyDict, PyTuple},
+};
 use uuid::Uuid;
 
+use self::calls::Named;
 use crate::{
+    bound::PluginFunction,
     cache,
     cancel::CancelHandle,
     compiled::{CompiledPlugin, Extras},
+    contents::Origin,
     convert::{self, Input, Parse, Timeout},
     diagnostics::Diagnostics,
     ending::park_at_exit,
@@ -21,8 +30,9 @@ use crate::{
     http,
     limits::Limits,
     store::Store,
+    ticket::Ticket,
     turns::Turns,
-    wasi::Setting,
+    wasi::{Given, Setting},
 };
 
 /// A plug-in: WebAssembly modules that run together, ready to be called.
@@ -32,7 +42,7 @@ use crate::{
 /// Args:
 ///     plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
 ///         manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
-///         a `CompiledPlugin`: then `wasi` and `functions` have been decided and are ignored.
+///         a `CompiledPlugin`, which has decided everything but `config` and `fuel`.
 ///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
 ///         it is given.
 ///     config: Configuration values, added to those of the manifest. Keys and values are `str`;
@@ -60,8 +70,8 @@ use crate::{
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
-///         that was decided when it was compiled (HTTP, limits, cache, diagnostics), or if WASI cannot be given
-///         what `wasi` says.
+///         that was decided when it was compiled (WASI, functions, HTTP, limits, cache, diagnostics), or if WASI
+///         cannot be given what `wasi` says.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
@@ -75,6 +85,7 @@ pub(crate) struct Plugin {
     turns: Turns,
     /// Keeps alive what the guest can call.
     functions: Functions,
+    origin: Origin,
 }
 
 #[pymethods]
@@ -82,7 +93,7 @@ impl Plugin {
     #[new]
     #[pyo3(
         signature = (
-            plugin, wasi = Setting::OFF, config = None, functions = None, *, engine = None,
+            plugin, wasi = Given(None), config = None, functions = None, *, engine = None,
             http_client = None, http_response_headers = false, progress = None, fuel = None,
             limits = None,
             cache = None, diagnostics = None
@@ -97,7 +108,7 @@ impl Plugin {
     )]
     fn new(
         plugin: &Bound<'_, PyAny>,
-        wasi: Setting,
+        wasi: Given,
         config: Option<&Bound<'_, PyAny>>,
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
@@ -116,12 +127,14 @@ impl Plugin {
             progress,
         };
         let config = config.map(convert::config).transpose()?.unwrap_or_default();
-        let (mut plugin, functions) = match plugin.cast::<CompiledPlugin>() {
+        let (mut plugin, functions, origin) = match plugin.cast::<CompiledPlugin>() {
             Ok(compiled) => {
                 let compiled = compiled.get();
                 compiled.accept(py, engine)?;
                 http.refuse(py)?;
                 let decided = [
+                    ("wasi", wasi.0.is_some()),
+                    ("functions", functions.is_some()),
                     ("limits", limits.is_some()),
                     ("cache", cache.is_some()),
                     ("diagnostics", diagnostics.is_some()),
@@ -136,14 +149,14 @@ impl Plugin {
                     let set = plugin.set_fuel(fuel.0);
                     set.map_err(|failure| error::raise(py, failure))?;
                 }
-                (plugin, functions)
+                (plugin, functions, compiled.origin())
             }
             Err(_) => {
                 let choice = engines::choose(py, engine)?;
                 let manifest = convert::manifest(plugin)?;
                 let functions = Functions::given(py, functions)?;
                 let extras = Extras {
-                    wasi,
+                    wasi: wasi.0.unwrap_or(Setting::OFF),
                     http,
                     fuel,
                     limits,
@@ -152,13 +165,14 @@ impl Plugin {
                     diagnostics,
                 };
                 let compiled = CompiledPlugin::compile(py, manifest, functions, choice, extras)?;
-                compiled.instance(py)?
+                let (plugin, functions) = compiled.instance(py)?;
+                (plugin, functions, compiled.origin())
             }
         };
         if !config.is_empty() {
             plugin.host().update_config(config);
         }
-        Ok(Self::live(plugin, None, functions))
+        Ok(Self::live(plugin, None, functions, origin))
     }
 
     /// Calls a function of the plug-in.
@@ -214,7 +228,156 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        park_at_exit(|| self.call_here(py, function_name, data, parse, host_context, timeout, fuel))
+        let callee = Named(function_name);
+        park_at_exit(|| self.call_here(py, callee, data, parse, host_context, timeout, fuel))
+    }
+
+    /// Calls a function on a worker thread and awaits it.
+    ///
+    /// Cancelling the task that awaits it cancels the guest, and waits until it has stopped. Host functions that are
+    /// `async` run in the event loop of the caller.
+    ///
+    /// Args:
+    ///     function_name: The name of the exported function.
+    ///     data: Its input, as for `call`.
+    ///     **options: `parse`, `host_context`, `timeout` and `fuel`, as for `call`, and `executor`: the
+    ///         `concurrent.futures.ThreadPoolExecutor` that it runs in, if not that of the package.
+    ///
+    /// Returns:
+    ///     An awaitable of what `call` returns.
+    ///
+    /// Raises:
+    ///     extism.Error: As `call`.
+    ///     RuntimeError: If no event loop is running.
+    #[pyo3(
+        signature = (function_name, data = None, **options),
+        text_signature = "($self, function_name, data=b'', **options)"
+    )]
+    fn call_async<'py>(
+        slf: &Bound<'py, Self>,
+        function_name: &str,
+        data: Option<&Bound<'py, PyAny>>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let call = py.import("extism._async")?.getattr("call_async")?;
+        match data {
+            Some(data) => call.call((slf, function_name, data), options),
+            None => call.call((slf, function_name), options),
+        }
+    }
+
+    /// As `call`, for `extism._async`.
+    #[pyo3(
+        name = "_call_until",
+        signature = (
+            ticket, function_name, data = Input::EMPTY, parse = Parse::Bytes, host_context = None, *,
+            timeout = None, fuel = None
+        )
+    )]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
+    )]
+    fn call_with_ticket<'py>(
+        &self,
+        py: Python<'py>,
+        ticket: &Bound<'py, Ticket>,
+        function_name: &str,
+        data: Input<'_, 'py>,
+        parse: Parse<'py>,
+        host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (ticket, callee) = (ticket.get(), Named(function_name));
+        park_at_exit(|| {
+            self.call_until(py, ticket, callee, data, parse, host_context, timeout, fuel)
+        })
+    }
+
+    /// Looks a function up once, for many calls.
+    ///
+    /// >>> count = plugin.function("count_vowels")
+    /// >>> count("Hello, World!")
+    ///
+    /// Args:
+    ///     name: The name of the exported function.
+    ///     takes: The type of its argument, as host functions annotate theirs: `str`, `bytes`,
+    ///         `Annotated[..., extism.Json]` and so on. If neither it nor `gives` is given, the function takes and gives
+    ///         what `call` does.
+    ///     gives: The type of its result, likewise.
+    ///
+    /// Returns:
+    ///     An `extism.PluginFunction`, or an `extism.TypedFunction` if a type is given.
+    ///
+    /// Raises:
+    ///     extism.UnknownFunctionError: If there is no such function that can be called.
+    ///     extism.ArgumentError: If nothing says how a value of the type is written as bytes.
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    #[pyo3(
+        signature = (name, *, takes = None, gives = None),
+        text_signature = "($self, name, *, takes=None, gives=None)"
+    )]
+    fn function<'py>(
+        slf: &Bound<'py, Self>,
+        name: &str,
+        takes: Option<&Bound<'py, PyAny>>,
+        gives: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let handle = this.turn(py)?.live().plugin.function(name);
+        let handle = handle.map_err(|failure| this.raise(py, failure, Some(name)))?;
+        let function = PluginFunction::new(slf.clone().unbind(), name, handle);
+        let function = Bound::new(py, function)?.into_any();
+        match (takes, gives) {
+            (None, None) => Ok(function),
+            _ => {
+                let typed = py.import("extism._functions")?.getattr("TypedFunction")?;
+                typed.call1((function, takes, gives))
+            }
+        }
+    }
+
+    /// What the main module exports, as a tuple of `extism.Export`.
+    #[getter]
+    fn exports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.origin.exports(py)
+    }
+
+    /// What the modules import and who provides it, as a tuple of `extism.Import`.
+    #[getter]
+    fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.origin.imports(py)
+    }
+
+    /// What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`. `config` is that of
+    /// the manifest, without what was changed for this instance.
+    #[getter]
+    fn manifest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.origin.manifest(py)
+    }
+
+    /// How much memory there is at the start, at most and now, as an `extism.MemoryInfo`.
+    ///
+    /// Raises:
+    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ClosedError: If the plug-in is closed.
+    #[getter]
+    fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let used = self.turn(py)?.live().plugin.memory_bytes();
+        self.origin.memory(py, Some(used))
+    }
+
+    /// The names of the WebAssembly features that the modules use beyond the first version. It reads the modules: of
+    /// a path or URL, anew.
+    ///
+    /// Raises:
+    ///     extism.ManifestError: If a module cannot be read any more.
+    #[getter]
+    fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.origin.features(py)
     }
 
     /// Tells whether the plug-in exports a function that can be called.
@@ -359,7 +522,7 @@ impl Plugin {
     }
 
     fn __repr__(&self) -> String {
-        format!("<extism.Plugin {} on {}>", self.id, self.engine)
+        format!("<extism.Plugin {}>", self.shown())
     }
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
@@ -374,5 +537,17 @@ impl Plugin {
 
     fn __clear__(&self) {
         self.functions.clear();
+    }
+}
+
+impl Plugin {
+    /// What `repr` says of it.
+    pub(crate) fn shown(&self) -> String {
+        let end = if self.turns.are_over() {
+            ", closed"
+        } else {
+            ""
+        };
+        format!("{} on {}{end}", self.id, self.engine)
     }
 }

@@ -98,7 +98,8 @@ impl Pool {
         let lent = lent.map_err(|failure| error::raise(py, failure))?;
         let functions = self.compiled.get().functions(py);
         let (plugin, place) = lent.into_parts();
-        Ok(Plugin::live(plugin, Some(place), functions))
+        let origin = self.compiled.get().origin();
+        Ok(Plugin::live(plugin, Some(place), functions, origin))
     }
 
     /// The most instances that there are at a time.

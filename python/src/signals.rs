@@ -5,10 +5,22 @@
 //! main thread only: others need not wait for the GIL. Invariant: what a handler raises comes out of
 //! the call as itself.
 
-use std::{cell::Cell, fmt};
+use std::{
+    cell::Cell,
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use polyextism::{Error, ErrorKind};
 use pyo3::{exceptions::PyImportError, prelude::*};
+
+use crate::ending::park_at_exit;
+
+/// Whether the main thread leaves the program by Ctrl-C, so that nobody wants what other threads do in guests.
+static ABANDONED: AtomicBool = AtomicBool::new(false);
+
+/// Whether `extism._ending` looks after the main thread.
+static WATCHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Whether this is the main thread, if that is known.
@@ -54,12 +66,55 @@ pub(crate) fn watch(plugin: &mut polyextism::Plugin) {
     plugin.host().alarm().set_check(check);
 }
 
-/// Runs what signal handlers have to run, on the main thread.
+/// Runs what signal handlers have to run, on the main thread. Others look whether that one leaves the program.
 pub(crate) fn check() -> polyextism::Result<()> {
     match MAIN.get() {
         Some(true) => Python::attach(|py| py.check_signals()).map_err(raised),
-        _ => Ok(()),
+        _ if ABANDONED.load(Ordering::Relaxed) => Err(abandoned()),
+        _ if WATCHED.load(Ordering::Relaxed) => Ok(()),
+        _ => watch_main(),
     }
+}
+
+#[cold]
+fn abandoned() -> Error {
+    let message = "the call was cancelled, because the main thread leaves the program by Ctrl-C";
+    Error::new(ErrorKind::Cancelled, message)
+}
+
+/// Has `extism._ending` look after the main thread, once for a while: the thread of a guest never waits for the GIL
+/// to do so itself.
+#[cold]
+fn watch_main() -> polyextism::Result<()> {
+    if !WATCHED.swap(true, Ordering::Relaxed) {
+        // Without it, only Ctrl-C is not seen on other threads; at the end of the interpreter nobody needs it.
+        let _ = Python::try_attach(|py| {
+            park_at_exit(|| {
+                let watch = py
+                    .import("extism._ending")
+                    .and_then(|ending| ending.getattr("watch"));
+                watch.and_then(|watch| watch.call0()).map(drop)
+            })
+        });
+    }
+    Ok(())
+}
+
+/// Says whether calls on other threads than the main one have to end. For `extism._ending`.
+#[pyfunction]
+pub(crate) fn abandon(is_so: bool) {
+    ABANDONED.store(is_so, Ordering::Relaxed);
+}
+
+/// Says that nobody looks after the main thread any more. For `extism._ending`.
+#[pyfunction]
+pub(crate) fn unwatched() {
+    WATCHED.store(false, Ordering::Relaxed);
+}
+
+/// Whether this is the main thread.
+pub(crate) fn is_main() -> bool {
+    MAIN.get() == Some(true)
 }
 
 #[cold]
@@ -71,4 +126,6 @@ fn raised(error: PyErr) -> Error {
 /// The only thread of this process is its main thread.
 pub(crate) fn forked() {
     MAIN.set(None);
+    ABANDONED.store(false, Ordering::Relaxed);
+    WATCHED.store(false, Ordering::Relaxed);
 }

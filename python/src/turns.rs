@@ -12,7 +12,7 @@ use std::{
 };
 
 use polyextism::{
-    CallLimits, Error, ErrorKind, FunctionHandle, Place,
+    Error, ErrorKind, FunctionHandle, Place,
     internal::{
         Process, nesting,
         queue::{Line, Queued, Room, Waiting},
@@ -78,30 +78,9 @@ impl Live {
         }
     }
 
-    /// Calls a function by its name.
-    pub(crate) fn call(
-        &mut self,
-        name: &str,
-        input: &[u8],
-        limit: Option<Duration>,
-    ) -> polyextism::Result<&[u8]> {
-        let handle = self.handle(name)?;
-        self.plugin.call_within(handle, input, limit)
-    }
-
-    /// Calls a function by its name, with all limits of the call.
-    pub(crate) fn call_with(
-        &mut self,
-        name: &str,
-        input: &[u8],
-        limits: &CallLimits,
-    ) -> polyextism::Result<&[u8]> {
-        let handle = self.handle(name)?;
-        self.plugin.call_with(handle, input, limits)
-    }
-
+    /// Where a function is, which is known if it was called last.
     #[inline]
-    fn handle(&mut self, name: &str) -> polyextism::Result<FunctionHandle> {
+    pub(crate) fn handle(&mut self, name: &str) -> polyextism::Result<FunctionHandle> {
         match &self.last {
             Some((last, handle)) if last == name => Ok(*handle),
             _ => self.find(name),

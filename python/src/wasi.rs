@@ -5,7 +5,7 @@
 use polyextism::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output};
 use pyo3::{
     prelude::*,
-    types::{PyBool, PyBytes, PyDict, PyTuple},
+    types::{PyBool, PyBytes, PyDict, PyString, PyTuple},
 };
 
 use crate::{
@@ -62,7 +62,7 @@ impl Wasi {
     )]
     fn new(
         py: Python<'_>,
-        args: Option<Vec<String>>,
+        args: Option<&Bound<'_, PyAny>>,
         env: Option<&Bound<'_, PyAny>>,
         stdin: Option<Input<'_, '_>>,
         stdout: Option<&str>,
@@ -72,6 +72,7 @@ impl Wasi {
         seed: Option<u64>,
         max_descriptors: usize,
     ) -> PyResult<Self> {
+        let args = args.map(arguments).transpose()?;
         let env = match env {
             None => Vec::new(),
             Some(env) => pairs(env)?,
@@ -112,6 +113,34 @@ impl Wasi {
         PyBytes::new(py, &self.0.stdin)
     }
 
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let mut given = Vec::new();
+        let shown = |value: Bound<'_, PyAny>| PyResult::Ok(value.repr()?.to_string());
+        if !self.0.args.is_empty() {
+            given.push(format!("args={}", shown(self.args().into_pyobject(py)?)?));
+        }
+        if !self.0.env.is_empty() {
+            // Values may be secrets.
+            let names = self.0.env.iter().map(|(name, _)| format!("'{name}': ..."));
+            given.push(format!("env={{{}}}", names.collect::<Vec<_>>().join(", ")));
+        }
+        if !self.0.stdin.is_empty() {
+            given.push(format!("stdin=<{} bytes>", self.0.stdin.len()));
+        }
+        for (name, output) in [("stdout", self.0.stdout), ("stderr", self.0.stderr)] {
+            if let (Some(place), _) = place(output) {
+                given.push(format!("{name}='{place}'"));
+            }
+        }
+        if let Clock::Fixed(nanoseconds) = self.0.clock {
+            given.push(format!("clock={nanoseconds}"));
+        }
+        if let Some(seed) = self.0.seed {
+            given.push(format!("seed={seed}"));
+        }
+        Ok(format!("Wasi({})", given.join(", ")))
+    }
+
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let given = PyDict::new(py);
         given.set_item("args", self.args())?;
@@ -145,6 +174,15 @@ fn place(output: Output) -> (Option<&'static str>, Option<usize>) {
     }
 }
 
+fn arguments(args: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    if args.is_instance_of::<PyString>() {
+        let found = args.repr()?;
+        let message = format!("args= is a list of texts, found the text {found}; write args=[...]");
+        return Err(error::argument(args.py(), message));
+    }
+    args.extract()
+}
+
 fn pairs(env: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
     let dict = PyDict::new(env.py());
     dict.update(env.cast()?)?;
@@ -170,6 +208,17 @@ fn output(py: Python<'_>, which: &str, place: Option<&str>, limit: usize) -> PyR
 
 /// What `wasi=` says: a truth value, or settings.
 pub(crate) struct Setting(pub(crate) Option<polyextism::Wasi>);
+
+/// What `wasi=` says, or that it was not given.
+pub(crate) struct Given(pub(crate) Option<Setting>);
+
+impl<'py> FromPyObject<'_, 'py> for Given {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        value.extract().map(Some).map(Self)
+    }
+}
 
 impl Setting {
     pub(crate) const OFF: Self = Self(None);

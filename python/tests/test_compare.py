@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import math
 import signal
 import subprocess
@@ -45,27 +46,48 @@ def test_engines_agree_on_a_real_plugin(guests):
             plugin.return_string(results[0], "hello"),
         ),
     )
-    calls = [("count_vowels", "yes"), ("call_host", b"x"), ("echo", bytearray(b"\xff")), "nothing"]
+    calls = [("count_vowels", "yes"), ("call_host", b"x"), ("echo", bytearray(b"\xff"))]
     report = extism.compare(plugin, calls, config=config, functions=[hello])
     assert report.equal and report.differences == (), report
     assert [run.engine for run in report.runs] == ENGINES
     for run in report.runs:
         assert run.error is None and run.seconds > 0
-        vowels, called, echo, nothing = run.steps
+        vowels, called, echo = run.steps
         assert (vowels.function, vowels.input) == ("count_vowels", b"yes")
         assert b'"count":2' in vowels.output and vowels.error is None
         assert set(vowels.vars) == {"total"} == set(echo.vars)
         assert called.log == (extism.LogLine("warn", "called"),) and vowels.log == ()
         assert called.lost_lines == 0
         assert echo.output == b"\xff" and echo.stdout == b"" and echo.stderr == b""
-        assert nothing.output is None
-        assert isinstance(nothing.error, extism.UnknownFunctionError)
         assert all(step.memory >= 65536 and step.seconds > 0 for step in run.steps)
     text = str(report)
     assert text.startswith("equal: ") and all(engine in text for engine in ENGINES)
     assert max(map(len, text.splitlines())) <= 120
     with pytest.raises(dataclasses.FrozenInstanceError):
         report.text = ""
+
+
+def test_a_function_that_no_engine_finds_is_a_mistake():
+    """The engines agree that it is not there, which nobody wants to know."""
+    for calls in (["ehco"], ["echo", ("ehco", "x")]):
+        with pytest.raises(extism.UnknownFunctionError, match="did you mean `echo`"):
+            extism.compare(ECHO, calls)
+
+
+def test_one_pair_is_one_call():
+    [step] = extism.compare(ECHO, ("echo", "x")).runs[0].steps
+    assert (step.function, step.output) == ("echo", b"x")
+    [step] = extism.compare(ECHO, ("echo", b"x")).runs[0].steps
+    assert step.output == b"x"
+
+
+def test_forms_of_a_report():
+    report = extism.compare(ECHO, [("echo", b"\xff<")])
+    found = json.loads(report.to_json())
+    assert found["equal"] and found["differences"] == []
+    assert [run["engine"] for run in found["runs"]] == ENGINES
+    assert found["runs"][0]["steps"][0]["output"] == "\ufffd<"
+    assert report._repr_html_().startswith("<pre>equal: ")
 
 
 def test_what_differs_is_reported():

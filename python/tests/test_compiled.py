@@ -87,8 +87,11 @@ def test_config_of_the_manifest(engine, guests):
 
 def test_wasi_and_functions_have_been_decided(engine):
     compiled = extism.CompiledPlugin(ECHO, engine=engine)
-    unused = extism.Function("unused", [], [], print)
-    assert extism.Plugin(compiled, True, None, [unused]).call("echo", "x") == b"x"
+    for name, given in {"wasi": [True, False, extism.Wasi()], "functions": [[], [extism.Function("f", [], [], print)]]}.items():
+        for value in given:
+            with pytest.raises(extism.ArgumentError, match=f"^{name}= is decided when a CompiledPlugin is made; leave it out$"):
+                extism.Plugin(compiled, **{name: value})
+    assert extism.Plugin(compiled, config={"a": "b"}).call("echo", "x") == b"x"
 
 
 def test_engine_has_been_decided(engine):

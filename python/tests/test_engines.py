@@ -9,11 +9,14 @@ from wat import CANONICAL, ECHO, NAN, function
 
 def test_each_lists_itself():
     engines = extism.engines()
-    assert len({engine.name for engine in engines}) == len(engines) > 0
+    assert len(set(engines)) == len(engines) > 0
+    compilers = [(engine.name, engine.compiler) for engine in engines]
+    expected = {engine.name: engine.compilers for engine in engines}
+    assert compilers == [(name, compiler) for name, all_of in expected.items() for compiler in all_of]
     for engine in engines:
-        assert engine.compiler == engine.compilers[0]
         assert engine.version.count(".") == 2
-        assert str(engine) == engine.name
+        is_default = engine.compiler == engine.compilers[0]
+        assert str(engine) == (engine.name if is_default else f"{engine.name}:{engine.compiler}")
         assert repr(engine) == f"Engine('{engine}')"
 
 

@@ -287,11 +287,12 @@ def test_misuse_is_explained(misuse, message):
         misuse()
 
 
-def test_async_is_refused():
-    with pytest.raises(extism.ArgumentError, match="it is async"):
+def test_async_generators_are_refused():
+    with pytest.raises(extism.ArgumentError, match="it is an async generator"):
 
         @extism.host_fn(signature=([], []))
-        async def host(plugin, params, results): ...
+        async def host(plugin, params, results):
+            yield
 
 
 def calling(engine, host, functions=None, module="extism:host/user"):

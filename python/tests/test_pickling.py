@@ -3,12 +3,14 @@
 import copy
 import json
 import pickle
+import threading
+from typing import Annotated
 
 import pytest
 
 import extism
 import pickled
-from processes import output
+from processes import output, run
 from wat import ECHO, THROUGH_HOST, function, importing
 
 I64 = extism.ValType.I64
@@ -86,7 +88,12 @@ def test_only_what_is_imported_is_pickled(engine):
     assert pickled.call(again(compiled)) == (engine, b"inferred x")
 
 
-def test_what_another_process_cannot_find_is_refused():
+@pytest.fixture
+def no_cloudpickle(monkeypatch):
+    monkeypatch.setattr("extism._pickling._PICKLERS", ("no_cloudpickle",))
+
+
+def test_what_another_process_cannot_find_is_refused(no_cloudpickle):
     def plain(plugin, params, results):
         ...
 
@@ -105,8 +112,140 @@ def test_what_another_process_cannot_find_is_refused():
             with pytest.raises(extism.ArgumentError, match="host function `host` cannot be pickled"):
                 pickle.dumps(value)
     for host in functions[:3]:
-        with pytest.raises(extism.ArgumentError, match="define it at the top level of a module"):
+        with pytest.raises(extism.ArgumentError, match="top level of a module.*or install the package cloudpickle"):
             pickle.dumps(extism.CompiledPlugin(THROUGH_HOST, functions=[host]))
+
+
+def local_functions():
+    """Host functions that no other process can find, with what each does."""
+    suffix = "!"
+
+    @extism.host_fn("host")
+    def inferred(text: str) -> str:
+        return text + suffix
+
+    @extism.host_fn("host")
+    def with_plugin(plugin: extism.CurrentPlugin, value: Annotated[str, extism.Codec(bytes.decode)]) -> bytes:
+        return f"{value}{plugin.config.get('mark', '?')}{suffix}".encode()
+
+    @extism.host_fn("host", signature=([I64], [I64]), user_data="more")
+    def explicit(plugin, params, results, more):
+        plugin.return_string(results[0], plugin.input_string(params[0]) + more + suffix)
+
+    @extism.host_fn("host")
+    async def awaited(text: str) -> str:
+        return text + "awaited" + suffix
+
+    @extism.host_fn("host")
+    def numbers(handle: int) -> int:
+        return handle
+
+    by_hand = extism.Function(
+        "host", [I64], [I64], lambda plugin, params, results: plugin.return_string(results[0], "by hand" + suffix)
+    )
+    return {
+        "inferred": (inferred, "x!"),
+        "with the plug-in": (with_plugin, "x?!"),
+        "explicit": (explicit, "xmore!"),
+        "awaited": (awaited, "xawaited!"),
+        "numbers": (numbers, "x"),
+        "by hand": (by_hand, "by hand!"),
+    }
+
+
+@pytest.mark.parametrize("name", local_functions())
+def test_local_functions_are_pickled_by_value(name, tmp_path):
+    pytest.importorskip("cloudpickle", reason="needs the package cloudpickle")
+    function, expected = local_functions()[name]
+    compiled = extism.CompiledPlugin(THROUGH_HOST, functions=[function])
+    assert extism.Plugin(compiled).call("run", "x").decode() == expected
+    loaded = again(compiled)
+    assert extism.Plugin(loaded).call("run", "x").decode() == expected
+    assert extism.Plugin(again(loaded)).call("run", "x").decode() == expected
+    assert type(again(function)) is type(function)
+    path = tmp_path / "compiled.pickle"
+    path.write_bytes(pickle.dumps(compiled))
+    program = """
+        import pickle, sys
+        import extism
+        with open(sys.argv[1], "rb") as file:
+            print(extism.Plugin(pickle.load(file)).call("run", "x").decode())
+    """
+    assert output(program, str(path)) == f"{expected}\n"
+
+
+def test_what_functions_share_they_share_where_they_are_loaded():
+    pytest.importorskip("cloudpickle", reason="needs the package cloudpickle")
+    seen = []
+
+    @extism.host_fn("put")
+    def put(value: int) -> None:
+        seen.append(value)
+
+    @extism.host_fn("count")
+    def count() -> int:
+        return len(seen)
+
+    wat = """(module
+      (import "extism:host/user" "put" (func $put (param i64)))
+      (import "extism:host/user" "count" (func $count (result i64)))
+      (func (export "run") (result i32)
+        (call $put (i64.const 7)) (call $put (i64.const 8)) (i32.wrap_i64 (call $count))))"""
+    loaded = again(extism.CompiledPlugin(wat, functions=[put, count]))
+    with pytest.raises(extism.ReturnCodeError) as raised:
+        extism.Plugin(loaded).call("run")
+    assert raised.value.code == 2
+    assert seen == []
+
+
+def test_what_a_function_uses_has_to_be_pickled_as_well():
+    pytest.importorskip("cloudpickle", reason="needs the package cloudpickle")
+    lock = threading.Lock()
+
+    @extism.host_fn("host")
+    def host(text: str) -> str:
+        with lock:
+            return text
+
+    with pytest.raises(extism.ArgumentError, match="host function `host` cannot be pickled by value, because of"):
+        pickle.dumps(extism.CompiledPlugin(THROUGH_HOST, functions=[host]))
+
+
+MAIN = """
+import pickle, sys
+from typing import Annotated
+import extism
+
+@extism.host_fn("host")
+def host(text: str) -> Annotated[str, extism.Json]:
+    return text + " from main"
+
+from wat import THROUGH_HOST
+with open(sys.argv[1], "wb") as file:
+    pickle.dump(extism.CompiledPlugin(THROUGH_HOST, functions=[host]), file)
+"""
+
+
+def test_functions_of_a_program_go_by_value(tmp_path):
+    """Another program has another `__main__`, as the workers of Dask, Ray and Spark do."""
+    pytest.importorskip("cloudpickle", reason="needs the package cloudpickle")
+    path, program = tmp_path / "compiled.pickle", tmp_path / "program.py"
+    program.write_text("from __future__ import annotations\n" + MAIN)
+    assert output(program, str(path)) == ""
+    loading = """
+        import pickle, sys
+        import extism
+        with open(sys.argv[1], "rb") as file:
+            print(extism.Plugin(pickle.load(file)).call("run", "x"))
+    """
+    assert output(loading, str(path)) == "b'\"x from main\"'\n"
+
+
+def test_without_cloudpickle_a_session_cannot_pickle_its_functions(tmp_path):
+    """A notebook has no file that a worker could run to find them."""
+    program = "import extism._pickling as p; p._PICKLERS = ('no_cloudpickle',)\n" + MAIN
+    ended = run("-c", program, str(tmp_path / "compiled.pickle"))
+    assert "ArgumentError: host function `host` cannot be pickled" in ended.stderr
 
 
 def test_copies(engine):

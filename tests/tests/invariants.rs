@@ -384,7 +384,7 @@ const LAYERS: &[&str] = &[
     "comparison",
 ];
 /// Files beside the folders, which only hand on what is in them.
-const FACES: &[&str] = &["lib.rs", "backend.rs", "internal.rs"];
+const FACES: &[&str] = &["lib.rs", "backend.rs", "contents.rs", "internal.rs"];
 
 /// The folders of core that a text names in paths that begin with `crate::`, in trees of braces as well.
 fn imported(code: &str) -> BTreeSet<String> {

@@ -8,7 +8,7 @@
 //! plug-in is immutable and shared by its instances on any thread.
 
 mod init;
-mod stages;
+pub(crate) mod stages;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -24,6 +24,8 @@ use crate::{
     },
     build::{
         backtrace::Guests,
+        contents::Contents,
+        near,
         options::{Interrupted, Options},
         postmortem::Postmortem,
         program::{self, Counting, Layout, Made, Maker, Recipe},
@@ -72,6 +74,7 @@ struct Inner {
     main: ModuleId,
     memories: u32,
     entries: Vec<Entry>,
+    contents: Contents,
     guests: Arc<Guests>,
     postmortem: Option<Arc<dyn OnFailure>>,
     command: Option<usize>,
@@ -143,6 +146,7 @@ impl Compiled {
         let postmortem = Postmortem::hook(opened.dumps, &guests, homes);
         let program = code.engine.prepare(program)?;
         let entries = entries(&units[linked.main].module);
+        let contents = Contents::new(units, linked.providers, linked.main);
         let (memory_pages, pages_by) = match manifest.memory.max_pages {
             Some(pages) => (pages.into(), "`memory.max_pages` of the manifest"),
             None => (options.limits.memory_pages, "the limit `memory_pages`"),
@@ -156,6 +160,7 @@ impl Compiled {
             memories: linked.plan.memories.len() as u32,
             command: entries.iter().position(|entry| &*entry.name == COMMAND),
             entries,
+            contents,
             guests,
             postmortem,
             bound: linked.bound,
@@ -213,11 +218,38 @@ impl Compiled {
                 ErrorKind::UnknownFunction,
                 format!("function `{name}` cannot be called: {refusal}"),
             )),
-            None => Err(Error::new(
-                ErrorKind::UnknownFunction,
-                format!("unknown function `{name}`: the plug-in exports no function of that name"),
-            )),
+            None => Err(near::unknown_function(name, self.entry_points())),
         }
+    }
+
+    /// Looks whether there is an export of that name that can be called.
+    ///
+    /// # Errors
+    /// `UnknownFunction` if there is none, or if it has parameters or several results.
+    pub fn check_function(&self, name: &str) -> Result<()> {
+        self.entry(name).map(drop)
+    }
+
+    /// Whether there is an export of that name that can be called.
+    pub(crate) fn has_entry(&self, name: &str) -> bool {
+        self.entry_points().any(|entry| entry == name)
+    }
+
+    /// The functions that can be called.
+    fn entry_points(&self) -> impl Iterator<Item = &str> + Clone {
+        let entries = self.0.entries.iter();
+        let entries = entries.filter(|entry| entry.refusal.is_none());
+        entries.map(|entry| &*entry.name)
+    }
+
+    /// What the modules import and export, and how much memory there may be.
+    pub fn contents(&self) -> &Contents {
+        &self.0.contents
+    }
+
+    /// How many pages of 64 KiB all memories of an instance may have together.
+    pub fn memory_pages(&self) -> Option<u64> {
+        self.0.limits.memory_pages
     }
 
     /// The name of the entry at a position that [`Compiled::entry`] returned.

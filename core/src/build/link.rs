@@ -34,6 +34,11 @@ pub(crate) const WASI: &str = "wasi_snapshot_preview1";
 const MISTAKES_SHOWN: usize = 50;
 /// How many characters of a name it shows.
 const NAME_SHOWN: usize = 200;
+/// How many functions of WASI an error names.
+const WASI_SHOWN: usize = 3;
+
+/// Why WASI's functions are missing: one reason for all of them.
+const WASI_OFF: &str = "WASI is off for this plug-in; give it the option `wasi`";
 
 /// A module of a plan, by its position in instantiation order. In the program it may have another place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,16 +133,49 @@ pub(crate) fn link(units: &Units<'_>, offer: &Offer<'_>) -> Result<Plan> {
     })
 }
 
+/// What answers the imports of modules, each by itself.
+pub(crate) struct Answers {
+    /// In instantiation order.
+    pub(crate) order: Vec<UnitId>,
+    /// What answers each import, or why nothing does.
+    pub(crate) imports: ByUnit<Vec<Result<Import<PlanId>, String>>>,
+}
+
+/// As [`link`], but each import by itself: what answers it, or why nothing does.
+///
+/// # Errors
+/// `Link` if modules import each other.
+pub(crate) fn answers(units: &Units<'_>, offer: &Offer<'_>) -> Result<Answers> {
+    let order = order(units)?;
+    let mut ids = units.map(|_| KERNEL);
+    for (position, &unit) in order.iter().enumerate() {
+        ids.set(unit, PlanId(position as u32 + 1));
+    }
+    let resolver = Resolver { units, offer, ids };
+    let imports = units.map(|unit| {
+        let imports = unit.module.imports.iter();
+        imports
+            .map(|import| resolver.resolve(import, None))
+            .collect()
+    });
+    Ok(Answers { order, imports })
+}
+
 /// Imports that cannot be resolved. A module may have any number of them, with names of any
 /// length, so both are bounded.
 #[derive(Default)]
 struct Mistakes {
     shown: Vec<String>,
     further: usize,
+    /// For each module, the functions of WASI that it cannot have because WASI is off.
+    wasi: Vec<(String, Vec<String>, usize)>,
 }
 
 impl Mistakes {
     fn add(&mut self, unit: &str, import: &ImportDecl, why: &str) {
+        if why == WASI_OFF {
+            return self.add_wasi(unit, import);
+        }
         if self.shown.len() == MISTAKES_SHOWN {
             self.further += 1;
             return;
@@ -150,7 +188,28 @@ impl Mistakes {
         }
     }
 
-    fn finish(self) -> Result<()> {
+    fn add_wasi(&mut self, unit: &str, import: &ImportDecl) {
+        let unit = short(unit);
+        if self.wasi.last().is_none_or(|(last, ..)| *last != unit) {
+            self.wasi.push((unit, Vec::new(), 0));
+        }
+        if let Some((_, names, count)) = self.wasi.last_mut() {
+            *count += 1;
+            if names.len() < WASI_SHOWN {
+                names.push(format!("`{}`", short(&import.name)));
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<()> {
+        for (unit, names, count) in self.wasi {
+            let mut functions = names.join(", ");
+            if count > names.len() {
+                functions.push_str(&format!(" and {} more", count - names.len()));
+            }
+            let mistake = format!("module `{unit}` imports {functions} from `{WASI}`: {WASI_OFF}");
+            self.shown.insert(0, mistake);
+        }
         if self.shown.is_empty() {
             return Ok(());
         }
@@ -162,7 +221,7 @@ impl Mistakes {
     }
 }
 
-fn short(name: &str) -> String {
+pub(crate) fn short(name: &str) -> String {
     match name.char_indices().nth(NAME_SHOWN) {
         Some((end, _)) => format!("{}…", &name[..end]),
         None => name.to_owned(),
@@ -301,10 +360,19 @@ impl Resolver<'_> {
         Err(match (module, unit) {
             (ENV, _) => "the host has no function of that name".into(),
             (_, Some(_)) => "that module has no such export".into(),
-            _ => "nothing provides it: it is not a module of the manifest, and no host function \
-                  of that name was given"
-                .into(),
+            _ => match self.elsewhere(name) {
+                Some(function) => elsewhere(function, module),
+                None => "nothing provides it: it is not a module of the manifest, and no host \
+                         function of that name was given"
+                    .into(),
+            },
         })
+    }
+
+    /// A host function of that name that answers another namespace.
+    fn elsewhere(&self, name: &str) -> Option<&Function> {
+        let mut functions = self.offer.functions.iter().rev();
+        functions.find(|function| function.name() == name && function.namespace().is_some())
     }
 
     /// The last function wins, as in a list of definitions.
@@ -315,7 +383,7 @@ impl Resolver<'_> {
 
     fn wasi(&self, name: &str) -> Result<Arc<HostFunc>, String> {
         if !self.offer.wasi {
-            return Err("WASI is off for this plug-in; it needs `wasi=True`".into());
+            return Err(WASI_OFF.into());
         }
         #[cfg(feature = "wasi")]
         if let Some(func) = crate::services::wasi::function(name) {
@@ -323,6 +391,17 @@ impl Resolver<'_> {
         }
         Err(format!("WASI preview 1 has no function `{name}`"))
     }
+}
+
+/// Why a host function does not answer an import of its name from `module`, and what would.
+#[cold]
+fn elsewhere(function: &Function, module: &str) -> String {
+    let (name, module) = (function.name(), short(module));
+    let namespace = function.namespace().unwrap_or_default();
+    format!(
+        "the host function of that name answers the namespace `{namespace}` only; give it the namespace of the \
+         import, in Python by `@extism.host_fn(name=\"{name}\", namespace=\"{module}\")`"
+    )
 }
 
 fn matches_signature(wanted: &ExternType, offered: &Signature) -> Result<(), String> {

@@ -7,7 +7,9 @@
 pub mod alone;
 pub(crate) mod backtrace;
 pub(crate) mod compiled;
+pub(crate) mod contents;
 pub(crate) mod link;
+pub(crate) mod near;
 pub(crate) mod options;
 pub(crate) mod postmortem;
 pub(crate) mod program;

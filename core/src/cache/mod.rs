@@ -55,6 +55,16 @@ pub enum CachePlace {
     Off,
 }
 
+impl CachePlace {
+    /// The folder that it means now; `None` if there is to be no cache. It need not be there.
+    ///
+    /// # Errors
+    /// `Argument` if what names the folder is wrong.
+    pub fn folder(&self) -> Result<Option<PathBuf>> {
+        place::folder(self)
+    }
+}
+
 impl Default for Cache {
     fn default() -> Self {
         CachePlace::User.into()

@@ -398,6 +398,11 @@ impl CancelHandle {
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }
+
+    /// Whether a call is running just now.
+    pub fn is_running(&self) -> bool {
+        self.0.state.load(Relaxed) & RUNNING != 0
+    }
 }
 
 #[cfg(test)]

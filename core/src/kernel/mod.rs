@@ -212,7 +212,10 @@ fn grow<G: Guest + ?Sized>(guest: &mut G, full: Full, length: u64) -> Result<()>
 fn no_memory(length: u64) -> Error {
     Error::new(
         ErrorKind::MemoryLimit,
-        format!("{length} bytes do not fit into the kernel memory of the plug-in"),
+        format!(
+            "{length} bytes do not fit into the kernel memory of the plug-in; `memory.max_pages` of the manifest, \
+             or the limit `memory_pages`, says how much all memories may have together"
+        ),
     )
 }
 

@@ -123,7 +123,7 @@ impl Plugin {
 
     /// Whether the plug-in exports a function of that name that can be called.
     pub fn function_exists(&self, name: &str) -> bool {
-        self.compiled.entry(name).is_ok()
+        self.compiled.has_entry(name)
     }
 
     /// Looks a function up, for [`Plugin::call_function`].

@@ -24,6 +24,8 @@ pub(super) struct Interface {
     pub(super) has_code: bool,
     /// With those that are imported.
     pub(super) memories: usize,
+    /// Without those that are imported.
+    pub(super) own_memories: Vec<MemoryType>,
 }
 
 /// The module cannot be valid, or has more than it may.
@@ -94,7 +96,9 @@ impl Interface {
                 Payload::MemorySection(section) => {
                     at_most(section.count(), bounds.memories)?;
                     for memory in section {
-                        spaces.memories.push(memory?);
+                        let memory = memory?;
+                        spaces.memories.push(memory);
+                        interface.own_memories.push(memory);
                     }
                 }
                 Payload::GlobalSection(section) => {

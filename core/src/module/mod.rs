@@ -34,8 +34,11 @@ use crate::{
 /// so a module that uses it already is refused.
 const START: &str = "polyextism:start";
 
+/// What a component has in the place of the version of a module.
+const COMPONENT: [u8; 4] = [0x0d, 0, 1, 0];
+
 /// What every engine offers (DESIGN.md part 3).
-fn common_features() -> WasmFeatures {
+pub(crate) fn common_features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT
         | WasmFeatures::SIGN_EXTENSION
@@ -48,7 +51,7 @@ fn common_features() -> WasmFeatures {
         | WasmFeatures::GC_TYPES
 }
 
-fn feature(proposal: Proposal) -> WasmFeatures {
+pub(crate) fn feature(proposal: Proposal) -> WasmFeatures {
     match proposal {
         Proposal::Simd => WasmFeatures::SIMD,
         Proposal::TailCall => WasmFeatures::TAIL_CALL,
@@ -59,7 +62,7 @@ fn feature(proposal: Proposal) -> WasmFeatures {
 }
 
 /// Proposals that a module may need, with the words for the message that refuses it.
-const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
+pub(crate) const NAMED_FEATURES: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::SIMD, "SIMD"),
     (WasmFeatures::RELAXED_SIMD, "relaxed SIMD"),
     (WasmFeatures::TAIL_CALL, "tail calls"),
@@ -106,6 +109,8 @@ pub(crate) struct Module<'a> {
     pub(crate) has_code: bool,
     /// How many memories it has, with those that it imports.
     pub(crate) memories: usize,
+    /// Those that it does not import.
+    pub(crate) own_memories: Vec<MemoryType>,
     /// What becomes of the binary before it is compiled.
     pub(crate) steps: Steps,
 }
@@ -164,6 +169,11 @@ impl<'a> Module<'a> {
                 "it does not start with the magic bytes `\\0asm`",
             ));
         }
+        if raw.get(4..8) == Some(&COMPONENT) {
+            let why = "it is a component; plug-ins are core modules, such as the targets wasm32-wasip1 and \
+                       wasm32-unknown-unknown make";
+            return Err(invalid(name, why));
+        }
         let Ok(interface) = Interface::read(&raw, terms.bounds) else {
             terms.check(&raw, name)?;
             return Err(invalid(name, "its sections cannot be read"));
@@ -175,6 +185,7 @@ impl<'a> Module<'a> {
             start: interface.start.map(|_| START),
             has_code: interface.has_code,
             memories: interface.memories,
+            own_memories: interface.own_memories,
             steps: Steps {
                 start_function: interface.start,
                 state: State::Kept,

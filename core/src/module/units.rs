@@ -18,6 +18,13 @@ pub(crate) struct Unit<'a> {
 #[derive(Default)]
 pub(crate) struct Units<'a>(Vec<Unit<'a>>);
 
+impl UnitId {
+    /// The position in the manifest.
+    pub(crate) fn position(self) -> usize {
+        self.0
+    }
+}
+
 impl<'a> Units<'a> {
     pub(crate) fn push(&mut self, unit: Unit<'a>) {
         self.0.push(unit);
@@ -34,6 +41,10 @@ impl<'a> Units<'a> {
     /// The module of a name.
     pub(crate) fn find(&self, name: &str) -> Option<UnitId> {
         self.ids().find(|unit| *self[*unit].name == *name)
+    }
+
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = Unit<'a>> {
+        self.0.into_iter()
     }
 
     /// A value for each module.
@@ -60,6 +71,10 @@ impl<T> ByUnit<T> {
 
     pub(crate) fn map<R>(self, value: impl FnMut(T) -> R) -> ByUnit<R> {
         ByUnit(self.0.into_iter().map(value).collect())
+    }
+
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = T> {
+        self.0.into_iter()
     }
 
     pub(crate) fn set(&mut self, unit: UnitId, value: T) {

@@ -4,14 +4,18 @@
 >>> with extism.Plugin("count_vowels.wasm", engine="wasmer") as plugin:
 ...     plugin.call("count_vowels", "Hello, World!")
 
-`Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them;
+`Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them; `AsyncPlugin` and
+`AsyncPool` are the same for asyncio; `CompiledPlugin.function` is what can be mapped on other threads and machines;
 `host_fn` makes Python functions that plug-ins can call; `engines` lists the engines that are built in,
-`compare` runs the same calls on all of them, and `bench` measures a call; every failure is an `Error`,
+`compare` runs the same calls on all of them, `bench` measures a call, and `inspect` lists what a plug-in consists of; every failure is an `Error`,
 of its own subclass.
 """
 
+from __future__ import annotations
+
 import atexit
 import os
+from typing import TYPE_CHECKING, Any
 
 from . import _interpreter
 
@@ -20,6 +24,7 @@ _interpreter.refuse_others()
 from ._bench import bench
 from ._benchmark import Benchmark, Cost, Spread
 from ._compare import Difference, LogLine, Report, Run, Step
+from ._contents import Export, Import, Inspection, MemoryInfo, ModuleInfo
 from ._diagnostics import Diagnostics
 from ._errors import (
     ArgumentError,
@@ -47,9 +52,10 @@ from ._errors import (
 
 # Not in __all__: a star import must not hide the built-in TimeoutError, which this one extends.
 from ._errors import TimeoutError as TimeoutError
+from ._functions import CompiledFunction, TypedFunction
 from ._limits import Limits
 from ._log import CustomLogger, set_log_custom
-from ._manifest import Manifest, MemoryOptions, Wasm
+from ._manifest import Manifest, ManifestDict, MemoryOptions, Wasm, WasmDict
 from ._native import (
     CancelHandle,
     CompiledPlugin,
@@ -57,11 +63,14 @@ from ._native import (
     Engine,
     Function,
     Plugin,
+    PluginFunction,
     Pool,
     Wasi,
+    cache_folder,
     compare,
     engines,
     extism_version,
+    inspect,
     set_log_file,
 )
 from ._state import Config, Vars
@@ -75,6 +84,9 @@ from . import _native
 # Programs for the Extism Python SDK import from this module, or reach it as an attribute.
 from . import extism as extism
 
+if TYPE_CHECKING:
+    from ._async import AsyncFunction, AsyncPlugin, AsyncPool
+
 __version__ = extism_version()
 
 if hasattr(os, "register_at_fork"):
@@ -87,11 +99,15 @@ atexit.register(_native.begin_to_end)
 
 __all__ = [
     "ArgumentError",
+    "AsyncFunction",
+    "AsyncPlugin",
+    "AsyncPool",
     "Benchmark",
     "CancelHandle",
     "CancelledError",
     "ClosedError",
     "Codec",
+    "CompiledFunction",
     "CompiledPlugin",
     "Config",
     "Cost",
@@ -105,12 +121,15 @@ __all__ = [
     "Error",
     "ExitError",
     "ExplicitFunction",
+    "Export",
     "Frame",
     "Function",
     "GuestError",
     "HostFunctionError",
     "HttpRequest",
     "HttpResponse",
+    "Import",
+    "Inspection",
     "InvalidModuleError",
     "Json",
     "Limits",
@@ -118,13 +137,17 @@ __all__ = [
     "LittleEndian",
     "LogLine",
     "Manifest",
+    "ManifestDict",
     "ManifestError",
     "Memory",
+    "MemoryInfo",
     "MemoryLimitError",
     "MemoryOptions",
+    "ModuleInfo",
     "OutOfFuelError",
     "Pickle",
     "Plugin",
+    "PluginFunction",
     "Pool",
     "ReentrantError",
     "Report",
@@ -134,6 +157,7 @@ __all__ = [
     "Step",
     "TrapError",
     "TypeInferredFunction",
+    "TypedFunction",
     "UnknownEngineError",
     "UnknownFunctionError",
     "UnsupportedError",
@@ -142,11 +166,47 @@ __all__ = [
     "Vars",
     "Wasi",
     "Wasm",
+    "WasmDict",
     "bench",
+    "cache_folder",
     "compare",
     "engines",
     "extism_version",
     "host_fn",
+    "inspect",
     "set_log_custom",
     "set_log_file",
 ]
+
+_LAZY = frozenset({"AsyncFunction", "AsyncPlugin", "AsyncPool"})
+"""What is imported when it is used first, because it needs asyncio."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from . import _async
+
+        found = getattr(_async, name)
+        found.__module__ = __name__
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "TimeoutError", "__version__"])
+
+
+def _name_publicly() -> None:
+    """Has classes and functions say the name by which they are imported."""
+    for name in [*__all__, "TimeoutError"]:
+        found = globals().get(name)
+        if str(getattr(found, "__module__", "")).startswith("extism._"):
+            try:
+                setattr(found, "__module__", __name__)
+            except (AttributeError, TypeError):
+                # What Rust makes says it already.
+                pass
+
+
+_name_publicly()

@@ -207,10 +207,12 @@ class _Subject:
         actions: Mapping[str, Callable[[], object]],
         stopwatch: Stopwatch,
         first: tuple[float, float, bytes],
+        compiled: bool,
     ) -> None:
         self.timed = {name: _Timed(action) for name, action in actions.items()}
         self.stopwatch = stopwatch
         self.compile, self.first_call, self.output = first
+        self.compiled = compiled
         self.host: list[tuple[float, float]] = []
 
     def calibrate(self, share: float) -> None:
@@ -245,6 +247,7 @@ class _Subject:
             guest=max(0.0, call.median() - entering - copying - host),
             host_calls=statistics.median(calls for calls, _ in self.host),
             calls=call.repeats * ROUNDS,
+            compiled=self.compiled,
         )
 
 
@@ -275,7 +278,7 @@ def _subject(
         "taken": lambda: probe.call("nothing", shape, **options),
         "returned": lambda: probe.call("give_back", shape, **options),
     }
-    return _Subject(actions, stopwatch, (took, first_call, output))
+    return _Subject(actions, stopwatch, (took, first_call, output), compiled.newly_compiled > 0)
 
 
 def _engines(engines: Iterable[str | Engine] | None) -> dict[str, Engine]:
@@ -283,9 +286,7 @@ def _engines(engines: Iterable[str | Engine] | None) -> dict[str, Engine]:
     if isinstance(engines, str):
         raise ArgumentError("engines is a list, found a str")
     if engines is None:
-        found = [
-            Engine(engine.name, compiler) for engine in built_in() for compiler in engine.compilers
-        ]
+        found = built_in()
     else:
         found = [e if isinstance(e, Engine) else Engine(e) for e in engines]
     if not found:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ._errors import Error
+from ._html import table
 
 PARTS = ("entering", "guest", "host", "copying")
 """What a call is spent on, in the order of tables and drawings."""
@@ -69,6 +70,9 @@ class Cost:
 
     calls: int
     """How many calls were measured."""
+
+    compiled: bool = True
+    """Whether `compile` is the time to compile it; if not, all code was there and was loaded."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,17 @@ class Benchmark:
         figure.legend(loc="outside lower center", ncols=len(PARTS), frameon=False)
         figure.savefig(path)
 
+    def _repr_html_(self) -> str:
+        head = ("engine", "call", "low", "high", *PARTS, "host calls", "compile", "first call")
+        rows = []
+        for cost in self.costs:
+            spread = cost.call
+            times = (spread.median, spread.low, spread.high, *(getattr(cost, part) for part in PARTS))
+            load = f"{_micro(cost.compile)}{'' if cost.compiled else ' (loaded)'}"
+            rows.append((cost.engine, *map(_micro, times), f"{cost.host_calls:.1f}", load, _micro(cost.first_call)))
+        caption = f"{self.function}, {self.input_bytes} bytes of input; microseconds for a call"
+        return table(head, rows, caption)
+
     def __str__(self) -> str:
         lines = [f"`{self.function}`, {self.input_bytes} bytes of input; microseconds for a call"]
         if not self.equal:
@@ -156,11 +171,14 @@ class Benchmark:
             seconds = [spread.median, spread.low, spread.high]
             seconds += [getattr(cost, part) for part in PARTS]
             cells = [_micro(value) for value in seconds]
-            cells += [f"{cost.host_calls:.1f}", _micro(cost.compile), _micro(cost.first_call)]
+            load = _micro(cost.compile) + ("" if cost.compiled else "*")
+            cells += [f"{cost.host_calls:.1f}", load, _micro(cost.first_call)]
             cells = [f"{cell:>{size}}" for cell, size in zip(cells, columns, strict=True)]
             lines.append(" ".join([f"{cost.engine:<{width}}", *cells]))
         for engine, error in self.errors.items():
             lines.append(f"{engine:<{width}} {error}")
+        if not all(cost.compiled for cost in self.costs):
+            lines.append("* loaded: it was compiled before")
         return "\n".join(lines)
 
 

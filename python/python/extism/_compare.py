@@ -5,11 +5,13 @@ What differs, and the report as text, are decided there; nothing here compares a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from ._errors import Error
+from ._html import preformatted
 
 
 @dataclass(frozen=True)
@@ -116,5 +118,57 @@ class Report:
         """Whether the engines agree."""
         return not self.differences
 
+    def to_dict(self) -> dict[str, Any]:
+        """All values as dictionaries, lists, numbers and text; bytes as text, of UTF-8 with what is none replaced."""
+        return {
+            "equal": self.equal,
+            "runs": [
+                {
+                    "engine": run.engine,
+                    "seconds": run.seconds,
+                    "error": _failure(run.error),
+                    "steps": [_step(step) for step in run.steps],
+                }
+                for run in self.runs
+            ],
+            "differences": [
+                {"call": one.call, "function": one.function, "what": one.what, "values": dict(one.values)}
+                for one in self.differences
+            ],
+        }
+
+    def to_json(self) -> str:
+        """`to_dict()` as JSON."""
+        return json.dumps(self.to_dict(), indent=1)
+
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        return preformatted(self.text)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "function": step.function,
+        "input": _text(step.input),
+        "output": None if step.output is None else _text(step.output),
+        "error": _failure(step.error),
+        "log": [{"level": line.level, "text": line.text} for line in step.log],
+        "lost_lines": step.lost_lines,
+        "vars": {key: _text(value) for key, value in step.vars.items()},
+        "stdout": _text(step.stdout),
+        "stderr": _text(step.stderr),
+        "memory": step.memory,
+        "seconds": step.seconds,
+    }
+
+
+def _failure(error: Error | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {"kind": error.kind, "message": str(error), "code": error.code, "trap": error.trap}
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")

@@ -62,6 +62,9 @@ class Error(Exception):
     function: str | None = None
     """The function that was called, if the failure happened in a call."""
 
+    item: int | None = None
+    """The position of the item, from 0, if the failure happened in a `map` or `batch` of a function."""
+
 
 # The guest failed.
 

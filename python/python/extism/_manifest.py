@@ -10,15 +10,54 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from ._errors import ArgumentError
 from ._native import manifest_schema
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-@dataclass(frozen=True)
+class WasmDict(TypedDict, total=False):
+    """A module of a manifest, as a `dict`. One of `path`, `data` and `url` says where it is."""
+
+    path: str | os.PathLike[str]
+    """The file."""
+    data: str | Buffer
+    """The bytes; text is base64."""
+    url: str
+    """Where it is fetched."""
+    method: str
+    """The HTTP method of a `url`."""
+    headers: Mapping[str, str]
+    """HTTP headers of a `url`."""
+    name: str
+    """The name by which other modules import it."""
+    hash: str
+    """The SHA-256 of its bytes, in hexadecimal digits."""
+
+
+class MemoryDict(TypedDict, total=False):
+    """Bounds on the memory of a plug-in, as a `dict`; `MemoryOptions` says what they are."""
+
+    max_pages: int
+    max_http_response_bytes: int
+    max_var_bytes: int
+
+
+class ManifestDict(TypedDict, total=False):
+    """A manifest as a `dict`; `Manifest` says what its fields are."""
+
+    wasm: Sequence[WasmDict]
+    memory: MemoryDict
+    config: Mapping[str, str]
+    allowed_hosts: Sequence[str]
+    allowed_paths: Mapping[str, str]
+    timeout_ms: int
+
+
+@dataclass(frozen=True, repr=False)
 class Wasm:
     """A module of a manifest. `file`, `data` and `url` make one.
 
@@ -35,6 +74,24 @@ class Wasm:
     hash: str | None = None
     method: str | None = None
     headers: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        source: Any = self.source
+        if not isinstance(source, tuple) or len(source) != 2:
+            shown = f"{source!r:.60}"
+            raise ArgumentError(
+                f"Wasm({shown}): say what it is: Wasm.file(path), Wasm.data(bytes) or Wasm.url(url)"
+            )
+
+    def __repr__(self) -> str:
+        key, value = self.source
+        shown = f"<{len(value)} bytes>" if key == "data" else repr(value)
+        rest = "".join(
+            f", {name}={getattr(self, name)!r}"
+            for name in ("name", "hash", "method", "headers")
+            if getattr(self, name) is not None
+        )
+        return f"Wasm.{'file' if key == 'path' else key}({shown}{rest})"
 
     @classmethod
     def file(

@@ -1,5 +1,8 @@
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from inspect import Signature
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, final, overload
 from uuid import UUID
@@ -7,14 +10,17 @@ from uuid import UUID
 from typing_extensions import Buffer, Self, disjoint_base
 
 from ._compare import Report
+from ._contents import Export, Import, Inspection, MemoryInfo
 from ._diagnostics import Diagnostics
+from ._functions import CompiledFunction, TypedFunction
 from ._limits import Limits
-from ._manifest import Manifest
+from ._manifest import Manifest, ManifestDict
 from ._state import Config, Vars
 from .http import HttpRequest, HttpResponse
 from .types import ValType
 
 __all__ = [
+    "Bell",
     "CancelHandle",
     "CompiledPlugin",
     "CurrentPlugin",
@@ -23,28 +29,34 @@ __all__ = [
     "Function",
     "Memory",
     "Plugin",
+    "PluginFunction",
     "Pool",
     "Stopwatch",
     "Store",
+    "Ticket",
     "Val",
     "Wasi",
+    "abandon",
     "after_fork",
     "before_fork",
     "begin_to_end",
     "below_engine_handlers",
+    "cache_folder",
     "compare",
     "default_limits",
     "engines",
     "extism_version",
     "forked",
+    "inspect",
     "manifest_schema",
     "set_log_file",
     "strict_limits",
+    "unwatched",
     "watched",
 ]
 
 _T = TypeVar("_T")
-_Manifest: TypeAlias = Manifest | Mapping[str, Any]
+_Manifest: TypeAlias = Manifest | ManifestDict | Mapping[str, Any]
 
 @disjoint_base
 class CompiledPlugin:
@@ -63,8 +75,35 @@ class CompiledPlugin:
         cache: bool | str | os.PathLike[str] | None = None,
         diagnostics: Diagnostics | None = None,
     ) -> Self: ...
+    def function(
+        self,
+        name: str,
+        *,
+        takes: Any = None,
+        gives: Any = None,
+        fresh: bool = False,
+        by: Literal["path", "bytes"] | None = None,
+        timeout: float | None = None,
+        fuel: float | None = None,
+        config: Mapping[str, str | None] | None = None,
+    ) -> CompiledFunction: ...
+    @property
+    def exports(self) -> tuple[Export, ...]: ...
+    @property
+    def imports(self) -> tuple[Import, ...]: ...
+    @property
+    def manifest(self) -> dict[str, Any]: ...
+    @property
+    def memory(self) -> MemoryInfo: ...
+    @property
+    def features(self) -> tuple[str, ...]: ...
+    @property
+    def newly_compiled(self) -> int: ...
     @property
     def engine(self) -> str: ...
+    @property
+    def _path(self) -> str | None: ...
+    def _parts(self) -> tuple[Any, ...]: ...
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: Any) -> Self: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
@@ -141,6 +180,66 @@ class Plugin:
         timeout: float | None = None,
         fuel: float | None = None,
     ) -> _T: ...
+    @overload
+    async def call_async(
+        self,
+        function_name: str,
+        data: str | Buffer = b"",
+        *,
+        host_context: Any = None,
+        timeout: float | None = None,
+        fuel: float | None = None,
+        executor: ThreadPoolExecutor | None = None,
+    ) -> bytes: ...
+    @overload
+    async def call_async(
+        self,
+        function_name: str,
+        data: str | Buffer = b"",
+        *,
+        parse: None,
+        host_context: Any = None,
+        timeout: float | None = None,
+        fuel: float | None = None,
+        executor: ThreadPoolExecutor | None = None,
+    ) -> memoryview: ...
+    @overload
+    async def call_async(
+        self,
+        function_name: str,
+        data: str | Buffer = b"",
+        *,
+        parse: Callable[[bytes], _T],
+        host_context: Any = None,
+        timeout: float | None = None,
+        fuel: float | None = None,
+        executor: ThreadPoolExecutor | None = None,
+    ) -> _T: ...
+    def _call_until(
+        self,
+        ticket: Ticket,
+        function_name: str,
+        data: str | Buffer = ...,
+        parse: Callable[[bytes], Any] | None = ...,
+        host_context: Any = None,
+        *,
+        timeout: float | None = None,
+        fuel: float | None = None,
+    ) -> Any: ...
+    @overload
+    def function(self, name: str, *, takes: None = None, gives: None = None) -> PluginFunction: ...
+    @overload
+    def function(self, name: str, *, takes: Any = None, gives: Any = None) -> TypedFunction: ...
+    @property
+    def exports(self) -> tuple[Export, ...]: ...
+    @property
+    def imports(self) -> tuple[Import, ...]: ...
+    @property
+    def manifest(self) -> dict[str, Any]: ...
+    @property
+    def memory(self) -> MemoryInfo: ...
+    @property
+    def features(self) -> tuple[str, ...]: ...
     def function_exists(self, name: str) -> bool: ...
     def cancel_handle(self) -> CancelHandle: ...
     @property
@@ -168,6 +267,74 @@ class Plugin:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+@final
+class PluginFunction:
+    @overload
+    def __call__(
+        self,
+        data: str | Buffer = b"",
+        *,
+        host_context: Any = None,
+        timeout: float | None = None,
+        fuel: float | None = None,
+    ) -> bytes: ...
+    @overload
+    def __call__(
+        self,
+        data: str | Buffer = b"",
+        *,
+        parse: None,
+        host_context: Any = None,
+        timeout: float | None = None,
+        fuel: float | None = None,
+    ) -> memoryview: ...
+    @overload
+    def __call__(
+        self,
+        data: str | Buffer,
+        parse: Callable[[bytes], _T],
+        host_context: Any = None,
+        *,
+        timeout: float | None = None,
+        fuel: float | None = None,
+    ) -> _T: ...
+    @overload
+    def __call__(
+        self,
+        data: str | Buffer = b"",
+        *,
+        parse: Callable[[bytes], _T],
+        host_context: Any = None,
+        timeout: float | None = None,
+        fuel: float | None = None,
+    ) -> _T: ...
+    @overload
+    def batch(
+        self, items: Iterable[str | Buffer], *, timeout: float | None = None, fuel: float | None = None
+    ) -> list[bytes]: ...
+    @overload
+    def batch(
+        self,
+        items: Iterable[str | Buffer],
+        parse: Callable[[bytes], _T],
+        *,
+        timeout: float | None = None,
+        fuel: float | None = None,
+    ) -> list[_T]: ...
+    def map(self, items: Iterable[str | Buffer], **options: Any) -> Iterator[Any]: ...
+    def batches(
+        self, items: Iterable[str | Buffer], size: int = 1000, **options: Any
+    ) -> Iterator[list[Any]]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def plugin(self) -> Plugin: ...
+    @property
+    def __name__(self) -> str: ...
+    @property
+    def __signature__(self) -> Signature: ...
+    def __reduce__(self) -> NoReturn: ...
 
 @final
 class Pool:
@@ -252,6 +419,17 @@ class Stopwatch:
     def take(self) -> tuple[int, float]: ...
 
 @final
+class Bell:
+    def __new__(cls) -> Self: ...
+    def ring(self) -> None: ...
+    def wait(self, timeout: float, attends: bool) -> bool: ...
+
+@final
+class Ticket:
+    def __new__(cls) -> Self: ...
+    def cancel(self) -> bool: ...
+
+@final
 class Store:
     def var(self, key: str) -> bytes | None: ...
     def set_var(self, key: str, value: str | Buffer) -> None: ...
@@ -330,7 +508,7 @@ class Wasi:
 def below_engine_handlers(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T: ...
 def compare(
     plugin: str | Buffer | os.PathLike[str] | _Manifest,
-    calls: Iterable[str | tuple[str, str | Buffer]],
+    calls: Iterable[str | tuple[str, str | Buffer]] | tuple[str, str | bytes],
     engines: Iterable[str | Engine] | None = None,
     *,
     wasi: bool | Wasi = False,
@@ -342,6 +520,15 @@ def compare(
     http_client: Callable[[HttpRequest], HttpResponse] | None = None,
     http_response_headers: bool = False,
 ) -> Report: ...
+def abandon(is_so: bool) -> None: ...
+def unwatched() -> None: ...
+def inspect(
+    plugin: str | Buffer | os.PathLike[str] | _Manifest,
+    *,
+    wasi: bool | Wasi = False,
+    functions: Iterable[Function] | None = None,
+) -> Inspection: ...
+def cache_folder() -> Path | None: ...
 def default_limits() -> dict[str, int]: ...
 def strict_limits() -> dict[str, int]: ...
 def engines() -> list[Engine]: ...

@@ -59,6 +59,8 @@ class ExplicitFunction(Function):
     func: Callable[..., Any]
     """The Python function."""
 
+    _numbers: bool
+
     def __new__(
         cls,
         namespace: str | None,
@@ -68,7 +70,11 @@ class ExplicitFunction(Function):
         func: Callable[..., Any],
         user_data: Sequence[Any] = (),
     ) -> Self:
-        self = super().__new__(cls, namespace, name, args, returns, func, *user_data)
+        if _is_async(func):
+            enter = _awaiting(func)
+            self = super().__new__(cls, namespace, name, args, returns, enter, *user_data, wrapped=func)
+        else:
+            self = super().__new__(cls, namespace, name, args, returns, func, *user_data)
         return _wrap(self, func)
 
 
@@ -105,7 +111,9 @@ class TypeInferredFunction(ExplicitFunction):
         user_data: Sequence[Any],
         scope: Mapping[str, Any],
     ) -> Self:
-        inferred = infer(func, name, len(user_data), scope)
+        is_async = _is_async(func)
+        inferred = infer(_awaiting(func) if is_async else func, name, len(user_data), scope)
+        numbers = inferred.numbers and not is_async
         (params, results), enter = inferred.signature, inferred.enter
         self = Function.__new__(
             cls,
@@ -116,8 +124,9 @@ class TypeInferredFunction(ExplicitFunction):
             enter,
             *user_data,
             wrapped=func,
-            numbers=inferred.numbers,
+            numbers=numbers,
         )
+        self._numbers = numbers
         return _wrap(self, func)
 
 
@@ -189,9 +198,12 @@ def host_fn(
     Returns:
         The decorator.
 
+    An `async` function is awaited in the event loop of the caller, if that is `AsyncPlugin.call` or
+    `Plugin.call_async`, or else in a loop of its own. The guest waits for it, within its deadline.
+
     Raises:
         ArgumentError: If an annotation or a type is one that host functions cannot have, or if
-            the function is async.
+            the function is an async generator.
     """
     if callable(name):
         raise ArgumentError(
@@ -200,10 +212,10 @@ def host_fn(
 
     def decorate(f: Callable[..., Any]) -> ExplicitFunction:
         own_name = _name(f) if name is None else name
-        if _is_async(f):
+        if _is_generator(f):
             raise ArgumentError(
-                f"host function `{own_name}`: it is async, but guests wait for a result; make it a "
-                "plain function, which may run a coroutine with asyncio.run(...)"
+                f"host function `{own_name}`: it is an async generator, but guests wait for one result; make it a "
+                "function that returns it"
             )
         further = _arguments(user_data)
         if signature is None:
@@ -227,10 +239,24 @@ def _name(f: Callable[..., Any]) -> str:
     return name
 
 
+def _forms(f: Callable[..., Any]) -> tuple[Any, Any]:
+    # Of an object that is called, its method may be async.
+    return inspect.unwrap(f), getattr(f, "__call__", None)
+
+
+def _awaiting(f: Callable[..., Any]) -> Callable[..., Any]:
+    # Programs without async functions need not wait for asyncio.
+    from ._async import awaiting
+
+    return awaiting(f)
+
+
 def _is_async(f: Callable[..., Any]) -> bool:
-    # Of an object that is called, its method may be.
-    forms = (inspect.unwrap(f), getattr(f, "__call__", None))
-    return any(inspect.iscoroutinefunction(g) or inspect.isasyncgenfunction(g) for g in forms)
+    return any(inspect.iscoroutinefunction(form) for form in _forms(f))
+
+
+def _is_generator(f: Callable[..., Any]) -> bool:
+    return any(inspect.isasyncgenfunction(form) for form in _forms(f))
 
 
 def _pair(

@@ -89,9 +89,8 @@ def _engines(config: pytest.Config) -> list[extism.Engine]:
     chosen: list[str] | None = config.getoption(_OPTION)
     if not chosen:
         return [
-            extism.Engine(engine.name, compiler, deterministic=True)
+            extism.Engine(engine.name, engine.compiler, deterministic=True)
             for engine in extism.engines()
-            for compiler in engine.compilers
         ]
     try:
         return list(dict.fromkeys(extism.Engine(name, deterministic=True) for name in chosen))

@@ -3,7 +3,7 @@
 //! It does not know how Python names its arguments. Invariants: the GIL is released while a guest runs;
 //! the plug-in is free again before Python code can run that may call it.
 
-use polyextism::{CallLimits, Error, Host, Place as PoolPlace};
+use polyextism::{CallLimits, Error, FunctionHandle, Host, Place as PoolPlace};
 use pyo3::{
     prelude::*,
     types::{PyBytes, PyMemoryView},
@@ -11,14 +11,58 @@ use pyo3::{
 
 use super::Plugin;
 use crate::{
+    contents::Origin,
     convert::{Input, Parse, Timeout},
     ending,
     error::{self, Place},
     fuel::Fuel,
     functions::Functions,
     signals,
-    turns::{Turn, Turns},
+    ticket::{Begun, Ticket},
+    turns::{Live, Turn, Turns},
 };
+
+/// What is called.
+pub(crate) trait Callee: Copy + Send + Sync {
+    /// Its name.
+    fn name(&self) -> &str;
+
+    /// Where it is in the live plug-in.
+    fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle>;
+}
+
+/// A function by its name.
+#[derive(Clone, Copy)]
+pub(crate) struct Named<'a>(pub(crate) &'a str);
+
+impl Callee for Named<'_> {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    #[inline]
+    fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle> {
+        live.handle(self.0)
+    }
+}
+
+/// A function that was looked up.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) handle: FunctionHandle,
+}
+
+impl Callee for Known<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    #[inline]
+    fn find(&self, _: &mut Live) -> polyextism::Result<FunctionHandle> {
+        Ok(self.handle)
+    }
+}
 
 impl Plugin {
     /// A live plug-in, and its place if a pool has lent it.
@@ -26,6 +70,7 @@ impl Plugin {
         mut plugin: polyextism::Plugin,
         place: Option<PoolPlace>,
         functions: Functions,
+        origin: Origin,
     ) -> Self {
         signals::watch(&mut plugin);
         Self {
@@ -34,6 +79,7 @@ impl Plugin {
             engine: plugin.engine(),
             turns: Turns::new(plugin, place),
             functions,
+            origin,
         }
     }
 
@@ -53,17 +99,80 @@ impl Plugin {
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
     )]
-    pub(super) fn call_here<'py>(
+    #[inline]
+    pub(crate) fn call_here<'py>(
         &self,
         py: Python<'py>,
-        function_name: &str,
+        callee: impl Callee,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut turn = self.turn(py)?;
+        let turn = self.turn(py)?;
+        self.call_in(
+            py,
+            turn,
+            None,
+            callee,
+            data,
+            parse,
+            host_context,
+            timeout,
+            fuel,
+        )
+    }
+
+    /// The same, if `ticket` does not say that it must not begin; as long as it runs, `ticket` ends it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
+    )]
+    pub(super) fn call_until<'py>(
+        &self,
+        py: Python<'py>,
+        ticket: &Ticket,
+        callee: impl Callee,
+        data: Input<'_, 'py>,
+        parse: Parse<'py>,
+        host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let turn = self.turn(py)?;
+        let begun = ticket.begin(&self.cancel);
+        let begun = begun.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
+        self.call_in(
+            py,
+            turn,
+            Some(begun),
+            callee,
+            data,
+            parse,
+            host_context,
+            timeout,
+            fuel,
+        )
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "Python names them where it calls it"
+    )]
+    #[inline(always)]
+    fn call_in<'py>(
+        &self,
+        py: Python<'py>,
+        mut turn: Turn<'_>,
+        begun: Option<Begun<'_>>,
+        callee: impl Callee,
+        data: Input<'_, 'py>,
+        parse: Parse<'py>,
+        host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let live = turn.live();
         let limit = timeout.map_or_else(|| live.plugin.timeout(), |timeout| timeout.0);
         signals::arrive(py)?;
@@ -73,19 +182,26 @@ impl Plugin {
         }
         let bytes = data.bytes();
         let output = ending::run_guest(py, || match fuel {
-            None => live.call(function_name, bytes, limit),
+            None => {
+                let handle = callee.find(live)?;
+                live.plugin.call_within(handle, bytes, limit)
+            }
             Some(Fuel(fuel)) => {
                 let timeout = limit;
-                live.call_with(function_name, bytes, &CallLimits { timeout, fuel })
+                let handle = callee.find(live)?;
+                live.plugin
+                    .call_with(handle, bytes, &CallLimits { timeout, fuel })
             }
         });
         let output = output.map(|output| PyBytes::new(py, output));
         if has_context {
             live.plugin.host().set_context(None);
         }
+        // Nobody can cancel the call of another.
+        drop(begun);
         // Whatever comes now may run Python code, which may call again.
         drop(turn);
-        let output = output.map_err(|failure| self.raise(py, failure, Some(function_name)))?;
+        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
         match parse {
             Parse::Bytes => Ok(output.into_any()),
             Parse::Buffer => Ok(PyMemoryView::from(&output)?.into_any()),

@@ -97,11 +97,7 @@ def main(files: list[str]) -> int:
     if shutil.which("valgrind") is None:
         print("memcheck: valgrind is missing", file=sys.stderr)
         return 2
-    engines = [
-        str(extism.Engine(engine.name, compiler))
-        for engine in extism.engines()
-        for compiler in engine.compilers
-    ]
+    engines = [str(engine) for engine in extism.engines()]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         fine = [flat(log, engine) for engine in engines]

@@ -21,11 +21,7 @@ I64 = extism.ValType.I64
 #: Pages that a guest may have, its kernel included.
 MAX_PAGES = 100
 
-ENGINES = [
-    str(extism.Engine(engine.name, compiler))
-    for engine in extism.engines()
-    for compiler in engine.compilers
-]
+ENGINES = [str(engine) for engine in extism.engines()]
 
 
 class Wrong(Exception):

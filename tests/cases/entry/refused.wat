@@ -1,8 +1,8 @@
 ;; Only functions without parameters and with at most one result can be called.
 ;;! call nope
-;;! = error unknown-function "unknown function `nope`: the plug-in exports no function of that name"
+;;! = error unknown-function "unknown function `nope`: the plug-in exports no function of that name; it exports `fine`"
 ;;! call
-;;! = error unknown-function "unknown function ``: the plug-in exports no function of that name"
+;;! = error unknown-function "unknown function ``: the plug-in exports no function of that name; it exports `fine`"
 ;;! call one_param
 ;;! = error unknown-function "function `one_param` cannot be called: it has 1 parameters, none are allowed"
 ;;! call two_params
@@ -12,11 +12,11 @@
 ;;! call reference
 ;;! = error unknown-function "function `reference` cannot be called: its type has values that are not numbers"
 ;;! call memory
-;;! = error unknown-function "unknown function `memory`: the plug-in exports no function of that name"
+;;! = error unknown-function "unknown function `memory`: the plug-in exports no function of that name; it exports `fine`"
 ;;! call global
-;;! = error unknown-function "unknown function `global`: the plug-in exports no function of that name"
+;;! = error unknown-function "unknown function `global`: the plug-in exports no function of that name; it exports `fine`"
 ;;! call table
-;;! = error unknown-function "unknown function `table`: the plug-in exports no function of that name"
+;;! = error unknown-function "unknown function `table`: the plug-in exports no function of that name; it exports `fine`"
 ;;! call fine
 ;;! = ok ""
 ;;! exists nope

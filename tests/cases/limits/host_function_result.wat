@@ -2,7 +2,7 @@
 ;;! max-pages 1
 ;;! function reverse
 ;;! call f "x" * 60000
-;;! = error memory-limit "60000 bytes do not fit into the kernel memory of the plug-in"
+;;! = error memory-limit "60000 bytes do not fit into the kernel memory of the plug-in; `memory.max_pages` of the manifest, or the limit `memory_pages`, says how much all memories may have together"
 ;;! call f "ab"
 ;;! = ok "ba"
 (module

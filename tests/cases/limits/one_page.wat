@@ -5,7 +5,7 @@
 ;;! call echo "x" * 65456
 ;;! = ok 65456 bytes, hash c76fb3ed4ebc8fe5
 ;;! call echo "x" * 65457
-;;! = error memory-limit "65457 bytes do not fit into the kernel memory of the plug-in"
+;;! = error memory-limit "65457 bytes do not fit into the kernel memory of the plug-in; `memory.max_pages` of the manifest, or the limit `memory_pages`, says how much all memories may have together"
 ;;! call echo "hello"
 ;;! = ok "hello"
 ;;! call alloc

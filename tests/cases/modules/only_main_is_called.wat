@@ -1,6 +1,6 @@
 ;; Exports of libraries cannot be called from outside.
 ;;! call helper
-;;! = error unknown-function "unknown function `helper`: the plug-in exports no function of that name"
+;;! = error unknown-function "unknown function `helper`: the plug-in exports no function of that name; it exports `f`"
 ;;! call f
 ;;! = ok ""
 ;;! module lib

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     base::{capabilities::Settings, error::Result},
     build::{
+        contents::{self, Provider},
         link::{Offer, Plan, link},
         options::Options,
         program::{Checks, Layout},
@@ -72,7 +73,7 @@ impl Opened {
 ///
 /// # Errors
 /// `Manifest` if one cannot be had; `InvalidModule` if it is known already.
-pub(super) fn read<'a>(
+pub(crate) fn read<'a>(
     terms: &Terms<'_>,
     manifest: &'a Manifest,
     options: &Options,
@@ -101,6 +102,8 @@ pub(super) struct Linked {
     pub(super) init: Init,
     /// By how many elements the tables of each can grow, if that is less than they declare.
     pub(super) growth: ByUnit<Option<u64>>,
+    /// What answers the imports of each.
+    pub(super) providers: ByUnit<Vec<Provider>>,
     /// Which host functions are imported, by their positions.
     pub(super) bound: Vec<usize>,
 }
@@ -126,6 +129,7 @@ impl Linked {
         };
         let plan = link(units, &offer)?;
         let bound = plan.bound(&options.functions);
+        let providers = contents::providers(units, &plan, &options.functions);
         let plan = match &options.stopwatch {
             Some(stopwatch) => stopwatch.watch(plan),
             None => plan,
@@ -138,6 +142,7 @@ impl Linked {
             plan,
             layout,
             bound,
+            providers,
         })
     }
 }

@@ -1,0 +1,214 @@
+//! `PluginFunction`: a function of a live plug-in, looked up once.
+//!
+//! A call of it is a call of its plug-in without the look-up by name. It does not know how the plug-in is shared.
+
+use polyextism::FunctionHandle;
+use pyo3::{
+    PyTraverseError, PyVisit,
+    prelude::*,
+    types::{PyDict, PyList},
+};
+
+use crate::{
+    convert::{Input, Parse, Timeout},
+    ending::park_at_exit,
+    error,
+    fuel::Fuel,
+    plugin::{Known, Plugin},
+};
+
+/// A function of a plug-in, looked up once; `Plugin.function` makes it.
+///
+/// >>> count = plugin.function("count_vowels")
+/// >>> count("Hello, World!")
+///
+/// It keeps its plug-in, and any thread may call it; calls wait for each other.
+#[pyclass(module = "extism", frozen, weakref)]
+pub(crate) struct PluginFunction {
+    plugin: Py<Plugin>,
+    name: String,
+    handle: FunctionHandle,
+}
+
+impl PluginFunction {
+    pub(crate) fn new(plugin: Py<Plugin>, name: &str, handle: FunctionHandle) -> Self {
+        let name = name.to_owned();
+        Self {
+            plugin,
+            name,
+            handle,
+        }
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known {
+            name: &self.name,
+            handle: self.handle,
+        }
+    }
+}
+
+#[pymethods]
+impl PluginFunction {
+    /// Calls the function.
+    ///
+    /// Args:
+    ///     data: Its input: a `str` (as UTF-8), bytes or another buffer.
+    ///     parse: What is called with the output, as bytes, to make the result. `None` gives a
+    ///         read-only buffer.
+    ///     host_context: What `CurrentPlugin.host_context()` gives to host functions.
+    ///     timeout: How long this call may take, in seconds, as `Plugin.call` takes it.
+    ///     fuel: How many units of work this call may do, as `Plugin.call` takes it.
+    ///
+    /// Returns:
+    ///     What `parse` returns; by default the output as bytes.
+    ///
+    /// Raises:
+    ///     extism.Error: As `Plugin.call`.
+    #[pyo3(
+        signature = (
+            data = Input::EMPTY, parse = Parse::Bytes, host_context = None, *, timeout = None,
+            fuel = None
+        )
+    )]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        data: Input<'_, 'py>,
+        parse: Parse<'py>,
+        host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (plugin, known) = (self.plugin.get(), self.known());
+        park_at_exit(|| plugin.call_here(py, known, data, parse, host_context, timeout, fuel))
+    }
+
+    /// Calls the function once for each item, in order.
+    ///
+    /// Args:
+    ///     items: The inputs.
+    ///     parse: What makes the result of each output, as for a call.
+    ///     timeout: How long each call may take, in seconds.
+    ///     fuel: How many units of work each call may do.
+    ///
+    /// Returns:
+    ///     The results, as a list.
+    ///
+    /// Raises:
+    ///     extism.Error: Of the first call that fails; its attribute `item` is the position.
+    #[pyo3(
+        signature = (items, parse = Parse::Bytes, *, timeout = None, fuel = None),
+        text_signature = "($self, items, parse=..., *, timeout=None, fuel=None)"
+    )]
+    fn batch<'py>(
+        &self,
+        items: &Bound<'py, PyAny>,
+        parse: Parse<'py>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let py = items.py();
+        let (plugin, known) = (self.plugin.get(), self.known());
+        let outputs = PyList::empty(py);
+        for (position, item) in items.try_iter()?.enumerate() {
+            let item = item?;
+            let outcome = park_at_exit(|| {
+                let data = item.extract::<Input<'_, '_>>()?;
+                let parse = parse.clone();
+                plugin.call_here(py, known, data, parse, None, timeout, fuel)
+            });
+            match outcome {
+                Ok(output) => outputs.append(output)?,
+                Err(raised) => return Err(error::at_item(py, raised, position)),
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// Calls the function once for each item, as the results are asked for.
+    ///
+    /// Args:
+    ///     items: The inputs.
+    ///     **options: As for a call.
+    ///
+    /// Returns:
+    ///     An iterator of the results, in order.
+    ///
+    /// Raises:
+    ///     extism.Error: Of a call that fails, when its result is asked for; its attribute `item` is the position.
+    #[pyo3(signature = (items, **options))]
+    fn map<'py>(
+        slf: &Bound<'py, Self>,
+        items: &Bound<'py, PyAny>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let map = slf.py().import("extism._functions")?.getattr("mapped")?;
+        map.call((slf, items), options)
+    }
+
+    /// Calls the function once for each item, many at a time.
+    ///
+    /// Args:
+    ///     items: The inputs.
+    ///     size: How many make a batch.
+    ///     **options: As for `batch`.
+    ///
+    /// Returns:
+    ///     An iterator of lists of results, of `size` items each but the last.
+    ///
+    /// Raises:
+    ///     extism.Error: Of a call that fails, when its batch is asked for; its attribute `item` is the position.
+    #[pyo3(signature = (items, size = 1000, **options))]
+    fn batches<'py>(
+        slf: &Bound<'py, Self>,
+        items: &Bound<'py, PyAny>,
+        size: usize,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let batches = slf.py().import("extism._functions")?.getattr("batches")?;
+        batches.call((slf, items, size), options)
+    }
+
+    /// The name of the function.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same, as of Python's own functions.
+    #[getter]
+    fn __name__(&self) -> &str {
+        &self.name
+    }
+
+    /// The plug-in.
+    #[getter]
+    fn plugin(&self, py: Python<'_>) -> Py<Plugin> {
+        self.plugin.clone_ref(py)
+    }
+
+    #[getter]
+    fn __signature__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.import("extism._functions")?.getattr("CALL_SIGNATURE")
+    }
+
+    fn __repr__(&self) -> String {
+        let plugin = self.plugin.get();
+        format!(
+            "<extism.PluginFunction {} of {}>",
+            self.name,
+            plugin.shown()
+        )
+    }
+
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
+        let message = "a function of a live Plugin cannot be copied or pickled; use \
+                       CompiledPlugin.function(name), which makes an instance where it is called";
+        Err(error::argument(py, message))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.plugin)
+    }
+}

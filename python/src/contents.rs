@@ -1,0 +1,189 @@
+//! What a plug-in consists of, as Python sees it: values of `extism._contents`.
+//!
+//! What is read, and what answers an import, is core's to say. Invariant: nothing here waits for a call, but the size
+//! of the memories that a live plug-in has now.
+
+use std::sync::Arc;
+
+use polyextism::{
+    Compiled, Manifest, Options,
+    contents::{self, Contents, Provider},
+};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
+
+use crate::{convert, engines, error, functions::Functions, wasi::Setting};
+
+/// Bytes of a page of memory.
+const PAGE: u64 = 1 << 16;
+
+/// What a plug-in was made of.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) compiled: Compiled,
+    pub(crate) manifest: Arc<Manifest>,
+}
+
+impl Origin {
+    /// The exports of the main module.
+    pub(crate) fn exports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let contents = self.compiled.contents();
+        exports(py, contents, contents.main)
+    }
+
+    /// The imports of all modules.
+    pub(crate) fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let contents = self.compiled.contents();
+        let mut all = Vec::new();
+        for module in 0..contents.modules.len() {
+            all.extend(imports(py, contents, module)?);
+        }
+        PyTuple::new(py, all)
+    }
+
+    /// The manifest, in the form that `Plugin` takes.
+    pub(crate) fn manifest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        convert::manifest_dict(py, &self.manifest)
+    }
+
+    /// What memory there is at the start and at most, and `used` now.
+    pub(crate) fn memory<'py>(
+        &self,
+        py: Python<'py>,
+        used: Option<u64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let modules = self.compiled.contents().modules.iter();
+        let memories = modules.flat_map(|module| &module.memories);
+        let initial: u64 = memories
+            .map(|memory| memory.minimum.saturating_mul(PAGE))
+            .sum();
+        let limit = self.compiled.memory_pages();
+        let limit = limit.map(|pages| pages.saturating_mul(PAGE));
+        class(py, "MemoryInfo")?.call1((initial, limit, used))
+    }
+
+    /// The features that the modules use.
+    pub(crate) fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let manifest = &*self.manifest;
+        let contents = py.detach(|| contents::inspect(manifest, &Options::default()));
+        let contents = contents.map_err(|failure| error::raise(py, failure))?;
+        PyTuple::new(py, contents.features())
+    }
+}
+
+/// Reads what a plug-in consists of, without compiling or running it. Its imports need not be answered.
+///
+/// Args:
+///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
+///     wasi: As for `Plugin`.
+///     functions: As for `Plugin`.
+///
+/// Returns:
+///     An `extism.Inspection`.
+///
+/// Raises:
+///     extism.ManifestError: If the manifest is wrong, or a module cannot be read.
+///     extism.InvalidModuleError: If a module is not WebAssembly.
+///     extism.LinkError: If modules import each other.
+#[pyfunction]
+#[pyo3(
+    signature = (plugin, *, wasi = Setting::OFF, functions = None),
+    text_signature = "(plugin, *, wasi=False, functions=None)"
+)]
+pub(crate) fn inspect<'py>(
+    plugin: &Bound<'py, PyAny>,
+    wasi: Setting,
+    functions: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = plugin.py();
+    let manifest = convert::manifest(plugin)?;
+    let functions = Functions::given(py, functions)?;
+    let options = Options {
+        functions: functions.core(),
+        wasi: wasi.0,
+        ..Options::default()
+    };
+    let contents = py.detach(|| contents::inspect(&manifest, &options));
+    let contents = contents.map_err(|failure| error::raise(py, failure))?;
+    let mut modules = Vec::new();
+    for (position, module) in contents.modules.iter().enumerate() {
+        let memories = module.memories.iter();
+        let memories = memories.map(|memory| (memory.minimum, memory.maximum));
+        let details = module.details.as_ref();
+        let sections = details.map(|details| details.sections.clone());
+        modules.push(
+            class(py, "ModuleInfo")?.call1((
+                &*module.name,
+                details.map(|details| details.bytes),
+                PyTuple::new(py, sections.unwrap_or_default())?,
+                PyTuple::new(
+                    py,
+                    details
+                        .map(|details| &*details.features)
+                        .unwrap_or_default(),
+                )?,
+                imports_tuple(py, &contents, position)?,
+                exports(py, &contents, position)?,
+                PyTuple::new(py, memories)?,
+            ))?,
+        );
+    }
+    let lacking = PyDict::new(py);
+    for choice in polyextism::engines() {
+        let lacks = contents.lacking(choice.compiler().capabilities.proposals);
+        lacking.set_item(engines::Engine(choice), PyTuple::new(py, lacks)?)?;
+    }
+    let main = &*contents.modules[contents.main].name;
+    class(py, "Inspection")?.call1((PyTuple::new(py, modules)?, main, lacking))
+}
+
+fn exports<'py>(
+    py: Python<'py>,
+    contents: &Contents,
+    module: usize,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let class = class(py, "Export")?;
+    let module = &contents.modules[module];
+    let export = |export: &contents::Export| {
+        let (name, kind, ty) = (export.name(), export.kind(), export.ty().to_string());
+        class.call1((name, kind, ty, export.is_callable(), &*module.name))
+    };
+    let exports = module.exports.iter().map(export);
+    PyTuple::new(py, exports.collect::<PyResult<Vec<_>>>()?)
+}
+
+fn imports_tuple<'py>(
+    py: Python<'py>,
+    contents: &Contents,
+    module: usize,
+) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, imports(py, contents, module)?)
+}
+
+fn imports<'py>(
+    py: Python<'py>,
+    contents: &Contents,
+    module: usize,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let class = class(py, "Import")?;
+    let importer = &contents.modules[module];
+    let import = |import: &contents::Import| {
+        let (provider, reason) = match &import.provider {
+            Provider::Module(_) => (Some("module"), None),
+            Provider::Host => (Some("host"), None),
+            Provider::Wasi => (Some("wasi"), None),
+            Provider::Function(_) => (Some("function"), None),
+            Provider::Nothing(why) => (None, Some(why)),
+        };
+        let (module, name, kind) = (import.module(), import.name(), import.kind());
+        let ty = import.ty().to_string();
+        class.call1((module, name, kind, ty, &*importer.name, provider, reason))
+    };
+    importer.imports.iter().map(import).collect()
+}
+
+fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import("extism._contents")?.getattr(name)
+}

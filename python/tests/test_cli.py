@@ -1,0 +1,318 @@
+"""The command line, as a process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import extism
+from conftest import ENGINES, GUESTS
+from processes import environment
+
+pytest.importorskip("typer", reason="needs the package typer")
+
+SQLITE = GUESTS / "sqlite/sqlite_plugin.wasm"
+JS = GUESTS / "quickjs/js_plugin.wasm"
+
+GUEST = """(module
+  (import "extism:host/env" "input_offset" (func $offset (result i64)))
+  (import "extism:host/env" "input_length" (func $length (result i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (import "extism:host/env" "config_get" (func $config (param i64) (result i64)))
+  (import "extism:host/env" "length" (func $size (param i64) (result i64)))
+  (memory (export "memory") 1)
+  (func (export "echo") (result i32) (call $output (call $offset) (call $length)) (i32.const 0))
+  (func (export "config") (local $v i64)
+    (local.set $v (call $config (call $offset)))
+    (call $output (local.get $v) (call $size (local.get $v))))
+  (func (export "code") (result i32) (i32.const 7))
+  (func (export "negative") (result i32) (i32.const -1))
+  (func (export "trap") unreachable)
+  (func (export "grow") (if (i32.lt_s (memory.grow (i32.const 100)) (i32.const 0)) (then unreachable)))
+  (func (export "endless") (loop $l (br $l))))"""
+
+
+@pytest.fixture
+def guest(tmp_path):
+    path = tmp_path / "guest.wat"
+    path.write_text(GUEST)
+    return str(path)
+
+
+def cli(*arguments, data=b"", **variables):
+    """Runs the command line; text that is no terminal's."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "extism", *map(str, arguments)],
+        input=data,
+        capture_output=True,
+        timeout=120,
+        env=environment() | variables,
+    )
+
+
+def output(*arguments, **options):
+    ended = cli(*arguments, **options)
+    assert (ended.returncode, ended.stderr) == (0, b""), ended
+    return ended.stdout
+
+
+def test_call(guest):
+    assert output("call", guest, "echo", "--input", "x") == b"x"
+    assert output("call", guest, "echo", "-i", "é") == "é".encode()
+    assert output("call", guest, "echo", "--stdin", data=b"\0\xff\n") == b"\0\xff\n"
+    assert output("call", guest, "echo", "-i", "x", "--loop", "3") == b"xxx"
+    for engine in ENGINES:
+        assert output("call", guest, "echo", "-i", "x", "--engine", engine) == b"x"
+        assert output("call", guest, "echo", "-i", "x", EXTISM_ENGINE=engine) == b"x"
+
+
+def test_output_to_a_file(guest, tmp_path):
+    path = tmp_path / "out"
+    assert output("call", guest, "echo", "-i", "x", "--output", path) == b""
+    assert path.read_bytes() == b"x"
+
+
+def test_configuration(guest):
+    def config(*options):
+        return output("call", guest, "config", "-i", "k", *options)
+
+    assert config("--config", "k=v=w") == b"v=w"
+    assert config("--set-config", '{"k": "json"}') == b"json"
+    assert config("--set-config", '{"k": "json"}', "--config", "k=last") == b"last"
+
+
+@pytest.mark.parametrize("form", ["json", "toml"])
+def test_manifests(guest, tmp_path, form):
+    if form == "toml" and sys.version_info < (3, 11):
+        pytest.skip("reading TOML needs Python 3.11")
+    path = tmp_path / f"manifest.{form}"
+    texts = {
+        "json": json.dumps({"wasm": [{"path": guest}], "config": {"k": "v", "l": "w"}}),
+        "toml": f"[[wasm]]\npath = {json.dumps(guest)}\n[config]\nk = 'v'\nl = 'w'\n",
+    }
+    path.write_text(texts[form])
+    assert output("call", path, "config", "-i", "k") == b"v"
+    assert output("call", "--manifest", path, "config", "-i", "l", "--config", "k=2") == b"w"
+
+
+def test_links(tmp_path):
+    library, main = tmp_path / "lib.wat", tmp_path / "main.wat"
+    library.write_text('(module (func (export "seven") (result i32) (i32.const 7)))')
+    main.write_text('(module (import "lib" "seven" (func $f (result i32))) (func (export "run") (result i32) (call $f)))')
+    assert cli("call", main, "run", "--link", f"lib={library}").returncode == 7
+
+
+def test_wasi_and_paths(tmp_path):
+    assert b"1" in output("call", SQLITE, "sql", "--wasi", "-i", "select 1")
+    ended = cli("call", SQLITE, "sql", "-i", "select 1")
+    assert ended.returncode == 125
+    assert b"WASI is off" in ended.stderr
+    assert cli("call", SQLITE, "sql", "--wasi", "-i", "x").returncode == 1
+
+
+# Each with its exit code and a part of what is said.
+FAILURES = {
+    "the guest's code": (["code"], 7, "return-code"),
+    "a code that is none": (["negative"], 99, "return-code"),
+    "trap": (["trap"], 100, "trap: the guest trapped"),
+    "fuel": (["endless", "--fuel", "1000"], 101, "out-of-fuel"),
+    "memory": (["echo", "--stdin", "--memory-max-pages", "18"], 102, "memory-limit"),
+    "pages": (["grow", "--memory-max-pages", "40"], 100, "trap"),
+    "time": (["endless", "--timeout", "50"], 124, "timeout"),
+    "function": (["ehco"], 125, "did you mean `echo`?"),
+    "engine": (["echo", "--engine", "nope"], 126, "unknown-engine"),
+    "usage": (["echo", "--nope"], 2, "No such option"),
+    "config": (["echo", "--config", "k"], 2, "--config takes NAME=VALUE"),
+    "set-config": (["echo", "--set-config", "[1]"], 2, "takes a JSON object"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "text"), FAILURES.values(), ids=FAILURES)
+def test_exit_codes(guest, arguments, code, text):
+    ended = cli("call", guest, *arguments, data=bytes(4 << 20), NO_COLOR="1")
+    assert ended.returncode == code, ended
+    assert text in ended.stderr.decode()
+    assert ended.stdout == b""
+    assert b"Traceback" not in ended.stderr
+
+
+def test_every_kind_of_failure_has_a_code():
+    from extism import _cli
+
+    kinds = set(extism._errors.CLASSES)
+    assert kinds - set(_cli.EXIT_CODES) <= {"closed", "reentrant"}
+
+
+def test_what_is_not_there(tmp_path):
+    ended = cli("call", tmp_path / "nope.wasm", "f")
+    assert ended.returncode == 125
+    assert b"cannot read" in ended.stderr
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"wasm": ')
+    assert cli("call", broken, "f").returncode == 125
+
+
+def test_errors_as_json(guest):
+    ended = cli("call", guest, "trap", "--json")
+    error = json.loads(ended.stderr)["error"]
+    assert (error["kind"], error["trap"], error["exit_code"]) == ("trap", "unreachable", ended.returncode)
+    assert error["function"] == "trap"
+
+
+def test_log_lines(tmp_path):
+    from test_log import LOG
+
+    path = tmp_path / "log.wat"
+    path.write_text(LOG)
+    ended = cli("call", path, "info", "-i", "hello", "--log-level", "info")
+    assert b"hello" in ended.stderr
+    assert cli("call", path, "info", "-i", "hello").stderr == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c(guest):
+    command = [sys.executable, "-m", "extism", "call", guest, "endless"]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE) as process:
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+
+
+def test_a_reader_that_has_enough(guest):
+    script = f"{sys.executable} -m extism call {guest} echo -i x --loop 200000 | head -c 1"
+    ended = subprocess.run(["sh", "-c", script], env=environment(), capture_output=True, timeout=120)
+    assert (ended.stdout, ended.stderr) == (b"x", b"")
+
+
+def test_inspect(guest):
+    text = output("inspect", guest).decode()
+    for part in ["echo\t(func (result i32))", "extism:host/env::length", "\thost", "1\t", "wasmtime\tnothing"]:
+        assert part in text
+    found = json.loads(output("inspect", SQLITE, "--json"))
+    assert {row["provider"] for row in found["modules"][0]["imports"]} == {"host", None}
+    found = json.loads(output("inspect", SQLITE, "--wasi", "--json"))
+    assert {row["provider"] for row in found["modules"][0]["imports"]} == {"host", "wasi"}
+    assert found["features"]
+    assert set(found["engines"]) == set(ENGINES)
+
+
+def test_engines():
+    rows = json.loads(output("engines", "--json"))
+    assert [row["engine"] for row in rows] == ENGINES
+    assert [row["default"] for row in rows] == [True] + [False] * (len(rows) - 1)
+    assert output("engines").decode().count("\n") == len(ENGINES)
+
+
+def test_compare(guest):
+    assert b"echo" in output("compare", guest, "--call", "echo=x", "--call", "code")
+    report = json.loads(output("compare", guest, "--call", "echo=a=b", "--json", "--engines", ",".join(ENGINES)))
+    assert report["equal"]
+    assert [run["steps"][0]["output"] for run in report["runs"]] == ["a=b"] * len(ENGINES)
+    ended = cli("compare", guest, "--call", "ehco=x")
+    assert ended.returncode == 125
+    assert b"did you mean `echo`" in ended.stderr
+
+
+def test_compare_ends_with_1_on_a_difference(tmp_path):
+    if "wasmtime:winch" not in ENGINES:
+        pytest.skip("needs an engine without SIMD")
+    path = tmp_path / "simd.wat"
+    path.write_text('(module (func (export "f") (drop (v128.const i64x2 0 0))))')
+    ended = cli("compare", path, "--call", "f", "--engines", "wasmtime,wasmtime:winch")
+    assert ended.returncode == 1
+    assert b"SIMD" in ended.stdout
+
+
+def test_bench(guest, tmp_path):
+    arguments = ["bench", guest, "echo", "-i", "x", "--seconds", "0.05", "--engines", ENGINES[0]]
+    assert ENGINES[0].encode() in output(*arguments)
+    report = json.loads(output(*arguments, "--json"))
+    assert report["function"] == "echo"
+    assert report["costs"][0]["call"]["median"] > 0
+    pytest.importorskip("matplotlib", reason="needs the package matplotlib")
+    plot = tmp_path / "costs.svg"
+    output(*arguments, "--plot", plot)
+    assert plot.read_text().startswith("<?xml")
+
+
+def test_compile_and_cache(guest, tmp_path):
+    folder = tmp_path / "cache"
+    variables = {"EXTISM_CACHE_DIR": str(folder)}
+    assert b"compiled" in output("compile", guest, **variables)
+    assert b"nothing to compile" in output("compile", guest, **variables)
+    found = json.loads(output("compile", guest, "--json", **variables))
+    assert found == {"engine": "wasmtime", "compiled": 0, "cache": str(folder)}
+    info = json.loads(output("cache", "info", "--json", **variables))
+    assert info["folder"] == str(folder)
+    assert info["files"] > 0
+    assert info["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
+    # What is not the cache's stays.
+    (folder / "mine").mkdir()
+    assert b"files deleted" in output("cache", "clear", **variables)
+    assert json.loads(output("cache", "info", "--json", **variables))["files"] == 0
+    assert (folder / "mine").is_dir()
+    assert output("cache", "info", EXTISM_CACHE_DIR="") == b"the compile cache is off\n"
+
+
+def test_compile_needs_no_host_functions(tmp_path):
+    from wat import THROUGH_HOST
+
+    path = tmp_path / "guest.wat"
+    path.write_text(THROUGH_HOST)
+    variables = {"EXTISM_CACHE_DIR": str(tmp_path / "cache")}
+    assert b"compiled" in output("compile", path, **variables)
+    program = f"""if True:
+        import extism
+        from pickled import inferred
+        print(extism.CompiledPlugin({str(path)!r}, functions=[inferred]).newly_compiled)
+    """
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=environment() | variables, capture_output=True, text=True, check=True)
+    assert ended.stdout == "0\n"
+
+
+def test_help_and_completion():
+    text = output("--help", NO_COLOR="1").decode()
+    for command in ["call", "inspect", "engines", "compare", "bench", "cache", "compile", "Exit codes"]:
+        assert command in text
+    for command in ["call", "inspect", "compare", "bench", "compile"]:
+        assert b"--" in output(command, "--help", NO_COLOR="1")
+    assert b"complete" in output("--show-completion", "bash")
+
+
+def test_no_colours_where_they_are_not_wanted(guest):
+    for ended in (cli("call", guest, "trap"), cli("inspect", guest), cli("call", guest, "trap", NO_COLOR="1")):
+        assert b"\x1b[" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_on_a_terminal(guest):
+    """Tables, and the output of a plug-in as it is."""
+    for arguments, text in ((["inspect", guest], b"exports"), (["call", guest, "echo", "-i", "x"], b"x")):
+        ours, theirs = os.openpty()
+        command = [sys.executable, "-m", "extism", *arguments]
+        with subprocess.Popen(command, env=environment() | {"TERM": "xterm"}, stdout=theirs, stderr=theirs) as process:
+            assert process.wait(timeout=60) == 0
+        os.close(theirs)
+        assert text in os.read(ours, 65536)
+        os.close(ours)
+
+
+def test_the_console_script():
+    script = os.path.join(os.path.dirname(sys.executable), "polyextism")
+    if not os.path.exists(script):
+        pytest.skip("the package is not installed with its scripts")
+    assert b"call" in subprocess.run([script, "--help"], capture_output=True, check=True, env=environment()).stdout
+
+
+def test_without_typer():
+    program = "import sys; sys.modules['typer'] = None; sys.argv = ['x']; from extism._command import main; main()"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment())
+    assert ended.returncode == 2
+    assert ended.stderr == "polyextism: the package typer is missing; install it with: pip install 'polyextism[cli]'\n"
