@@ -56,6 +56,7 @@ mod rewrite;
 mod source;
 mod span;
 mod stopwatch;
+mod taken;
 mod threads;
 #[cfg(feature = "wasi")]
 mod wasi;

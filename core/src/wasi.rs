@@ -14,6 +14,7 @@
 mod folders;
 mod inherited;
 mod rules;
+mod slices;
 mod streams;
 mod table;
 mod waiting;
@@ -49,7 +50,7 @@ use crate::{
 };
 
 /// The most bytes that one WASI call may make the host copy.
-const HOSTCALL_FUEL: usize = 128 << 20;
+const HOSTCALL_FUEL: usize = 16 << 20;
 /// Set to anything, it sends output to the streams of the process, unless the settings say where.
 const ENABLE_OUTPUT: &str = "EXTISM_ENABLE_WASI_OUTPUT";
 /// Standard input, output and error.
@@ -315,5 +316,7 @@ fn ended(name: &str, error: &wiggle::error::Error) -> Result<i32> {
 fn failed(name: &str, why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::HostFunction, format!("WASI `{name}`: {why}"))
 }
+
+const SUCCESS: i32 = types::Errno::Success as i32;
 
 type Errno = wiggle::error::Result<i32>;

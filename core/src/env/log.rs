@@ -173,6 +173,7 @@ fn log(caller: &mut Caller<'_>, function: &str, level: LogLevel, offset: u64) ->
         return Ok(());
     }
     let line = super::argument(caller, function, "line", offset)?;
+    let line = line.start(caller, LINE_LIMIT)?;
     caller.free(offset);
     caller.host().logger().write(level, &line);
     Ok(())

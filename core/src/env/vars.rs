@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{engine::guest::Caller, error::Result};
+use super::Argument;
+use crate::{engine::guest::Caller, error::Result, taken};
 
 /// What each variable costs beside its key and value, in bytes (ABI.md 1.4).
 const OVERHEAD: u64 = 48;
@@ -70,23 +71,34 @@ impl Vars {
         if self.limit == 0 {
             return Err(VarsError::Disabled);
         }
-        let old = self.get(&key).map_or(0, |old| cost(&key, old));
-        let needed = self.used - old + cost(&key, &value);
-        if needed > self.limit {
-            return Err(VarsError::Full {
-                needed,
-                limit: self.limit,
-            });
-        }
-        self.used = needed;
+        self.used = self.needed(&key, value.len())?;
         self.values.insert(key, value);
         Ok(())
+    }
+
+    /// What the store holds with a value of that many bytes.
+    fn needed(&self, key: &str, length: usize) -> Result<u64, VarsError> {
+        let old = self.get(key).map_or(0, |old| cost(key.len(), old.len()));
+        self.fitting(self.used - old + cost(key.len(), length))
+    }
+
+    fn fitting(&self, needed: u64) -> Result<u64, VarsError> {
+        let limit = self.limit;
+        match needed > limit {
+            true => Err(VarsError::Full { needed, limit }),
+            false => Ok(needed),
+        }
+    }
+
+    /// Whether it may have a key of that many bytes.
+    fn may_have(&self, key: usize) -> bool {
+        key as u64 <= self.limit
     }
 
     /// Removes `key` and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Vec<u8>> {
         let value = self.values.remove(key)?;
-        self.used -= cost(key, &value);
+        self.used -= cost(key.len(), value.len());
         Some(value)
     }
 
@@ -108,15 +120,22 @@ impl Vars {
     }
 }
 
-fn cost(key: &str, value: &[u8]) -> u64 {
-    OVERHEAD + key.len() as u64 + value.len() as u64
+fn cost(key: usize, value: usize) -> u64 {
+    OVERHEAD + key as u64 + value as u64
 }
 
 /// `var_get(key) -> value`: frees the key; the null handle if there is no such variable, or if it
 /// is empty.
 pub(super) fn get(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
-    let key = super::text(caller, "var_get", "key", slots[0])?;
-    let value = caller.host().vars.get(&key).unwrap_or_default().to_vec();
+    let key = super::argument(caller, "var_get", "key", slots[0])?;
+    let value = match caller.host().vars.may_have(key.length) {
+        true => {
+            let key = key.text(caller)?;
+            let value = caller.host().vars.get(&key).unwrap_or_default();
+            taken::bytes(value, "`var_get`: the value")?
+        }
+        false => Vec::new(),
+    };
     slots[0] = super::answer(caller, &value, slots[0])?;
     Ok(())
 }
@@ -124,19 +143,37 @@ pub(super) fn get(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
 /// `var_set(key, value)`: frees both; the null handle as value removes the variable.
 pub(super) fn set(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     let value = super::argument(caller, "var_set", "value", slots[1])?;
-    let key = super::text(caller, "var_set", "key", slots[0])?;
+    let key = super::argument(caller, "var_set", "key", slots[0])?;
+    let outcome = change(caller, &key, &value);
     caller.free(slots[1]);
     caller.free(slots[0]);
-    let vars = &mut caller.host().vars;
+    outcome
+}
+
+fn change(caller: &mut Caller<'_>, key: &Argument<'_>, value: &Argument<'_>) -> Result<()> {
+    let wrong = |error| super::failed("var_set", error);
+    let vars = &caller.host().vars;
     if vars.limit == 0 {
-        return Err(super::failed("var_set", VarsError::Disabled));
+        return Err(wrong(VarsError::Disabled));
     }
-    if slots[1] == 0 {
+    // Sizes first: what the store cannot have is not copied.
+    if !vars.may_have(key.length) {
+        return match value.offset {
+            0 => Ok(()),
+            _ => (vars.fitting(vars.used + cost(key.length, value.length)))
+                .map(drop)
+                .map_err(wrong),
+        };
+    }
+    let key = key.text(caller)?;
+    let vars = &mut caller.host().vars;
+    if value.offset == 0 {
         vars.remove(&key);
         return Ok(());
     }
-    vars.set(key, value)
-        .map_err(|error| super::failed("var_set", error))
+    vars.needed(&key, value.length).map_err(wrong)?;
+    let value = value.take(caller)?;
+    caller.host().vars.set(key, value).map_err(wrong)
 }
 
 #[cfg(test)]
