@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod arguments;
+mod bytes;
 mod cache;
 mod callback;
 mod cancel;

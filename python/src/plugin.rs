@@ -9,7 +9,7 @@ use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyBytes};
 use uuid::Uuid;
 
 use crate::{
-    cache,
+    bytes, cache,
     cancel::CancelHandle,
     compiled::{CompiledPlugin, Extras},
     convert::{self, Input, Parse, Timeout},
@@ -287,7 +287,7 @@ impl Plugin {
     #[getter]
     fn stdout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.turn(py)?.live().plugin.stdout();
-        Ok(PyBytes::new(py, &bytes))
+        bytes::bytes(py, &bytes)
     }
 
     /// What the guest wrote to its standard error, as `stdout` has it for standard output.
@@ -298,7 +298,7 @@ impl Plugin {
     #[getter]
     fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.turn(py)?.live().plugin.stderr();
-        Ok(PyBytes::new(py, &bytes))
+        bytes::bytes(py, &bytes)
     }
 
     /// How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the
