@@ -10,14 +10,15 @@ BIN    := $(VENV)/bin
 # that it lists.
 NATIVE := $(VENV)/.native-quick
 NATIVE_RELEASE := $(VENV)/.native-release
-SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
+SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test check doc fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
+	@echo "make check        the loop: fmt, clippy, unit tests and cases, Python on one engine"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
@@ -35,7 +36,15 @@ tools:
 demo: $(NATIVE)
 	$(BIN)/python examples/quickstart.py
 
-test: fmt clippy rust alone instructions python
+test: fmt clippy rust doc alone instructions python
+
+# The loop of a developer: what most mistakes fail in, on the engines of a default build.
+check: fmt clippy $(NATIVE)
+	$(CARGO) test --workspace --exclude polyextism-python --locked --lib --test conformance --test invariants -- $(ARGS)
+	cd python && TEST_ENGINES=wasmtime ../$(BIN)/python -m pytest -q
+
+doc: tools
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps --locked
 
 # Some tests use the files of packages of which no code is compiled.
 fetch: tools

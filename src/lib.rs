@@ -14,11 +14,11 @@
 //!
 //! This crate is [`polyextism_core`] and the one list of engines that are built in.
 
-pub use polyextism_core::{engine::select::Choice, *};
+pub use polyextism_core::*;
 
 use polyextism_core::{
-    compare::{Call, Report, Setup},
-    engine::erased::Backend,
+    backend::Backend,
+    comparison::{Call, Report, Setup},
 };
 
 /// The engines that are built in, in the order of preference.
@@ -53,10 +53,10 @@ pub fn engines() -> impl Iterator<Item = Choice> {
 }
 
 /// Runs the same calls on every engine that is built in, with every one of its compilers, and says
-/// whether they agree. [`compare::compare`] does the same for engines of one's choice.
+/// whether they agree. [`comparison::compare_on`] does the same for engines of one's choice.
 ///
 /// ```no_run
-/// use polyextism::{Manifest, compare, compare::{Call, Setup}};
+/// use polyextism::{Manifest, compare, comparison::{Call, Setup}};
 ///
 /// # fn main() -> polyextism::Result<()> {
 /// let manifest = Manifest::of(std::fs::read("count_vowels.wasm").expect("a file"));
@@ -71,7 +71,7 @@ pub fn engines() -> impl Iterator<Item = Choice> {
 /// As there.
 pub fn compare(manifest: &Manifest, calls: &[Call], setup: &Setup) -> Result<Report> {
     let engines: Vec<_> = engines().collect();
-    compare::compare(&engines, manifest, calls, setup)
+    comparison::compare_on(&engines, manifest, calls, setup)
 }
 
 /// The Rust of the README, which is compiled as documentation is.

@@ -4,11 +4,8 @@
 //! the source of an error, never into its message, so messages are the same on every engine.
 
 use polyextism_core::{
-    Error, ErrorKind, Trap,
-    engine::{
-        inspect,
-        types::{Failed, NumType, Signature},
-    },
+    backend::{Error, ErrorKind, Failed, NumType, Signature, Trap},
+    internal::inspect,
 };
 use wasmer::{
     AsStoreMut, AsStoreRef, CompileError, ExternRef, FunctionType, InstantiationError, LinkError,

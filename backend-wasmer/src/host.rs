@@ -6,13 +6,7 @@
 
 use std::sync::Arc;
 
-use polyextism_core::{
-    engine::{
-        guest::Guest,
-        types::{Failed, HostFunc, MemoryId, NumType, Signature},
-    },
-    host::Host,
-};
+use polyextism_core::backend::{Failed, Guest, Host, HostFunc, MemoryId, NumType, Signature};
 use wasmer::{
     FromToNativeWasmType, Function, FunctionEnv, FunctionEnvMut, FunctionType, RuntimeError, Store,
     Value, WasmTypeList,

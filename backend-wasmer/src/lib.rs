@@ -24,19 +24,10 @@ mod singlepass;
 
 use std::{hash::Hasher, sync::Arc};
 
-use polyextism_core::{
-    Error, Result,
-    address_space::{self, Room},
-    cache::Artifact,
-    engine::{
-        Engine,
-        erased::{Backend, Compiler, DynEngine},
-        types::{
-            Capabilities, Determinism, InstanceLimits, Interruption, Linked, ModuleId, Profiler,
-            Program, Proposal, Settings,
-        },
-    },
-    host::Host,
+use polyextism_core::backend::{
+    Artifact, Backend, Capabilities, Compiler, Determinism, DynEngine, Engine, Error, Host,
+    InstanceLimits, Interruption, Linked, ModuleId, Profiler, Program, Proposal, Result, Room,
+    Settings, address_space,
 };
 use uuid::Uuid;
 use wasm_encoder::{NameMap, NameSection, Section as _};
@@ -68,7 +59,7 @@ pub const BACKEND: Backend = Backend {
     ],
     left_out: &[
         #[cfg(not(feature = "wasmer-singlepass"))]
-        polyextism_core::engine::erased::LeftOut {
+        polyextism_core::backend::LeftOut {
             compiler: "singlepass",
             feature: "wasmer-singlepass",
         },

@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-use polyextism_core::{Error, ErrorKind, Result};
+use polyextism_core::backend::{Error, ErrorKind, Result};
 use wasmer::{
     AsStoreMut, MemoryError, MemoryStyle, MemoryType, Pages, Store,
     sys::vm::{LinearMemory, StoreObject, VMMemory, VMMemoryDefinition},

@@ -5,13 +5,7 @@
 
 use std::fmt;
 
-use polyextism_core::{
-    Error, ErrorKind, Trap,
-    engine::{
-        inspect::Value,
-        types::{Failed, NumType, Signature},
-    },
-};
+use polyextism_core::backend::{Error, ErrorKind, Failed, NumType, Signature, Trap, Value};
 use wasmi::{
     AsContext, AsContextMut, ExternRef, F32, F64, FuncType, Nullable, TrapCode, Val, ValType,
     errors::{self, HostError},

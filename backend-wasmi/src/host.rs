@@ -6,13 +6,7 @@
 
 use std::sync::Arc;
 
-use polyextism_core::{
-    engine::{
-        guest::Guest,
-        types::{Failed, HostFunc, MemoryId, NumType, Signature},
-    },
-    host::Host,
-};
+use polyextism_core::backend::{Failed, Guest, Host, HostFunc, MemoryId, NumType, Signature};
 use wasmi::{Caller, Error, Func, FuncType, Store, Val, WasmRet, WasmTy};
 
 use crate::{

@@ -18,17 +18,9 @@ mod select;
 
 use std::sync::Arc;
 
-use polyextism_core::{
-    Error, Result,
-    engine::{
-        Engine,
-        erased::{Backend, Compiler, DynEngine},
-        types::{
-            Capabilities, InstanceLimits, Interruption, Linked, ModuleId, Program, Proposal,
-            Settings,
-        },
-    },
-    host::Host,
+use polyextism_core::backend::{
+    Backend, Capabilities, Compiler, DynEngine, Engine, Error, Host, InstanceLimits, Interruption,
+    Linked, ModuleId, Program, Proposal, Result, Settings,
 };
 use wasmi::{CompilationMode, Config};
 

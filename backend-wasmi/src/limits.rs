@@ -3,7 +3,7 @@
 //! This file does not know when core sets them. wasmi cannot be interrupted. Invariant: the limit
 //! counts the pages of all memories of the instance and never counts too few.
 
-use polyextism_core::{Error, ErrorKind, Result};
+use polyextism_core::backend::{Error, ErrorKind, Result};
 use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;
 

@@ -4,11 +4,8 @@
 //! the source of an error, never into its message, so messages are the same on every engine.
 
 use polyextism_core::{
-    Error, ErrorKind, Result, Trap,
-    engine::{
-        inspect::{Value, impassable},
-        types::{Failed, NumType, Signature},
-    },
+    backend::{Error, ErrorKind, Failed, NumType, Result, Signature, Trap, Value},
+    internal::inspect::impassable,
 };
 use wasmtime::{
     AsContext, AsContextMut, Engine, ExternRef, FuncType, HeapType, Ref, Val, ValRaw, ValType,

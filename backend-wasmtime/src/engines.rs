@@ -12,7 +12,10 @@
 
 use std::sync::OnceLock;
 
-use polyextism_core::{address_space::Room, engine::types::InstanceLimits, process::Process};
+use polyextism_core::{
+    backend::{InstanceLimits, Room},
+    internal::Process,
+};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// How many memories, and how many tables, the pool has. Each memory reserves what an address of 32 bits can
@@ -105,7 +108,7 @@ impl Engines {
     }
 
     /// Lets all guests look up.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn request_check(&self) {
         for engine in self.pooled.iter().chain(self.plain.get()) {
             engine.increment_epoch();
         }

@@ -7,19 +7,11 @@
 use std::mem;
 
 use polyextism_core::{
-    Error, ErrorKind, Result,
-    backtrace::Position,
-    engine::{
-        self,
-        guest::Guest,
-        inspect::{EXTENDED_LIMITS, Inspect},
-        types::{
-            EntryId, Import, InstanceLimits, Interruption, Linked, MemoryId, ModuleId, Settings,
-        },
+    backend::{
+        self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits,
+        Interruption, Linked, MemoryId, ModuleId, Position, Result, Settings, Word,
     },
-    flag::Word,
-    host::Host,
-    process::Process,
+    internal::{Process, inspect::EXTENDED_LIMITS},
 };
 use wasmtime::{
     Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError, Store, TypedFunc,
@@ -109,7 +101,7 @@ impl Instance {
         };
         let mut store = Store::new(engine, state);
         if settings.interruption == Interruption::On {
-            limits::attend(&mut store);
+            limits::check_interrupt(&mut store);
         }
         if limits.memory_pages.is_some() {
             store.limiter(|state| &mut state.limit);
@@ -275,7 +267,7 @@ impl Guest for Instance {
     }
 }
 
-impl engine::Instance for Instance {
+impl backend::Instance for Instance {
     fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId> {
         let code = self.resolve(module, export)?;
         self.entries.push(code);

@@ -25,21 +25,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use polyextism_core::{
-    Error, ErrorKind, Result,
-    address_space::{self, Room},
-    backtrace::FRAMES,
-    cache::Artifact,
-    engine::{
-        Engine,
-        erased::{Backend, Compiler, DynEngine},
-        types::{
-            Capabilities, Determinism, InstanceLimits, Interruption, Linked, ModuleId, Profiler,
-            Program, Proposal, Settings,
-        },
-    },
-    host::Host,
-    process::PerProcess,
+use polyextism_core::backend::{
+    Artifact, Backend, Capabilities, Compiler, Determinism, DynEngine, Engine, Error, ErrorKind,
+    FRAMES, Host, InstanceLimits, Interruption, Linked, ModuleId, PerProcess, Profiler, Program,
+    Proposal, Result, Room, Settings, address_space,
 };
 use wasmtime::{Config, ProfilingStrategy, Strategy, WasmBacktraceDetails};
 
@@ -325,11 +314,11 @@ impl Engine for Wasmtime {
         instance.extend(module)
     }
 
-    fn nudge(&self) {
-        self.engines.nudge();
+    fn request_check(&self) {
+        self.engines.request_check();
     }
 
-    fn forsake(&self) {
+    fn retire(&self) {
         known().retain(|shared| !Arc::ptr_eq(&shared.engines, &self.engines));
     }
 }

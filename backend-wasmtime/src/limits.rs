@@ -4,7 +4,7 @@
 //! memories of the instance and never counts too few; all instances of an engine share its epoch, and
 //! each asks its own host whether to go on.
 
-use polyextism_core::{Error, ErrorKind, Result};
+use polyextism_core::backend::{Error, ErrorKind, Result};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::instance::State;
@@ -78,12 +78,12 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// Makes an instance attend to its host whenever the epoch of the engine has moved.
+/// Makes an instance check with its host whenever the epoch of the engine has moved.
 ///
-/// wasmtime computes the next deadline after the callback has run, so a nudge that falls into the
+/// wasmtime computes the next deadline after the callback has run, so a request that falls into the
 /// callback is lost on this instance; who needs it repeats it.
-pub(crate) fn attend(store: &mut Store<State>) {
-    store.epoch_deadline_callback(|mut store| match store.data_mut().host.attend() {
+pub(crate) fn check_interrupt(store: &mut Store<State>) {
+    store.epoch_deadline_callback(|mut store| match store.data_mut().host.check_interrupt() {
         Ok(()) => Ok(UpdateDeadline::Continue(1)),
         Err(failed) => Err(failed.into()),
     });

@@ -11,7 +11,7 @@ use std::{
 
 use polyextism::{
     Choice, Error, Manifest, Options,
-    compare::{Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported, check},
+    comparison::{Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported, check},
 };
 use pyo3::{
     exceptions::PyException,

@@ -4,7 +4,7 @@
 //! any thread may use it at any time; its instances do not need it once they are made. A pickle has
 //! what it was made of, not its code: that fits the process and the engine it was compiled for.
 
-use polyextism::{Compiled, Manifest, Options, Stopwatch, engine::select::Choice};
+use polyextism::{Choice, Compiled, Manifest, Options, Stopwatch};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -112,7 +112,7 @@ impl CompiledPlugin {
             limits: limits.limits.clone(),
             stopwatch,
             cache: cache.0.clone(),
-            diagnostics: diagnostics.wishes.clone(),
+            diagnostics: diagnostics.settings.clone(),
             ..Options::default()
         };
         options.http.client = functions.core_client();

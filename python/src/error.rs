@@ -18,7 +18,7 @@ use pyo3::{
 };
 use uuid::Uuid;
 
-use crate::{bytes, convert::type_name, ending::outlast, signals::Raised};
+use crate::{bytes, convert::type_name, ending::park_at_exit, signals::Raised};
 
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
@@ -56,7 +56,7 @@ pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> Py
     {
         return cause.clone_ref(py);
     }
-    match outlast(|| exception(py, &error, place)) {
+    match park_at_exit(|| exception(py, &error, place)) {
         Ok(exception) => {
             let raised = PyErr::from_value(exception);
             raised.set_cause(py, cause);

@@ -72,7 +72,7 @@ fn install() {
 /// A guest of another thread that traps in this moment ends the process, as it would in any host.
 #[pyfunction]
 #[pyo3(signature = (function, *args, **kwargs))]
-pub(crate) fn beneath<'py>(
+pub(crate) fn below_engine_handlers<'py>(
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,

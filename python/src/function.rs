@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use polyextism::engine::types::{NumType, Signature};
+use polyextism::backend::{NumType, Signature};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -19,7 +19,7 @@ use pyo3::{
 use crate::{
     callback::{Callback, Convention, Target},
     convert::{self, type_name},
-    ending::outlast,
+    ending::park_at_exit,
     error, value,
 };
 
@@ -196,7 +196,7 @@ impl Function {
         let body = callback.clone();
         let function = polyextism::Function::new(name, signature, move |caller, slots| {
             // None at the end of the interpreter, when a destructor or a daemon thread calls.
-            Python::try_attach(|py| outlast(|| body.invoke(py, caller, slots)))
+            Python::try_attach(|py| park_at_exit(|| body.invoke(py, caller, slots)))
                 .unwrap_or_else(|| Err(body.too_late()))
         });
         let function = match namespace {

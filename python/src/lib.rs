@@ -56,7 +56,7 @@ mod _native {
 
     #[cfg(unix)]
     #[pymodule_export]
-    use crate::faults::beneath;
+    use crate::faults::below_engine_handlers;
 
     #[pymodule_export]
     use crate::{

@@ -14,7 +14,7 @@ use crate::{
     compiled::{CompiledPlugin, Extras},
     convert::{self, Input, Parse, Timeout},
     diagnostics::Diagnostics,
-    ending::outlast,
+    ending::park_at_exit,
     engines, error,
     fuel::Fuel,
     functions::Functions,
@@ -214,7 +214,7 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        outlast(|| self.call_here(py, function_name, data, parse, host_context, timeout, fuel))
+        park_at_exit(|| self.call_here(py, function_name, data, parse, host_context, timeout, fuel))
     }
 
     /// Tells whether the plug-in exports a function that can be called.
@@ -337,7 +337,7 @@ impl Plugin {
             return Ok(());
         }
         if let Some(live) = turn?.close() {
-            py.detach(|| polyextism::forks::section(|| live.end()));
+            py.detach(|| polyextism::internal::forks::section(|| live.end()));
         }
         self.functions.clear();
         Ok(())

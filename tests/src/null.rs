@@ -8,17 +8,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use polyextism::{
-    Choice, Error, Result,
-    engine::{
-        Engine, Instance,
-        erased::{Backend, Compiler, DynEngine},
-        guest::Guest,
-        types::{
-            Capabilities, EntryId, Import, InstanceLimits, MemoryId, ModuleId, NumType, Program,
-            Proposal, Settings,
-        },
+    Capabilities, Choice, Error, Host, Proposal, Result,
+    backend::{
+        Backend, Compiler, DynEngine, Engine, EntryId, Guest, Import, Instance, InstanceLimits,
+        MemoryId, ModuleId, NumType, Program, Settings,
     },
-    host::Host,
 };
 use wasmparser::{
     FuncType, Parser, Payload, ValType, Validator, WasmFeatures,

@@ -1,8 +1,8 @@
 //! Runs a plug-in case on an engine and compares it with what the case expects.
 
 use polyextism::{
-    Choice, Compiled, Error, ErrorKind, KernelForm, Manifest, Options, Plugin,
-    engine::types::Proposal, manifest::Wasm,
+    Choice, Compiled, Error, ErrorKind, KernelForm, Manifest, Options, Plugin, Proposal,
+    manifest::Wasm,
 };
 
 use crate::{

@@ -7,14 +7,11 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Error, ErrorKind, Host, Plugin, Profiler,
-    engine::{
-        erased::{AnyPrepared, DynEngine, DynInstance},
-        types::{
-            EntryId, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
-            Proposal,
-        },
+    Choice, Error, ErrorKind, Host, Plugin, Profiler, Proposal,
+    backend::{
+        DynEngine, EntryId, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
     },
+    internal::{AnyPrepared, DynInstance},
 };
 use polyextism_tests::{engines, plugin};
 
@@ -96,10 +93,10 @@ fn interruption() {
             .expect("an instance");
         let mut sibling = start(&engine, &InstanceLimits::default()).expect("an instance");
         let (ended, end) = std::sync::mpsc::channel::<()>();
-        let nudged = Arc::clone(&engine);
+        let asked = Arc::clone(&engine);
         let watchdog = std::thread::spawn(move || {
             while end.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
-                nudged.nudge();
+                asked.request_check();
             }
         });
         for _ in 0..2 {

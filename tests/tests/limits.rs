@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use polyextism::{
-    Bounds, Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, Limits, LogLevel, LogSink,
-    Manifest, Options, Plugin,
+    Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, Limits, LogLevel, LogSink, Manifest,
+    Options, Plugin,
+    internal::Bounds,
     manifest::{MODULE_LIMIT, Wasm},
 };
 use polyextism_tests::{engines, files, null};

@@ -1,6 +1,6 @@
 //! The features of WebAssembly that engines must or must not have.
 
-use polyextism_core::{ErrorKind, engine::types::Proposal};
+use polyextism_core::backend::{ErrorKind, Proposal};
 
 use super::Case;
 

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use polyextism_core::{
-    Error, ErrorKind, Host, Result, Trap,
-    engine::{
-        erased::{AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
-        guest::Caller,
-        types::{
-            Determinism, HostFunc, Import, InstanceLimits, Interruption, Linked, MemoryExport,
-            MemoryId, ModuleId, NumType, Program, Settings, Signature,
-        },
+    Caller,
+    backend::{
+        Backend, Compiler, Determinism, DynEngine, Error, ErrorKind, Host, HostFunc, Import,
+        InstanceLimits, Interruption, Linked, MemoryExport, MemoryId, ModuleId, NumType, Program,
+        Result, Settings, Signature, Trap,
     },
+    internal::{AnyPrepared, DynInstance},
 };
 
 /// The only memory of most programs here.

@@ -14,7 +14,7 @@ use std::{
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{checked::Identity, key::Key};
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// The first bytes of what lies at the end; the digits are the version of the format.
 const MAGIC: [u8; 8] = *b"pxcode01";

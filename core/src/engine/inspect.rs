@@ -8,8 +8,10 @@
 
 use std::fmt;
 
-use super::types::ModuleId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::{
+    error::{Error, ErrorKind, Result},
+    ids::ModuleId,
+};
 
 /// A value of a guest. Numbers are their bits, so that no NaN gets lost.
 #[non_exhaustive]

@@ -16,7 +16,7 @@ use super::{
     shown,
     wire::{self, Outcome, Wire},
 };
-use crate::{error::Error, taken};
+use crate::base::{error::Error, taken};
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) trait Patience {
     ///
     /// # Errors
     /// If not: the reason.
-    fn attend(&self, received: u64, total: Option<u64>) -> Result<(), Error>;
+    fn check_interrupt(&self, received: u64, total: Option<u64>) -> Result<(), Error>;
 }
 
 /// What a request is sent under.
@@ -104,7 +104,7 @@ fn hop(request: &Request, terms: &Terms<'_>, left: Duration) -> Result<HttpRespo
         .send(plain(request, left)?)
         .map_err(Failure::Stopped)?;
     let received = response.body.len() as u64;
-    let attended = terms.patience.attend(received, Some(received));
+    let attended = terms.patience.check_interrupt(received, Some(received));
     attended.map_err(Failure::Stopped)?;
     if !(100..=999).contains(&response.status) {
         let status = response.status;

@@ -125,7 +125,9 @@ pub(super) fn send(
         let left = wire.left.saturating_sub(started.elapsed());
         let received = receiver.recv_timeout(patience.slice().min(left));
         let total = Some(counters.total.load(Ordering::Relaxed)).filter(|&total| total != UNKNOWN);
-        if let Err(error) = patience.attend(counters.received.load(Ordering::Relaxed), total) {
+        if let Err(error) =
+            patience.check_interrupt(counters.received.load(Ordering::Relaxed), total)
+        {
             agent.shutdown();
             return Err(Failure::Stopped(error));
         }

@@ -5,7 +5,7 @@
 //! Invariants: the root is written by the kernel and the host only, so its fields are trusted to
 //! lie inside the memory; nothing that is read from a block header is used before it was checked.
 
-use crate::span::Span;
+use crate::base::span::Span;
 
 /// The bytes of the root; no guest-supplied address below is ever served.
 pub(super) const ROOT: u64 = 64;

@@ -8,16 +8,20 @@
 //! outside of the kernel memory; offsets of one call are dead in the next.
 
 mod arena;
+pub(crate) mod caller;
+pub(crate) mod guest;
+pub(crate) mod host_function;
+pub(crate) mod taken;
 
 use self::arena::{Arena, Full};
 use crate::{
-    engine::{
-        guest::Guest,
-        types::{MemoryId, NumType},
+    base::{
+        error::{Error, ErrorKind, Result},
+        ids::MemoryId,
+        panic::catch,
+        types::NumType,
     },
-    error::{Error, ErrorKind, Result},
-    panic::catch,
-    postmortem,
+    kernel::guest::Guest,
 };
 
 /// The kernel memory; it is the first of every program.
@@ -79,20 +83,27 @@ pub(crate) fn begin<G: Guest + ?Sized>(guest: &mut G, input: &[u8]) -> Result<()
     }
 }
 
-/// Ends a call: lends the output, or says what went wrong.
+/// Ends a call: what went wrong, if anything did.
 ///
 /// A failed host function comes first, then an error text of the guest, then a trap or exit code,
 /// then the return code (ABI.md part 2).
+///
+/// # Errors
+/// What the call ends with.
 #[inline]
-pub(crate) fn finish<G: Guest>(guest: &mut G, status: Result<i32>) -> Result<&[u8]> {
-    let quiet = matches!(status, Ok(0)) && Arena(guest.split(MEMORY).0).error() == 0;
-    if !quiet && let Err(error) = outcome(guest, status) {
-        postmortem::failed(guest, &error);
-        return Err(error);
+pub(crate) fn finish<G: Guest>(guest: &mut G, status: Result<i32>) -> Result<()> {
+    match matches!(status, Ok(0)) && Arena(guest.split(MEMORY).0).error() == 0 {
+        true => Ok(()),
+        false => outcome(guest, status),
     }
+}
+
+/// Lends the output of a call that has succeeded.
+#[inline]
+pub(crate) fn output<G: Guest>(guest: &mut G) -> &[u8] {
     let memory = guest.split(MEMORY).0;
     let span = Arena(memory).output().unwrap_or_default();
-    Ok(&memory[span.range()])
+    &memory[span.range()]
 }
 
 #[cold]

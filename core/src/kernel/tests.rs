@@ -1,10 +1,7 @@
 //! What can be checked of the kernel without an engine.
 
 use super::{FUNCTIONS, WASM};
-use crate::{
-    Bounds,
-    module::{Module, Terms},
-};
+use crate::module::{Module, Terms, bounds::Bounds};
 
 /// Set `BLESS=1` to assemble `kernel.wat` anew.
 #[test]
@@ -38,7 +35,7 @@ fn table_is_what_the_kernel_exports() {
     let mut listed: Vec<_> = FUNCTIONS
         .iter()
         .map(|(name, params, results)| {
-            let signature = crate::engine::types::Signature::new(params, results);
+            let signature = crate::base::types::Signature::new(params, results);
             format!("{name} {signature}")
         })
         .collect();

@@ -15,7 +15,7 @@ use super::{
     mistakes::{Mistakes, Place},
     value::quoted,
 };
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// Fields of older manifests, and what they are called now.
 const OLDER: &[(&str, &str)] = &[("header", "headers"), ("max", "max_pages")];

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Module, Terms, bounds::Bounds};
-use crate::engine::types::Proposal;
+use crate::base::capabilities::Proposal;
 
 /// Reads and validates a binary.
 fn take<'a>(wasm: Cow<'a, [u8]>, proposals: &[Proposal]) -> Result<Module<'a>, String> {

@@ -12,9 +12,9 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from ._native import beneath
+from ._native import below_engine_handlers
 
-_MARK = "_extism_beneath"
+_MARK = "_extism_below_engines"
 
 #: The signals by which guests trap.
 _FATAL = ("SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
@@ -34,7 +34,7 @@ def _wrapped(
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if concerns(*args, **kwargs):
-            return beneath(function, *args, **kwargs)
+            return below_engine_handlers(function, *args, **kwargs)
         return function(*args, **kwargs)
 
     setattr(call, _MARK, True)

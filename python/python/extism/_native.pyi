@@ -31,7 +31,7 @@ __all__ = [
     "after_fork",
     "before_fork",
     "begin_to_end",
-    "beneath",
+    "below_engine_handlers",
     "compare",
     "default_limits",
     "engines",
@@ -327,7 +327,7 @@ class Wasi:
     @property
     def stdin(self) -> bytes: ...
 
-def beneath(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T: ...
+def below_engine_handlers(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T: ...
 def compare(
     plugin: str | Buffer | os.PathLike[str] | _Manifest,
     calls: Iterable[str | tuple[str, str | Buffer]],

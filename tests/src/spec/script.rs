@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use polyextism::{Choice, Error, ErrorKind, Trap, engine::inspect::Value};
+use polyextism::{Choice, Error, ErrorKind, Trap, internal::inspect::Value};
 use wast::{
     QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke,
     lexer::Lexer,

@@ -1,6 +1,6 @@
 //! Arguments and results of the suite as values of the waist.
 
-use polyextism::engine::inspect::Value;
+use polyextism::internal::inspect::Value;
 use wast::{
     WastArg, WastRet,
     core::{NanPattern, V128Pattern, WastArgCore, WastRetCore},

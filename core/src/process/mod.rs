@@ -1,0 +1,12 @@
+//! What there is once for each process, and what a fork must not find half done.
+//!
+//! It may import `base`. It knows neither engines nor plug-ins. Invariant: a forked child never waits for a thread of
+//! its parent, nor touches a lock of one.
+
+pub mod address_space;
+pub mod forks;
+mod per_process;
+pub mod queue;
+pub(crate) mod threads;
+
+pub use self::per_process::{PerProcess, Process};

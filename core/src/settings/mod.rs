@@ -1,0 +1,8 @@
+//! What users say about plug-ins beside the manifest: limits, dumps and profilers, WASI.
+//!
+//! It may import `base`. Values only: what is done with them is the business of others. Invariant: what is asked for
+//! is done or is an error.
+
+pub(crate) mod diagnostics;
+pub(crate) mod limits;
+pub(crate) mod wasi;
