@@ -16,10 +16,11 @@ use polyextism::{
 use pyo3::{
     exceptions::PyException,
     prelude::*,
-    types::{PyBytes, PyDict, PyString, PyTuple},
+    types::{PyDict, PyString, PyTuple},
 };
 
 use crate::{
+    bytes,
     convert::{self, Input, Timeout, type_name},
     engines, error,
     functions::Functions,
@@ -312,7 +313,7 @@ fn to_python(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyAny>> {
 fn step<'py>(types: &Bound<'py, PyModule>, step: Step, call: &Call) -> PyResult<Bound<'py, PyAny>> {
     let py = types.py();
     let (output, failure) = match step.outcome {
-        Ok(output) => (Some(PyBytes::new(py, &output)), None),
+        Ok(output) => (Some(bytes::bytes(py, &output)?), None),
         Err(failure) => (None, Some(exception(py, failure))),
     };
     let class = types.getattr("LogLine")?;
@@ -321,18 +322,18 @@ fn step<'py>(types: &Bound<'py, PyModule>, step: Step, call: &Call) -> PyResult<
     let log = PyTuple::new(py, log.collect::<PyResult<Vec<_>>>()?)?;
     let vars = PyDict::new(py);
     for (key, value) in step.vars {
-        vars.set_item(key, PyBytes::new(py, &value))?;
+        vars.set_item(key, bytes::bytes(py, &value)?)?;
     }
     let arguments = (
         &call.function,
-        PyBytes::new(py, &call.input),
+        bytes::bytes(py, &call.input)?,
         output,
         failure,
         log,
         step.lost_lines,
         vars,
-        PyBytes::new(py, &step.stdout),
-        PyBytes::new(py, &step.stderr),
+        bytes::bytes(py, &step.stdout)?,
+        bytes::bytes(py, &step.stderr)?,
         step.memory_bytes,
         seconds(step.time),
     );

@@ -15,7 +15,7 @@ use pyo3::{
     types::{PyBytes, PyDict, PyMapping, PyMemoryView, PyString, PyTuple},
 };
 
-use crate::{error, tree};
+use crate::{bytes, error, tree};
 
 /// Bytes that outlive the release of the GIL: borrowed from an immutable object, or copied.
 pub(crate) enum Input<'a, 'py> {
@@ -250,7 +250,7 @@ pub(crate) fn manifest_dict<'py>(
     let mut data = Vec::new();
     for (index, wasm) in rest.wasm.iter_mut().enumerate() {
         if let Source::Data(bytes) = &mut wasm.source {
-            data.push((index, PyBytes::new(py, &mem::take(bytes))));
+            data.push((index, bytes::bytes(py, &mem::take(bytes))?));
         }
     }
     let text = serde_json::to_string(&rest).map_err(|error| wrong(py, error.to_string()))?;

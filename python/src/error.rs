@@ -14,11 +14,11 @@ use pyo3::{
     intern,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyBytes, PyDict, PyTuple, PyType},
+    types::{PyDict, PyTuple, PyType},
 };
 use uuid::Uuid;
 
-use crate::{convert::type_name, ending::park_at_exit, signals::Raised};
+use crate::{bytes, convert::type_name, ending::park_at_exit, signals::Raised};
 
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
@@ -144,7 +144,7 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
         exception.setattr(intern!(py, "trap"), trap.name())?;
     }
     if let Some(text) = error.guest_text() {
-        exception.setattr(intern!(py, "guest_text"), PyBytes::new(py, text))?;
+        exception.setattr(intern!(py, "guest_text"), bytes::bytes(py, text)?)?;
     }
     if !error.backtrace().is_empty() {
         set_backtrace(&exception, error.backtrace())?;

@@ -9,6 +9,7 @@
 mod arguments;
 mod bell;
 mod bound;
+mod bytes;
 mod cache;
 mod callback;
 mod cancel;

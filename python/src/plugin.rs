@@ -17,7 +17,7 @@ use uuid::Uuid;
 use self::calls::Named;
 use crate::{
     bound::PluginFunction,
-    cache,
+    bytes, cache,
     cancel::CancelHandle,
     compiled::{CompiledPlugin, Extras},
     contents::Origin,
@@ -450,7 +450,7 @@ impl Plugin {
     #[getter]
     fn stdout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.turn(py)?.live().plugin.stdout();
-        Ok(PyBytes::new(py, &bytes))
+        bytes::bytes(py, &bytes)
     }
 
     /// What the guest wrote to its standard error, as `stdout` has it for standard output.
@@ -461,7 +461,7 @@ impl Plugin {
     #[getter]
     fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.turn(py)?.live().plugin.stderr();
-        Ok(PyBytes::new(py, &bytes))
+        bytes::bytes(py, &bytes)
     }
 
     /// How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the

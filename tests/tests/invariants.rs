@@ -182,6 +182,28 @@ fn unsafe_code_is_where_it_may_be() {
     assert!(found > 0, "the search finds nothing at all");
 }
 
+/// What guests hand over may have gigabytes: it is copied by `core/src/kernel/taken.rs`, and by `python/src/bytes.rs` for
+/// Python, where it can fail.
+#[test]
+fn bytes_of_guests_are_taken_in_one_place() {
+    let core = sources("core/src/services/env");
+    let core = core
+        .into_iter()
+        .chain(["core/src/services/function.rs".into()]);
+    let core = core.map(|path| (path, &[".to_vec()", ".to_owned()", "into_owned()"][..]));
+    let python = sources("python/src").into_iter();
+    let python = python.filter(|path| path != Path::new("python/src/bytes.rs"));
+    let python = python.map(|path| (path, &["PyBytes::new(", "PyByteArray::new("][..]));
+    for (path, copies) in core.chain(python) {
+        let code = code(&read(&path)).replace(char::is_whitespace, "");
+        let tests = code.find("#[cfg(test)]").unwrap_or(code.len());
+        for copy in copies {
+            let found = code[..tests].contains(copy);
+            assert!(!found, "{} has `{copy}`", path.display());
+        }
+    }
+}
+
 #[test]
 fn files_say_what_they_are() {
     let folders = [

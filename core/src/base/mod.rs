@@ -9,4 +9,5 @@ pub(crate) mod ids;
 pub(crate) mod numbers;
 pub(crate) mod panic;
 pub(crate) mod span;
+pub(crate) mod taken;
 pub(crate) mod types;

@@ -192,8 +192,11 @@ impl Contents {
             imports: (module.imports.into_iter().zip(providers))
                 .map(|(decl, provider)| Import { decl, provider })
                 .collect(),
-            exports: (module.exports.into_iter())
-                .map(|(name, ty)| Export { name, ty })
+            exports: (module.exports.iter())
+                .map(|(name, ty)| Export {
+                    name: name.into(),
+                    ty: ty.clone(),
+                })
                 .collect(),
             details: None,
         });

@@ -8,7 +8,10 @@
 //! 4. WASI, if it is on,
 //! 5. a host function without a namespace, unless the namespace is `extism:host/env` or WASI's.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     base::{
@@ -73,15 +76,15 @@ pub(crate) struct Plan {
 impl Plan {
     /// Which of the functions are imported, by their positions.
     pub(crate) fn bound(&self, functions: &[Function]) -> Vec<usize> {
-        let imported = |function: &Function| {
-            let mut imports = self.imports.iter().flatten();
-            imports.any(|import| match import {
-                Import::Host { func, .. } => Arc::ptr_eq(func, function.func()),
-                Import::Export { .. } => false,
-            })
-        };
+        let imports = self.imports.iter().flatten();
+        let imported = imports.filter_map(|import| match import {
+            Import::Host { func, .. } => Some(Arc::as_ptr(func)),
+            Import::Export { .. } => None,
+        });
+        let imported = imported.collect::<HashSet<_>>();
         let functions = functions.iter().enumerate();
-        let bound = functions.filter(|(_, function)| imported(function));
+        let bound =
+            functions.filter(|(_, function)| imported.contains(&Arc::as_ptr(function.func())));
         bound.map(|(position, _)| position).collect()
     }
 }
@@ -109,7 +112,7 @@ pub(crate) fn link(units: &Units<'_>, offer: &Offer<'_>) -> Result<Plan> {
             });
         }
     }
-    let resolver = Resolver { units, offer, ids };
+    let resolver = Resolver::new(units, offer, ids);
     let mut mistakes = Mistakes::default();
     let imports = order
         .iter()
@@ -151,7 +154,7 @@ pub(crate) fn answers(units: &Units<'_>, offer: &Offer<'_>) -> Result<Answers> {
     for (position, &unit) in order.iter().enumerate() {
         ids.set(unit, PlanId(position as u32 + 1));
     }
-    let resolver = Resolver { units, offer, ids };
+    let resolver = Resolver::new(units, offer, ids);
     let imports = units.map(|unit| {
         let imports = unit.module.imports.iter();
         imports
@@ -289,10 +292,25 @@ fn order(units: &Units<'_>) -> Result<Vec<UnitId>> {
 struct Resolver<'a> {
     units: &'a Units<'a>,
     offer: &'a Offer<'a>,
+    /// By namespace and name.
+    functions: HashMap<(Option<&'a str>, &'a str), &'a Function>,
     ids: ByUnit<PlanId>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    fn new(units: &'a Units<'a>, offer: &'a Offer<'a>, ids: ByUnit<PlanId>) -> Self {
+        let functions = offer.functions.iter();
+        Self {
+            units,
+            offer,
+            // The last one wins, as in a list of definitions.
+            functions: functions
+                .map(|function| ((function.namespace(), function.name()), function))
+                .collect(),
+            ids,
+        }
+    }
+
     /// Resolves one import, or says why that is impossible.
     fn resolve(
         &self,
@@ -324,7 +342,7 @@ impl Resolver<'_> {
             let func = func.clone();
             Ok(Import::Host { func, memory })
         };
-        if let Some(function) = self.function(Some(module), name) {
+        if let Some(function) = self.functions.get(&(Some(module), name)) {
             return host(function.func());
         }
         let builtin = match module {
@@ -353,7 +371,7 @@ impl Resolver<'_> {
             return self.wasi(name).and_then(|func| host(&func));
         }
         if module != ENV
-            && let Some(function) = self.function(None, name)
+            && let Some(function) = self.functions.get(&(None, name))
         {
             return host(function.func());
         }
@@ -373,12 +391,6 @@ impl Resolver<'_> {
     fn elsewhere(&self, name: &str) -> Option<&Function> {
         let mut functions = self.offer.functions.iter().rev();
         functions.find(|function| function.name() == name && function.namespace().is_some())
-    }
-
-    /// The last function wins, as in a list of definitions.
-    fn function(&self, namespace: Option<&str>, name: &str) -> Option<&Function> {
-        let mut functions = self.offer.functions.iter().rev();
-        functions.find(|function| function.namespace() == namespace && function.name() == name)
     }
 
     fn wasi(&self, name: &str) -> Result<Arc<HostFunc>, String> {
@@ -447,5 +459,49 @@ fn fits(wanted: &ExternType, offered: &ExternType) -> Result<(), String> {
             Err(format!("that module exports it as {}", TypeText(ty)))
         }
         (false, offered) => Err(format!("that module exports it as {offered}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Offer, link};
+    use crate::module::{Module, Terms, Unit, Units, bounds::Bounds, exports::steps};
+
+    /// What is looked at for each import does not grow with what others export.
+    #[test]
+    fn linking_takes_as_many_steps_as_there_are_names() {
+        let steps = |exports: u32, imports: u32| {
+            let names = (0..exports).map(|n| format!("(export \"e{n}\" (func 0))"));
+            let library = format!("(module (func) {})", names.collect::<String>());
+            let name = exports - 1;
+            let names = (0..imports).map(|_| format!("(import \"library\" \"e{name}\" (func))"));
+            let main = format!("(module {})", names.collect::<String>());
+            let terms = Terms {
+                proposals: &[],
+                engine: "test",
+                bounds: &Bounds::default(),
+            };
+            let (steps, plan) = steps::of(|| {
+                let unit = |name: &str, text: &str| Unit {
+                    name: name.into(),
+                    module: Module::read(wat::parse_str(text).expect("valid").into(), &terms, name)
+                        .expect("it is a module"),
+                };
+                let mut units = Units::default();
+                units.push(unit("library", &library));
+                units.push(unit("main", &main));
+                let offer = Offer {
+                    functions: &[],
+                    wasi: false,
+                };
+                link(&units, &offer).map(|plan| plan.imports[1].len())
+            });
+            assert_eq!(plan.expect("it links"), imports as usize);
+            steps
+        };
+        // Twice as many of both: twice as many steps and one more for each, not four times as many.
+        let (one, two) = (steps(4000, 1000), steps(8000, 2000));
+        assert!(one > 0, "steps are counted");
+        assert!(two < one * 5 / 2, "{one} steps, then {two}");
     }
 }

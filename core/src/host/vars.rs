@@ -68,23 +68,45 @@ impl Vars {
         if self.is_disabled() {
             return Err(VarsError::Disabled);
         }
-        let old = self.get(&key).map_or(0, |old| cost(&key, old));
-        let needed = self.used - old + cost(&key, &value);
-        if needed > self.limit {
-            return Err(VarsError::Full {
-                needed,
-                limit: self.limit,
-            });
-        }
-        self.used = needed;
+        self.used = self.needed(&key, value.len())?;
         self.values.insert(key, value);
         Ok(())
+    }
+
+    /// What the store holds with a value of that many bytes.
+    ///
+    /// # Errors
+    /// If the limit does not allow it.
+    pub(crate) fn needed(&self, key: &str, length: usize) -> Result<u64, VarsError> {
+        let old = self.get(key).map_or(0, |old| cost(key.len(), old.len()));
+        self.fitting(self.used - old + cost(key.len(), length))
+    }
+
+    /// Whether it may have a variable more, of so many bytes.
+    ///
+    /// # Errors
+    /// If not.
+    pub(crate) fn with_another(&self, key: usize, value: usize) -> Result<(), VarsError> {
+        self.fitting(self.used + cost(key, value)).map(drop)
+    }
+
+    fn fitting(&self, needed: u64) -> Result<u64, VarsError> {
+        let limit = self.limit;
+        match needed > limit {
+            true => Err(VarsError::Full { needed, limit }),
+            false => Ok(needed),
+        }
+    }
+
+    /// Whether it may have a key of that many bytes.
+    pub(crate) fn may_have(&self, key: usize) -> bool {
+        key as u64 <= self.limit
     }
 
     /// Removes `key` and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Vec<u8>> {
         let value = self.values.remove(key)?;
-        self.used -= cost(key, &value);
+        self.used -= cost(key.len(), value.len());
         Some(value)
     }
 
@@ -111,8 +133,8 @@ impl Vars {
     }
 }
 
-fn cost(key: &str, value: &[u8]) -> u64 {
-    OVERHEAD + key.len() as u64 + value.len() as u64
+fn cost(key: usize, value: usize) -> u64 {
+    OVERHEAD + key as u64 + value as u64
 }
 
 #[cfg(test)]

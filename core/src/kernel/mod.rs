@@ -11,6 +11,7 @@ mod arena;
 pub(crate) mod caller;
 pub(crate) mod guest;
 pub(crate) mod host_function;
+pub(crate) mod taken;
 
 use self::arena::{Arena, Full};
 use crate::{
@@ -119,8 +120,8 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
     };
     match Arena(memory).error() {
         0 => {}
-        offset => {
-            let error = Error::guest(text(memory, offset));
+        _ => {
+            let error = Error::guest(text(memory));
             return Err(match status {
                 Ok(code) => error.with_code(code),
                 Err(mut cause) => error
@@ -172,7 +173,7 @@ pub(crate) fn length(memory: &mut [u8], offset: u64) -> u64 {
 pub(crate) fn error(memory: &mut [u8]) -> Option<&[u8]> {
     match Arena(memory).error() {
         0 => None,
-        offset => Some(text(memory, offset)),
+        _ => Some(text(memory)),
     }
 }
 
@@ -181,9 +182,8 @@ pub(crate) fn set_error(guest: &mut dyn Guest, offset: u64) {
     Arena(guest.split(MEMORY).0).set_error(offset);
 }
 
-fn text(memory: &mut [u8], offset: u64) -> &[u8] {
-    let length = Arena(memory).length(offset);
-    let span = crate::base::span::Span::new(offset, length, memory.len()).unwrap_or_default();
+fn text(memory: &mut [u8]) -> &[u8] {
+    let span = Arena(memory).error_text();
     &memory[span.range()]
 }
 

@@ -10,6 +10,7 @@
 //! It does not know where modules come from, nor how imports are resolved.
 
 pub(crate) mod bounds;
+pub(crate) mod exports;
 mod interface;
 pub(crate) mod tables;
 mod units;
@@ -27,7 +28,7 @@ use crate::{
         error::{Error, ErrorKind, Result},
         types::{NumType, Signature},
     },
-    module::{bounds::Bounds, interface::Interface},
+    module::{bounds::Bounds, exports::Exports, interface::Interface},
 };
 
 /// The export name that a module's former start function gets. Names of guests may be anything,
@@ -102,7 +103,7 @@ pub(crate) struct Module<'a> {
     /// The binary as it came.
     pub(crate) raw: Cow<'a, [u8]>,
     pub(crate) imports: Vec<ImportDecl>,
-    pub(crate) exports: Vec<(Box<str>, ExternType)>,
+    pub(crate) exports: Exports,
     /// The export that must be entered once after instantiation.
     pub(crate) start: Option<&'static str>,
     /// Whether what is compiled has functions of its own.
@@ -181,7 +182,7 @@ impl<'a> Module<'a> {
         Ok(Self {
             raw,
             imports: interface.imports,
-            exports: interface.exports,
+            exports: Exports::new(interface.exports),
             start: interface.start.map(|_| START),
             has_code: interface.has_code,
             memories: interface.memories,
@@ -248,13 +249,12 @@ impl<'a> Module<'a> {
     }
 
     pub(crate) fn export(&self, name: &str) -> Option<&ExternType> {
-        let (_, ty) = self.exports.iter().find(|(export, _)| **export == *name)?;
-        Some(ty)
+        self.exports.find(name)
     }
 
     pub(crate) fn functions(&self) -> impl Iterator<Item = (&str, &FuncType)> {
         self.exports.iter().filter_map(|(name, ty)| match ty {
-            ExternType::Function(ty) => Some((&**name, &**ty)),
+            ExternType::Function(ty) => Some((name, &**ty)),
             _ => None,
         })
     }

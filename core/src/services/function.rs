@@ -12,7 +12,7 @@ use crate::{
         numbers::Numbers,
         types::Signature,
     },
-    kernel::{caller::Caller, host_function::HostFunc},
+    kernel::{caller::Caller, host_function::HostFunc, taken},
 };
 
 /// A function that the host offers to guests. Cloning shares it.
@@ -65,8 +65,10 @@ impl Function {
         name: impl Into<Box<str>>,
         body: impl Fn(&mut Caller<'_>, &[u8]) -> Result<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
+        let name = name.into();
+        let subject = format!("host function `{name}`: the input");
         Self::typed(name, move |caller, (input,): (u64,)| {
-            let input = caller.read(input).to_vec();
+            let input = taken::block(caller, input, usize::MAX, &subject)?;
             let output = body(caller, &input)?;
             caller.write(&output)
         })

@@ -4,13 +4,11 @@
 //! the plug-in is free again before Python code can run that may call it.
 
 use polyextism::{CallLimits, Error, FunctionHandle, Host, Place as PoolPlace};
-use pyo3::{
-    prelude::*,
-    types::{PyBytes, PyMemoryView},
-};
+use pyo3::{prelude::*, types::PyMemoryView};
 
 use super::Plugin;
 use crate::{
+    bytes,
     contents::Origin,
     convert::{Input, Parse, Timeout},
     ending,
@@ -193,7 +191,7 @@ impl Plugin {
                     .call_with(handle, bytes, &CallLimits { timeout, fuel })
             }
         });
-        let output = output.map(|output| PyBytes::new(py, output));
+        let output = output.map(|output| bytes::bytes(py, output));
         if has_context {
             live.plugin.host().set_context(None);
         }
@@ -201,7 +199,7 @@ impl Plugin {
         drop(begun);
         // Whatever comes now may run Python code, which may call again.
         drop(turn);
-        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
+        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))??;
         match parse {
             Parse::Bytes => Ok(output.into_any()),
             Parse::Buffer => Ok(PyMemoryView::from(&output)?.into_any()),

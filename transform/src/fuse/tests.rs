@@ -304,7 +304,7 @@ fn only_what_is_imported_comes_along() {
         bodies(&check(&module)).len() - bodies(&module).len()
     });
     // Itself, with `inside` and `size`, and with what the allocator needs.
-    assert_eq!(counts, [1, 3, 8]);
+    assert_eq!(counts, [1, 3, 10]);
 }
 
 #[test]

@@ -11,23 +11,26 @@ use crate::{
     base::error::{Error, ErrorKind, Result},
     deadline::alarm::Alarm,
     host::http::{Headers, Settings},
-    http::{DEFAULT_TIMEOUT, Failure, HttpResponse, Patience, Request, Terms, fetch},
+    http::{DEFAULT_TIMEOUT, Failure, HttpResponse, Patience, Request, Terms, fetch, shown},
     kernel::caller::Caller,
 };
 
 const NAME: &str = "http_request";
 
+/// The longest text of a request. What it says is shorter still, but may be written in escapes.
+const LONGEST_TEXT: usize = 1 << 20;
+
 /// How much later than at the deadline a request is given up whatever the alarm says.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The text of a request.
+/// The text of a request. Language kits of 0.x say `header`, that of MoonBit `http_method`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
     url: String,
-    #[serde(default)]
+    #[serde(default, alias = "header")]
     headers: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, alias = "http_method")]
     method: Option<String>,
 }
 
@@ -48,7 +51,18 @@ pub(super) fn request(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> 
     let settings = http.settings.clone();
     let body = super::argument(caller, NAME, "body", slots[1])?;
     let text = super::argument(caller, NAME, "request", slots[0])?;
-    let request = understand(&text, (slots[1] != 0).then_some(body))?;
+    if text.length > LONGEST_TEXT {
+        let length = text.length;
+        let why =
+            format_args!("the request has {length} bytes, at most {LONGEST_TEXT} are allowed");
+        return Err(super::failed(NAME, why));
+    }
+    let text = text.take(caller)?;
+    let body = match body.offset {
+        0 => None,
+        _ => Some(body.take(caller)?),
+    };
+    let request = understand(&text, body)?;
     let response = send(request, &settings, &caller.host().alarm())?;
     let body = caller.write(&response.body)?;
     caller.free(slots[1]);
@@ -68,8 +82,11 @@ fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
         let why = "the request is wrong: it is no JSON object";
         return Err(super::failed(NAME, why));
     }
-    let text = serde_json::from_slice::<Text>(text)
-        .map_err(|error| super::failed(NAME, format_args!("the request is wrong: {error}")))?;
+    let text = serde_json::from_slice::<Text>(text).map_err(|error| {
+        // It quotes fields that nobody knows.
+        let error = shown(&error.to_string());
+        super::failed(NAME, format_args!("the request is wrong: {error}"))
+    })?;
     Request::new(text.method.as_deref(), &text.url, &text.headers, body)
         .map_err(|wrong| super::failed(NAME, wrong.why))
 }
@@ -113,12 +130,10 @@ pub(super) fn headers(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> 
     if http.settings.headers == Headers::Hidden {
         return Ok(());
     }
-    let text = |(name, value): &(String, Vec<u8>)| {
-        let visible = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
-        let value = str::from_utf8(value).ok().filter(|_| visible)?;
-        Some((name.clone(), value.to_owned()))
-    };
-    let headers = http.headers.iter().filter_map(text);
+    let visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    let visible = (http.headers.iter()).filter(|(_, value)| value.iter().all(visible));
+    let headers =
+        visible.filter_map(|(name, value)| Some((name.as_str(), str::from_utf8(value).ok()?)));
     let json = serde_json::to_vec(&headers.collect::<BTreeMap<_, _>>());
     let json = json.map_err(|error| {
         let message = "`http_headers`: the headers have no JSON";

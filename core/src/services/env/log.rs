@@ -2,7 +2,11 @@
 //!
 //! Invariant: guests are told the lowest level that anybody wants.
 
-use crate::{base::error::Result, host::log::LogLevel, kernel::caller::Caller};
+use crate::{
+    base::error::Result,
+    host::log::{LINE_LIMIT, LogLevel},
+    kernel::caller::Caller,
+};
 
 /// What `get_log_level` says when nothing is logged.
 const OFF: u64 = i32::MAX as u64;
@@ -44,6 +48,7 @@ fn log(caller: &mut Caller<'_>, function: &str, level: LogLevel, offset: u64) ->
         return Ok(());
     }
     let line = super::argument(caller, function, "line", offset)?;
+    let line = line.start(caller, LINE_LIMIT)?;
     caller.free(offset);
     caller.host().logger().write(level, &line);
     Ok(())

@@ -2,7 +2,9 @@
 //! the others.
 //!
 //! One table: name, parameters, results, body. Each body gets handles of blocks of the kernel
-//! memory; [`argument`] reads them in one place. The bodies know no engine and no module.
+//! memory; [`argument`] looks at them in one place. The bodies know no engine and no module.
+//!
+//! Invariant: how long an argument may be is decided before it is copied.
 
 mod config;
 mod http;
@@ -19,7 +21,7 @@ use crate::{
             Signature,
         },
     },
-    kernel::{caller::Caller, host_function::HostFunc},
+    kernel::{caller::Caller, host_function::HostFunc, taken},
 };
 
 type Body = fn(&mut Caller<'_>, &mut [u64]) -> Result<()>;
@@ -60,23 +62,60 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.0)
 }
 
-/// Copies the block of an argument. The null handle is empty; any other offset must be the start
-/// of a live block. The caller frees it when its result is allocated, so that the result never
-/// takes the place of the argument: older language kits free arguments once more.
-fn argument(caller: &mut Caller<'_>, function: &str, what: &str, offset: u64) -> Result<Vec<u8>> {
+/// The length of an argument in bytes, to be looked at before [`Argument::take`] copies it. The null handle is
+/// empty; any other offset must be the start of a live block. The caller frees it when its result is allocated, so
+/// that the result never takes the place of the argument: older language kits free arguments once more.
+fn argument<'a>(
+    caller: &mut Caller<'_>,
+    function: &'a str,
+    what: &'a str,
+    offset: u64,
+) -> Result<Argument<'a>> {
     if offset != 0 && caller.length(offset) == 0 {
         return Err(failed(
             function,
             format_args!("the {what} is not a block of the kernel memory: {offset}"),
         ));
     }
-    Ok(caller.read(offset).to_vec())
+    Ok(Argument {
+        function,
+        what,
+        offset,
+        length: caller.read(offset).len(),
+    })
 }
 
-/// As [`argument`], for text.
-fn text(caller: &mut Caller<'_>, function: &str, what: &str, offset: u64) -> Result<String> {
-    String::from_utf8(argument(caller, function, what, offset)?)
-        .map_err(|error| failed(function, format_args!("the {what} is not UTF-8: {error}")))
+/// A block that a guest hands over.
+struct Argument<'a> {
+    function: &'a str,
+    what: &'a str,
+    offset: u64,
+    length: usize,
+}
+
+impl Argument<'_> {
+    /// Copies it.
+    fn take(&self, caller: &mut Caller<'_>) -> Result<Vec<u8>> {
+        self.start(caller, self.length)
+    }
+
+    /// Copies what there is of its first `most` bytes.
+    fn start(&self, caller: &mut Caller<'_>, most: usize) -> Result<Vec<u8>> {
+        let Self { function, what, .. } = self;
+        let subject = format_args!("`{function}`: the {what}");
+        taken::block(caller, self.offset, most, subject)
+    }
+
+    /// Copies it, as text.
+    fn text(&self, caller: &mut Caller<'_>) -> Result<String> {
+        String::from_utf8(self.take(caller)?).map_err(|error| {
+            let what = self.what;
+            failed(
+                self.function,
+                format_args!("the {what} is not UTF-8: {error}"),
+            )
+        })
+    }
 }
 
 /// Allocates `result`, then frees the block of `argument`.

@@ -13,6 +13,7 @@
 
 mod folders;
 mod rules;
+mod slices;
 mod table;
 mod waiting;
 
@@ -32,7 +33,7 @@ use crate::{
 };
 
 /// The most bytes that one WASI call may make the host copy.
-const HOSTCALL_FUEL: usize = 128 << 20;
+const HOSTCALL_FUEL: usize = 16 << 20;
 
 /// The function of that name, if preview 1 has it. Made once for the process: they have no state.
 pub(crate) fn function(name: &str) -> Option<&'static Arc<HostFunc>> {
@@ -122,5 +123,7 @@ fn ended(name: &str, error: &wiggle::error::Error) -> Result<i32> {
 fn failed(name: &str, why: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::HostFunction, format!("WASI `{name}`: {why}"))
 }
+
+const SUCCESS: i32 = types::Errno::Success as i32;
 
 type Errno = wiggle::error::Result<i32>;

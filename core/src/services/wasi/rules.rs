@@ -16,10 +16,12 @@ use wasmtime_wasi::{
 };
 use wiggle::{GuestError, GuestMemory, GuestPtr};
 
-use super::{Errno, State, table::Args};
-use crate::host::wasi::streams::FixedClock;
-
-const SUCCESS: i32 = types::Errno::Success as i32;
+use super::{
+    Errno, HOSTCALL_FUEL, SUCCESS,
+    slices::{self, Shape},
+    table::Args,
+};
+use crate::host::wasi::{State, streams::FixedClock};
 
 /// The most random bytes that are drawn at once; the library holds them twice.
 const RANDOM_CHUNK: u32 = 64 << 10;
@@ -42,6 +44,95 @@ pub(super) fn fd_renumber(state: &mut State, memory: &mut GuestMemory<'_>, a: Ar
         state.open -= 1;
     }
     Ok(errno)
+}
+
+pub(super) fn fd_read(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
+    let shape = Shape {
+        offset: None,
+        result: 3,
+    };
+    slices::moved(state, memory, a, shape, |state, memory, a, _| {
+        a.wait(p1::fd_read(
+            &mut state.library,
+            memory,
+            a.i(0),
+            a.i(1),
+            a.i(2),
+            a.i(3),
+        ))
+    })
+}
+
+pub(super) fn fd_write(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
+    let shape = Shape {
+        offset: None,
+        result: 3,
+    };
+    slices::moved(state, memory, a, shape, |state, memory, a, _| {
+        a.wait(p1::fd_write(
+            &mut state.library,
+            memory,
+            a.i(0),
+            a.i(1),
+            a.i(2),
+            a.i(3),
+        ))
+    })
+}
+
+pub(super) fn fd_pread(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
+    let shape = Shape {
+        offset: Some(3),
+        result: 4,
+    };
+    slices::moved(state, memory, a, shape, |state, memory, a, offset| {
+        a.wait(p1::fd_pread(
+            &mut state.library,
+            memory,
+            a.i(0),
+            a.i(1),
+            a.i(2),
+            offset,
+            a.i(4),
+        ))
+    })
+}
+
+pub(super) fn fd_pwrite(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
+    let shape = Shape {
+        offset: Some(3),
+        result: 4,
+    };
+    slices::moved(state, memory, a, shape, |state, memory, a, offset| {
+        a.wait(p1::fd_pwrite(
+            &mut state.library,
+            memory,
+            a.i(0),
+            a.i(1),
+            a.i(2),
+            offset,
+            a.i(4),
+        ))
+    })
+}
+
+/// The library copies this path without asking how long it is.
+pub(super) fn path_unlink_file(
+    state: &mut State,
+    memory: &mut GuestMemory<'_>,
+    a: Args<'_>,
+) -> Errno {
+    if a.u(2) as usize > HOSTCALL_FUEL {
+        memory.as_slice(GuestPtr::<[u8]>::new((a.u(1), a.u(2))))?;
+        return Ok(types::Errno::Nomem as i32);
+    }
+    a.wait(p1::path_unlink_file(
+        &mut state.library,
+        memory,
+        a.i(0),
+        a.i(1),
+        a.i(2),
+    ))
 }
 
 pub(super) fn path_open(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
@@ -111,6 +202,9 @@ pub(super) fn random_get(state: &mut State, memory: &mut GuestMemory<'_>, a: Arg
             return Ok(errno);
         }
         (at, left) = (at.wrapping_add(chunk), left - chunk);
+        if let Err(error) = a.alarm.check_interrupt() {
+            return Err(error.into());
+        }
     }
     Ok(SUCCESS)
 }
