@@ -16,7 +16,7 @@ use polyextism::{
 use pyo3::{
     exceptions::PyException,
     prelude::*,
-    types::{PyDict, PyString, PyTuple},
+    types::{PyBytes, PyDict, PyString, PyTuple},
 };
 
 use crate::{
