@@ -31,6 +31,7 @@ mod env;
 pub mod error;
 pub mod flag;
 pub mod forks;
+mod forks_native;
 mod fuel;
 mod function;
 mod fuse;
@@ -40,6 +41,8 @@ mod interrupt;
 pub mod kernel;
 mod limits;
 mod link;
+#[cfg(feature = "logs")]
+pub mod logs;
 pub mod manifest;
 mod meter;
 mod module;
@@ -73,8 +76,10 @@ pub use crate::{
         vars::{Vars, VarsError},
     },
     error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
+    forks_native::heed_forks,
     function::{Function, Number, Numbers},
     host::Host,
+    link::{LinkMistake, LinkReason},
     http::{
         DEFAULT_MODULE_BYTES, HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress,
         ProgressFn,

@@ -8,6 +8,8 @@
 //! 4. WASI, if it is on,
 //! 5. a host function without a namespace, unless the namespace is `extism:host/env` or WASI's.
 
+mod mistake;
+
 use std::sync::Arc;
 
 use crate::{
@@ -18,6 +20,9 @@ use crate::{
     kernel,
     module::{ExternType, ImportDecl, Module, State, TypeText, signature},
 };
+
+use self::mistake::Why;
+pub use self::mistake::{LinkMistake, LinkReason};
 
 /// The namespace of the kernel and the builtins.
 const ENV: &str = "extism:host/env";
@@ -126,11 +131,12 @@ pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
 #[derive(Default)]
 struct Mistakes {
     shown: Vec<String>,
+    found: Vec<LinkMistake>,
     further: usize,
 }
 
 impl Mistakes {
-    fn add(&mut self, unit: &str, import: &ImportDecl, why: &str) {
+    fn add(&mut self, unit: &str, import: &ImportDecl, why: &Why) {
         if self.shown.len() == MISTAKES_SHOWN {
             self.further += 1;
             return;
@@ -140,6 +146,12 @@ impl Mistakes {
         let mistake = format!("module `{unit}` imports `{module}`::`{name}` {ty}: {why}");
         if !self.shown.contains(&mistake) {
             self.shown.push(mistake);
+            self.found.push(LinkMistake {
+                importer: unit,
+                namespace: module,
+                name,
+                reason: why.reason,
+            });
         }
     }
 
@@ -151,7 +163,7 @@ impl Mistakes {
         if self.further > 0 {
             message.push_str(&format!("; and {} more", self.further));
         }
-        Err(Error::new(ErrorKind::Link, message))
+        Err(Error::new(ErrorKind::Link, message).with_link_mistakes(self.found))
     }
 }
 
@@ -228,7 +240,7 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Resolves one import, or says why that is impossible.
-    fn resolve(&self, import: &ImportDecl, memory: Option<MemoryId>) -> Result<Import, String> {
+    fn resolve(&self, import: &ImportDecl, memory: Option<MemoryId>) -> Result<Import, Why> {
         let (module, name) = (&*import.module, &*import.name);
         let unit = self.units.iter().position(|unit| *unit.name == *module);
         if let Some(unit) = unit
@@ -287,13 +299,14 @@ impl Resolver<'_> {
         {
             return host(function.func());
         }
-        Err(match (module, unit) {
-            (ENV, _) => "the host has no function of that name".into(),
-            (_, Some(_)) => "that module has no such export".into(),
-            _ => "nothing provides it: it is not a module of the manifest, and no host function \
-                  of that name was given"
-                .into(),
-        })
+        Err(Why::missing(match (module, unit) {
+            (ENV, _) => "the host has no function of that name",
+            (_, Some(_)) => "that module has no such export",
+            _ => {
+                "nothing provides it: it is not a module of the manifest, and no host function \
+                 of that name was given"
+            }
+        }))
     }
 
     /// The last function wins, as in a list of definitions.
@@ -302,15 +315,17 @@ impl Resolver<'_> {
         functions.find(|function| function.namespace() == namespace && function.name() == name)
     }
 
-    fn wasi(&self, name: &str) -> Result<Arc<HostFunc>, String> {
+    fn wasi(&self, name: &str) -> Result<Arc<HostFunc>, Why> {
         if !self.offer.wasi {
-            return Err("WASI is off for this plug-in; it needs `wasi=True`".into());
+            let why = "WASI is off for this plug-in; it needs `wasi=True`";
+            return Err(Why::missing(why));
         }
         #[cfg(feature = "wasi")]
         if let Some(func) = crate::wasi::function(name) {
             return Ok(func.clone());
         }
-        Err(format!("WASI preview 1 has no function `{name}`"))
+        let why = format!("WASI preview 1 has no function `{name}`");
+        Err(Why::missing(why))
     }
 }
 

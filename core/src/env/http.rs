@@ -29,6 +29,8 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct Http {
     settings: Arc<Settings>,
+    /// Of this plug-in alone; the settings say it for all.
+    allowed: Headers,
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
 }
@@ -75,6 +77,15 @@ impl Http {
             ..Self::default()
         }
     }
+
+    /// Has guests read the headers of responses, whatever the settings say.
+    pub(crate) fn show_headers(&mut self) {
+        self.allowed = Headers::Readable;
+    }
+
+    fn are_readable(&self) -> bool {
+        [self.settings.headers, self.allowed].contains(&Headers::Readable)
+    }
 }
 
 /// The text of a request.
@@ -112,7 +123,7 @@ pub(super) fn request(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> 
     caller.free(slots[0]);
     let http = &mut caller.host().http;
     http.status = response.status;
-    if settings.headers == Headers::Readable {
+    if http.are_readable() {
         http.headers = response.headers;
     }
     slots[0] = body;
@@ -167,7 +178,7 @@ pub(super) fn status_code(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<
 pub(super) fn headers(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     slots[0] = 0;
     let http = &caller.host().http;
-    if http.settings.headers == Headers::Hidden {
+    if !http.are_readable() {
         return Ok(());
     }
     let text = |(name, value): &(String, Vec<u8>)| {
