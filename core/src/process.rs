@@ -35,7 +35,7 @@ impl Process {
     }
 
     /// Its number among its ancestors; from 1.
-    pub(crate) fn number(self) -> u64 {
+    pub fn number(self) -> u64 {
         self.0
     }
 }
