@@ -1,12 +1,14 @@
-//! Names the shared library for the linker.
+//! Names the shared library for the linker, and hides what engines mark for export in it.
 //!
-//! rustc itself has the library export nothing but the functions that the crates mark so; `extism.map` takes out
-//! what engines mark for themselves.
+//! The library of `make c` is linked with `extism.map` instead: optimised over all crates, nothing tells whose a
+//! function was.
 
 fn main() {
-    println!("cargo:rerun-if-changed=extism.map");
-    let target = |name: &str| std::env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
-    if target("OS") == "linux" {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libextism.so.1");
+    let target = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if target == "linux" {
+        for argument in ["-soname,libextism.so.1", "--exclude-libs,ALL"] {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,{argument}");
+        }
     }
+    println!("cargo:rerun-if-changed=build.rs");
 }

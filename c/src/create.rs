@@ -1,14 +1,17 @@
 //! Makes plug-ins, and compiles them.
 //!
 //! Invariants: functions are moved in before anything can fail, so they go with what failed; whatever goes wrong is a
-//! text for the caller, and a kind for the thread that asked.
+//! text for the caller, and a kind for the thread that asked; no fork comes in the middle, where locks of core and of
+//! engines may be held.
 
 use std::{
     cell::Cell,
     ffi::{c_char, c_int},
 };
 
-use polyextism::{Compiled, Error, ErrorKind, Function, Manifest, Plugin, heed_forks};
+use polyextism::{
+    Compiled, Error, ErrorKind, Function, Manifest, Plugin, forks::section, heed_forks,
+};
 
 use crate::{
     border::Slice,
@@ -39,7 +42,9 @@ pub(crate) fn plugin(
     functions: Result<Vec<Function>, Failure>,
     wanted: Result<Wanted, Failure>,
 ) -> Created {
-    report(compiled_plugin(wasm, functions, wanted).and_then(|compiled| instance(&compiled)))
+    report(section(|| {
+        compiled_plugin(wasm, functions, wanted).and_then(|compiled| instance(&compiled))
+    }))
 }
 
 /// Compiles only.
@@ -48,19 +53,19 @@ pub(crate) fn compiled(
     functions: Result<Vec<Function>, Failure>,
     wanted: Result<Wanted, Failure>,
 ) -> Created {
-    report(
+    report(section(|| {
         compiled_plugin(wasm, functions, wanted).and_then(|compiled| {
             COMPILED
                 .insert(compiled)
                 .map_err(|_| Failure::Compile(too_many()))
-        }),
-    )
+        })
+    }))
 }
 
 /// Makes an instance of what is compiled.
 pub(crate) fn from_compiled(compiled: Handle) -> Created {
     report(match COMPILED.get(compiled) {
-        Some(compiled) => instance(&compiled),
+        Some(compiled) => section(|| instance(&compiled)),
         None => Err(Failure::Create(Error::new(
             ErrorKind::Closed,
             "the compiled plug-in is NULL or was freed",
@@ -78,6 +83,7 @@ fn compiled_plugin(
     functions: Result<Vec<Function>, Failure>,
     wanted: Result<Wanted, Failure>,
 ) -> Result<Compiled, Failure> {
+    // Where the library was loaded without running what `exports` asks for.
     heed_forks();
     let functions = functions?;
     let Wanted {

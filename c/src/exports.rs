@@ -34,6 +34,17 @@ use crate::{
     plugin, record, texts,
 };
 
+/// Run when the library is loaded, before any thread can fork.
+#[cfg(target_os = "linux")]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static HEED_FORKS: extern "C" fn() = heed_forks;
+
+#[cfg(target_os = "linux")]
+extern "C" fn heed_forks() {
+    guard((), polyextism::heed_forks);
+}
+
 /// Hands a handle out, and a text if there is one.
 unsafe fn hand_out((handle, text): Created, error: *mut *const c_char) -> Handle {
     match text {
