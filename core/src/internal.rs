@@ -11,7 +11,8 @@ pub use crate::{
     },
     kernel::{
         FUNCTIONS as KERNEL_FUNCTIONS, MEMORY as KERNEL_MEMORY, Row, host_function::HostBody,
+        used as kernel_used,
     },
     module::bounds::Bounds,
-    process::{Process, forks, queue},
+    process::{Process, forks, heed_forks, queue},
 };

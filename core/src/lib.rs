@@ -47,6 +47,10 @@ mod process;
 mod services;
 mod settings;
 
+#[cfg(feature = "logs")]
+#[doc(hidden)]
+pub use crate::settings::logs;
+
 #[doc(hidden)]
 pub mod backend;
 #[doc(hidden)]
@@ -57,6 +61,7 @@ pub use crate::{
         capabilities::{Capabilities, Determinism, Profiler, Proposal},
         error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
         frames::Frame,
+        link_mistake::{LinkMistake, LinkReason},
         numbers::{Number, Numbers},
         types::{NumType, Signature},
     },

@@ -9,7 +9,10 @@
 
 use std::{error::Error as StdError, fmt};
 
-use crate::base::frames::{FRAMES, Frame, Position};
+use crate::base::{
+    frames::{FRAMES, Frame, Position},
+    link_mistake::LinkMistake,
+};
 
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -201,6 +204,7 @@ struct Repr {
     message: String,
     code: Option<i32>,
     guest_text: Option<Vec<u8>>,
+    link_mistakes: Box<[LinkMistake]>,
     trace: Trace,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -228,6 +232,7 @@ impl Error {
             message: message.into(),
             code,
             guest_text: None,
+            link_mistakes: Box::default(),
             trace: Trace::Positions(Vec::new()),
             source: None,
         }))
@@ -265,6 +270,13 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// The same error with the imports that could not be resolved.
+    #[must_use]
+    pub(crate) fn with_link_mistakes(mut self, mistakes: Vec<LinkMistake>) -> Self {
+        self.0.link_mistakes = mistakes.into();
         self
     }
 
@@ -312,6 +324,12 @@ impl Error {
     /// The return code or exit code of the guest, if it gave one that is not zero.
     pub fn code(&self) -> Option<i32> {
         self.0.code
+    }
+
+    /// The imports that could not be resolved, in their order, as far as the message names them; empty for
+    /// any other error.
+    pub fn link_mistakes(&self) -> &[LinkMistake] {
+        &self.0.link_mistakes
     }
 
     /// The error text exactly as the guest set it, which need not be UTF-8.

@@ -8,6 +8,7 @@
 //! plug-in is immutable and shared by its instances on any thread.
 
 mod init;
+mod looks;
 pub(crate) mod stages;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -13,7 +13,7 @@ use crate::{
     base::{capabilities::Proposal, error::Result},
     build::{
         compiled::stages::read,
-        link::{Answers, Offer, Plan, PlanId, WASI, answers},
+        link::{Answers, Offer, Plan, PlanId, WASI, Why, answers},
         options::Options,
     },
     engine::program::Import as Resolved,
@@ -293,9 +293,9 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
     let mut providers = units.map(|_| Vec::new());
     for (unit, answers) in units.ids().zip(imports.into_iter()) {
         let decls = units[unit].module.imports.iter().zip(answers);
-        let provider = |(decl, answer): (_, Result<Resolved<PlanId>, String>)| match answer {
+        let provider = |(decl, answer): (_, Result<Resolved<PlanId>, Why>)| match answer {
             Ok(import) => provider(decl, &import, &order, &options.functions),
-            Err(why) => Provider::Nothing(why),
+            Err(why) => Provider::Nothing(why.to_string()),
         };
         providers.set(unit, decls.map(provider).collect());
     }

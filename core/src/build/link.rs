@@ -8,15 +8,19 @@
 //! 4. WASI, if it is on,
 //! 5. a host function without a namespace, unless the namespace is `extism:host/env` or WASI's.
 
+mod mistake;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
 
+pub(crate) use self::mistake::Why;
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
         ids::MemoryId,
+        link_mistake::LinkMistake,
         types::Signature,
     },
     engine::program::{Import, MemoryExport},
@@ -141,7 +145,7 @@ pub(crate) struct Answers {
     /// In instantiation order.
     pub(crate) order: Vec<UnitId>,
     /// What answers each import, or why nothing does.
-    pub(crate) imports: ByUnit<Vec<Result<Import<PlanId>, String>>>,
+    pub(crate) imports: ByUnit<Vec<Result<Import<PlanId>, Why>>>,
 }
 
 /// As [`link`], but each import by itself: what answers it, or why nothing does.
@@ -169,15 +173,16 @@ pub(crate) fn answers(units: &Units<'_>, offer: &Offer<'_>) -> Result<Answers> {
 #[derive(Default)]
 struct Mistakes {
     shown: Vec<String>,
+    found: Vec<LinkMistake>,
     further: usize,
     /// For each module, the functions of WASI that it cannot have because WASI is off.
     wasi: Vec<(String, Vec<String>, usize)>,
 }
 
 impl Mistakes {
-    fn add(&mut self, unit: &str, import: &ImportDecl, why: &str) {
-        if why == WASI_OFF {
-            return self.add_wasi(unit, import);
+    fn add(&mut self, unit: &str, import: &ImportDecl, why: &Why) {
+        if why.is(WASI_OFF) {
+            return self.add_wasi(unit, import, why);
         }
         if self.shown.len() == MISTAKES_SHOWN {
             self.further += 1;
@@ -188,11 +193,26 @@ impl Mistakes {
         let mistake = format!("module `{unit}` imports `{module}`::`{name}` {ty}: {why}");
         if !self.shown.contains(&mistake) {
             self.shown.push(mistake);
+            self.found.push(LinkMistake {
+                importer: unit,
+                namespace: module,
+                name,
+                reason: why.reason,
+            });
         }
     }
 
-    fn add_wasi(&mut self, unit: &str, import: &ImportDecl) {
+    /// One line for all functions of WASI that a module wants.
+    fn add_wasi(&mut self, unit: &str, import: &ImportDecl, why: &Why) {
         let unit = short(unit);
+        if self.found.len() < MISTAKES_SHOWN {
+            self.found.push(LinkMistake {
+                importer: unit.clone(),
+                namespace: WASI.into(),
+                name: short(&import.name),
+                reason: why.reason,
+            });
+        }
         if self.wasi.last().is_none_or(|(last, ..)| *last != unit) {
             self.wasi.push((unit, Vec::new(), 0));
         }
@@ -220,7 +240,7 @@ impl Mistakes {
         if self.further > 0 {
             message.push_str(&format!("; and {} more", self.further));
         }
-        Err(Error::new(ErrorKind::Link, message))
+        Err(Error::new(ErrorKind::Link, message).with_link_mistakes(self.found))
     }
 }
 
@@ -316,7 +336,7 @@ impl<'a> Resolver<'a> {
         &self,
         import: &ImportDecl,
         memory: Option<MemoryId>,
-    ) -> Result<Import<PlanId>, String> {
+    ) -> Result<Import<PlanId>, Why> {
         let (module, name) = (&*import.module, &*import.name);
         let unit = self.units.find(module);
         if let Some(unit) = unit
@@ -375,16 +395,16 @@ impl<'a> Resolver<'a> {
         {
             return host(function.func());
         }
-        Err(match (module, unit) {
-            (ENV, _) => "the host has no function of that name".into(),
-            (_, Some(_)) => "that module has no such export".into(),
+        Err(Why::missing(match (module, unit) {
+            (ENV, _) => "the host has no function of that name".to_owned(),
+            (_, Some(_)) => "that module has no such export".to_owned(),
             _ => match self.elsewhere(name) {
                 Some(function) => elsewhere(function, module),
                 None => "nothing provides it: it is not a module of the manifest, and no host \
                          function of that name was given"
-                    .into(),
+                    .to_owned(),
             },
-        })
+        }))
     }
 
     /// A host function of that name that answers another namespace.
@@ -393,15 +413,16 @@ impl<'a> Resolver<'a> {
         functions.find(|function| function.name() == name && function.namespace().is_some())
     }
 
-    fn wasi(&self, name: &str) -> Result<Arc<HostFunc>, String> {
+    fn wasi(&self, name: &str) -> Result<Arc<HostFunc>, Why> {
         if !self.offer.wasi {
-            return Err(WASI_OFF.into());
+            return Err(Why::missing(WASI_OFF));
         }
         #[cfg(feature = "wasi")]
         if let Some(func) = crate::services::wasi::function(name) {
             return Ok(func.clone());
         }
-        Err(format!("WASI preview 1 has no function `{name}`"))
+        let why = format!("WASI preview 1 has no function `{name}`");
+        Err(Why::missing(why))
     }
 }
 

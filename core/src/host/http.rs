@@ -14,6 +14,8 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Http {
     pub(crate) settings: Arc<Settings>,
+    /// Of this plug-in alone; the settings say it for all.
+    allowed: Headers,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
@@ -59,5 +61,14 @@ impl Http {
             settings,
             ..Self::default()
         }
+    }
+
+    /// Has guests read the headers of responses, whatever the settings say.
+    pub(crate) fn show_headers(&mut self) {
+        self.allowed = Headers::Readable;
+    }
+
+    pub(crate) fn are_readable(&self) -> bool {
+        [self.settings.headers, self.allowed].contains(&Headers::Readable)
     }
 }

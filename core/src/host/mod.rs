@@ -120,6 +120,12 @@ impl Host {
         }
     }
 
+    /// Has the guests of this plug-in, and of no other, read the headers of HTTP responses from the next
+    /// request on.
+    pub fn show_http_response_headers(&mut self) {
+        self.http.show_headers();
+    }
+
     /// The variables of the plug-in.
     pub fn vars(&self) -> &Vars {
         &self.vars

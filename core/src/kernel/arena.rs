@@ -83,6 +83,11 @@ impl Arena<'_> {
         Ok(())
     }
 
+    /// Where the part ends that has been used since the last reset.
+    pub(super) fn used(&self) -> u64 {
+        self.field(DIRTY).max(self.field(POSITION)).max(ROOT)
+    }
+
     /// As the kernel's `reset`: frees everything and clears the memory.
     pub(super) fn reset(&mut self) {
         let generation = (self.field(GENERATION) as u32).wrapping_add(1);

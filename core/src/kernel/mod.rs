@@ -98,14 +98,6 @@ pub(crate) fn finish<G: Guest>(guest: &mut G, status: Result<i32>) -> Result<()>
     }
 }
 
-/// Lends the output of a call that has succeeded.
-#[inline]
-pub(crate) fn output<G: Guest>(guest: &mut G) -> &[u8] {
-    let memory = guest.split(MEMORY).0;
-    let span = Arena(memory).output().unwrap_or_default();
-    &memory[span.range()]
-}
-
 #[cold]
 fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> {
     let (memory, host) = guest.split(MEMORY);
@@ -138,6 +130,21 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
             format!("the guest function returned the error code {code}"),
         )),
     }
+}
+
+/// The output as the guest has set it; empty if it has set none.
+#[inline]
+pub(crate) fn output<G: Guest + ?Sized>(guest: &mut G) -> &[u8] {
+    let memory = guest.split(MEMORY).0;
+    let span = Arena(memory).output().unwrap_or_default();
+    &memory[span.range()]
+}
+
+/// How much of a kernel memory has been used, in bytes from its start: what lies beyond was never written by
+/// the kernel or the host.
+pub fn used(memory: &mut [u8]) -> usize {
+    let size = memory.len();
+    size.min(Arena(memory).used() as usize)
 }
 
 /// Allocates a block of zeros; 0 for a length of 0.

@@ -9,6 +9,7 @@
 //! a call that succeeds.
 
 mod fuel;
+mod output;
 mod ready;
 
 use std::{sync::Arc, time::Duration};

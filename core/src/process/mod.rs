@@ -5,8 +5,12 @@
 
 pub mod address_space;
 pub mod forks;
+mod forks_native;
 mod per_process;
 pub mod queue;
 pub(crate) mod threads;
 
-pub use self::per_process::{PerProcess, Process};
+pub use self::{
+    forks_native::heed_forks,
+    per_process::{PerProcess, Process},
+};

@@ -35,7 +35,7 @@ impl Process {
     }
 
     /// Its number among its ancestors; from 1.
-    pub(crate) fn number(self) -> u64 {
+    pub fn number(self) -> u64 {
         self.0
     }
 }
@@ -58,6 +58,21 @@ fn begin_to_count() -> Process {
         Ok(_) => Process(1),
         Err(generation) => Process(generation),
     }
+}
+
+/// Has the system call these functions at every fork of this process, from now on: before it, after it in the
+/// parent, and after it in the child, all on the thread that forks.
+pub(crate) fn on_fork(before: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) {
+    #[cfg(all(unix, not(miri)))]
+    {
+        #[allow(unsafe_code, reason = "see SAFETY")]
+        // SAFETY: They are functions of this library that use atomic numbers and sleep; none of them panics. Where
+        // a library can be unloaded, the system forgets its handlers with it.
+        let failure = unsafe { libc::pthread_atfork(Some(before), Some(parent), Some(child)) };
+        assert_eq!(failure, 0, "the system has memory for handlers of forks");
+    }
+    #[cfg(not(all(unix, not(miri))))]
+    let _ = (before, parent, child);
 }
 
 /// A value of which each process has its own.

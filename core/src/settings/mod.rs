@@ -5,4 +5,6 @@
 
 pub(crate) mod diagnostics;
 pub(crate) mod limits;
+#[cfg(feature = "logs")]
+pub mod logs;
 pub(crate) mod wasi;

@@ -1,3 +1,5 @@
+//! What plug-ins consist of, as it is read and linked.
+
 use crate::{build::contents::*, manifest::Wasm, settings::wasi::Wasi};
 
 fn manifest(modules: &[(&str, &str)]) -> Manifest {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::{
     base::error::{Error, ErrorKind, Result},
     deadline::alarm::Alarm,
-    host::http::{Headers, Settings},
+    host::http::Settings,
     http::{DEFAULT_TIMEOUT, Failure, HttpResponse, Patience, Request, Terms, fetch, shown},
     kernel::caller::Caller,
 };
@@ -69,7 +69,7 @@ pub(super) fn request(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> 
     caller.free(slots[0]);
     let http = &mut caller.host().http;
     http.status = response.status;
-    if settings.headers == Headers::Readable {
+    if http.are_readable() {
         http.headers = response.headers;
     }
     slots[0] = body;
@@ -127,7 +127,7 @@ pub(super) fn status_code(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<
 pub(super) fn headers(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     slots[0] = 0;
     let http = &caller.host().http;
-    if http.settings.headers == Headers::Hidden {
+    if !http.are_readable() {
         return Ok(());
     }
     let visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
