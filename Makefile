@@ -27,7 +27,8 @@ help:
 	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
-	@echo "make docs         the Rust documentation in target/doc"
+	@echo "make docs         the documentation site in target/site, with links checked"
+	@echo "make doc          the Rust documentation in target/doc"
 	@echo "make deny         licences, bans and sources of the dependencies (needs cargo-deny)"
 
 tools:
@@ -125,20 +126,27 @@ instructions: tools
 wheel: $(BIN)/maturin
 	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist
 
-docs: tools
-	$(CARGO) doc --workspace --no-deps --locked
+# The reference has the docstrings of the native module, so that is built first.
+docs: $(VENV)-docs/bin/mkdocs $(NATIVE)
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=python/python $(VENV)-docs/bin/mkdocs build --quiet
 
 deny:
 	@command -v cargo-deny >/dev/null || { \
 		echo "make deny: cargo-deny is missing; install it with: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny check bans licenses sources
 
-$(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
+$(BIN)/maturin: python/requirements-dev.txt python/requirements-recipes.txt python/requirements-guests.txt
 	@$(MAKE) --no-print-directory tools
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-r python/requirements-dev.txt -r python/requirements-recipes.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r python/requirements-guests.txt
+	@touch $@
+
+$(VENV)-docs/bin/mkdocs: docs/requirements.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # There is one place for it in the environment: who is built last is what is imported.
@@ -149,4 +157,4 @@ $(VENV)/.native-%: $(BIN)/maturin $(SOURCES)
 
 clean:
 	$(CARGO) clean
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) $(VENV)-docs dist

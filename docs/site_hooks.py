@@ -1,0 +1,62 @@
+"""Adds documents of the repository to the site: those that lie elsewhere because they are read there, too.
+
+Their links are rewritten: to a page of the site if the target is one, otherwise to plain text. The options of code
+blocks that only tests read are taken away.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from posixpath import normpath, relpath
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    "ARCHITECTURE.md": "design/architecture.md",
+    "RATIONALE.md": "design/decisions.md",
+    "CONTRIBUTING.md": "design/contributing.md",
+    "CHANGELOG.md": "design/changelog.md",
+    "tests/ATTACKS.md": "design/attacks.md",
+    "tests/spec/README.md": "design/spec-results.md",
+    "benches/published/python.md": "design/benchmarks.md",
+    "benches/published/guests.md": "design/guest-speed.md",
+}
+IMAGES = {"benches/published/python.svg": "design/python.svg"}
+TITLES = {
+    "benches/published/python.md": "# Calls beside the Extism SDK\n\n`make bench` makes this table.\n\n",
+    "benches/published/guests.md": "# Guest speed\n\n`make bench` makes these tables, `make bench-guests` in two "
+    "minutes.\n\n",
+}
+TESTED = re.compile(r"^```\w+[ ,].*$", re.MULTILINE)
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    for source, target in PAGES.items():
+        text = TITLES.get(source, "") + (ROOT / source).read_text(encoding="utf-8")
+        files.append(File.generated(config, target, content=_linked(text, source, target)))
+    for source, target in IMAGES.items():
+        files.append(File.generated(config, target, content=(ROOT / source).read_bytes()))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Takes away what only the tests of the blocks read (`python/tests/documents.py`)."""
+    return TESTED.sub(lambda fence: re.sub(r',no_run| (?:skip|needs)="[^"]*"', "", fence.group()), markdown)
+
+
+def _linked(text: str, source: str, target: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        image, label, link, anchor = match.groups()
+        if re.match(r"\w+:", link):
+            return match.group()
+        path = normpath(str(PurePosixPath(source).parent / link))
+        page = PAGES.get(path) or IMAGES.get(path) or (path.removeprefix("docs/") if path.startswith("docs/") else None)
+        if page is None:
+            return label
+        return f"{image}[{label}]({relpath(page, PurePosixPath(target).parent)}{anchor or ''})"
+
+    return LINK.sub(replace, text)
