@@ -34,7 +34,7 @@ use crate::{
 /// so a module that uses it already is refused.
 const START: &str = "polyextism:start";
 
-/// What every engine offers (DESIGN.md part 3).
+/// What every engine offers.
 fn common_features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT
