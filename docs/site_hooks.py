@@ -12,6 +12,7 @@ from posixpath import normpath, relpath
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -24,6 +25,8 @@ PAGES = {
     "benches/published/python.md": "design/benchmarks.md",
     "benches/published/guests.md": "design/guest-speed.md",
 }
+# Their tables need the place of the table of contents.
+WIDE = {"specification.md", "design/benchmarks.md", "design/guest-speed.md", "design/spec-results.md"}
 IMAGES = {"benches/published/python.svg": "design/python.svg"}
 TITLES = {
     "benches/published/python.md": "# Calls beside the Extism SDK\n\n`make bench` makes this table.\n\n",
@@ -43,8 +46,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Takes away what only the tests of the blocks read (`python/tests/documents.py`)."""
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Takes away what only the tests of the blocks read (`python/tests/documents.py`), and makes room for tables."""
+    if page.file.src_uri in WIDE:
+        page.meta["hide"] = ["toc"]
     return TESTED.sub(lambda fence: re.sub(r',no_run| (?:skip|needs)="[^"]*"', "", fence.group()), markdown)
 
 
