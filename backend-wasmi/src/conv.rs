@@ -69,36 +69,6 @@ pub(crate) fn to_slot(value: &Val) -> Option<u64> {
     }
 }
 
-/// An integer that crosses between guest and host, and its slot.
-pub(crate) trait Slot: Copy {
-    /// Its type.
-    const TYPE: NumType;
-    /// Reads the slot.
-    fn from_slot(slot: u64) -> Self;
-    /// Its slot; unused bits are zero.
-    fn to_slot(self) -> u64;
-}
-
-impl Slot for i32 {
-    const TYPE: NumType = NumType::I32;
-    fn from_slot(slot: u64) -> Self {
-        (slot as u32).cast_signed()
-    }
-    fn to_slot(self) -> u64 {
-        self.cast_unsigned().into()
-    }
-}
-
-impl Slot for i64 {
-    const TYPE: NumType = NumType::I64;
-    fn from_slot(slot: u64) -> Self {
-        slot.cast_signed()
-    }
-    fn to_slot(self) -> u64 {
-        self.cast_unsigned()
-    }
-}
-
 /// A value as an argument of type `ty`; `None` if it is of another type.
 pub(crate) fn to_argument(store: impl AsContextMut, value: &Value, ty: ValType) -> Option<Val> {
     Some(match (value, ty) {

@@ -104,7 +104,7 @@ impl Instance {
             instances.push(instance);
         }
         if let Some(limit) = limits.memory_pages {
-            store.data_mut().limit.enforce(limit)?;
+            store.data_mut().limit.0.enforce(limit)?;
         }
         for memory in &program.memories {
             let found = find(&store, &instances, memory.module, &memory.name)?;

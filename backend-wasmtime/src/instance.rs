@@ -129,7 +129,7 @@ impl Instance {
             }
         }
         if let Some(limit) = limits.memory_pages {
-            store.data_mut().limit.enforce(limit)?;
+            store.data_mut().limit.0.enforce(limit)?;
         }
         for export in &program.memories {
             let memory = export.get(&mut store, &instances).into_memory();

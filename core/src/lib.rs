@@ -56,6 +56,7 @@ pub use crate::{
         capabilities::{Capabilities, Determinism, Profiler, Proposal},
         error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
         frames::Frame,
+        numbers::{Number, Numbers},
     },
     build::{
         compiled::Compiled,
@@ -80,10 +81,7 @@ pub use crate::{
         pool::{Place, Pool, PooledPlugin, Reuse},
     },
     manifest::Manifest,
-    services::{
-        builtins,
-        function::{Function, Number, Numbers},
-    },
+    services::{builtins, function::Function},
     settings::{
         diagnostics::{Diagnostics, Setting},
         limits::Limits,

@@ -6,6 +6,7 @@ pub(crate) mod capabilities;
 pub(crate) mod error;
 pub(crate) mod frames;
 pub(crate) mod ids;
+pub(crate) mod numbers;
 pub(crate) mod panic;
 pub(crate) mod span;
 pub(crate) mod types;

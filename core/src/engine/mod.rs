@@ -11,8 +11,10 @@
 pub(crate) mod erased;
 mod fuel;
 pub mod inspect;
+pub(crate) mod pages;
 pub(crate) mod program;
 pub(crate) mod select;
+mod shapes;
 
 use std::hash::Hasher;
 
