@@ -13,12 +13,13 @@ NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test check doc fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test check lint doc fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
 	@echo "make check        the loop: fmt, clippy, unit tests and cases, Python on one engine"
+	@echo "make lint         ruff over the Python code, typos over everything"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
@@ -80,6 +81,10 @@ alone: tools fetch
 		--test conformance --test spec -- wasmi::
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		$(addprefix --test ,allocations backtraces cache differential features guests honesty nans stacks)
+
+lint: $(BIN)/maturin
+	$(BIN)/ruff check
+	$(BIN)/typos
 
 python: $(NATIVE)
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism

@@ -94,3 +94,11 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not file.exists() or (anchor and anchor not in slugs(file.read_text(encoding="utf-8"))):
             dead.append(target)
     assert not dead
+
+
+@pytest.mark.parametrize(
+    "source", ["rust/src/lib.rs", "c/greet.c", "assemblyscript/index.ts", "javascript/greet.js", "javascript/greet.d.ts"]
+)
+def test_the_guide_shows_the_plugins_that_are_built(source: str) -> None:
+    guide = (ROOT / "docs/plugins.md").read_text(encoding="utf-8")
+    assert (ROOT / "examples/plugins" / source).read_text(encoding="utf-8") in guide
