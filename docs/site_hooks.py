@@ -6,6 +6,7 @@ blocks that only tests read are taken away.
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
@@ -61,7 +62,23 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Takes away what only the tests of the blocks read (`python/tests/documents.py`), and makes room for tables."""
     if page.file.src_uri in WIDE:
         page.meta["hide"] = ["toc"]
+    if page.file.src_uri == "reference.md":
+        markdown += _rest_of_reference(markdown)
     return TESTED.sub(lambda fence: re.sub(r',no_run| (?:skip|needs)="[^"]*"', "", fence.group()), markdown)
+
+
+def _rest_of_reference(markdown: str) -> str:
+    """The public names of the package that the page does not have."""
+    module = ast.parse((ROOT / "python/python/extism/__init__.py").read_text(encoding="utf-8"))
+    listed = next(
+        ast.literal_eval(step.value)
+        for step in module.body
+        if isinstance(step, ast.Assign) and isinstance(step.targets[0], ast.Name) and step.targets[0].id == "__all__"
+    )
+    # Errors are shown as a module, and `host_fn` is a module and a function.
+    there = {name.rpartition(".")[2] for name in re.findall(r"^::: ([\w.]+)", markdown, re.MULTILINE)}
+    rest = [name for name in listed if name not in there and not name.endswith("Error")]
+    return "".join(["\n## More\n\n", *(f"::: extism.{name}\n" for name in rest)]) if rest else ""
 
 
 def _linked(text: str, source: str, target: str) -> str:

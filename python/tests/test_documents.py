@@ -14,6 +14,7 @@ import documents
 import pytest
 
 import extism
+from extism import _errors
 
 ROOT = documents.ROOT
 # What pages find in their folder beside the repository's own examples and tests.
@@ -66,6 +67,12 @@ def test_the_first_code_of_the_readme_runs_as_it_is() -> None:
     first = documents.blocks(ROOT / "README.md")[0]
     assert (first.kind, first.skip, first.needs) == ("python", None, [])
     assert first.output is not None
+
+
+def test_every_kind_of_error_is_listed() -> None:
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
+    rows = {f"| `{cls.__name__}` | `{kind}` |" for kind, cls in _errors.CLASSES.items()}
+    assert not {row for row in rows if row not in page}
 
 
 def slugs(text: str) -> set[str]:
