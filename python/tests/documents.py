@@ -86,7 +86,6 @@ def run(page: str, found: list[Block]) -> None:
     Raises:
         AssertionError: If a block prints something else than the page says.
     """
-    sys.path.insert(0, "")
     names: dict[str, object] = {"__name__": "__main__"}
     for block in found:
         if block.skip is not None:
@@ -117,4 +116,6 @@ def to_json(found: list[Block]) -> str:
 
 
 if __name__ == "__main__":
+    # Blocks import the files that others of the page are.
+    sys.path.insert(0, "")
     run(sys.argv[1], [Block(**block) for block in json.load(sys.stdin)])

@@ -63,6 +63,20 @@ def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        documents.Block("python", 1, "print(1)\n", None, None, [], output="2\n"),
+        documents.Block("shell", 1, "echo 1\n", None, None, [], output="2\n"),
+        documents.Block("shell", 1, "false\n", None, None, []),
+    ],
+    ids=lambda block: block.code.strip(),
+)
+def test_a_block_that_does_something_else_fails(block: documents.Block) -> None:
+    with pytest.raises(AssertionError, match="page:1"):
+        documents.run("page", [block])
+
+
 def test_the_first_code_of_the_readme_runs_as_it_is() -> None:
     first = documents.blocks(ROOT / "README.md")[0]
     assert (first.kind, first.skip, first.needs) == ("python", None, [])
