@@ -13,12 +13,13 @@ NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test check doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test check lint doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
 	@echo "make check        the loop: fmt, clippy, unit tests and cases, Python on one engine"
+	@echo "make lint         ruff over the Python code, typos over everything"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
@@ -27,7 +28,8 @@ help:
 	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
-	@echo "make docs         the Rust documentation in target/doc"
+	@echo "make docs         the documentation site in target/site, with links checked"
+	@echo "make doc          the Rust documentation in target/doc"
 	@echo "make deny         licences, bans and sources of the dependencies (needs cargo-deny)"
 
 tools:
@@ -84,6 +86,10 @@ alone: tools fetch
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		$(addprefix --test ,allocations backtraces cache differential features guests honesty nans stacks)
 
+lint: $(BIN)/maturin
+	$(BIN)/ruff check
+	$(BIN)/typos
+
 python: $(NATIVE) $(VENV)/.clusters
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
 	cd python && ../$(BIN)/python -m mypy.stubtest extism
@@ -129,18 +135,20 @@ instructions: tools
 wheel: $(BIN)/maturin
 	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist
 
-docs: tools
-	$(CARGO) doc --workspace --no-deps --locked
+# The reference has the docstrings of the native module, so that is built first.
+docs: $(VENV)-docs/bin/mkdocs $(NATIVE)
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=python/python $(VENV)-docs/bin/mkdocs build --quiet
 
 deny:
 	@command -v cargo-deny >/dev/null || { \
 		echo "make deny: cargo-deny is missing; install it with: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny check bans licenses sources
 
-$(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
+$(BIN)/maturin: python/requirements-dev.txt python/requirements-recipes.txt python/requirements-guests.txt
 	@$(MAKE) --no-print-directory tools
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-r python/requirements-dev.txt -r python/requirements-recipes.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r python/requirements-guests.txt
 	@touch $@
@@ -148,6 +156,11 @@ $(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
 # What only tests need; Spark is large.
 $(VENV)/.clusters: python/requirements-clusters.txt $(BIN)/maturin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)-docs/bin/mkdocs: docs/requirements.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # There is one place for it in the environment: who is built last is what is imported.
@@ -158,4 +171,4 @@ $(VENV)/.native-%: $(BIN)/maturin $(SOURCES)
 
 clean:
 	$(CARGO) clean
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) $(VENV)-docs dist

@@ -299,7 +299,7 @@ pub fn compare(manifest: &Manifest, calls: &[Call], setup: &Setup) -> Result<Rep
     comparison::compare_on(&engines, manifest, calls, setup)
 }
 
-/// The Rust of the README, which is compiled as documentation is.
+/// The Rust of the site, which is compiled as documentation is.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/rust.md")]
+struct Guide;

@@ -1,7 +1,7 @@
 //! Makes a module whose exported functions start from its initial state on every call.
 //!
 //! A library that exports `_start` is a command: each call of one of its functions is to have an
-//! instance of its own (ABI.md part 0). Engines keep an instance as long as its store, so making
+//! instance of its own (docs/abi.md, "Commands"). Engines keep an instance as long as its store, so making
 //! one for each call would need more and more memory. Instead this step, from WebAssembly to
 //! WebAssembly, gives the module a function that puts back what a fresh instance has: memories,
 //! tables, globals, and what its segments and its start function make of them. Each exported

@@ -1,7 +1,7 @@
 //! A plug-in that is compiled and linked, and can be instantiated any number of times.
 //!
 //! Here a manifest becomes a program: modules are read, named, linked and compiled; which exports
-//! can be called and how a fresh instance is initialised is decided once (ABI.md part 2). It knows
+//! can be called and how a fresh instance is initialised is decided once (docs/abi.md, "Initialisation"). It knows
 //! engines only as trait objects.
 //!
 //! Invariants: every error of the input is found here, before the first instance; a compiled

@@ -1,7 +1,7 @@
 //! Orders modules and resolves every import: all link errors are made here.
 //!
 //! It works on what [`crate::module`] has read and knows no engine, so its messages are the same
-//! everywhere. What may answer an import, first match wins (ABI.md 1.1 and part 0):
+//! everywhere. What may answer an import, first match wins (docs/abi.md, "Imports"):
 //! 1. a manifest module of that name that has such an export,
 //! 2. a host function bound to that namespace,
 //! 3. the kernel and the builtins: `extism:host/env`, and `env` with the prefix `extism_`,

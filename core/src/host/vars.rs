@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-/// What each variable costs beside its key and value, in bytes (ABI.md 1.4).
+/// What each variable costs beside its key and value, in bytes.
 const OVERHEAD: u64 = 48;
 
 /// The limit of the store when the manifest names none, in bytes.

@@ -38,7 +38,7 @@ pub(crate) const PAGE: u64 = 65536;
 
 use NumType::{I32, I64};
 
-/// The name, parameters and results of a kernel function, as ABI.md 1.3 lists them.
+/// The name, parameters and results of a kernel function, as docs/abi.md lists them.
 pub type Row = (&'static str, &'static [NumType], &'static [NumType]);
 
 /// The functions that guests may import. Each is offered under its name in `extism:host/env` and
@@ -86,7 +86,7 @@ pub(crate) fn begin<G: Guest + ?Sized>(guest: &mut G, input: &[u8]) -> Result<()
 /// Ends a call: what went wrong, if anything did.
 ///
 /// A failed host function comes first, then an error text of the guest, then a trap or exit code,
-/// then the return code (ABI.md part 2).
+/// then the return code (docs/abi.md, "Outcome").
 ///
 /// # Errors
 /// What the call ends with.

@@ -1,4 +1,4 @@
-//! The manifest: what a plug-in is made of and what it may use (ABI.md part 3).
+//! The manifest: what a plug-in is made of and what it may use (docs/manifests.md).
 //!
 //! One typed model for every form: text is read by `manifest/read.rs`, which finds every mistake;
 //! programs in Rust build it (`manifest/build.rs`). It reads no file and no network; `source.rs`

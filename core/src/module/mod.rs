@@ -38,7 +38,7 @@ const START: &str = "polyextism:start";
 /// What a component has in the place of the version of a module.
 const COMPONENT: [u8; 4] = [0x0d, 0, 1, 0];
 
-/// What every engine offers (DESIGN.md part 3).
+/// What every engine offers.
 pub(crate) fn common_features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT

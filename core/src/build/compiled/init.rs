@@ -1,4 +1,4 @@
-//! What initialises a fresh instance of a plug-in (ABI.md part 2).
+//! What initialises a fresh instance of a plug-in (docs/abi.md, "Initialisation").
 //!
 //! It decides which functions are entered and in which order; who enters them is the live plug-in.
 

@@ -1,4 +1,4 @@
-//! `http_request`, `http_status_code` and `http_headers` (ABI.md 1.4).
+//! `http_request`, `http_status_code` and `http_headers` (docs/abi.md, "Builtins").
 //!
 //! It understands the guest's side of a request: its JSON, its handles, the status and the headers
 //! that can be asked for afterwards. What may be sent and how is the module `http`'s.

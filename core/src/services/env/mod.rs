@@ -1,4 +1,4 @@
-//! The functions of `extism:host/env` that the host serves itself (ABI.md 1.4); the kernel serves
+//! The functions of `extism:host/env` that the host serves itself (docs/abi.md, "Builtins"); the kernel serves
 //! the others.
 //!
 //! One table: name, parameters, results, body. Each body gets handles of blocks of the kernel
