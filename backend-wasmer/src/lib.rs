@@ -33,7 +33,7 @@ use polyextism_core::{
         erased::{Backend, Compiler, DynEngine},
         types::{
             Capabilities, Determinism, InstanceLimits, Interruption, Linked, ModuleId, Profiler,
-            Program, Proposal, Settings,
+            Program, Proposal, Proposals, Settings,
         },
     },
     host::Host,
@@ -58,7 +58,15 @@ pub const BACKEND: Backend = Backend {
     compilers: &[
         Compiler {
             name: "cranelift",
-            capabilities: POWERS.proposals(&[Proposal::Simd]).profilers(PROFILERS),
+            // What `Cranelift::supported_features_for_target` says, and what its translator has.
+            capabilities: POWERS
+                .proposals(&[
+                    Proposal::Simd,
+                    Proposal::RelaxedSimd,
+                    Proposal::Exceptions,
+                    Proposal::WideArithmetic,
+                ])
+                .profilers(PROFILERS),
         },
         #[cfg(feature = "wasmer-singlepass")]
         Compiler {
@@ -128,7 +136,8 @@ impl Wasmer {
             }
             _ => {}
         }
-        let features = Some(features(capabilities.proposals));
+        let declared = Proposals::of(capabilities.proposals);
+        let features = Some(features(settings.proposals.intersection(declared)));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
         let mut tunables = BaseTunables::for_target(engine.target());
         let room = address_space::room();
@@ -155,7 +164,8 @@ fn cranelift(settings: &Settings) -> Box<dyn CompilerConfig> {
     Box::new(config)
 }
 
-fn features(proposals: &[Proposal]) -> Features {
+fn features(proposals: Proposals) -> Features {
+    let has = |proposal| proposals.contains(proposal);
     let mut features = Features::none();
     features
         .bulk_memory(true)
@@ -165,8 +175,10 @@ fn features(proposals: &[Proposal]) -> Features {
         .extended_const(true)
         // Only core writes atomic instructions; it refuses those of guests.
         .threads(true)
-        .simd(proposals.contains(&Proposal::Simd))
-        .tail_call(proposals.contains(&Proposal::TailCall));
+        .simd(has(Proposal::Simd) || has(Proposal::RelaxedSimd))
+        .relaxed_simd(has(Proposal::RelaxedSimd))
+        .exceptions(has(Proposal::Exceptions))
+        .wide_arithmetic(has(Proposal::WideArithmetic));
     features
 }
 

@@ -7,7 +7,7 @@ use polyextism_core::{Error, ErrorKind, Result};
 use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;
 
-const PAGE: usize = 64 * 1024;
+const PAGE: u64 = 64 * 1024;
 
 /// How many calls may be inside each other.
 pub(crate) const RECURSION: usize = 10_000;
@@ -26,27 +26,29 @@ pub(crate) fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(NEEDED_STACK, GROWN_STACK, work)
 }
 
-/// Counts the pages of all memories of an instance.
+/// Counts the bytes of all memories of an instance.
 ///
 /// While the instance is made every memory is granted, so that the error can name their sum; no
 /// guest code runs before [`MemoryLimit::enforce`].
 #[derive(Default)]
 pub(crate) struct MemoryLimit {
+    /// In bytes.
     used: u64,
+    /// In bytes.
     limit: Option<u64>,
 }
 
 impl MemoryLimit {
-    /// Starts to refuse what goes beyond `limit`.
+    /// Starts to refuse what goes beyond `limit`, in pages of 64 KiB.
     pub(crate) fn enforce(&mut self, limit: u64) -> Result<()> {
-        let used = self.used;
+        let used = self.used.div_ceil(PAGE);
         if used > limit {
             let message = format!(
                 "the memories of the program need {used} pages at the start, the limit is {limit}"
             );
             return Err(Error::new(ErrorKind::MemoryLimit, message));
         }
-        self.limit = Some(limit);
+        self.limit = Some(limit.saturating_mul(PAGE));
         Ok(())
     }
 }
@@ -61,7 +63,7 @@ impl ResourceLimiter for MemoryLimit {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let used = self.used + (desired.saturating_sub(current) / PAGE) as u64;
+        let used = self.used + desired.saturating_sub(current) as u64;
         let granted = self.limit.is_none_or(|limit| used <= limit);
         if granted {
             // Stays counted should the system then refuse the memory.

@@ -22,8 +22,8 @@ use polyextism_core::{
     process::Process,
 };
 use wasmtime::{
-    Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError, Store, TypedFunc,
-    Val, ValType, WasmBacktrace,
+    AsContextMut, Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError,
+    RootScope, Store, TypedFunc, Val, ValType, WasmBacktrace,
 };
 
 use crate::{
@@ -183,7 +183,11 @@ impl Instance {
 
     /// Why guest code ended, and where it was.
     #[cold]
-    pub(crate) fn failed(&self, source: wasmtime::Error) -> Error {
+    pub(crate) fn failed(&mut self, source: wasmtime::Error) -> Error {
+        // An exception that nobody has caught would stay alive.
+        RootScope::new(&mut self.store)
+            .as_context_mut()
+            .take_pending_exception();
         let trace = source.downcast_ref::<WasmBacktrace>();
         let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();

@@ -9,7 +9,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::instance::State;
 
-const PAGE: usize = 64 * 1024;
+const PAGE: u64 = 64 * 1024;
 
 /// The stack that guests may use, in bytes. They run on the stack of the calling thread.
 pub(crate) const STACK: usize = 512 * 1024;
@@ -23,27 +23,29 @@ pub(crate) const ROOM_TO_GROW: u64 = 8 << 20;
 /// Where address space is scarce: the space around a memory that traps, in bytes.
 pub(crate) const SMALL_GUARD: u64 = 64 << 10;
 
-/// Counts the pages of all memories of an instance.
+/// Counts the bytes of all memories of an instance, and of the heap of what is collected.
 ///
 /// While the instance is made every memory is granted, so that the error can name their sum; no
 /// guest code runs before [`MemoryLimit::enforce`], and pages that nothing has touched cost nothing.
 #[derive(Default)]
 pub(crate) struct MemoryLimit {
+    /// In bytes.
     used: u64,
+    /// In bytes.
     limit: Option<u64>,
 }
 
 impl MemoryLimit {
-    /// Starts to refuse what goes beyond `limit`.
+    /// Starts to refuse what goes beyond `limit`, in pages of 64 KiB.
     pub(crate) fn enforce(&mut self, limit: u64) -> Result<()> {
-        let used = self.used;
+        let used = self.used.div_ceil(PAGE);
         if used > limit {
             let message = format!(
                 "the memories of the program need {used} pages at the start, the limit is {limit}"
             );
             return Err(Error::new(ErrorKind::MemoryLimit, message));
         }
-        self.limit = Some(limit);
+        self.limit = Some(limit.saturating_mul(PAGE));
         Ok(())
     }
 }
@@ -58,7 +60,7 @@ impl ResourceLimiter for MemoryLimit {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let used = self.used + (desired.saturating_sub(current) / PAGE) as u64;
+        let used = self.used + desired.saturating_sub(current) as u64;
         let granted = self.limit.is_none_or(|limit| used <= limit);
         if granted {
             // Stays counted should the system then refuse the memory: wasmtime also reports

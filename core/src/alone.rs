@@ -5,7 +5,10 @@
 //! from here is what it gets when a plug-in is compiled.
 
 use crate::{
-    engine::{erased::DynEngine, types::Import},
+    engine::{
+        erased::DynEngine,
+        types::{Import, Proposals},
+    },
     error::Result,
     module::{Module, Terms, bounds::Bounds},
     program, source,
@@ -34,6 +37,7 @@ pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     let proposals = engine.capabilities().proposals;
     let terms = Terms {
         proposals,
+        forbidden: Proposals::NONE,
         engine: engine.name(),
         bounds: &Bounds::default(),
     };

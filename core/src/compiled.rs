@@ -15,11 +15,11 @@ use self::init::{Init, init};
 use crate::{
     alarm::Alarm,
     backtrace::Guests,
-    cache::shared::Code,
+    cache::{Cache, shared::Code},
     engine::{
         erased::{AnyPrepared, DynInstance},
         select::Choice,
-        types::{InstanceLimits, MemoryId, ModuleId, Settings},
+        types::{InstanceLimits, MemoryId, ModuleId, Proposals, Settings},
     },
     env::{
         http::{self, Http},
@@ -32,7 +32,7 @@ use crate::{
     kernel,
     link::{Offer, Unit, link},
     manifest::{MAIN, Manifest},
-    module::{Module, Terms, signature, tables},
+    module::{Module, Terms, signature, tables, uses},
     options::{Interrupted, Options},
     postmortem::Postmortem,
     program::{self, Counting, Layout, Made, Maker, Recipe},
@@ -113,19 +113,26 @@ impl Compiled {
         let interruption = choice.interruption();
         let diagnostics = &options.diagnostics;
         let diagnostics = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
+        let http = Arc::new(http::Settings::new(manifest, &options.http)?);
+        let limits = &options.limits;
+        let declared = Terms {
+            proposals: choice.compiler().capabilities.proposals,
+            forbidden: options.forbidden,
+            engine: &choice.name(),
+            bounds: &limits.into(),
+        };
+        let units = read(&declared, manifest, options)?;
         let settings = Settings {
             profiler: diagnostics.profiler,
+            proposals: used(&declared, &units, &options.cache)?,
             ..choice.settings(interruption)
         };
         let engine = choice.open(&settings)?;
-        let http = Arc::new(http::Settings::new(manifest, &options.http)?);
-        let limits = &options.limits;
         let terms = Terms {
             proposals: engine.capabilities().proposals,
             engine: engine.name(),
-            bounds: &limits.into(),
+            ..declared
         };
-        let units = read(&terms, manifest, options)?;
         let main = units.iter().position(|unit| &*unit.name == MAIN);
         let main = main.expect("`read` names one module so");
         let offer = Offer {
@@ -395,6 +402,14 @@ fn read<'a>(terms: &Terms<'_>, manifest: &'a Manifest, options: &Options) -> Res
         units.push(Unit { name, module });
     }
     Ok(units)
+}
+
+/// What the engine is to be opened for: what the modules use of what they may use.
+fn used(terms: &Terms<'_>, units: &[Unit<'_>], cache: &Cache) -> Result<Proposals> {
+    let store = cache.open()?;
+    let used = units.iter().map(|unit| uses::of(&unit.module, &store));
+    let used = used.fold(Proposals::NONE, Proposals::union);
+    Ok(used.intersection(terms.allowed()))
 }
 
 /// What can be called: no parameters and at most one result.

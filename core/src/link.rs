@@ -16,7 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     function::Function,
     kernel,
-    module::{ExternType, ImportDecl, Module, State, TypeText, signature},
+    module::{ExternType, ImportDecl, Module, State, host_signature},
 };
 
 /// The namespace of the kernel and the builtins.
@@ -102,7 +102,7 @@ pub(crate) fn link(units: &[Unit<'_>], offer: &Offer<'_>) -> Result<Plan> {
     let imports = order
         .iter()
         .map(|&unit| {
-            let resolve = |import| resolver.resolve(import, own_memory[unit]);
+            let resolve = |import| resolver.resolve(&units[unit].module, import, own_memory[unit]);
             let mut resolved = Vec::new();
             for import in &units[unit].module.imports {
                 match resolve(import) {
@@ -228,13 +228,21 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Resolves one import, or says why that is impossible.
-    fn resolve(&self, import: &ImportDecl, memory: Option<MemoryId>) -> Result<Import, String> {
+    fn resolve(
+        &self,
+        importer: &Module<'_>,
+        import: &ImportDecl,
+        memory: Option<MemoryId>,
+    ) -> Result<Import, String> {
         let (module, name) = (&*import.module, &*import.name);
         let unit = self.units.iter().position(|unit| *unit.name == *module);
         if let Some(unit) = unit
             && let Some(ty) = self.units[unit].module.export(name)
         {
-            fits(&import.ty, ty)?;
+            let provider = &self.units[unit].module;
+            if !provider.fits(ty, importer, &import.ty) {
+                return Err(format!("that module exports it as {ty}"));
+            }
             if !matches!(ty, ExternType::Function(_))
                 && self.units[unit].module.steps.state == State::Fresh
             {
@@ -316,46 +324,7 @@ impl Resolver<'_> {
 
 fn matches_signature(wanted: &ExternType, offered: &Signature) -> Result<(), String> {
     match wanted {
-        ExternType::Function(ty) if signature(ty).as_ref() == Some(offered) => Ok(()),
+        ExternType::Function(ty) if host_signature(ty).as_ref() == Some(offered) => Ok(()),
         _ => Err(format!("what the host provides has the type {offered}")),
-    }
-}
-
-/// Whether an export can stand for an import (WebAssembly specification, "import matching").
-fn fits(wanted: &ExternType, offered: &ExternType) -> Result<(), String> {
-    let limits = |initial: (u64, u64), maximum: (Option<u64>, Option<u64>)| {
-        initial.1 >= initial.0
-            && match maximum {
-                (None, _) => true,
-                (Some(wanted), Some(offered)) => offered <= wanted,
-                (Some(_), None) => false,
-            }
-    };
-    let fits = match (wanted, offered) {
-        (ExternType::Function(wanted), ExternType::Function(offered)) => wanted == offered,
-        (ExternType::Global(wanted), ExternType::Global(offered)) => wanted == offered,
-        (ExternType::Memory(wanted), ExternType::Memory(offered)) => {
-            wanted.memory64 == offered.memory64
-                && limits(
-                    (wanted.initial, offered.initial),
-                    (wanted.maximum, offered.maximum),
-                )
-        }
-        (ExternType::Table(wanted), ExternType::Table(offered)) => {
-            wanted.element_type == offered.element_type
-                && wanted.table64 == offered.table64
-                && limits(
-                    (wanted.initial, offered.initial),
-                    (wanted.maximum, offered.maximum),
-                )
-        }
-        _ => false,
-    };
-    match (fits, offered) {
-        (true, _) => Ok(()),
-        (false, ExternType::Function(ty)) => {
-            Err(format!("that module exports it as {}", TypeText(ty)))
-        }
-        (false, offered) => Err(format!("that module exports it as {offered}")),
     }
 }

@@ -1,8 +1,8 @@
 //! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
 
 use crate::{
-    cache::Cache, diagnostics::Diagnostics, function::Function, http::HttpOptions, limits::Limits,
-    stopwatch::Stopwatch, wasi_settings::Wasi,
+    cache::Cache, diagnostics::Diagnostics, engine::types::Proposals, function::Function,
+    http::HttpOptions, limits::Limits, stopwatch::Stopwatch, wasi_settings::Wasi,
 };
 
 /// What a plug-in is given beside its manifest.
@@ -18,6 +18,8 @@ pub struct Options {
     pub interrupted: Interrupted,
     /// What each module may cost to compile, and what a plug-in may have when it runs.
     pub limits: Limits,
+    /// Proposals that modules must not use, whatever the engine offers: a module that does is `InvalidModule`.
+    pub forbidden: Proposals,
     /// How much work a call may do, if its guests are to count it; [`u64::MAX`] counts without a limit.
     ///
     /// One unit is one WebAssembly instruction that is executed; `block`, `loop`, `try_table`, `else` and

@@ -11,6 +11,7 @@
 pub mod erased;
 pub mod guest;
 pub mod inspect;
+mod proposals;
 pub mod select;
 pub mod types;
 

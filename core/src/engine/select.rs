@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     erased::{Backend, Compiler, DynEngine, LeftOut},
-    types::{Capabilities, Determinism, Interruption, Settings},
+    types::{Capabilities, Determinism, Interruption, Proposals, Settings},
 };
 use crate::{
     address_space::{self, Room},
@@ -138,13 +138,14 @@ impl Choice {
         }
     }
 
-    /// Settings for this choice, without a profiler.
+    /// Settings for this choice, without a profiler, with all proposals that the compiler has.
     pub fn settings(&self, interruption: Interruption) -> Settings {
         Settings {
             compiler: self.compiler.name,
             interruption,
             determinism: self.determinism,
             profiler: None,
+            proposals: Proposals::of(self.compiler.capabilities.proposals),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{FUNCTIONS, WASM};
 use crate::{
     Bounds,
+    engine::types::Proposals,
     module::{Module, Terms},
 };
 
@@ -24,6 +25,7 @@ fn kernel_is_assembled() {
 #[test]
 fn table_is_what_the_kernel_exports() {
     let terms = Terms {
+        forbidden: Proposals::NONE,
         proposals: &[],
         engine: "test",
         bounds: &Bounds::default(),
