@@ -300,6 +300,10 @@ impl engine::Instance for Instance {
         is_steady.then(|| flag::word(memory, &self.store, address))?
     }
 
+    fn heap_bytes(&self) -> u64 {
+        self.store.gc_heap_capacity() as u64
+    }
+
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {
         Some(self)
     }

@@ -2,15 +2,17 @@
 //! the WebAssembly specification's test suite, and tools that compare engines.
 //!
 //! It does not link: what the module imports is the caller's to find. Invariant: what an engine gets
-//! from here is what it gets when a plug-in is compiled.
+//! from here is what it gets when a plug-in is compiled; and an engine that is opened for what such a module uses would
+//! take it.
 
 use crate::{
+    cache::Store,
     engine::{
         erased::DynEngine,
         types::{Import, Proposals},
     },
-    error::Result,
-    module::{Module, Terms, bounds::Bounds},
+    error::{Error, ErrorKind, Result},
+    module::{Module, Terms, bounds::Bounds, uses},
     program, source,
 };
 
@@ -43,6 +45,18 @@ pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     };
     let module = Module::read(bytes, &terms, name)?;
     module.validate(&terms, name)?;
+    let uses: Vec<_> = uses::of(&module, &Store::default()).iter().collect();
+    let enough = module.validate(
+        &Terms {
+            proposals: &uses,
+            ..terms
+        },
+        name,
+    );
+    if let Err(error) = enough {
+        let message = format!("module `{name}` uses more than {uses:?}");
+        return Err(Error::new(ErrorKind::Engine, message).with_source(error));
+    }
     let rewritten = module.rewritten(name)?;
     let (wasm, further) = program::rewritten(engine, name, &rewritten)?;
     let wasm = wasm.into_owned();

@@ -258,7 +258,7 @@ impl Error {
     /// The guest needs more objects than the memory limit of the plug-in allows.
     #[cold]
     pub fn heap_full() -> Self {
-        let message = "the guest has more objects than its memory limit allows; raise the limit `memory_pages`";
+        let message = "the guest has more objects than the memory limit of the plug-in allows";
         Self::new(ErrorKind::MemoryLimit, message)
     }
 

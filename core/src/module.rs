@@ -12,6 +12,7 @@
 pub(crate) mod bounds;
 mod canonical;
 mod interface;
+mod legacy;
 mod per_call;
 pub(crate) mod tables;
 pub(crate) mod uses;
@@ -117,6 +118,8 @@ pub(crate) struct Module<'a> {
     pub(crate) raw: Cow<'a, [u8]>,
     key: OnceLock<Key>,
     canonical: OnceLock<Canonical>,
+    /// What it uses, if that was asked before.
+    uses: OnceLock<Proposals>,
     pub(crate) imports: Vec<ImportDecl>,
     pub(crate) exports: Vec<(Box<str>, ExternType)>,
     /// The export that must be entered once after instantiation.
@@ -147,6 +150,14 @@ pub(crate) enum State {
     Fresh,
 }
 
+/// With what core translates to what is there.
+fn with_translated(proposals: Proposals) -> Proposals {
+    match proposals.contains(Proposal::Exceptions) {
+        true => proposals.with(Proposal::LegacyExceptions),
+        false => proposals,
+    }
+}
+
 /// What a module must be to be taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
@@ -162,12 +173,18 @@ pub(crate) struct Terms<'a> {
 impl Terms<'_> {
     /// What the engine has, with what core makes of it.
     fn offered(&self) -> Proposals {
-        Proposals::of(Proposal::COMMON).union(Proposals::of(self.proposals))
+        let own = Proposals::of(Proposal::COMMON).union(Proposals::of(self.proposals));
+        with_translated(own)
     }
 
     /// What modules may use.
     pub(crate) fn allowed(&self) -> Proposals {
-        self.offered().without(self.forbidden)
+        let legacy = Proposals::of(&[Proposal::LegacyExceptions]);
+        let allowed = self.offered().without(self.forbidden);
+        match allowed.contains(Proposal::Exceptions) {
+            true => allowed,
+            false => allowed.without(legacy),
+        }
     }
 
     /// # Errors
@@ -241,6 +258,7 @@ impl<'a> Module<'a> {
             raw,
             key: OnceLock::new(),
             canonical: OnceLock::new(),
+            uses: OnceLock::new(),
             imports: interface.imports,
             exports: interface.exports,
             start: interface.start.map(|_| START),
@@ -289,9 +307,16 @@ impl<'a> Module<'a> {
     /// # Errors
     /// `InvalidModule` if it cannot be written down again.
     pub(crate) fn rewritten(&self, name: &str) -> Result<Cow<'_, [u8]>> {
+        let uses = self.uses.get_or_init(|| uses::read(&self.raw));
+        let wasm = match uses.contains(Proposal::LegacyExceptions) {
+            false => Cow::Borrowed(&*self.raw),
+            true => legacy::translate(&self.raw)
+                .map_err(|error| invalid(name, error))?
+                .into(),
+        };
         let wasm = match self.steps.start_function {
-            None => Cow::Borrowed(&*self.raw),
-            Some(function) => Cow::Owned(export_start(&self.raw, function, name)?),
+            None => wasm,
+            Some(function) => Cow::Owned(export_start(&wasm, function, name)?),
         };
         match self.steps.state {
             State::Kept => Ok(wasm),

@@ -96,7 +96,7 @@ impl Canonical {
         let whole = Key::of(words.words);
         let first = self.types.len() as u32;
         for (position, ty) in (0_u32..).zip(group.types()) {
-            let supertype = ty.supertype_idxs.iter().next();
+            let supertype = ty.supertype_idxs.first();
             let supertype = supertype.and_then(|ty| ty.unpack().as_module_index());
             self.types.push(Type {
                 key: Key::of((whole, position)),
@@ -230,7 +230,7 @@ pub(crate) fn is_plain(group: &RecGroup, ty: &SubType, function: &FuncType) -> b
     };
     group.types().len() == 1
         && ty.is_final
-        && ty.supertype_idxs.iter().next().is_none()
+        && ty.supertype_idxs.is_empty()
         && function
             .params()
             .iter()
@@ -249,7 +249,7 @@ impl Words<'_> {
         self.words.push(Word::Type {
             is_final: ty.is_final,
             shared: ty.composite_type.shared,
-            supertypes: ty.supertype_idxs.iter().count(),
+            supertypes: ty.supertype_idxs.len(),
         });
         for supertype in ty.supertype_idxs.iter() {
             self.index(supertype.unpack().as_module_index());

@@ -13,9 +13,9 @@ use std::{
 };
 
 use wasmparser::{
-    AbstractHeapType, BlockType, CompositeInnerType, ConstExpr, ElementItems, ElementKind,
-    HeapType, MemoryType, OperatorsReader, Parser, Payload, RecGroup, RefType, StorageType,
-    TableInit, TableType, TypeRef, ValType, VisitOperator, VisitSimdOperator,
+    AbstractHeapType, BlockType, CompositeInnerType, ConstExpr, DataKind, ElementItems,
+    ElementKind, HeapType, MemoryType, Operator, OperatorsReader, Parser, Payload, RecGroup,
+    RefType, StorageType, TableInit, TableType, TypeRef, ValType, VisitOperator, VisitSimdOperator,
 };
 
 use super::Module;
@@ -41,6 +41,10 @@ fn known() -> MutexGuard<'static, BTreeMap<Key, Proposals>> {
 /// The proposals beyond [`Proposal::COMMON`] that a module uses; it may still be invalid. `store` is asked before the
 /// module is read, and told.
 pub(crate) fn of(module: &Module<'_>, store: &Store) -> Proposals {
+    *module.uses.get_or_init(|| find(module, store))
+}
+
+fn find(module: &Module<'_>, store: &Store) -> Proposals {
     if module.raw.len() < SHORT {
         return read(&module.raw);
     }
@@ -71,28 +75,50 @@ fn stored(key: &Key, store: &Store) -> Option<Proposals> {
 
 /// Reads a binary, as far as it can be read.
 pub(crate) fn read(wasm: &[u8]) -> Proposals {
-    let mut pass = Pass(Proposals::NONE);
+    let mut pass = Pass {
+        found: Proposals::NONE,
+        types: u32::MAX,
+        imported_globals: 0,
+    };
     // What was seen until then counts.
     _ = pass.module(wasm);
-    pass.0
+    // The one is built on the other, or becomes it.
+    for (one, other) in [
+        (Proposal::Gc, Proposal::FunctionReferences),
+        (Proposal::LegacyExceptions, Proposal::Exceptions),
+    ] {
+        if pass.found.contains(one) {
+            pass.uses(other);
+        }
+    }
+    pass.found
 }
 
-struct Pass(Proposals);
+struct Pass {
+    found: Proposals,
+    /// How many types there are before the group that is read, in the section of types.
+    types: u32,
+    imported_globals: u32,
+}
 
 type Read = wasmparser::Result<()>;
 
 impl Pass {
     fn uses(&mut self, proposal: Proposal) {
-        self.0 = self.0.with(proposal);
+        self.found = self.found.with(proposal);
     }
 
     fn module(&mut self, wasm: &[u8]) -> Read {
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(section) => {
+                    self.types = 0;
                     for group in section {
-                        self.group(&group?);
+                        let group = group?;
+                        self.group(&group);
+                        self.types += group.types().len() as u32;
                     }
+                    self.types = u32::MAX;
                 }
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
@@ -101,7 +127,10 @@ impl Pass {
                             TypeRef::FuncExact(_) => self.uses(Proposal::CustomDescriptors),
                             TypeRef::Table(ty) => self.table(&ty),
                             TypeRef::Memory(ty) => self.memory(&ty),
-                            TypeRef::Global(ty) => self.value(ty.content_type),
+                            TypeRef::Global(ty) => {
+                                self.imported_globals += 1;
+                                self.value(ty.content_type);
+                            }
                             TypeRef::Tag(_) => self.uses(Proposal::Exceptions),
                         }
                     }
@@ -143,6 +172,13 @@ impl Pass {
                         }
                     }
                 }
+                Payload::DataSection(section) => {
+                    for data in section {
+                        if let DataKind::Active { offset_expr, .. } = &data?.kind {
+                            self.constant(offset_expr)?;
+                        }
+                    }
+                }
                 Payload::CodeSectionEntry(body) => {
                     for group in body.get_locals_reader()? {
                         self.value(group?.1);
@@ -160,7 +196,7 @@ impl Pass {
             self.uses(Proposal::Gc);
         }
         for ty in group.types() {
-            if !ty.is_final || ty.supertype_idxs.iter().next().is_some() {
+            if !ty.is_final || !ty.supertype_idxs.is_empty() {
                 self.uses(Proposal::Gc);
             }
             let composite = &ty.composite_type;
@@ -211,7 +247,16 @@ impl Pass {
 
     fn heap(&mut self, ty: HeapType) {
         match ty {
-            HeapType::Concrete(_) => self.uses(Proposal::FunctionReferences),
+            HeapType::Concrete(index) => {
+                self.uses(Proposal::FunctionReferences);
+                // A type that names itself or others of its group.
+                if index
+                    .as_module_index()
+                    .is_some_and(|index| index >= self.types)
+                {
+                    self.uses(Proposal::Gc);
+                }
+            }
             HeapType::Exact(_) => self.uses(Proposal::CustomDescriptors),
             HeapType::Abstract { ty, .. } => match ty {
                 AbstractHeapType::Func | AbstractHeapType::Extern => {}
@@ -257,6 +302,14 @@ impl Pass {
     }
 
     fn constant(&mut self, expression: &ConstExpr<'_>) -> Read {
+        for operator in expression.get_operators_reader() {
+            // Before, constants could read imported globals only.
+            if let Operator::GlobalGet { global_index } = operator?
+                && global_index >= self.imported_globals
+            {
+                self.uses(Proposal::Gc);
+            }
+        }
         self.code(expression.get_operators_reader())
     }
 
