@@ -2,10 +2,14 @@
 //! at deadlines and run out of fuel like others; what is forbidden is refused; objects are limited, counted and given
 //! back.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use polyextism::{
-    Choice, Error, ErrorKind, Interrupted, Limits, Manifest, Options, Plugin,
+    Caller, Choice, Error, ErrorKind, Function, Interrupted, Limits, Manifest, Options, Plugin,
+    Trap,
     engine::types::{Proposal, Proposals},
     manifest::Wasm,
 };
@@ -155,7 +159,7 @@ fn every_endless_guest_runs_out_of_fuel() {
         for (proposal, what, code) in ENDLESS.iter().filter(|row| has(&choice, row.0)) {
             for manifest in both(code) {
                 let options = Options {
-                    fuel: Some(300_000),
+                    fuel: Some(60_000),
                     ..Options::default()
                 };
                 let mut plugin = plugin(&choice, &manifest, &options);
@@ -276,7 +280,7 @@ fn objects_are_limited() {
         let error = fails(&mut plugin, "large");
         assert_eq!(
             error.kind(),
-            ErrorKind::Trap(polyextism::Trap::AllocationTooLarge),
+            ErrorKind::Trap(Trap::AllocationTooLarge),
             "{choice:?}: {error:?}"
         );
         // What was kept is garbage now.
@@ -287,6 +291,89 @@ fn objects_are_limited() {
         }
         other.call("few", b"").expect("its heap is its own");
     }
+}
+
+/// What is no exception of the guest is not caught: a host function that fails, and one that meets an exception of
+/// another plug-in, end the call.
+#[test]
+fn failures_of_the_host_are_not_caught() {
+    let text = r#"(module (import "extism:host/user" "fails" (func $fails))
+      (func (export "f") (block $all (try_table (catch_all $all) (call $fails)))))"#;
+    let throws = r#"(module (tag $t) (func (export "throws") (throw $t)))"#;
+    let able = engines()
+        .into_iter()
+        .filter(|choice| has(choice, Proposal::Exceptions));
+    for choice in able {
+        let inner = plugin(
+            &choice,
+            &Manifest::of(throws.as_bytes()),
+            &Options::default(),
+        );
+        let inner = Arc::new(Mutex::new(inner));
+        let seen = Arc::clone(&inner);
+        let fails = Function::typed(
+            "fails",
+            move |_: &mut Caller<'_>, (): ()| -> Result<(), Error> {
+                let mut inner = seen.lock().expect("nobody panics");
+                let error = inner.call("throws", b"").map(drop).expect_err("it throws");
+                assert_eq!(error.kind(), ErrorKind::Trap(Trap::UncaughtException));
+                Err(Error::new(ErrorKind::HostFunction, "it threw"))
+            },
+        );
+        let options = Options {
+            functions: vec![fails],
+            ..Options::default()
+        };
+        let mut outer = plugin(&choice, &Manifest::of(text.as_bytes()), &options);
+        for _ in 0..3 {
+            let error = outer
+                .call("f", b"")
+                .map(drop)
+                .expect_err("the host function fails");
+            assert_eq!(
+                (error.kind(), &*error.to_string()),
+                (ErrorKind::HostFunction, "it threw"),
+                "{choice:?}"
+            );
+        }
+    }
+}
+
+/// Instances give their heaps back: many in turn, more than there are places in a pool.
+#[test]
+fn instances_give_their_heaps_back() {
+    for choice in engines()
+        .into_iter()
+        .filter(|choice| has(choice, Proposal::Gc))
+    {
+        let manifest = Manifest::of(OBJECTS.as_bytes());
+        let compiled = choice
+            .compile(&manifest, &Options::default())
+            .expect("it compiles");
+        let in_turn = |count| {
+            for _ in 0..count {
+                let mut plugin = Plugin::new(&compiled).expect("it starts");
+                plugin.call("few", b"").expect("there is room");
+            }
+        };
+        in_turn(100);
+        let before = resident();
+        in_turn(1500);
+        // Each has had more than 400 KiB.
+        assert!(resident() < before + (64 << 20), "{choice:?}");
+    }
+}
+
+/// How many bytes of memory this process has, where the system says it.
+fn resident() -> u64 {
+    let Ok(text) = std::fs::read_to_string("/proc/self/statm") else {
+        return 0;
+    };
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or_default() * 4096
 }
 
 /// Who uses no objects has no heap for them.
