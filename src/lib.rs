@@ -35,8 +35,8 @@ pub use polyextism_core::{
     FunctionHandle, GUEST_TEXT_LIMIT, Host, HttpClient, HttpOptions, HttpRequest, HttpResponse,
     Interrupted, LINE_LIMIT, Laps, LinkMistake, LinkReason, LogLevel, Logger, MAX_DESCRIPTORS,
     NumType, Number, Numbers, Options, Output, PooledPlugin, Profiler, Progress, ProgressFn,
-    Proposal, Result, Reuse, Setting, Signature, Stopwatch, Trap, Vars, VarsError, comparison,
-    contents, manifest,
+    Proposal, Proposals, Result, Reuse, Setting, Signature, Stopwatch, Trap, Vars, VarsError,
+    comparison, contents, manifest,
 };
 
 // For the Python front, the tests and the benchmarks of this repository.

@@ -93,7 +93,7 @@ pub(crate) fn to_known(store: &impl AsStoreRef, value: &Value) -> Option<inspect
         }
         Value::ExternRef(Some(reference)) => inspect::Value::Extern(*reference.downcast(store)?),
         Value::FuncRef(Some(_)) => inspect::Value::Func,
-        Value::ExceptionRef(Some(_)) => return None,
+        Value::ExceptionRef(Some(_)) => inspect::Value::Exception,
     })
 }
 
@@ -154,9 +154,8 @@ fn trap(code: TrapCode) -> Trap {
         TrapCode::TableAccessOutOfBounds => Trap::TableOutOfBounds,
         TrapCode::HeapMisaligned | TrapCode::UnalignedAtomic => Trap::UnalignedAtomic,
         TrapCode::UnreachableCodeReached => Trap::Unreachable,
-        TrapCode::UncaughtException
-        | TrapCode::UninitializedExnRef
-        | TrapCode::YieldOutsideAsyncContext
-        | TrapCode::ReadonlyTableModified => Trap::Other,
+        TrapCode::UncaughtException => Trap::UncaughtException,
+        TrapCode::UninitializedExnRef => Trap::NullReference,
+        TrapCode::YieldOutsideAsyncContext | TrapCode::ReadonlyTableModified => Trap::Other,
     }
 }

@@ -14,8 +14,8 @@ use polyextism_core::{
     internal::{Process, inspect::EXTENDED_LIMITS},
 };
 use wasmtime::{
-    Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError, Store, TypedFunc,
-    Val, ValType, WasmBacktrace,
+    AsContextMut, Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError,
+    RootScope, Store, TypedFunc, Val, ValType, WasmBacktrace,
 };
 
 use crate::{
@@ -175,7 +175,11 @@ impl Instance {
 
     /// Why guest code ended, and where it was.
     #[cold]
-    pub(crate) fn failed(&self, source: wasmtime::Error) -> Error {
+    pub(crate) fn failed(&mut self, source: wasmtime::Error) -> Error {
+        // An exception that nobody has caught would stay alive.
+        RootScope::new(&mut self.store)
+            .as_context_mut()
+            .take_pending_exception();
         let trace = source.downcast_ref::<WasmBacktrace>();
         let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
@@ -286,6 +290,10 @@ impl backend::Instance for Instance {
         let memory = *self.store.data().memories.get(memory.0 as usize)?;
         let is_steady = self.steady && !memory.ty(&self.store).is_64();
         is_steady.then(|| flag::word(memory, &self.store, address))?
+    }
+
+    fn heap_bytes(&self) -> u64 {
+        self.store.gc_heap_capacity() as u64
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

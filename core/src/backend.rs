@@ -3,12 +3,13 @@
 pub use crate::{
     base::{
         capabilities::{
-            Capabilities, Determinism, InstanceLimits, Interruption, Profiler, Proposal, Settings,
+            Capabilities, Determinism, InstanceLimits, Interruption, Profiler, Settings,
         },
         error::{Error, ErrorKind, Result, Trap},
         frames::{FRAMES, Position},
         ids::{EntryId, MemoryId, ModuleId},
         numbers::{Number, Numbers},
+        proposals::{Proposal, Proposals},
         types::{NumType, Signature},
     },
     cache::Artifact,

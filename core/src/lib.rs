@@ -58,11 +58,12 @@ pub mod internal;
 
 pub use crate::{
     base::{
-        capabilities::{Capabilities, Determinism, Profiler, Proposal},
+        capabilities::{Capabilities, Determinism, Profiler},
         error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
         frames::Frame,
         link_mistake::{LinkMistake, LinkReason},
         numbers::{Number, Numbers},
+        proposals::{Proposal, Proposals},
         types::{NumType, Signature},
     },
     build::{

@@ -85,6 +85,7 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
         },
         determinism: settings.determinism,
         profiler: settings.profiler,
+        proposals: settings.proposals,
     })?;
     let step = settings.compiler;
     Ok(Arc::new(Panicking { inside, step }))

@@ -1,4 +1,4 @@
-//! The table of WebAssembly features in `docs/engines.md`, held against every engine: what it says an engine
+//! The table of WebAssembly features in `docs/webassembly.md`, held against every engine: what it says an engine
 //! has loads and computes the right thing, what it says it lacks is refused by that name.
 
 use polyextism::{Choice, ErrorKind, Plugin};
@@ -132,7 +132,7 @@ const FEATURES: &[(&str, &str)] = &[
 
 /// The table: the engines of its columns, and its rows.
 fn table() -> (Vec<String>, Vec<(String, Vec<String>)>) {
-    let page = files::text(&files::repository().join("docs/engines.md"));
+    let page = files::text(&files::repository().join("docs/webassembly.md"));
     let mut lines = page.lines().map(cells);
     let head = lines.find(|cells| cells.first().is_some_and(|cell| cell == "feature"));
     let head = head.expect("the table is there");

@@ -56,6 +56,7 @@ fn code(wasm: &[u8]) -> f64 {
 }
 
 /// How much larger the code of each guest is after a step.
+#[expect(clippy::print_stdout, reason = "figures for who asks with --nocapture")]
 fn growth(name: &str, step: impl Fn(&[u8]) -> Vec<u8>) -> f64 {
     let guests = guests();
     assert!(guests.len() >= 8, "there are few guests: {guests:?}");

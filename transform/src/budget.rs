@@ -6,8 +6,9 @@
 //! the alarm of the plug-in and fills the budget up. So a guest looks up after a bounded amount of work,
 //! without a signal, a race, or a clock in the guest.
 //!
-//! The budget is a global. A function with loops keeps it in a local, writes it back before it calls and
-//! when it returns, and reads it again after a call: engines keep locals in registers. A short function
+//! The budget is a global. A function with loops keeps it in a local, writes it back before it calls or throws and
+//! when it returns, and reads it again after a call: engines keep locals in registers. One that catches exceptions does
+//! not, because its handlers begin with whatever the callee has left. A short function
 //! without loops and calls is paid for by the instruction that calls it.
 //!
 //! It knows no engine and nothing of the meaning of a module; fuel is counted elsewhere (`meter`).
@@ -94,7 +95,7 @@ impl Bodies for Functions<'_> {
             wide_length: locals + 2,
             global: self.shape.globals,
             check: self.shape.imported_functions(),
-            place: match (costs.is_free(), costs.loops.is_empty()) {
+            place: match (costs.is_free(), costs.loops.is_empty() || costs.catches) {
                 (true, _) => Place::Nowhere,
                 (false, true) => Place::Global,
                 (false, false) => Place::Local,
@@ -131,7 +132,7 @@ impl Functions<'_> {
                     writer.out.copy(at);
                     writer.charge_length(shift, self.shape.length(&operator));
                 }
-                Kind::Call | Kind::TailCall => {
+                Kind::Call | Kind::TailCall | Kind::Throw => {
                     writer.out.copy(at);
                     writer.save();
                 }

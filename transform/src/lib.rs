@@ -1,7 +1,7 @@
 //! The steps from WebAssembly to WebAssembly that core takes before an engine compiles a module.
 //!
 //! Each takes the bytes of a valid module and returns those of another: [`start`] makes an export of a start
-//! section, [`per_call`] makes each call of a library start afresh, [`tables`] lowers maxima, [`meter`] counts
+//! section, [`legacy`] translates exceptions of before WebAssembly 3.0, [`per_call`] makes each call of a library start afresh, [`tables`] lowers maxima, [`meter`] counts
 //! fuel, [`fuse`] puts the kernel into a module, [`interrupt`] and [`budget`] make guests check whether they
 //! have to stop. `rewrite` is what they share.
 //!
@@ -12,6 +12,7 @@
 pub mod budget;
 pub mod fuse;
 pub mod interrupt;
+pub mod legacy;
 pub mod meter;
 pub mod per_call;
 mod rewrite;

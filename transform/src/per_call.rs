@@ -11,7 +11,8 @@
 //! Memories and tables cannot shrink: their sizes are counted in globals, and what is beyond the
 //! counted size waits, cleared, for the next growth. What a program can tell apart from a fresh
 //! instance: an access beyond its memory that lies within what an earlier call had grown is not a
-//! trap; a segment that it has dropped is still there; and a call that comes back, by way of a
+//! trap; a segment that it has dropped is still there; an object that a segment makes is the same in all calls; and a
+//! call that comes back, by way of a
 //! table, while another is running starts both from the beginning.
 //!
 //! Invariant: the indices of what the module had before stay the same; new things come last.
@@ -53,6 +54,18 @@ pub fn rewrite(wasm: &[u8], start: Option<&str>) -> Result<Vec<u8>> {
     for global in &module.globals {
         encoder.parse_global(&mut globals, global.clone())?;
     }
+
+    // Objects of globals that do not change are made anew in others, which are read in their place.
+    let objects = module.objects()?;
+    for &object in &objects {
+        let global = &module.globals[(object - module.imported_globals) as usize];
+        let mut ty = encoder.global_type(global.ty)?;
+        ty.mutable = true;
+        globals.global(ty, &ConstExpr::global_get(object));
+        new.next_global += 1;
+    }
+    let first = new.next_global - objects.len() as u32;
+    encoder.objects = objects.into_iter().zip(first..).collect();
 
     // What counts the size of a memory or table, and the function that grows it.
     let mut bodies = Vec::new();
@@ -122,7 +135,7 @@ pub fn rewrite(wasm: &[u8], start: Option<&str>) -> Result<Vec<u8>> {
     );
     out.section(&globals);
     out.section(&section);
-    let (elements, data) = module.segments(&mut encoder)?;
+    let (elements, data) = module.segments()?;
     out.section(&elements);
     let count = data.len();
     out.section(&DataCountSection { count });

@@ -2,7 +2,10 @@
 //!
 //! Invariant: an engine does what is asked of it or says `Unsupported`.
 
-use crate::base::error::Error;
+use super::{
+    error::Error,
+    proposals::{Proposal, Proposals},
+};
 
 /// What is decided when an engine is opened, because it changes the code that is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +18,9 @@ pub struct Settings {
     pub determinism: Determinism,
     /// Who is told which machine code belongs to which function.
     pub profiler: Option<Profiler>,
+    /// What guests may use beyond [`Proposal::COMMON`]. The engine is set up for that and for nothing else; what it does
+    /// not have it leaves out.
+    pub proposals: Proposals,
 }
 
 /// A way to tell a profiler of the machine which code belongs to which function of a guest.
@@ -78,35 +84,6 @@ pub struct InstanceLimits {
     pub table_elements: Option<u64>,
 }
 
-/// A WebAssembly proposal beyond the set that every engine offers.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Proposal {
-    /// Fixed-width SIMD.
-    Simd,
-    /// Tail calls.
-    TailCall,
-    /// Relaxed SIMD; its results are the same on every machine with [`Determinism::On`].
-    RelaxedSimd,
-    /// Memories and tables with 64-bit addresses.
-    Memory64,
-    /// 128-bit additions, subtractions and multiplications.
-    WideArithmetic,
-}
-
-impl Proposal {
-    /// The name of the proposal, for messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Simd => "SIMD",
-            Self::TailCall => "tail calls",
-            Self::RelaxedSimd => "relaxed SIMD",
-            Self::Memory64 => "memory64",
-            Self::WideArithmetic => "wide arithmetic",
-        }
-    }
-}
-
 /// What an engine can do beyond running code. What it cannot do it refuses with
 /// `Unsupported`; it never ignores a request.
 #[non_exhaustive]
@@ -127,7 +104,7 @@ pub struct Capabilities {
     pub memory_limit: bool,
     /// Compiled modules can be saved and loaded.
     pub artifacts: bool,
-    /// Proposals that guests may use.
+    /// Proposals that guests may use, beyond [`Proposal::COMMON`].
     pub proposals: &'static [Proposal],
     /// What [`Settings::profiler`] may be.
     pub profilers: &'static [Profiler],

@@ -60,6 +60,18 @@ pub enum Trap {
     /// An `unreachable` instruction was executed.
     #[error("unreachable executed")]
     Unreachable,
+    /// An array was accessed outside of its bounds.
+    #[error("out of bounds array access")]
+    ArrayOutOfBounds,
+    /// A reference was cast to a type that it does not have.
+    #[error("cast failure")]
+    CastFailure,
+    /// An array of a length was to be made that no heap can have.
+    #[error("allocation size too large")]
+    AllocationTooLarge,
+    /// An exception was thrown that no guest caught.
+    #[error("uncaught exception")]
+    UncaughtException,
     /// A trap that this list has no name for; the engine's text is the source of the error.
     #[error("unnamed trap")]
     Other,
@@ -191,6 +203,10 @@ impl Trap {
             Self::TableOutOfBounds => "table-out-of-bounds",
             Self::UnalignedAtomic => "unaligned-atomic",
             Self::Unreachable => "unreachable",
+            Self::ArrayOutOfBounds => "array-out-of-bounds",
+            Self::CastFailure => "cast-failure",
+            Self::AllocationTooLarge => "allocation-too-large",
+            Self::UncaughtException => "uncaught-exception",
             Self::Other => "other",
         }
     }
@@ -242,6 +258,13 @@ impl Error {
     #[cold]
     pub fn trap(trap: Trap) -> Self {
         Self::new(ErrorKind::Trap(trap), format!("the guest trapped: {trap}"))
+    }
+
+    /// The guest needs more objects than the memory limit of the plug-in allows.
+    #[cold]
+    pub fn heap_full() -> Self {
+        let message = "the guest has more objects than the memory limit of the plug-in allows";
+        Self::new(ErrorKind::MemoryLimit, message)
     }
 
     /// A request that an engine cannot honour.

@@ -2,13 +2,18 @@
 //! the WebAssembly specification's test suite, and tools that compare engines.
 //!
 //! It does not link: what the module imports is the caller's to find. Invariant: what an engine gets
-//! from here is what it gets when a plug-in is compiled.
+//! from here is what it gets when a plug-in is compiled; and an engine that is opened for what such a module uses would
+//! take it.
 
 use crate::{
-    base::error::Result,
+    base::{
+        error::{Error, ErrorKind, Result},
+        proposals::Proposals,
+    },
     build::{program, source},
+    cache::Store,
     engine::{erased::DynEngine, program::Import},
-    module::{Module, Terms, bounds::Bounds},
+    module::{Module, Terms, bounds::Bounds, uses},
 };
 
 /// A module that is ready for an engine.
@@ -34,11 +39,24 @@ pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     let proposals = engine.capabilities().proposals;
     let terms = Terms {
         proposals,
+        forbidden: Proposals::NONE,
         engine: engine.name(),
         bounds: &Bounds::default(),
     };
     let module = Module::read(bytes, &terms, name)?;
     module.validate(&terms, name)?;
+    let uses: Vec<_> = uses::of(&module, &Store::default()).iter().collect();
+    let enough = module.validate(
+        &Terms {
+            proposals: &uses,
+            ..terms
+        },
+        name,
+    );
+    if let Err(error) = enough {
+        let message = format!("module `{name}` uses more than {uses:?}");
+        return Err(Error::new(ErrorKind::Engine, message).with_source(error));
+    }
     let rewritten = module.rewritten(name)?;
     let (wasm, further) = program::rewritten(engine, name, &rewritten)?;
     let wasm = wasm.into_owned();

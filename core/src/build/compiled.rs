@@ -44,7 +44,7 @@ use crate::{
     },
     kernel,
     manifest::Manifest,
-    module::{Module, Unit, Units, signature},
+    module::{Module, Terms, Unit, Units, signature},
     process::forks::Gated,
 };
 
@@ -120,10 +120,18 @@ impl Compiled {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
         }
+        let diagnostics = &options.diagnostics;
+        let dumps = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
         let http = http::Settings::new(manifest, &options.http)?;
-        let opened = Opened::new(choice, options)?;
-        let terms = opened.terms();
-        let units = read(&terms, manifest, options)?;
+        let declared = Terms {
+            proposals: choice.compiler().capabilities.proposals,
+            forbidden: options.forbidden,
+            engine: &choice.name(),
+            bounds: &(&options.limits).into(),
+        };
+        let units = read(&declared, manifest, options)?;
+        let opened = Opened::new(choice, dumps.profiler, &declared, &units, &options.cache)?;
+        let terms = opened.terms(declared);
         let linked = Linked::new(&units, &terms, options)?;
         let counting = Counting::needed(opened.checks(), options);
         let recipes = program::recipes(
@@ -144,7 +152,7 @@ impl Compiled {
         let guests = guests(&units, &linked.layout, &recipes);
         let program = program::program(&code, recipes, &linked.plan, &linked.layout);
         let homes = program.memories.iter().map(|memory| memory.module);
-        let postmortem = Postmortem::hook(opened.dumps, &guests, homes);
+        let postmortem = Postmortem::hook(dumps, &guests, homes);
         let program = code.engine.prepare(program)?;
         let entries = entries(&units[linked.main].module);
         let contents = Contents::new(units, linked.providers, linked.main);

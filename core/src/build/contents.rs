@@ -5,12 +5,15 @@
 //!
 //! Invariant: looking changes nothing of the plug-in, and nothing here is on the way of a call.
 
-use std::{fmt, ops::Not};
+use std::fmt;
 
-use wasmparser::{MemoryType, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{MemoryType, Parser, Payload, Validator};
 
 use crate::{
-    base::{capabilities::Proposal, error::Result},
+    base::{
+        error::Result,
+        proposals::{Proposal, Proposals},
+    },
     build::{
         compiled::stages::read,
         link::{Answers, Offer, Plan, PlanId, WASI, Why, answers},
@@ -19,26 +22,11 @@ use crate::{
     engine::program::Import as Resolved,
     manifest::{MAIN, Manifest},
     module::{
-        ByUnit, ExternType, ImportDecl, NAMED_FEATURES, Terms, Unit, UnitId, Units, bounds::Bounds,
-        common_features, feature,
+        ByUnit, ExternType, ImportDecl, Terms, Unit, UnitId, Units, bounds::Bounds,
+        features as accepted,
     },
     services::function::Function,
 };
-
-/// Features that every engine has, with the words for them.
-const COMMON: &[(WasmFeatures, &str)] = &[
-    (WasmFeatures::MUTABLE_GLOBAL, "mutable globals"),
-    (
-        WasmFeatures::SATURATING_FLOAT_TO_INT,
-        "saturating conversions",
-    ),
-    (WasmFeatures::SIGN_EXTENSION, "sign extension"),
-    (WasmFeatures::MULTI_VALUE, "multi-value"),
-    (WasmFeatures::BULK_MEMORY, "bulk memory"),
-    (WasmFeatures::REFERENCE_TYPES, "reference types"),
-    (WasmFeatures::EXTENDED_CONST, "extended const"),
-    (WasmFeatures::MULTI_MEMORY, "multi-memory"),
-];
 
 /// What a plug-in consists of.
 #[derive(Clone, Debug)]
@@ -169,7 +157,7 @@ fn kind(ty: &ExternType) -> &'static str {
         ExternType::Global(_) => "global",
         ExternType::Memory(_) => "memory",
         ExternType::Table(_) => "table",
-        ExternType::Tag => "tag",
+        ExternType::Tag(_) => "tag",
     }
 }
 
@@ -217,17 +205,18 @@ impl Contents {
                 .flat_map(|details| &details.features)
                 .any(|used| used == name)
         };
-        let all = COMMON.iter().chain(NAMED_FEATURES).map(|(_, name)| *name);
+        let all = Proposal::ALL.iter().map(|proposal| proposal.name());
         all.filter(used).collect()
     }
 
     /// Which of the features an engine lacks that offers these proposals.
     pub fn lacking(&self, proposals: &[Proposal]) -> Vec<&'static str> {
-        let offered = (proposals.iter().copied().map(feature))
-            .fold(common_features(), |features, more| features | more);
+        let offered = Proposals::of(proposals).union(Proposals::of(Proposal::COMMON));
         let lacks = |name: &&str| {
-            let named = NAMED_FEATURES.iter().find(|(_, other)| other == name);
-            named.is_some_and(|(feature, _)| offered.contains(*feature).not())
+            let named = Proposal::ALL
+                .iter()
+                .find(|proposal| proposal.name() == *name);
+            named.is_some_and(|proposal| !offered.contains(*proposal))
         };
         self.features().into_iter().filter(lacks).collect()
     }
@@ -281,6 +270,7 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
     let bounds = Bounds::from(&options.limits);
     let terms = Terms {
         proposals: &[],
+        forbidden: Proposals::NONE,
         engine: "none",
         bounds: &bounds,
     };
@@ -322,22 +312,18 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
 
 /// The features that a module needs to be valid; `None` if it is not, whatever there is.
 fn features(wasm: &[u8]) -> Option<Vec<&'static str>> {
-    let valid = |features| {
-        let types = Validator::new_with_features(features).validate_all(wasm);
+    let valid = |proposals: Proposals| {
+        let types = Validator::new_with_features(accepted(proposals)).validate_all(wasm);
         types.is_ok()
     };
-    let named: Vec<_> = COMMON.iter().chain(NAMED_FEATURES).collect();
-    let all = (named.iter()).fold(common_features(), |all, (feature, _)| all | *feature);
-    if !valid(all) {
+    let mut needed = Proposals::of(Proposal::ALL);
+    if !valid(needed) {
         return None;
     }
     // Those that others build on go last.
-    let mut needed = all;
-    let mut left = vec![named.as_slice()];
+    let mut left = vec![Proposal::ALL];
     while let Some(some) = left.pop() {
-        let fewer = some
-            .iter()
-            .fold(needed, |fewer, (feature, _)| fewer - *feature);
+        let fewer = needed.without(Proposals::of(some));
         match some {
             [] => {}
             _ if valid(fewer) => needed = fewer,
@@ -348,10 +334,7 @@ fn features(wasm: &[u8]) -> Option<Vec<&'static str>> {
             }
         }
     }
-    let names = named
-        .iter()
-        .filter(|(feature, _)| needed.contains(*feature));
-    Some(names.map(|(_, name)| *name).collect())
+    Some(needed.iter().map(Proposal::name).collect())
 }
 
 /// The sections of a binary with their sizes.

@@ -25,7 +25,7 @@ use crate::{
     },
     engine::program::{Import, MemoryExport},
     kernel::{self, host_function::HostFunc},
-    module::{ByUnit, ExternType, ImportDecl, State, TypeText, UnitId, Units, signature},
+    module::{ByUnit, ExternType, ImportDecl, Module, State, UnitId, Units, host_signature},
     services::{env, function::Function},
 };
 
@@ -121,7 +121,7 @@ pub(crate) fn link(units: &Units<'_>, offer: &Offer<'_>) -> Result<Plan> {
     let imports = order
         .iter()
         .map(|&unit| {
-            let resolve = |import| resolver.resolve(import, own_memory[unit]);
+            let resolve = |import| resolver.resolve(&units[unit].module, import, own_memory[unit]);
             let mut resolved = Vec::new();
             for import in &units[unit].module.imports {
                 match resolve(import) {
@@ -162,7 +162,7 @@ pub(crate) fn answers(units: &Units<'_>, offer: &Offer<'_>) -> Result<Answers> {
     let imports = units.map(|unit| {
         let imports = unit.module.imports.iter();
         imports
-            .map(|import| resolver.resolve(import, None))
+            .map(|import| resolver.resolve(&unit.module, import, None))
             .collect()
     });
     Ok(Answers { order, imports })
@@ -334,6 +334,7 @@ impl<'a> Resolver<'a> {
     /// Resolves one import, or says why that is impossible.
     fn resolve(
         &self,
+        importer: &Module<'_>,
         import: &ImportDecl,
         memory: Option<MemoryId>,
     ) -> Result<Import<PlanId>, Why> {
@@ -342,7 +343,10 @@ impl<'a> Resolver<'a> {
         if let Some(unit) = unit
             && let Some(ty) = self.units[unit].module.export(name)
         {
-            fits(&import.ty, ty)?;
+            let provider = &self.units[unit].module;
+            if !provider.fits(ty, importer, &import.ty) {
+                return Err(format!("that module exports it as {ty}").into());
+            }
             if !matches!(ty, ExternType::Function(_))
                 && self.units[unit].module.steps.state == State::Fresh
             {
@@ -439,47 +443,8 @@ fn elsewhere(function: &Function, module: &str) -> String {
 
 fn matches_signature(wanted: &ExternType, offered: &Signature) -> Result<(), String> {
     match wanted {
-        ExternType::Function(ty) if signature(ty).as_ref() == Some(offered) => Ok(()),
+        ExternType::Function(ty) if host_signature(ty).as_ref() == Some(offered) => Ok(()),
         _ => Err(format!("what the host provides has the type {offered}")),
-    }
-}
-
-/// Whether an export can stand for an import (WebAssembly specification, "import matching").
-fn fits(wanted: &ExternType, offered: &ExternType) -> Result<(), String> {
-    let limits = |initial: (u64, u64), maximum: (Option<u64>, Option<u64>)| {
-        initial.1 >= initial.0
-            && match maximum {
-                (None, _) => true,
-                (Some(wanted), Some(offered)) => offered <= wanted,
-                (Some(_), None) => false,
-            }
-    };
-    let fits = match (wanted, offered) {
-        (ExternType::Function(wanted), ExternType::Function(offered)) => wanted == offered,
-        (ExternType::Global(wanted), ExternType::Global(offered)) => wanted == offered,
-        (ExternType::Memory(wanted), ExternType::Memory(offered)) => {
-            wanted.memory64 == offered.memory64
-                && limits(
-                    (wanted.initial, offered.initial),
-                    (wanted.maximum, offered.maximum),
-                )
-        }
-        (ExternType::Table(wanted), ExternType::Table(offered)) => {
-            wanted.element_type == offered.element_type
-                && wanted.table64 == offered.table64
-                && limits(
-                    (wanted.initial, offered.initial),
-                    (wanted.maximum, offered.maximum),
-                )
-        }
-        _ => false,
-    };
-    match (fits, offered) {
-        (true, _) => Ok(()),
-        (false, ExternType::Function(ty)) => {
-            Err(format!("that module exports it as {}", TypeText(ty)))
-        }
-        (false, offered) => Err(format!("that module exports it as {offered}")),
     }
 }
 
@@ -498,6 +463,7 @@ mod tests {
             let names = (0..imports).map(|_| format!("(import \"library\" \"e{name}\" (func))"));
             let main = format!("(module {})", names.collect::<String>());
             let terms = Terms {
+                forbidden: crate::base::proposals::Proposals::NONE,
                 proposals: &[],
                 engine: "test",
                 bounds: &Bounds::default(),

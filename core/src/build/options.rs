@@ -1,6 +1,7 @@
 //! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
 
 use crate::{
+    base::proposals::Proposals,
     build::stopwatch::Stopwatch,
     cache::Cache,
     http::HttpOptions,
@@ -21,6 +22,8 @@ pub struct Options {
     pub interrupted: Interrupted,
     /// What each module may cost to compile, and what a plug-in may have when it runs.
     pub limits: Limits,
+    /// Proposals that modules must not use, whatever the engine offers: a module that does is `InvalidModule`.
+    pub forbidden: Proposals,
     /// How much work a call may do, if its guests are to count it; [`u64::MAX`] counts without a limit.
     ///
     /// One unit is one WebAssembly instruction that is executed; `block`, `loop`, `try_table`, `else` and

@@ -88,13 +88,16 @@ impl Maker<'_> {
     fn engine_key(&self, engine: &dyn DynEngine) -> Key {
         let backend = self.choice.backend();
         let Terms {
-            proposals, bounds, ..
+            proposals,
+            forbidden,
+            bounds,
+            ..
         } = self.terms;
         Key::of((
             Key::package(),
             (backend.name, backend.version, backend.sources),
             self.settings,
-            (proposals, bounds),
+            (proposals, forbidden, bounds),
             Fingerprint(engine),
         ))
     }
@@ -419,7 +422,7 @@ impl Recipe<'_> {
     fn key(&self, engine: &Key) -> Key {
         let (raw, steps) = match &self.source {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
-            Source::Guest(module) => (Key::of_bytes(&module.raw), Some(module.steps)),
+            Source::Guest(module) => (module.key(), Some(module.steps)),
         };
         let after = (self.growth, &self.metering, &self.fusion, self.checks);
         Key::of((engine, raw, steps, after))

@@ -95,6 +95,21 @@ impl Artifact {
             false => Err(damaged()),
         }
     }
+
+    /// The bytes that were kept.
+    ///
+    /// # Errors
+    /// As [`Artifact::into_file`].
+    pub(crate) fn into_bytes(self) -> Result<Vec<u8>> {
+        let length = self.length;
+        let mut file = self.into_file()?;
+        let mut bytes = Vec::new();
+        file.rewind().map_err(unreadable)?;
+        file.take(length)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        Ok(bytes)
+    }
 }
 
 /// Writes the file of `code`.

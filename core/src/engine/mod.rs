@@ -158,6 +158,11 @@ pub trait Instance: Guest + Send + 'static {
         None
     }
 
+    /// How many bytes the heap of objects that the engine collects takes, if it has one.
+    fn heap_bytes(&self) -> u64 {
+        0
+    }
+
     /// A look into the program. `None` without the capability `inspect`.
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {
         None

@@ -1,18 +1,21 @@
-//! Counts the pages of all memories of an instance, for engines that ask before a memory grows.
+//! Counts what all memories of an instance have, and the heap of what an engine collects, for engines that ask before
+//! one grows.
 //!
 //! Invariant: what is counted is never less than what the memories have.
 
 use crate::base::error::{Error, ErrorKind, Result};
 
-const PAGE: usize = 64 * 1024;
+const PAGE: u64 = 64 * 1024;
 
-/// The pages of all memories of an instance, and how many they may be.
+/// The bytes of all memories of an instance and of its heap, and how many they may be.
 ///
 /// While the instance is made every memory is granted, so that the error can name their sum; no
 /// guest code runs before [`PageLimit::enforce`], and pages that nothing has touched cost nothing.
 #[derive(Debug, Default)]
 pub struct PageLimit {
+    /// In bytes.
     used: u64,
+    /// In bytes.
     limit: Option<u64>,
 }
 
@@ -22,8 +25,8 @@ impl PageLimit {
     /// # Errors
     /// `MemoryLimit` if the memories have more already.
     pub fn enforce(&mut self, limit: u64) -> Result<()> {
-        pages_left(self.used, limit)?;
-        self.limit = Some(limit);
+        pages_left(self.used.div_ceil(PAGE), limit)?;
+        self.limit = Some(limit.saturating_mul(PAGE));
         Ok(())
     }
 
@@ -34,7 +37,7 @@ impl PageLimit {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return false;
         }
-        let used = self.used + (desired.saturating_sub(current) / PAGE) as u64;
+        let used = self.used + desired.saturating_sub(current) as u64;
         let granted = self.limit.is_none_or(|limit| used <= limit);
         if granted {
             self.used = used;

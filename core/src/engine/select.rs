@@ -10,6 +10,7 @@ use crate::{
     base::{
         capabilities::{Capabilities, Determinism, Interruption, Settings},
         error::{Error, ErrorKind, Result},
+        proposals::Proposals,
     },
     process::{
         address_space::{self, Room},
@@ -140,13 +141,14 @@ impl Choice {
         }
     }
 
-    /// Settings for this choice, without a profiler.
+    /// Settings for this choice, without a profiler, with all proposals that the compiler has.
     pub fn settings(&self, interruption: Interruption) -> Settings {
         Settings {
             compiler: self.compiler.name,
             interruption,
             determinism: self.determinism,
             profiler: None,
+            proposals: Proposals::of(self.compiler.capabilities.proposals),
         }
     }
 

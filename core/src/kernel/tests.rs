@@ -1,7 +1,10 @@
 //! What can be checked of the kernel without an engine.
 
 use super::{FUNCTIONS, WASM};
-use crate::module::{Module, Terms, bounds::Bounds};
+use crate::{
+    base::proposals::Proposals,
+    module::{Module, Terms, bounds::Bounds},
+};
 
 /// Set `BLESS=1` to assemble `kernel.wat` anew.
 #[test]
@@ -21,6 +24,7 @@ fn kernel_is_assembled() {
 #[test]
 fn table_is_what_the_kernel_exports() {
     let terms = Terms {
+        forbidden: Proposals::NONE,
         proposals: &[],
         engine: "test",
         bounds: &Bounds::default(),

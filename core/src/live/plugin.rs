@@ -314,12 +314,12 @@ impl Plugin {
         guest.host()
     }
 
-    /// How large the memories are now, in bytes: that of the kernel, and those that modules export as
-    /// `memory`. One that several modules export counts for each.
+    /// How large the memories are now, in bytes: that of the kernel, those that modules export as `memory`, and the heap
+    /// of objects that the engine collects. One that several modules export counts for each.
     pub fn memory_bytes(&mut self) -> u64 {
         let memories = self.compiled.memories();
         let sizes = memories.map(|memory| self.instance.split(memory).0.len() as u64);
-        sizes.sum()
+        sizes.sum::<u64>() + self.instance.heap_bytes()
     }
 
     /// What the guest wrote to its standard output since the last call or initialisation began;

@@ -72,13 +72,21 @@ pub(crate) mod steps {
 
 #[cfg(test)]
 mod tests {
+    use wasmparser::{GlobalType, ValType};
+
     use super::Exports;
     use crate::module::ExternType;
+
+    const GLOBAL: GlobalType = GlobalType {
+        content_type: ValType::I32,
+        mutable: false,
+        shared: false,
+    };
 
     #[test]
     fn names_are_found() {
         let names = ["b", "", "ab", "a", "b", "ba"];
-        let list = names.map(|name| (name.into(), ExternType::Tag));
+        let list = names.map(|name| (name.into(), ExternType::Global(GLOBAL)));
         let exports = Exports::new(list.into());
         for name in names {
             assert!(exports.find(name).is_some(), "{name}");

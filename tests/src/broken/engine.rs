@@ -83,6 +83,7 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
         interruption,
         determinism: settings.determinism,
         profiler: settings.profiler,
+        proposals: settings.proposals,
     })?;
     let has = inside.capabilities();
     let capabilities = match fault {

@@ -22,7 +22,7 @@ const FREE: i64 = 32;
 const GROW: i64 = 1000;
 /// Bytes that a bulk instruction moves for one unit, as a power of two.
 const MEMORY_SHIFT: i64 = 6;
-/// Table elements that a bulk instruction moves for one unit, as a power of two.
+/// Elements of tables or arrays that a bulk instruction moves for one unit, as a power of two.
 const TABLE_SHIFT: i64 = 2;
 
 /// What an operator means to the budget.
@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Call,
     TailCall,
     Return,
+    /// Leaves the function, or the blocks up to a handler.
+    Throw,
     Grow,
     /// Moves as many elements as the number on top of the stack says; the shift makes them units.
     Bulk(i64),
@@ -53,6 +55,7 @@ impl Kind {
             | Operator::ReturnCallIndirect { .. }
             | Operator::ReturnCallRef { .. } => Self::TailCall,
             Operator::Return => Self::Return,
+            Operator::Throw { .. } | Operator::ThrowRef => Self::Throw,
             Operator::MemoryGrow { .. } => Self::Grow,
             Operator::MemoryFill { .. }
             | Operator::MemoryCopy { .. }
@@ -60,7 +63,15 @@ impl Kind {
             Operator::TableFill { .. }
             | Operator::TableCopy { .. }
             | Operator::TableInit { .. }
-            | Operator::TableGrow { .. } => Self::Bulk(TABLE_SHIFT),
+            | Operator::TableGrow { .. }
+            | Operator::ArrayNew { .. }
+            | Operator::ArrayNewDefault { .. }
+            | Operator::ArrayNewData { .. }
+            | Operator::ArrayNewElem { .. }
+            | Operator::ArrayFill { .. }
+            | Operator::ArrayCopy { .. }
+            | Operator::ArrayInitData { .. }
+            | Operator::ArrayInitElem { .. } => Self::Bulk(TABLE_SHIFT),
             _ => Self::Other,
         }
     }
@@ -79,6 +90,8 @@ pub(super) struct Costs {
     pub(super) entry: i64,
     /// In the order in which the loops begin.
     pub(super) loops: Vec<i64>,
+    /// Whether there are handlers of exceptions. Where one begins, others may have counted.
+    pub(super) catches: bool,
     /// Whether there is nothing whose cost is not a fixed small number.
     simple: bool,
 }
@@ -86,11 +99,14 @@ pub(super) struct Costs {
 impl Costs {
     pub(super) fn of(body: &FunctionBody<'_>) -> Result<Self, reencode::Error> {
         let mut steps = Steps::default();
-        let mut simple = true;
+        let (mut simple, mut catches) = (true, false);
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let operator = reader.read()?;
             let kind = Kind::of(&operator);
+            if let Operator::TryTable { try_table } = &operator {
+                catches |= !try_table.catches.is_empty();
+            }
             simple &= matches!(kind, Kind::Open | Kind::Close | Kind::Return | Kind::Other);
             steps.push(&operator, kind.cost())?;
         }
@@ -98,6 +114,7 @@ impl Costs {
         Ok(Self {
             entry,
             loops,
+            catches,
             simple,
         })
     }

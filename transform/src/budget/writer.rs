@@ -68,7 +68,7 @@ impl Writer<'_> {
 
     /// The head of a loop.
     pub(super) fn charge(&mut self, cost: i64) {
-        self.out.put(&Instruction::LocalGet(self.counter));
+        self.read();
         self.spend(&[Instruction::I64Const(cost)]);
     }
 
@@ -79,16 +79,21 @@ impl Writer<'_> {
             Width::Wide => self.wide_length,
         };
         self.out.put(&Instruction::LocalTee(length));
-        self.out.put(&match self.place {
-            Place::Nowhere | Place::Global => Instruction::GlobalGet(self.global),
-            Place::Local => Instruction::LocalGet(self.counter),
-        });
+        self.read();
         let (get, shift) = (Instruction::LocalGet(length), Instruction::I64Const(shift));
         let (extend, divide) = (Instruction::I64ExtendI32U, Instruction::I64ShrU);
         match width {
             Width::Narrow => self.spend(&[get, extend, shift, divide]),
             Width::Wide => self.spend(&[get, shift, divide]),
         }
+    }
+
+    /// Puts the budget on the stack.
+    fn read(&mut self) {
+        self.out.put(&match self.place {
+            Place::Nowhere | Place::Global => Instruction::GlobalGet(self.global),
+            Place::Local => Instruction::LocalGet(self.counter),
+        });
     }
 
     /// Takes what `cost` computes from the budget on the stack, and checks.

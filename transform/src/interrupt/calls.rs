@@ -70,17 +70,40 @@ struct Graph {
     unnamed: Vec<bool>,
 }
 
+/// A value that is passed, as far as calls depend on it.
+#[derive(PartialEq, Eq, Hash)]
+enum Passed {
+    Reference,
+    Other(ValType),
+}
+
+fn passed(types: &[ValType]) -> Vec<Passed> {
+    let passed = |ty: &ValType| match ty {
+        ValType::Ref(_) => Passed::Reference,
+        other => Passed::Other(*other),
+    };
+    types.iter().map(passed).collect()
+}
+
+fn has_references(ty: &FuncType) -> bool {
+    let mut values = ty.params().iter().chain(ty.results());
+    values.any(|ty| matches!(ty, ValType::Ref(_)))
+}
+
 impl Graph {
     fn read(wasm: &[u8], shape: &Shape) -> Result<Self, reencode::Error> {
         let imported = shape.imported_functions() as usize;
         let functions = shape.functions.len();
-        // Types that are equal are one, whatever their indices.
-        let mut known: HashMap<&FuncType, Node> = HashMap::new();
+        // Types that are equal are one, whatever their indices; so are those of which one may be a subtype of the
+        // other, which differ in references only.
+        let mut known: HashMap<(Vec<Passed>, Vec<Passed>), Node> = HashMap::new();
         let mut by_type = Vec::with_capacity(shape.types.len());
         for ty in &shape.types {
             let next = functions + known.len();
             by_type.push(match ty {
-                Some(ty) => *known.entry(ty).or_insert(next),
+                Some(ty) => *known
+                    .entry((passed(ty.params()), passed(ty.results())))
+                    .or_insert(next),
                 None => next,
             });
         }
@@ -97,11 +120,12 @@ impl Graph {
                 list[own] = true;
             }
         };
-        // Whether other modules may hold references to functions of this one.
-        let mut shares = shape.imports.iter().flatten().any(|ty| {
-            let ty = shape.function_type(*ty);
-            ty.params().iter().any(|ty| matches!(ty, ValType::Ref(_)))
-        });
+        // Whether other modules may hold references to functions of this one, or this one to functions of theirs.
+        let mut shares = shape
+            .imports
+            .iter()
+            .flatten()
+            .any(|ty| has_references(shape.function_type(*ty)));
         let mut function = 0;
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
@@ -112,6 +136,7 @@ impl Graph {
                             TypeRef::Global(ty) => {
                                 shares |= matches!(ty.content_type, ValType::Ref(_));
                             }
+                            TypeRef::Tag(_) => shares = true,
                             _ => {}
                         }
                     }
@@ -142,9 +167,14 @@ impl Graph {
                         match export.kind {
                             ExternalKind::Func | ExternalKind::FuncExact => {
                                 mark(&mut exported, export.index);
+                                let own = (export.index as usize).checked_sub(imported);
+                                let ty = own.map(|own| shape.function_type(shape.functions[own]));
+                                shares |= ty.is_some_and(has_references);
                             }
-                            ExternalKind::Table | ExternalKind::Global => shares = true,
-                            _ => {}
+                            ExternalKind::Table | ExternalKind::Global | ExternalKind::Tag => {
+                                shares = true;
+                            }
+                            ExternalKind::Memory => {}
                         }
                     }
                 }
@@ -360,6 +390,29 @@ mod tests {
             "(module (type $a (func)) (type $b (func)) (table 1 funcref) (elem (i32.const 0) 0)
           (func (type $a) (call_indirect (type $b) (i32.const 0))))";
         assert_eq!(heads(text), [0]);
+    }
+
+    /// A reference of a supertype may be to a function of a subtype.
+    #[test]
+    fn a_cycle_through_a_subtype() {
+        let text = "(module (type $a (sub (func (param (ref null $a))))) (type $b (sub $a (func (param funcref))))
+          (elem declare func 0)
+          (func (type $b) (call_ref $a (ref.null $a) (ref.func 0))))";
+        assert_eq!(heads(text), [0]);
+    }
+
+    /// A function that another module has given calls back.
+    #[test]
+    fn a_cycle_through_references_of_others() {
+        for text in [
+            "(module (type $t (func)) (import \"a\" \"f\" (func (result (ref $t))))
+              (func (export \"g\") (call_ref $t (call 0))))",
+            "(module (type $t (func)) (func (export \"g\") (param (ref $t)) (call_ref $t (local.get 0))))",
+            "(module (type $t (func)) (import \"a\" \"x\" (tag (param (ref $t))))
+              (func (export \"g\") (call_ref $t (block (result (ref $t)) (try_table (catch 0 0) (call 0)) unreachable))))",
+        ] {
+            assert_eq!(heads(text), [0], "{text}");
+        }
     }
 
     /// A function of another module may call back what is in a table that both have.

@@ -3,10 +3,12 @@
 //! It knows nothing of what becomes of them.
 
 use wasm_encoder::{
-    DataSection, ElementSection, RawSection, SectionId, TypeSection, reencode::Reencode,
+    DataSection, ElementSection, RawSection, SectionId, TypeSection,
+    reencode::{Reencode, RoundtripReencoder},
 };
 use wasmparser::{
-    Data, Element, ElementKind, ExternalKind, FunctionBody, Global, Parser, Payload, Table, TypeRef,
+    Data, Element, ElementKind, ExternalKind, FunctionBody, Global, Operator, Parser, Payload,
+    Table, TypeRef,
 };
 
 use super::{Result, sized::Encoder};
@@ -102,6 +104,30 @@ impl<'a> Original<'a> {
         Ok(())
     }
 
+    /// The globals that do not change but hold an object of the module's own, which may.
+    pub(super) fn objects(&self) -> Result<Vec<u32>> {
+        let mut found = Vec::new();
+        for (index, global) in (self.imported_globals..).zip(&self.globals) {
+            let mut operators = global.init_expr.get_operators_reader();
+            let mut makes = false;
+            while !operators.is_end_then_eof() {
+                makes |= match operators.read()? {
+                    Operator::StructNew { .. }
+                    | Operator::StructNewDefault { .. }
+                    | Operator::ArrayNew { .. }
+                    | Operator::ArrayNewDefault { .. }
+                    | Operator::ArrayNewFixed { .. } => true,
+                    Operator::GlobalGet { global_index } => found.contains(&global_index),
+                    _ => false,
+                };
+            }
+            if makes && !global.ty.mutable {
+                found.push(index);
+            }
+        }
+        Ok(found)
+    }
+
     pub(super) fn copy(&self, out: &mut wasm_encoder::Module, ids: &[SectionId]) {
         for id in ids {
             for (_, data) in self.raw.iter().filter(|(other, _)| *other == *id as u8) {
@@ -112,10 +138,11 @@ impl<'a> Original<'a> {
     }
 
     /// The segments, none of which does anything by itself any more.
-    pub(super) fn segments(&self, encoder: &mut Encoder) -> Result<(ElementSection, DataSection)> {
+    pub(super) fn segments(&self) -> Result<(ElementSection, DataSection)> {
         let mut elements = ElementSection::new();
         for element in &self.elements {
-            let items = encoder.element_items(element.items.clone())?;
+            // Constants read globals as they were.
+            let items = RoundtripReencoder.element_items(element.items.clone())?;
             match element.kind {
                 ElementKind::Declared => elements.declared(items),
                 _ => elements.passive(items),

@@ -14,14 +14,22 @@ use super::{
     sized::{Encoder, Of as _, address, number},
 };
 
+/// The size of a page of a memory that does not say it, as a power of two.
+const PAGE_LOG2: u32 = 16;
+
 impl Original<'_> {
     /// The function that puts everything back, in the order in which an engine does.
     pub(super) fn reset(&self, encoder: &mut Encoder, start: Option<u32>) -> Result<Function> {
         let mut body = Function::new([]);
         for (own, global) in self.globals.iter().enumerate() {
-            if global.ty.mutable {
+            let index = self.imported_globals + own as u32;
+            let set = match global.ty.mutable {
+                true => Some(index),
+                false => encoder.objects.get(&index).copied(),
+            };
+            if let Some(set) = set {
                 constant(encoder, &mut body, &global.init_expr)?;
-                body.instruction(&Instruction::GlobalSet(self.imported_globals + own as u32));
+                body.instruction(&Instruction::GlobalSet(set));
             }
         }
         for (own, memory) in self.memories.iter().enumerate() {
@@ -33,8 +41,9 @@ impl Original<'_> {
                 number(body, address, 1);
                 body.instruction(&address.of(Instruction::I32ShrU, Instruction::I64ShrU));
             };
+            let page = memory.page_size_log2.unwrap_or(PAGE_LOG2);
             let bytes = |body: &mut Function| {
-                number(body, address, 16);
+                number(body, address, page.into());
                 body.instruction(&address.of(Instruction::I32Shl, Instruction::I64Shl));
             };
             number(&mut body, address, 0);

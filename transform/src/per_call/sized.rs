@@ -3,7 +3,7 @@
 //! Here is the code that grows them, and the encoder that makes the functions of a module use it.
 //! It does not know when a size is counted anew.
 
-use std::convert::Infallible;
+use std::{collections::BTreeMap, convert::Infallible};
 
 use wasm_encoder::{
     BlockType, Function, Instruction, ValType,
@@ -26,6 +26,8 @@ pub(super) struct Encoder {
     /// By index; `None` for imported ones, which belong to other modules.
     pub(super) memories: Vec<Option<Sized>>,
     pub(super) tables: Vec<Option<Sized>>,
+    /// By the index of a global that does not change: the one that is read in its place, because its object changes.
+    pub(super) objects: BTreeMap<u32, u32>,
 }
 
 impl Encoder {
@@ -56,6 +58,10 @@ impl Reencode for Encoder {
             }
             (Op::MemoryGrow { .. } | Op::TableGrow { .. }, Some(Some(sized))) => {
                 Instruction::Call(sized.grow)
+            }
+            (Op::GlobalGet { global_index }, _) => {
+                let read = self.objects.get(&global_index);
+                Instruction::GlobalGet(*read.unwrap_or(&global_index))
             }
             // The next call needs the segment again.
             (Op::DataDrop { .. } | Op::ElemDrop { .. }, _) => Instruction::Nop,

@@ -12,7 +12,11 @@ use super::{
     init::{Init, init},
 };
 use crate::{
-    base::{capabilities::Settings, error::Result},
+    base::{
+        capabilities::{Profiler, Settings},
+        error::Result,
+        proposals::Proposals,
+    },
     build::{
         contents::{self, Provider},
         link::{Offer, Plan, link},
@@ -20,46 +24,50 @@ use crate::{
         program::{Checks, Layout},
         source::{self, Downloads},
     },
+    cache::Cache,
     engine::{erased::DynEngine, select::Choice},
     manifest::{MAIN, Manifest},
-    module::{ByUnit, Module, Terms, Unit, UnitId, Units, bounds::Bounds, tables},
-    settings::diagnostics::Resolved,
+    module::{ByUnit, Module, Terms, Unit, UnitId, Units, tables, uses},
 };
 
 /// An engine that is opened for a program.
 pub(super) struct Opened {
     pub(super) settings: Settings,
     pub(super) engine: Arc<dyn DynEngine>,
-    pub(super) dumps: Resolved,
-    bounds: Bounds,
 }
 
 impl Opened {
-    /// Opens the engine with what the program needs.
+    /// Opens the engine for what the modules use of what they may use, and for nothing else.
     ///
     /// # Errors
-    /// `Argument` and `Unsupported` if it cannot do what the options say.
-    pub(super) fn new(choice: &Choice, options: &Options) -> Result<Self> {
-        let diagnostics = &options.diagnostics;
-        let dumps = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
+    /// `Argument` if what names the folder of the cache is wrong; those of the engine.
+    pub(super) fn new(
+        choice: &Choice,
+        profiler: Option<Profiler>,
+        terms: &Terms<'_>,
+        units: &Units<'_>,
+        cache: &Cache,
+    ) -> Result<Self> {
+        let store = cache.open()?;
+        let used = units.iter().map(|unit| uses::of(&unit.module, &store));
+        let used = used.fold(Proposals::NONE, Proposals::union);
         let settings = Settings {
-            profiler: dumps.profiler,
+            profiler,
+            proposals: used.intersection(terms.allowed()),
             ..choice.settings(choice.interruption())
         };
         Ok(Self {
             engine: choice.open(&settings)?,
             settings,
-            dumps,
-            bounds: (&options.limits).into(),
         })
     }
 
-    /// What a module must be to be taken.
-    pub(super) fn terms(&self) -> Terms<'_> {
+    /// The terms with what the engine offers now.
+    pub(super) fn terms<'a>(&'a self, declared: Terms<'a>) -> Terms<'a> {
         Terms {
             proposals: self.engine.capabilities().proposals,
             engine: self.engine.name(),
-            bounds: &self.bounds,
+            ..declared
         }
     }
 
