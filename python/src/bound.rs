@@ -14,7 +14,7 @@ use crate::{
     ending::park_at_exit,
     error,
     fuel::Fuel,
-    plugin::{Known, Plugin},
+    plugin::{Callee, Plugin},
 };
 
 /// A function of a plug-in, looked up once; `Plugin.function` makes it.
@@ -40,10 +40,10 @@ impl PluginFunction {
         }
     }
 
-    fn known(&self) -> Known<'_> {
-        Known {
+    fn known(&self) -> Callee<'_> {
+        Callee {
             name: &self.name,
-            handle: self.handle,
+            handle: Some(self.handle),
         }
     }
 }

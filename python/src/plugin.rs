@@ -5,7 +5,7 @@
 
 mod calls;
 
-pub(crate) use self::calls::Known;
+pub(crate) use self::calls::Callee;
 
 use pyo3::{
     PyTraverseError, PyVisit,
@@ -14,7 +14,6 @@ use pyo3::{
 };
 use uuid::Uuid;
 
-use self::calls::Named;
 use crate::{
     bound::PluginFunction,
     bytes, cache,
@@ -228,7 +227,7 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let callee = Named(function_name);
+        let callee = Callee::named(function_name);
         park_at_exit(|| self.call_here(py, callee, data, parse, host_context, timeout, fuel))
     }
 
@@ -290,7 +289,7 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (ticket, callee) = (ticket.get(), Named(function_name));
+        let (ticket, callee) = (ticket.get(), Callee::named(function_name));
         park_at_exit(|| {
             self.call_until(py, ticket, callee, data, parse, host_context, timeout, fuel)
         })

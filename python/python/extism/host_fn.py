@@ -11,7 +11,7 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from ._errors import ArgumentError
 from ._inference import infer
@@ -39,7 +39,11 @@ functions is what `functions=` takes as well.
 _LOCK = threading.Lock()
 
 
-class ExplicitFunction(Function):
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class ExplicitFunction(Function, Generic[_P, _R]):
     """A host function with an explicit signature, which `host_fn(signature=...)` makes.
 
     Calling it calls `func`, as plain Python.
@@ -56,10 +60,14 @@ class ExplicitFunction(Function):
         ArgumentError: If a type is not one of I32, I64, F32 and F64.
     """
 
-    func: Callable[..., Any]
+    func: Callable[_P, _R]
     """The Python function."""
 
     _numbers: bool
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
 
     def __new__(
         cls,
@@ -67,7 +75,7 @@ class ExplicitFunction(Function):
         name: str,
         args: Sequence[ValType],
         returns: Sequence[ValType],
-        func: Callable[..., Any],
+        func: Callable[_P, _R],
         user_data: Sequence[Any] = (),
     ) -> Self:
         if _is_async(func):
@@ -78,7 +86,7 @@ class ExplicitFunction(Function):
         return _wrap(self, func)
 
 
-class TypeInferredFunction(ExplicitFunction):
+class TypeInferredFunction(ExplicitFunction[_P, _R]):
     """A host function whose signature comes from its annotations, which `host_fn()` makes.
 
     Calling it calls `func`, as plain Python.
@@ -97,7 +105,7 @@ class TypeInferredFunction(ExplicitFunction):
         cls,
         namespace: str | None,
         name: str,
-        func: Callable[..., Any],
+        func: Callable[_P, _R],
         user_data: Sequence[Any] = (),
     ) -> Self:
         return cls._infer(namespace, name, func, user_data, sys._getframe(1).f_locals)
@@ -107,7 +115,7 @@ class TypeInferredFunction(ExplicitFunction):
         cls,
         namespace: str | None,
         name: str,
-        func: Callable[..., Any],
+        func: Callable[_P, _R],
         user_data: Sequence[Any],
         scope: Mapping[str, Any],
     ) -> Self:
@@ -130,7 +138,7 @@ class TypeInferredFunction(ExplicitFunction):
         return _wrap(self, func)
 
 
-_F = TypeVar("_F", bound=ExplicitFunction)
+_F = TypeVar("_F", bound=ExplicitFunction[..., Any])
 
 
 def _wrap(function: _F, func: Callable[..., Any]) -> _F:
@@ -164,7 +172,7 @@ def host_fn(
     namespace: str | None = None,
     signature: tuple[Sequence[ValType], Sequence[ValType]] | None = None,
     user_data: Any = None,
-) -> Callable[[Callable[..., Any]], ExplicitFunction]:
+) -> Callable[[Callable[_P, _R]], ExplicitFunction[_P, _R]]:
     """Makes a Python function one that plug-ins can import, and registers it.
 
     >>> @extism.host_fn()
@@ -210,7 +218,7 @@ def host_fn(
             "host_fn needs parentheses: @extism.host_fn()"
         )
 
-    def decorate(f: Callable[..., Any]) -> ExplicitFunction:
+    def decorate(f: Callable[_P, _R]) -> ExplicitFunction[_P, _R]:
         own_name = _name(f) if name is None else name
         if _is_generator(f):
             raise ArgumentError(
@@ -221,7 +229,7 @@ def host_fn(
         if signature is None:
             # Where the decorator stands, local names in annotations may be known.
             scope = sys._getframe(1).f_locals
-            function: ExplicitFunction
+            function: ExplicitFunction[_P, _R]
             function = TypeInferredFunction._infer(namespace, own_name, f, further, scope)
         else:
             params, results = _pair(own_name, signature)

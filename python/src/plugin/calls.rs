@@ -21,44 +21,25 @@ use crate::{
 };
 
 /// What is called.
-pub(crate) trait Callee: Copy + Send + Sync {
-    /// Its name.
-    fn name(&self) -> &str;
-
-    /// Where it is in the live plug-in.
-    fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle>;
-}
-
-/// A function by its name.
 #[derive(Clone, Copy)]
-pub(crate) struct Named<'a>(pub(crate) &'a str);
-
-impl Callee for Named<'_> {
-    fn name(&self) -> &str {
-        self.0
-    }
-
-    #[inline]
-    fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle> {
-        live.handle(self.0)
-    }
-}
-
-/// A function that was looked up.
-#[derive(Clone, Copy)]
-pub(crate) struct Known<'a> {
+pub(crate) struct Callee<'a> {
     pub(crate) name: &'a str,
-    pub(crate) handle: FunctionHandle,
+    /// Where it is, if it was looked up.
+    pub(crate) handle: Option<FunctionHandle>,
 }
 
-impl Callee for Known<'_> {
-    fn name(&self) -> &str {
-        self.name
+impl<'a> Callee<'a> {
+    /// A function by its name.
+    pub(crate) fn named(name: &'a str) -> Self {
+        Self { name, handle: None }
     }
 
     #[inline]
-    fn find(&self, _: &mut Live) -> polyextism::Result<FunctionHandle> {
-        Ok(self.handle)
+    fn find(self, live: &mut Live) -> polyextism::Result<FunctionHandle> {
+        match self.handle {
+            Some(handle) => Ok(handle),
+            None => live.handle(self.name),
+        }
     }
 }
 
@@ -97,11 +78,10 @@ impl Plugin {
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
     )]
-    #[inline]
     pub(crate) fn call_here<'py>(
         &self,
         py: Python<'py>,
-        callee: impl Callee,
+        callee: Callee<'_>,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -131,7 +111,7 @@ impl Plugin {
         &self,
         py: Python<'py>,
         ticket: &Ticket,
-        callee: impl Callee,
+        callee: Callee<'_>,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -140,7 +120,7 @@ impl Plugin {
     ) -> PyResult<Bound<'py, PyAny>> {
         let turn = self.turn(py)?;
         let begun = ticket.begin(&self.cancel);
-        let begun = begun.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
+        let begun = begun.map_err(|failure| self.raise(py, failure, Some(callee.name)))?;
         self.call_in(
             py,
             turn,
@@ -158,13 +138,12 @@ impl Plugin {
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
     )]
-    #[inline(always)]
     fn call_in<'py>(
         &self,
         py: Python<'py>,
         mut turn: Turn<'_>,
         begun: Option<Begun<'_>>,
-        callee: impl Callee,
+        callee: Callee<'_>,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -185,10 +164,11 @@ impl Plugin {
                 live.plugin.call_within(handle, bytes, limit)
             }
             Some(Fuel(fuel)) => {
-                let timeout = limit;
-                let handle = callee.find(live)?;
-                live.plugin
-                    .call_with(handle, bytes, &CallLimits { timeout, fuel })
+                let limits = CallLimits {
+                    timeout: limit,
+                    fuel,
+                };
+                limited(live, callee, bytes, &limits)
             }
         });
         let output = output.map(|output| bytes::bytes(py, output));
@@ -199,7 +179,7 @@ impl Plugin {
         drop(begun);
         // Whatever comes now may run Python code, which may call again.
         drop(turn);
-        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))??;
+        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name)))??;
         match parse {
             Parse::Bytes => Ok(output.into_any()),
             Parse::Buffer => Ok(PyMemoryView::from(&output)?.into_any()),
@@ -212,4 +192,16 @@ impl Plugin {
         let plugin = Some(self.id);
         error::raise_at(py, error, Place { plugin, function })
     }
+}
+
+/// Calls with all limits of a call. Apart, so that calls without fuel stay short.
+#[inline(never)]
+fn limited<'a>(
+    live: &'a mut Live,
+    callee: Callee<'_>,
+    input: &[u8],
+    limits: &CallLimits,
+) -> polyextism::Result<&'a [u8]> {
+    let handle = callee.find(live)?;
+    live.plugin.call_with(handle, input, limits)
 }
