@@ -14,7 +14,7 @@ use crate::{
     error::{self, Place},
     fuel::Fuel,
     functions::Functions,
-    signals,
+    signals, stacks,
     turns::{Turn, Turns},
 };
 
@@ -65,6 +65,8 @@ impl Plugin {
         let live = turn.live();
         let limit = timeout.map_or_else(|| live.plugin.timeout(), |timeout| timeout.0);
         signals::arrive(py)?;
+        let running = stacks::enter(py)?;
+        let running = running.map_err(|failure| self.raise(py, failure, Some(function_name)))?;
         let has_context = host_context.is_some();
         if let Some(context) = host_context {
             live.plugin.host().set_context(Some(Box::new(context)));
@@ -77,6 +79,7 @@ impl Plugin {
                 live.call_with(function_name, bytes, &CallLimits { timeout, fuel })
             }
         });
+        drop(running);
         let output = output.map(|output| bytes::bytes(py, output));
         if has_context {
             live.plugin.host().set_context(None);
