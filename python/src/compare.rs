@@ -25,7 +25,7 @@ use crate::{
     engines, error,
     functions::Functions,
     http::{Audience, Given},
-    log, signals,
+    log, signals, stacks,
     wasi::Setting,
 };
 
@@ -130,6 +130,7 @@ pub(crate) fn compare<'py>(
         },
     };
     signals::arrive(py)?;
+    let _running = stacks::enter(py)?.map_err(|failure| error::raise(py, failure))?;
     let mut runs = Vec::new();
     for choice in &choices {
         runs.push(subject.run(py, choice, &calls)?);

@@ -179,7 +179,11 @@ pub(crate) fn manifest_and_path(
 pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     let py = plugin.py();
     if let Ok(text) = plugin.cast::<PyString>() {
-        return self::text(py, text.to_str()?);
+        return match text.to_str() {
+            Ok(text) => self::text(py, text),
+            // No text of a module or a manifest, but the file system has names that are not UTF-8.
+            Err(_) => file(py, text.extract()?),
+        };
     }
     if plugin.cast::<PyMapping>().is_ok() || plugin.hasattr(intern!(py, "__manifest__"))? {
         return dictionary(plugin);

@@ -92,6 +92,21 @@ pub(crate) fn below_engine_handlers<'py>(
     outcome
 }
 
+/// Lets the signals by which guests trap reach this thread: the system ends a process in which one is blocked that
+/// an instruction has caused. Threads inherit what their makers block.
+pub(crate) fn unblock() {
+    // SAFETY: an all-zero set is a valid argument of `sigemptyset`, which makes it an empty one; the other calls
+    // take valid sets and signals.
+    unsafe {
+        let mut set = mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in SIGNALS {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
+    }
+}
+
 fn current(signal: c_int) -> sigaction {
     // SAFETY: an all-zero `sigaction` is a valid one; the call only writes to it.
     unsafe {

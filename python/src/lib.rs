@@ -36,6 +36,7 @@ mod pool;
 mod schema;
 mod scope;
 mod signals;
+mod stacks;
 mod stopwatch;
 mod store;
 mod ticket;
@@ -55,6 +56,7 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::error::prepare(module.py())?;
         crate::logging::logger(module.py())?;
+        crate::function::make_first(module.py())?;
         Ok(())
     }
 

@@ -56,6 +56,8 @@ fn find_out(py: Python<'_>) -> PyResult<()> {
         Err(failure) if failure.is_instance_of::<PyImportError>(py) => return Ok(()),
         Err(raised) => return Err(raised),
     };
+    #[cfg(unix)]
+    crate::faults::unblock();
     let main = threading.call_method0("main_thread")?;
     MAIN.set(Some(threading.call_method0("current_thread")?.is(&main)));
     Ok(())

@@ -15,7 +15,7 @@ use crate::{
     error::{self, Place},
     fuel::Fuel,
     functions::Functions,
-    signals,
+    signals, stacks,
     ticket::{Begun, Ticket},
     turns::{Live, Turn, Turns},
 };
@@ -153,6 +153,8 @@ impl Plugin {
         let live = turn.live();
         let limit = timeout.map_or_else(|| live.plugin.timeout(), |timeout| timeout.0);
         signals::arrive(py)?;
+        let running = stacks::enter(py)?;
+        let running = running.map_err(|failure| self.raise(py, failure, Some(callee.name)))?;
         let has_context = host_context.is_some();
         if let Some(context) = host_context {
             live.plugin.host().set_context(Some(Box::new(context)));
@@ -171,6 +173,7 @@ impl Plugin {
                 limited(live, callee, bytes, &limits)
             }
         });
+        drop(running);
         let output = output.map(|output| bytes::bytes(py, output));
         if has_context {
             live.plugin.host().set_context(None);
