@@ -43,6 +43,10 @@ pub use polyextism_core::{
 #[doc(hidden)]
 pub use polyextism_core::{KernelForm, Place, backend, builtins, internal};
 
+#[cfg(feature = "logs")]
+#[doc(hidden)]
+pub use polyextism_core::logs;
+
 /// ```
 /// use polyextism::{Cache, CachePlace, Options};
 ///

@@ -12,7 +12,8 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, what counts forks, and Python's handlers of fatal signals.
+/// wasmtime, what loads compiled code, what counts forks, Python's handlers of fatal signals, and the border of the C
+/// library: its exports, its pointers, and the functions that it calls.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/flag.rs",
@@ -22,6 +23,9 @@ const UNSAFE: &[&str] = &[
     "backend-wasmtime/src/artifact.rs",
     "backend-wasmtime/src/flag.rs",
     "backend-wasmtime/src/host.rs",
+    "c/src/border.rs",
+    "c/src/callback.rs",
+    "c/src/exports.rs",
     "core/src/deadline/flag.rs",
     "core/src/process/per_process.rs",
     "python/src/faults.rs",
@@ -101,6 +105,7 @@ fn only_the_root_package_names_every_engine() {
         "core/src",
         "transform/src",
         "benches/src",
+        "c/src",
         "python/src",
         "tests/src",
     ] {
@@ -169,6 +174,7 @@ fn unsafe_code_is_where_it_may_be() {
         "backend-wasmer",
         "backend-wasmi",
         "python",
+        "c",
         "benches",
     ];
     let mut found = 0;
@@ -214,6 +220,7 @@ fn files_say_what_they_are() {
         "backend-wasmer",
         "backend-wasmi",
         "python/src",
+        "c",
         "benches",
         "tests/src",
         "tests/tests",
@@ -328,7 +335,12 @@ fn dependencies<'a>(metadata: &'a Value, package: &str) -> Vec<&'a str> {
 #[test]
 fn packages_depend_on_what_they_may() {
     let metadata = metadata();
-    for package in ["polyextism-core", "polyextism-python", "polyextism-benches"] {
+    for package in [
+        "polyextism-core",
+        "polyextism-python",
+        "polyextism-c",
+        "polyextism-benches",
+    ] {
         for name in dependencies(&metadata, package) {
             let engine = ENGINES.iter().any(|engine| name.ends_with(engine));
             assert!(!engine, "{package} depends on {name}");
