@@ -10,14 +10,16 @@ BIN    := $(VENV)/bin
 # that it lists.
 NATIVE := $(VENV)/.native-quick
 NATIVE_RELEASE := $(VENV)/.native-release
-SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
+SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test check lint doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel c c-install c-sdk c-bench c-sanitise docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
+	@echo "make check        the loop: fmt, clippy, unit tests and cases, Python on one engine"
+	@echo "make lint         ruff over the Python code, typos over everything"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
@@ -26,7 +28,13 @@ help:
 	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
-	@echo "make docs         the Rust documentation in target/doc"
+	@echo "make c            the C library in dist/c (FEATURES=... chooses engines, PROFILE=quick links faster)"
+	@echo "make c-install    installs it under PREFIX (/usr/local)"
+	@echo "make c-sdk        the official Python SDK with the library of dist/c in place of its own (fetches extism 1.1.1)"
+	@echo "make c-sanitise   the edge cases of the C library under AddressSanitizer and memcheck (needs valgrind)"
+	@echo "make c-bench      calls from C beside the official library (fetches it likewise)"
+	@echo "make docs         the documentation site in target/site, with links checked"
+	@echo "make doc          the Rust documentation in target/doc"
 	@echo "make deny         licences, bans and sources of the dependencies (needs cargo-deny)"
 
 tools:
@@ -35,7 +43,19 @@ tools:
 demo: $(NATIVE)
 	$(BIN)/python examples/quickstart.py
 
-test: fmt clippy rust alone instructions python
+test: fmt clippy rust doc alone instructions python
+
+# The loop of a developer: what most mistakes fail in, on the engines of a default build.
+check: fmt clippy $(NATIVE)
+	$(CARGO) test --workspace --exclude polyextism-python --locked --lib --test conformance --test invariants -- $(ARGS)
+	cd python && TEST_ENGINES=wasmtime ../$(BIN)/python -m pytest -q
+
+# What a Rust user sees; hidden items do not count.
+public: doc
+	@echo "$$(grep -o '<li><a href="[a-z_/]*[a-z]*\.[A-Za-z_]*\.html"' $(or $(CARGO_TARGET_DIR),target)/doc/polyextism/all.html | wc -l) public items"
+
+doc: tools
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps --locked
 
 # Some tests use the files of packages of which no code is compiled.
 fetch: tools
@@ -69,7 +89,11 @@ alone: tools fetch
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		--test conformance --test spec -- wasmi::
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
-		$(addprefix --test ,allocations backtraces cache differential features guests honesty nans stacks)
+		$(addprefix --test ,allocations backtraces cache differential edges features guests honesty nans stacks)
+
+lint: $(BIN)/maturin
+	$(BIN)/ruff check
+	$(BIN)/typos
 
 python: $(NATIVE) $(VENV)/.clusters
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
@@ -116,18 +140,70 @@ instructions: tools
 wheel: $(BIN)/maturin
 	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist
 
-docs: tools
-	$(CARGO) doc --workspace --no-deps --locked
+# The shared library is linked from the static one, so that it exports what `c/extism.map` says and no engine's functions.
+PROFILE ?= release
+PREFIX ?= /usr/local
+C_OUT := dist/c
+C_VERSION := 1.41.0
+C_TARGET = $$($(CARGO) metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+c: tools
+	$(CARGO) rustc --locked -p polyextism-c --lib --crate-type staticlib --profile $(PROFILE) \
+		$(if $(FEATURES),--no-default-features --features $(FEATURES))
+	mkdir -p $(C_OUT)
+	cp "$(C_TARGET)/$(PROFILE)/libextism.a" $(C_OUT)/
+	strip --strip-debug $(C_OUT)/libextism.a
+	$(CC) -shared -o $(C_OUT)/libextism.so.1 -Wl,--whole-archive $(C_OUT)/libextism.a -Wl,--no-whole-archive \
+		-Wl,--version-script=c/extism.map -Wl,-soname,libextism.so.1 -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-s \
+		-lgcc_s -lpthread -lm -ldl -lrt -lutil -lc
+	ln -sf libextism.so.1 $(C_OUT)/libextism.so
+	@ls -lL $(C_OUT)/libextism.a $(C_OUT)/libextism.so
+
+c-install:
+	@test -e $(C_OUT)/libextism.so.1 || { echo "make c-install: there is no library yet; run 'make c' first"; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 644 c/include/extism.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(C_OUT)/libextism.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(C_OUT)/libextism.so.1 $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libextism.so.1 $(DESTDIR)$(PREFIX)/lib/libextism.so
+	for name in extism extism-static; do \
+		sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(C_VERSION)|' c/pkgconfig/$$name.pc.in \
+			> $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$name.pc; done
+
+# The official SDK, in an environment of its own.
+SDK := dist/sdk
+$(SDK)/official.so:
+	$(PYTHON) -m venv $(SDK)
+	$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check extism==1.1.1 extism-sys==1.41.0 pytest
+	cp $(SDK)/lib/python3*/site-packages/extism_sys/libextism_sys.so $@
+
+c-sdk: $(SDK)/official.so
+	@test -e $(C_OUT)/libextism.so || { echo "make c-sdk: there is no library yet; run 'make c' first"; exit 1; }
+	cp $(C_OUT)/libextism.so $$(echo $(SDK)/lib/python3*/site-packages/extism_sys)/libextism_sys.so
+	for engine in wasmtime wasmer; do EXTISM_ENGINE=$$engine EXTISM_CACHE_DIR= \
+		$(SDK)/bin/python -m pytest -q c/tests/sdk || exit 1; done
+
+c-sanitise: tools
+	$(CARGO) test --workspace --exclude polyextism-python --locked --test edges -- --ignored --test-threads 1 complaints
+
+c-bench: $(SDK)/official.so
+	@test -e $(C_OUT)/libextism.so || { echo "make c-bench: there is no library yet; run 'make c' first"; exit 1; }
+	$(CC) -std=gnu99 -O2 -I c/include benches/c/speed.c -o $(SDK)/speed -ldl -lpthread
+	EXTISM_CACHE_DIR= $(SDK)/speed $(CURDIR)/$(C_OUT)/libextism.so $(CURDIR)/$(SDK)/official.so
+
+# The reference has the docstrings of the native module, so that is built first.
+docs: $(VENV)-docs/bin/mkdocs $(NATIVE)
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=python/python $(VENV)-docs/bin/mkdocs build --quiet
 
 deny:
 	@command -v cargo-deny >/dev/null || { \
 		echo "make deny: cargo-deny is missing; install it with: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny check bans licenses sources
 
-$(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
+$(BIN)/maturin: python/requirements-dev.txt python/requirements-recipes.txt python/requirements-guests.txt
 	@$(MAKE) --no-print-directory tools
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r python/requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-r python/requirements-dev.txt -r python/requirements-recipes.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r python/requirements-guests.txt
 	@touch $@
@@ -135,6 +211,11 @@ $(BIN)/maturin: python/requirements-dev.txt python/requirements-guests.txt
 # What only tests need; Spark is large.
 $(VENV)/.clusters: python/requirements-clusters.txt $(BIN)/maturin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)-docs/bin/mkdocs: docs/requirements.txt
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 # There is one place for it in the environment: who is built last is what is imported.
@@ -145,4 +226,4 @@ $(VENV)/.native-%: $(BIN)/maturin $(SOURCES)
 
 clean:
 	$(CARGO) clean
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) $(VENV)-docs dist

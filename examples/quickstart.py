@@ -50,9 +50,9 @@ def run(engine: str) -> list[str]:
 
 
 def table(head: list[str], rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(head, *rows)]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in [head, ["-" * width for width in widths], *rows]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def show_error(what: str, engines: list[str], action) -> None:

@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use memmap2::MmapOptions;
-use polyextism_core::{Error, ErrorKind, Result, address_space, cache::Artifact};
+use polyextism_core::backend::{Artifact, Error, ErrorKind, Result, address_space};
 use wasmer::{
     Engine, Module,
     sys::{CpuFeature, NativeEngineExt as _},

@@ -4,11 +4,8 @@
 //! the source of an error, never into its message, so messages are the same on every engine.
 
 use polyextism_core::{
-    Error, ErrorKind, Trap,
-    engine::{
-        inspect,
-        types::{Failed, NumType, Signature},
-    },
+    backend::{Error, ErrorKind, Failed, NumType, Number, Signature, Trap},
+    internal::inspect,
 };
 use wasmer::{
     AsStoreMut, AsStoreRef, CompileError, ExternRef, FunctionType, InstantiationError, LinkError,
@@ -54,10 +51,10 @@ pub(crate) fn to_value(ty: NumType, slot: u64) -> Value {
 /// The slot of a value, or `None` if it is not a number.
 pub(crate) fn to_slot(value: &Value) -> Option<u64> {
     match value {
-        Value::I32(value) => Some(value.to_slot()),
-        Value::I64(value) => Some(value.to_slot()),
-        Value::F32(value) => Some(value.to_slot()),
-        Value::F64(value) => Some(value.to_slot()),
+        Value::I32(value) => Some(value.into_slot()),
+        Value::I64(value) => Some(value.into_slot()),
+        Value::F32(value) => Some(value.into_slot()),
+        Value::F64(value) => Some(value.into_slot()),
         _ => None,
     }
 }
@@ -96,58 +93,8 @@ pub(crate) fn to_known(store: &impl AsStoreRef, value: &Value) -> Option<inspect
         }
         Value::ExternRef(Some(reference)) => inspect::Value::Extern(*reference.downcast(store)?),
         Value::FuncRef(Some(_)) => inspect::Value::Func,
-        Value::ExceptionRef(Some(_)) => return None,
+        Value::ExceptionRef(Some(_)) => inspect::Value::Exception,
     })
-}
-
-/// A number that crosses between guest and host, and its slot.
-pub(crate) trait Slot: Copy {
-    /// Its type.
-    const TYPE: NumType;
-    /// Reads the slot.
-    fn from_slot(slot: u64) -> Self;
-    /// Its slot; unused bits are zero.
-    fn to_slot(self) -> u64;
-}
-
-impl Slot for i32 {
-    const TYPE: NumType = NumType::I32;
-    fn from_slot(slot: u64) -> Self {
-        (slot as u32).cast_signed()
-    }
-    fn to_slot(self) -> u64 {
-        self.cast_unsigned().into()
-    }
-}
-
-impl Slot for i64 {
-    const TYPE: NumType = NumType::I64;
-    fn from_slot(slot: u64) -> Self {
-        slot.cast_signed()
-    }
-    fn to_slot(self) -> u64 {
-        self.cast_unsigned()
-    }
-}
-
-impl Slot for f32 {
-    const TYPE: NumType = NumType::F32;
-    fn from_slot(slot: u64) -> Self {
-        Self::from_bits(slot as u32)
-    }
-    fn to_slot(self) -> u64 {
-        self.to_bits().into()
-    }
-}
-
-impl Slot for f64 {
-    const TYPE: NumType = NumType::F64;
-    fn from_slot(slot: u64) -> Self {
-        Self::from_bits(slot)
-    }
-    fn to_slot(self) -> u64 {
-        self.to_bits()
-    }
 }
 
 /// Why a module was not compiled.
@@ -207,9 +154,8 @@ fn trap(code: TrapCode) -> Trap {
         TrapCode::TableAccessOutOfBounds => Trap::TableOutOfBounds,
         TrapCode::HeapMisaligned | TrapCode::UnalignedAtomic => Trap::UnalignedAtomic,
         TrapCode::UnreachableCodeReached => Trap::Unreachable,
-        TrapCode::UncaughtException
-        | TrapCode::UninitializedExnRef
-        | TrapCode::YieldOutsideAsyncContext
-        | TrapCode::ReadonlyTableModified => Trap::Other,
+        TrapCode::UncaughtException => Trap::UncaughtException,
+        TrapCode::UninitializedExnRef => Trap::NullReference,
+        TrapCode::YieldOutsideAsyncContext | TrapCode::ReadonlyTableModified => Trap::Other,
     }
 }

@@ -3,11 +3,8 @@
 //! This file does not know who looks, nor why. Nothing here is on the way of a call.
 
 use polyextism_core::{
-    Result,
-    engine::{
-        inspect::{Inspect, Value, impassable, miscounted, misfit, missing},
-        types::ModuleId,
-    },
+    backend::{Inspect, ModuleId, Result, Value},
+    internal::inspect::{impassable, miscounted, misfit, missing},
 };
 use wasmer::Exports;
 

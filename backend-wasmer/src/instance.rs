@@ -8,18 +8,11 @@
 use std::{ptr::NonNull, slice, sync::Arc};
 
 use polyextism_core::{
-    Error, ErrorKind, Result,
-    backtrace::Position,
-    engine::{
-        self,
-        guest::Guest,
-        inspect::{EXTENDED_LIMITS, Inspect},
-        types::{
-            EntryId, Import, InstanceLimits, Linked, MemoryExport, MemoryId, ModuleId, Program,
-        },
+    backend::{
+        self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
+        MemoryExport, MemoryId, ModuleId, Position, Program, Result, Word,
     },
-    flag::Word,
-    host::Host,
+    internal::inspect::EXTENDED_LIMITS,
 };
 use wasmer::{
     AsStoreMut, Engine, Extern, FrameInfo, Function, FunctionEnv, Memory, Module, RuntimeError,
@@ -320,7 +313,7 @@ impl Guest for Instance {
     }
 }
 
-impl engine::Instance for Instance {
+impl backend::Instance for Instance {
     fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId> {
         let code = self.resolve(module, export)?;
         self.entries.push(code);

@@ -24,19 +24,10 @@ mod singlepass;
 
 use std::{hash::Hasher, sync::Arc};
 
-use polyextism_core::{
-    Error, Result,
-    address_space::{self, Room},
-    cache::Artifact,
-    engine::{
-        Engine,
-        erased::{Backend, Compiler, DynEngine},
-        types::{
-            Capabilities, Determinism, InstanceLimits, Interruption, Linked, ModuleId, Profiler,
-            Program, Proposal, Settings,
-        },
-    },
-    host::Host,
+use polyextism_core::backend::{
+    Artifact, Backend, Capabilities, Compiler, Determinism, DynEngine, Engine, Error, Host,
+    InstanceLimits, Interruption, Linked, ModuleId, Profiler, Program, Proposal, Proposals, Result,
+    Room, Settings, address_space,
 };
 use uuid::Uuid;
 use wasm_encoder::{NameMap, NameSection, Section as _};
@@ -58,7 +49,15 @@ pub const BACKEND: Backend = Backend {
     compilers: &[
         Compiler {
             name: "cranelift",
-            capabilities: POWERS.proposals(&[Proposal::Simd]).profilers(PROFILERS),
+            // What `Cranelift::supported_features_for_target` says, and what its translator has.
+            capabilities: POWERS
+                .proposals(&[
+                    Proposal::Simd,
+                    Proposal::RelaxedSimd,
+                    Proposal::Exceptions,
+                    Proposal::WideArithmetic,
+                ])
+                .profilers(PROFILERS),
         },
         #[cfg(feature = "wasmer-singlepass")]
         Compiler {
@@ -68,7 +67,7 @@ pub const BACKEND: Backend = Backend {
     ],
     left_out: &[
         #[cfg(not(feature = "wasmer-singlepass"))]
-        polyextism_core::engine::erased::LeftOut {
+        polyextism_core::backend::LeftOut {
             compiler: "singlepass",
             feature: "wasmer-singlepass",
         },
@@ -128,7 +127,8 @@ impl Wasmer {
             }
             _ => {}
         }
-        let features = Some(features(capabilities.proposals));
+        let declared = Proposals::of(capabilities.proposals);
+        let features = Some(features(settings.proposals.intersection(declared)));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
         let mut tunables = BaseTunables::for_target(engine.target());
         let room = address_space::room();
@@ -155,7 +155,8 @@ fn cranelift(settings: &Settings) -> Box<dyn CompilerConfig> {
     Box::new(config)
 }
 
-fn features(proposals: &[Proposal]) -> Features {
+fn features(proposals: Proposals) -> Features {
+    let has = |proposal| proposals.contains(proposal);
     let mut features = Features::none();
     features
         .bulk_memory(true)
@@ -165,8 +166,10 @@ fn features(proposals: &[Proposal]) -> Features {
         .extended_const(true)
         // Only core writes atomic instructions; it refuses those of guests.
         .threads(true)
-        .simd(proposals.contains(&Proposal::Simd))
-        .tail_call(proposals.contains(&Proposal::TailCall));
+        .simd(has(Proposal::Simd) || has(Proposal::RelaxedSimd))
+        .relaxed_simd(has(Proposal::RelaxedSimd))
+        .exceptions(has(Proposal::Exceptions))
+        .wide_arithmetic(has(Proposal::WideArithmetic));
     features
 }
 

@@ -17,7 +17,7 @@ use std::{
     },
 };
 
-use polyextism_core::{Error, ErrorKind, Result};
+use polyextism_core::backend::{Result, pages_left};
 use wasmer::{
     AsStoreMut, MemoryError, MemoryStyle, MemoryType, Pages, Store,
     sys::vm::{LinearMemory, StoreObject, VMMemory, VMMemoryDefinition},
@@ -34,12 +34,7 @@ pub(crate) fn enforce(store: &mut Store, limit: u64) -> Result<()> {
     let memories = VMMemory::list_mut(store.objects_mut().as_sys_mut());
     let used = memories.iter().map(|memory| u64::from(memory.size().0));
     let used = used.sum::<u64>();
-    let Some(left) = limit.checked_sub(used) else {
-        let message = format!(
-            "the memories of the program need {used} pages at the start, the limit is {limit}"
-        );
-        return Err(Error::new(ErrorKind::MemoryLimit, message));
-    };
+    let left = pages_left(used, limit)?;
     let left = Arc::new(AtomicU64::new(left));
     let limited = mem::take(memories).into_iter().map(|memory| {
         VMMemory(Box::new(Limited {

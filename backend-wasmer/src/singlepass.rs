@@ -3,7 +3,7 @@
 //!
 //! How it is set up, and what it is not given because it would panic.
 
-use polyextism_core::{Error, Result, engine::types::Determinism};
+use polyextism_core::backend::{Determinism, Error, Result};
 use wasmer::sys::{
     CompilerConfig, Singlepass,
     wasmparser::{Parser, Payload, TypeRef},

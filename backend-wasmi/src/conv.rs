@@ -5,13 +5,7 @@
 
 use std::fmt;
 
-use polyextism_core::{
-    Error, ErrorKind, Trap,
-    engine::{
-        inspect::Value,
-        types::{Failed, NumType, Signature},
-    },
-};
+use polyextism_core::backend::{Error, ErrorKind, Failed, NumType, Signature, Trap, Value};
 use wasmi::{
     AsContext, AsContextMut, ExternRef, F32, F64, FuncType, Nullable, TrapCode, Val, ValType,
     errors::{self, HostError},
@@ -72,36 +66,6 @@ pub(crate) fn to_slot(value: &Val) -> Option<u64> {
         Val::F32(value) => Some(value.to_bits().into()),
         Val::F64(value) => Some(value.to_bits()),
         Val::V128(_) | Val::FuncRef(_) | Val::ExternRef(_) => None,
-    }
-}
-
-/// An integer that crosses between guest and host, and its slot.
-pub(crate) trait Slot: Copy {
-    /// Its type.
-    const TYPE: NumType;
-    /// Reads the slot.
-    fn from_slot(slot: u64) -> Self;
-    /// Its slot; unused bits are zero.
-    fn to_slot(self) -> u64;
-}
-
-impl Slot for i32 {
-    const TYPE: NumType = NumType::I32;
-    fn from_slot(slot: u64) -> Self {
-        (slot as u32).cast_signed()
-    }
-    fn to_slot(self) -> u64 {
-        self.cast_unsigned().into()
-    }
-}
-
-impl Slot for i64 {
-    const TYPE: NumType = NumType::I64;
-    fn from_slot(slot: u64) -> Self {
-        slot.cast_signed()
-    }
-    fn to_slot(self) -> u64 {
-        self.cast_unsigned()
     }
 }
 

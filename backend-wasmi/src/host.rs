@@ -6,17 +6,14 @@
 
 use std::sync::Arc;
 
-use polyextism_core::{
-    engine::{
-        guest::Guest,
-        types::{Failed, HostFunc, MemoryId, NumType, Signature},
-    },
-    host::Host,
+use polyextism_core::backend::{
+    Failed, Guest, Host, HostFunc, MemoryId, NumType, Number, Numbers, Signature,
+    host_function_shapes,
 };
-use wasmi::{Caller, Error, Func, FuncType, Store, Val, WasmRet, WasmTy};
+use wasmi::{Caller, Error, Func, FuncType, Store, Val};
 
 use crate::{
-    conv::{self, Slot, Stopped},
+    conv::{self, Stopped},
     instance::State,
 };
 
@@ -87,14 +84,10 @@ impl Body {
     }
 
     #[inline]
-    fn typed<const N: usize, R: Returned>(
-        &self,
-        caller: Caller<'_, State>,
-        mut slots: [u64; N],
-    ) -> Result<R, Error> {
+    fn typed<R: Numbers>(&self, caller: Caller<'_, State>, slots: &mut [u64]) -> Result<R, Error> {
         let used = self.func.signature().slots();
         self.call(caller, &mut slots[..used]).map_err(failed)?;
-        Ok(R::from_slots(&slots))
+        Ok(R::load(slots))
     }
 
     #[inline]
@@ -137,127 +130,19 @@ impl Shape {
     }
 }
 
-/// The signatures that programs use most; any other takes the dynamic path. Adding one is adding a
-/// line.
-const SHAPES: &[Shape] = &[
-    none::<()>(),
-    none::<i32>(),
-    none::<i64>(),
-    one::<i32, ()>(),
-    one::<i32, i32>(),
-    one::<i64, ()>(),
-    one::<i64, i32>(),
-    one::<i64, i64>(),
-    two::<i32, i32, ()>(),
-    two::<i32, i32, i32>(),
-    two::<i64, i64, ()>(),
-    two::<i64, i64, i64>(),
-    three::<i32, i32, i32, ()>(),
-    three::<i32, i32, i32, i32>(),
-    three::<i32, i64, i32, i32>(),
-    three::<i64, i64, i64, ()>(),
-    three::<i64, i64, i64, i64>(),
-    four::<i32, i32, i32, i32, i32>(),
-    four::<i32, i64, i32, i32, i32>(),
-    four::<i64, i64, i64, i64, i64>(),
-];
-
-/// A parameter of a typed function.
-trait Param: Slot + WasmTy + Send + Sync + 'static {}
-impl Param for i32 {}
-impl Param for i64 {}
-
-/// The results of a typed function.
-trait Returned: Sized + 'static {
-    const TYPES: &'static [NumType];
-    fn from_slots(slots: &[u64]) -> Self;
+/// How a signature is made a typed function. Calls of it do not allocate.
+macro_rules! shape {
+    ([$($name:ident: $Param:ty),*] -> $Result:ty) => {
+        Shape {
+            params: &[$(<$Param as Number>::TYPE),*],
+            results: <$Result as Numbers>::TYPES,
+            make: |store, body| {
+                Func::wrap(store, move |cx: Caller<'_, State>, $($name: $Param),*| {
+                    body.typed::<$Result>(cx, &mut [$($name.into_slot(),)* 0])
+                })
+            },
+        }
+    };
 }
 
-impl Returned for () {
-    const TYPES: &'static [NumType] = &[];
-    fn from_slots(_: &[u64]) -> Self {}
-}
-
-impl<T: Param> Returned for T {
-    const TYPES: &'static [NumType] = &[T::TYPE];
-    fn from_slots(slots: &[u64]) -> Self {
-        T::from_slot(slots[0])
-    }
-}
-
-const fn none<R: Returned>() -> Shape
-where
-    Result<R, Error>: WasmRet,
-{
-    Shape {
-        params: &[],
-        results: R::TYPES,
-        make: |store, body| {
-            Func::wrap(store, move |cx: Caller<'_, State>| {
-                body.typed::<1, R>(cx, [0])
-            })
-        },
-    }
-}
-
-const fn one<A: Param, R: Returned>() -> Shape
-where
-    Result<R, Error>: WasmRet,
-{
-    Shape {
-        params: const { &[A::TYPE] },
-        results: R::TYPES,
-        make: |store, body| {
-            let run = move |cx: Caller<'_, State>, a: A| body.typed::<1, R>(cx, [a.to_slot()]);
-            Func::wrap(store, run)
-        },
-    }
-}
-
-const fn two<A: Param, B: Param, R: Returned>() -> Shape
-where
-    Result<R, Error>: WasmRet,
-{
-    Shape {
-        params: const { &[A::TYPE, B::TYPE] },
-        results: R::TYPES,
-        make: |store, body| {
-            let run = move |cx: Caller<'_, State>, a: A, b: B| {
-                body.typed::<2, R>(cx, [a.to_slot(), b.to_slot()])
-            };
-            Func::wrap(store, run)
-        },
-    }
-}
-
-const fn three<A: Param, B: Param, C: Param, R: Returned>() -> Shape
-where
-    Result<R, Error>: WasmRet,
-{
-    Shape {
-        params: const { &[A::TYPE, B::TYPE, C::TYPE] },
-        results: R::TYPES,
-        make: |store, body| {
-            let run = move |cx: Caller<'_, State>, a: A, b: B, c: C| {
-                body.typed::<3, R>(cx, [a.to_slot(), b.to_slot(), c.to_slot()])
-            };
-            Func::wrap(store, run)
-        },
-    }
-}
-
-const fn four<A: Param, B: Param, C: Param, D: Param, R: Returned>() -> Shape
-where
-    Result<R, Error>: WasmRet,
-{
-    Shape {
-        params: const { &[A::TYPE, B::TYPE, C::TYPE, D::TYPE] },
-        results: R::TYPES,
-        make: |store, body| {
-            let run = move |cx: Caller<'_, State>, a: A, b: B, c: C, d: D| {
-                body.typed::<4, R>(cx, [a.to_slot(), b.to_slot(), c.to_slot(), d.to_slot()])
-            };
-            Func::wrap(store, run)
-        },
-    }
-}
+const SHAPES: &[Shape] = host_function_shapes!(shape);

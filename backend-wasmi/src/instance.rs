@@ -6,16 +6,11 @@
 use std::sync::Arc;
 
 use polyextism_core::{
-    Error, ErrorKind, Result,
-    engine::{
-        self,
-        guest::Guest,
-        inspect::{EXTENDED_LIMITS, Inspect},
-        types::{
-            EntryId, Import, InstanceLimits, Linked, MemoryExport, MemoryId, ModuleId, Program,
-        },
+    backend::{
+        self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
+        MemoryExport, MemoryId, ModuleId, Program, Result,
     },
-    host::Host,
+    internal::inspect::EXTENDED_LIMITS,
 };
 use wasmi::{Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
 
@@ -109,7 +104,7 @@ impl Instance {
             instances.push(instance);
         }
         if let Some(limit) = limits.memory_pages {
-            store.data_mut().limit.enforce(limit)?;
+            store.data_mut().limit.0.enforce(limit)?;
         }
         for memory in &program.memories {
             let found = find(&store, &instances, memory.module, &memory.name)?;
@@ -209,7 +204,7 @@ impl Guest for Instance {
     }
 }
 
-impl engine::Instance for Instance {
+impl backend::Instance for Instance {
     fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId> {
         let code = self.resolve(module, export)?;
         self.entries.push(code);

@@ -18,17 +18,9 @@ mod select;
 
 use std::sync::Arc;
 
-use polyextism_core::{
-    Error, Result,
-    engine::{
-        Engine,
-        erased::{Backend, Compiler, DynEngine},
-        types::{
-            Capabilities, InstanceLimits, Interruption, Linked, ModuleId, Program, Proposal,
-            Settings,
-        },
-    },
-    host::Host,
+use polyextism_core::backend::{
+    Backend, Capabilities, Compiler, DynEngine, Engine, Error, Host, InstanceLimits, Interruption,
+    Linked, ModuleId, Program, Proposal, Proposals, Result, Settings,
 };
 use wasmi::{CompilationMode, Config};
 
@@ -56,6 +48,7 @@ const POWERS: Capabilities = Capabilities::NONE
         Proposal::RelaxedSimd,
         Proposal::Memory64,
         Proposal::WideArithmetic,
+        Proposal::CustomPageSizes,
     ]);
 
 /// wasmi, opened with some settings.
@@ -84,13 +77,13 @@ impl Wasmi {
             return Err(profiler.unsupported(BACKEND.name));
         }
         Ok(Self {
-            engine: wasmi::Engine::new(&config()),
+            engine: wasmi::Engine::new(&config(settings.proposals)),
         })
     }
 }
 
-fn config() -> Config {
-    let has = |proposal| POWERS.proposals.contains(&proposal);
+fn config(proposals: Proposals) -> Config {
+    let has = |proposal| proposals.contains(proposal);
     let mut config = Config::default();
     config
         // Whatever wasmi refuses it refuses when it compiles, not when a function is called.
@@ -109,8 +102,8 @@ fn config() -> Config {
         .wasm_bulk_memory(true)
         .wasm_reference_types(true)
         .wasm_extended_const(true)
-        .wasm_custom_page_sizes(false)
-        .wasm_simd(has(Proposal::Simd))
+        .wasm_custom_page_sizes(has(Proposal::CustomPageSizes))
+        .wasm_simd(has(Proposal::Simd) || has(Proposal::RelaxedSimd))
         .wasm_tail_call(has(Proposal::TailCall))
         .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
         .wasm_memory64(has(Proposal::Memory64))

@@ -3,11 +3,9 @@
 //! This file does not know when core sets them. wasmi cannot be interrupted. Invariant: the limit
 //! counts the pages of all memories of the instance and never counts too few.
 
-use polyextism_core::{Error, ErrorKind, Result};
+use polyextism_core::backend::PageLimit;
 use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;
-
-const PAGE: usize = 64 * 1024;
 
 /// How many calls may be inside each other.
 pub(crate) const RECURSION: usize = 10_000;
@@ -26,30 +24,9 @@ pub(crate) fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(NEEDED_STACK, GROWN_STACK, work)
 }
 
-/// Counts the pages of all memories of an instance.
-///
-/// While the instance is made every memory is granted, so that the error can name their sum; no
-/// guest code runs before [`MemoryLimit::enforce`].
+/// [`PageLimit`] as the engine asks it.
 #[derive(Default)]
-pub(crate) struct MemoryLimit {
-    used: u64,
-    limit: Option<u64>,
-}
-
-impl MemoryLimit {
-    /// Starts to refuse what goes beyond `limit`.
-    pub(crate) fn enforce(&mut self, limit: u64) -> Result<()> {
-        let used = self.used;
-        if used > limit {
-            let message = format!(
-                "the memories of the program need {used} pages at the start, the limit is {limit}"
-            );
-            return Err(Error::new(ErrorKind::MemoryLimit, message));
-        }
-        self.limit = Some(limit);
-        Ok(())
-    }
-}
+pub(crate) struct MemoryLimit(pub(crate) PageLimit);
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
@@ -58,16 +35,7 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let used = self.used + (desired.saturating_sub(current) / PAGE) as u64;
-        let granted = self.limit.is_none_or(|limit| used <= limit);
-        if granted {
-            // Stays counted should the system then refuse the memory.
-            self.used = used;
-        }
-        Ok(granted)
+        Ok(self.0.grant(current, desired, maximum))
     }
 
     fn table_growing(

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code, reason = "see SAFETY")]
 
-use polyextism_core::{Error, ErrorKind, Result, cache::Artifact};
+use polyextism_core::backend::{Artifact, Error, ErrorKind, Result};
 use wasmtime::{Engine, Module};
 
 use crate::engines::Engines;

@@ -4,14 +4,12 @@
 //! the source of an error, never into its message, so messages are the same on every engine.
 
 use polyextism_core::{
-    Error, ErrorKind, Result, Trap,
-    engine::{
-        inspect::{Value, impassable},
-        types::{Failed, NumType, Signature},
-    },
+    backend::{Error, ErrorKind, Failed, NumType, Result, Signature, Trap, Value},
+    internal::inspect::impassable,
 };
 use wasmtime::{
-    AsContext, AsContextMut, Engine, ExternRef, FuncType, HeapType, Ref, Val, ValRaw, ValType,
+    AnyRef, AsContext, AsContextMut, Engine, ExternRef, FuncType, GcHeapOutOfMemory, HeapType, Ref,
+    Rooted, ThrownException, Val, ValRaw, ValType,
 };
 
 /// The type of a host function.
@@ -64,7 +62,7 @@ pub(crate) fn to_slot(ty: NumType, raw: &ValRaw) -> u64 {
 
 /// A value as an argument of type `ty`; `None` if it is of another type.
 pub(crate) fn to_val(
-    store: impl AsContextMut,
+    mut store: impl AsContextMut,
     value: &Value,
     ty: &ValType,
     engine: &str,
@@ -83,12 +81,18 @@ pub(crate) fn to_val(
             let reference = reference.map_err(|source| impassable(engine).with_source(source))?;
             Some(Val::ExternRef(Some(reference)))
         }
+        (Value::Any(number), ValType::Ref(ty)) if matches!(ty.heap_type(), HeapType::Any) => {
+            let reference = ExternRef::new(&mut store, *number);
+            let reference = reference.and_then(|host| AnyRef::convert_extern(&mut store, host));
+            let reference = reference.map_err(|source| impassable(engine).with_source(source))?;
+            Some(Val::AnyRef(Some(reference)))
+        }
         _ => None,
     })
 }
 
 /// The value that a guest gave; `None` if there is no word for it.
-pub(crate) fn to_value(store: impl AsContext, value: &Val) -> Option<Value> {
+pub(crate) fn to_value(mut store: impl AsContextMut, value: &Val) -> Option<Value> {
     Some(match value {
         Val::I32(value) => Value::I32(value.cast_unsigned()),
         Val::I64(value) => Value::I64(value.cast_unsigned()),
@@ -96,15 +100,45 @@ pub(crate) fn to_value(store: impl AsContext, value: &Val) -> Option<Value> {
         Val::F64(bits) => Value::F64(*bits),
         Val::V128(bits) => Value::V128((*bits).into()),
         Val::FuncRef(Some(_)) => Value::Func,
-        Val::ExternRef(Some(reference)) => {
-            let data = reference.data(store.as_context()).ok()??;
-            Value::Extern(*data.downcast_ref()?)
-        }
+        Val::ExnRef(Some(_)) => Value::Exception,
+        Val::ExternRef(Some(reference)) => match host(&store, reference)? {
+            Some(number) => Value::Extern(number),
+            None => {
+                let reference = AnyRef::convert_extern(&mut store, *reference).ok()?;
+                object(&store, &reference)?
+            }
+        },
+        Val::AnyRef(Some(reference)) => match object(&store, reference) {
+            Some(object) => object,
+            None => {
+                let host_reference = ExternRef::convert_any(&mut store, *reference).ok()?;
+                Value::Any(host(&store, &host_reference)??)
+            }
+        },
         other => match other.ref_() {
             Some(reference) if reference.is_null() => Value::Null,
             _ => return None,
         },
     })
+}
+
+/// The number that a reference of the host stands for; `Some(None)` if it is an object of the guest.
+fn host(store: impl AsContext, reference: &Rooted<ExternRef>) -> Option<Option<u32>> {
+    match reference.data(store.as_context()).ok()? {
+        Some(data) => data.downcast_ref().copied().map(Some),
+        None => Some(None),
+    }
+}
+
+/// An object of the guest.
+fn object(store: impl AsContext, reference: &Rooted<AnyRef>) -> Option<Value> {
+    if let Some(small) = reference.as_i31(&store).ok()? {
+        return Some(Value::I31(small.get_u32()));
+    }
+    match reference.is_struct(&store).ok()? {
+        true => Some(Value::Struct),
+        false => reference.is_array(&store).ok()?.then_some(Value::Array),
+    }
 }
 
 /// Why guest code ended.
@@ -114,6 +148,8 @@ pub(crate) fn failure(source: wasmtime::Error) -> Error {
         // Only the code is kept: the rest has every frame of the stack, however deep it was.
         Some(code) => return Error::trap(trap(*code)).with_source(*code),
         None if source.is::<Failed>() => Error::new(ErrorKind::HostFunction, Failed.to_string()),
+        None if source.is::<ThrownException>() => Error::trap(Trap::UncaughtException),
+        None if source.is::<GcHeapOutOfMemory<()>>() => Error::heap_full(),
         None => Error::new(ErrorKind::Engine, "the engine could not run the program"),
     };
     error.with_source(source)
@@ -124,6 +160,7 @@ pub(crate) fn failure(source: wasmtime::Error) -> Error {
 pub(crate) fn refusal(source: wasmtime::Error) -> Error {
     let error = match source.downcast_ref::<wasmtime::Trap>() {
         Some(code) => Error::trap(trap(*code)),
+        None if source.is::<GcHeapOutOfMemory<()>>() => Error::heap_full(),
         None => Error::new(
             ErrorKind::Engine,
             "the engine could not instantiate the program",
@@ -146,6 +183,9 @@ fn trap(code: wasmtime::Trap) -> Trap {
         wasmtime::Trap::TableOutOfBounds => Trap::TableOutOfBounds,
         wasmtime::Trap::HeapMisaligned => Trap::UnalignedAtomic,
         wasmtime::Trap::UnreachableCodeReached => Trap::Unreachable,
+        wasmtime::Trap::ArrayOutOfBounds => Trap::ArrayOutOfBounds,
+        wasmtime::Trap::CastFailure => Trap::CastFailure,
+        wasmtime::Trap::AllocationTooLarge => Trap::AllocationTooLarge,
         _ => Trap::Other,
     }
 }

@@ -10,9 +10,15 @@
 //! taken again, by wasmtime, which asks the system for it and no list of what was touched; nobody touches the pool of the process that it was
 //! forked from, whose locks a thread may hold that is not there any more.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
-use polyextism_core::{address_space::Room, engine::types::InstanceLimits, process::Process};
+use polyextism_core::{
+    backend::{InstanceLimits, Room},
+    internal::Process,
+};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// How many memories, and how many tables, the pool has. Each memory reserves what an address of 32 bits can
@@ -34,6 +40,19 @@ const MEMORY_KEPT: usize = 4 << 10;
 /// As [`MEMORY_KEPT`], of each table. Many fit as a whole.
 const TABLE_KEPT: usize = 32 << 10;
 
+/// How many pools a process may have: each takes some terabytes of the address space, of which there are 128.
+const POOLS: usize = 8;
+
+/// How many pools there are, or were.
+static POOLED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether instances have a heap of objects that are collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collects {
+    Nothing,
+    Objects,
+}
+
 /// Both engines.
 pub(crate) struct Engines {
     config: Config,
@@ -44,11 +63,13 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    /// Opens the one with the pool, and the other one if the address space is too small for that.
-    pub(crate) fn open(config: Config, room: Room) -> wasmtime::Result<Self> {
+    /// Opens the one with the pool, and the other one if the address space is too small for that or has enough of them.
+    pub(crate) fn open(config: Config, room: Room, collects: Collects) -> wasmtime::Result<Self> {
         let pooled = match room {
-            Room::Ample => Engine::new(config.clone().allocation_strategy(pool())).ok(),
-            Room::Scarce => None,
+            Room::Ample if POOLED.fetch_add(1, Relaxed) < POOLS => {
+                Engine::new(config.clone().allocation_strategy(pool(collects))).ok()
+            }
+            Room::Ample | Room::Scarce => None,
         };
         let engines = Self {
             config,
@@ -105,7 +126,7 @@ impl Engines {
     }
 
     /// Lets all guests look up.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn request_check(&self) {
         for engine in self.pooled.iter().chain(self.plain.get()) {
             engine.increment_epoch();
         }
@@ -118,12 +139,15 @@ pub(crate) fn have_room(limits: &InstanceLimits) -> bool {
     within(limits.memory_pages, MEMORY_PAGES) && within(limits.table_elements, TABLE_ELEMENTS)
 }
 
-fn pool() -> PoolingAllocationConfig {
+fn pool(collects: Collects) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_memories(SLOTS)
         .total_tables(SLOTS)
         .total_core_instances(SLOTS)
-        .total_gc_heaps(0)
+        .total_gc_heaps(match collects {
+            Collects::Nothing => 0,
+            Collects::Objects => SLOTS,
+        })
         .max_memory_size((MEMORY_PAGES as usize) << 16)
         .table_elements(TABLE_ELEMENTS as usize)
         .max_memories_per_module(EACH)

@@ -5,7 +5,7 @@
 
 use std::ptr::NonNull;
 
-use polyextism_core::flag::Word;
+use polyextism_core::backend::Word;
 use wasmtime::{AsContext, Memory};
 
 /// The word at `address`, if it is inside of `memory`, which must not move as long as its store lives.

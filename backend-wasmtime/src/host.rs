@@ -11,13 +11,7 @@
 
 use std::{mem::MaybeUninit, sync::Arc};
 
-use polyextism_core::{
-    engine::{
-        guest::Guest,
-        types::{HostFunc, MemoryId},
-    },
-    host::Host,
-};
+use polyextism_core::backend::{Guest, Host, HostFunc, MemoryId};
 use wasmtime::{Caller, Engine, Func, FuncType, ImportType, Linker, Store, ValRaw};
 
 use crate::{conv, instance::State};

@@ -3,11 +3,8 @@
 //! This file does not know who looks, nor why. Nothing here is on the way of a call.
 
 use polyextism_core::{
-    Result,
-    engine::{
-        inspect::{Inspect, Value, impassable, miscounted, misfit, missing},
-        types::ModuleId,
-    },
+    backend::{Inspect, ModuleId, Result, Value},
+    internal::inspect::{impassable, miscounted, misfit, missing},
 };
 use wasmtime::{AsContextMut, Extern, RootScope, Val};
 
@@ -42,7 +39,9 @@ impl Inspect for Instance {
                 func.call(store.as_context_mut(), &values, &mut results)
             });
             called.map(|()| {
-                let results = results.iter().map(|value| conv::to_value(&store, value));
+                let results = results
+                    .iter()
+                    .map(|value| conv::to_value(&mut store, value));
                 results.collect::<Option<_>>()
             })
         };
@@ -57,7 +56,7 @@ impl Inspect for Instance {
         let global = global.ok_or_else(|| missing("global", module, export))?;
         let mut store = RootScope::new(&mut self.store);
         let value = global.get(store.as_context_mut());
-        conv::to_value(&store, &value).ok_or_else(|| impassable(self.name))
+        conv::to_value(&mut store, &value).ok_or_else(|| impassable(self.name))
     }
 
     fn memory(&mut self, module: ModuleId, export: &str) -> Result<&[u8]> {

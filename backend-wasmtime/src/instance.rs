@@ -7,23 +7,15 @@
 use std::mem;
 
 use polyextism_core::{
-    Error, ErrorKind, Result,
-    backtrace::Position,
-    engine::{
-        self,
-        guest::Guest,
-        inspect::{EXTENDED_LIMITS, Inspect},
-        types::{
-            EntryId, Import, InstanceLimits, Interruption, Linked, MemoryId, ModuleId, Settings,
-        },
+    backend::{
+        self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits,
+        Interruption, Linked, MemoryId, ModuleId, Position, Result, Settings, Word,
     },
-    flag::Word,
-    host::Host,
-    process::Process,
+    internal::{Process, inspect::EXTENDED_LIMITS},
 };
 use wasmtime::{
-    Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError, Store, TypedFunc,
-    Val, ValType, WasmBacktrace,
+    AsContextMut, Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError,
+    RootScope, Store, TypedFunc, Val, ValType, WasmBacktrace,
 };
 
 use crate::{
@@ -109,7 +101,7 @@ impl Instance {
         };
         let mut store = Store::new(engine, state);
         if settings.interruption == Interruption::On {
-            limits::attend(&mut store);
+            limits::check_interrupt(&mut store);
         }
         if limits.memory_pages.is_some() {
             store.limiter(|state| &mut state.limit);
@@ -137,7 +129,7 @@ impl Instance {
             }
         }
         if let Some(limit) = limits.memory_pages {
-            store.data_mut().limit.enforce(limit)?;
+            store.data_mut().limit.0.enforce(limit)?;
         }
         for export in &program.memories {
             let memory = export.get(&mut store, &instances).into_memory();
@@ -183,7 +175,11 @@ impl Instance {
 
     /// Why guest code ended, and where it was.
     #[cold]
-    pub(crate) fn failed(&self, source: wasmtime::Error) -> Error {
+    pub(crate) fn failed(&mut self, source: wasmtime::Error) -> Error {
+        // An exception that nobody has caught would stay alive.
+        RootScope::new(&mut self.store)
+            .as_context_mut()
+            .take_pending_exception();
         let trace = source.downcast_ref::<WasmBacktrace>();
         let frames = trace.map_or(&[][..], WasmBacktrace::frames).iter();
         let positions: Vec<_> = frames.filter_map(|frame| self.position(frame)).collect();
@@ -275,7 +271,7 @@ impl Guest for Instance {
     }
 }
 
-impl engine::Instance for Instance {
+impl backend::Instance for Instance {
     fn entry(&mut self, module: ModuleId, export: &str) -> Option<EntryId> {
         let code = self.resolve(module, export)?;
         self.entries.push(code);
@@ -294,6 +290,10 @@ impl engine::Instance for Instance {
         let memory = *self.store.data().memories.get(memory.0 as usize)?;
         let is_steady = self.steady && !memory.ty(&self.store).is_64();
         is_steady.then(|| flag::word(memory, &self.store, address))?
+    }
+
+    fn heap_bytes(&self) -> u64 {
+        self.store.gc_heap_capacity() as u64
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {

@@ -25,25 +25,17 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use polyextism_core::{
-    Error, ErrorKind, Result,
-    address_space::{self, Room},
-    backtrace::FRAMES,
-    cache::Artifact,
-    engine::{
-        Engine,
-        erased::{Backend, Compiler, DynEngine},
-        types::{
-            Capabilities, Determinism, InstanceLimits, Interruption, Linked, ModuleId, Profiler,
-            Program, Proposal, Settings,
-        },
-    },
-    host::Host,
-    process::PerProcess,
+use polyextism_core::backend::{
+    Artifact, Backend, Capabilities, Compiler, Determinism, DynEngine, Engine, Error, ErrorKind,
+    FRAMES, Host, InstanceLimits, Interruption, Linked, ModuleId, PerProcess, Profiler, Program,
+    Proposal, Proposals, Result, Room, Settings, address_space,
 };
-use wasmtime::{Config, ProfilingStrategy, Strategy, WasmBacktraceDetails};
+use wasmtime::{Collector, Config, ProfilingStrategy, Strategy, WasmBacktraceDetails};
 
-use crate::{engines::Engines, instance::Unmade};
+use crate::{
+    engines::{Collects, Engines},
+    instance::Unmade,
+};
 
 pub use crate::{instance::Instance, program::Prepared};
 
@@ -57,16 +49,25 @@ pub const BACKEND: Backend = Backend {
             name: "cranelift",
             capabilities: POWERS.proposals(&[
                 Proposal::Simd,
-                Proposal::TailCall,
                 Proposal::RelaxedSimd,
+                Proposal::TailCall,
                 Proposal::Memory64,
+                Proposal::Exceptions,
+                Proposal::FunctionReferences,
+                Proposal::Gc,
                 Proposal::WideArithmetic,
+                Proposal::CustomPageSizes,
             ]),
         },
-        // Winch has no tail calls, and whether it has all of SIMD depends on the processor.
+        // Whether Winch has all of SIMD depends on the processor; what it lacks else wasmtime says in
+        // `Config::compiler_panicking_wasm_features`.
         Compiler {
             name: "winch",
-            capabilities: POWERS,
+            capabilities: POWERS.proposals(&[
+                Proposal::Memory64,
+                Proposal::WideArithmetic,
+                Proposal::CustomPageSizes,
+            ]),
         },
     ],
     left_out: &[],
@@ -148,11 +149,13 @@ impl Wasmtime {
     /// `Unsupported` for a compiler that this backend does not have, `Engine` if wasmtime cannot
     /// run on this machine.
     pub fn open(settings: &Settings) -> Result<Self> {
-        let settings = *settings;
+        let mut settings = *settings;
         let Some(variant) = Variant::of(settings.compiler) else {
             let what = format!("compiler `{}`", settings.compiler);
             return Err(Error::unsupported(BACKEND.name, what));
         };
+        let declared = Proposals::of(variant.capabilities.proposals);
+        settings.proposals = settings.proposals.intersection(declared);
         let profiling = profiling(settings.profiler, variant)?;
         let room = address_space::room();
         let terms = Terms { settings, room };
@@ -161,7 +164,8 @@ impl Wasmtime {
             None => {
                 let mut config = config(&settings, variant, room);
                 config.profiler(profiling);
-                let made = Engines::open(config, room).map_err(|source| {
+                let collects = collects(&settings);
+                let made = Engines::open(config, room, collects).map_err(|source| {
                     let message = format!("engine `{}` cannot be opened", variant.name);
                     Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
@@ -206,8 +210,20 @@ fn profiling(profiler: Option<Profiler>, variant: Variant) -> Result<ProfilingSt
     }
 }
 
+/// Whether guests have objects that are collected, so that instances have a heap for them. Exceptions are such objects.
+fn collects(settings: &Settings) -> Collects {
+    let heap = [Proposal::Gc, Proposal::Exceptions];
+    match heap
+        .iter()
+        .any(|proposal| settings.proposals.contains(*proposal))
+    {
+        true => Collects::Objects,
+        false => Collects::Nothing,
+    }
+}
+
 fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
-    let has = |proposal| variant.capabilities.proposals.contains(&proposal);
+    let has = |proposal| settings.proposals.contains(proposal);
     let deterministic = settings.determinism == Determinism::On;
     let mut config = Config::new();
     config
@@ -224,18 +240,21 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_multi_value(true)
         .wasm_reference_types(true)
         .wasm_extended_const(true)
-        .wasm_simd(has(Proposal::Simd))
+        // wasmtime has the one only with the other.
+        .wasm_simd(has(Proposal::Simd) || has(Proposal::RelaxedSimd))
         .wasm_tail_call(has(Proposal::TailCall))
         .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
         .relaxed_simd_deterministic(deterministic)
         .wasm_memory64(has(Proposal::Memory64))
-        .wasm_custom_page_sizes(false)
+        .wasm_custom_page_sizes(has(Proposal::CustomPageSizes))
         .wasm_wide_arithmetic(has(Proposal::WideArithmetic))
         // Only core writes atomic instructions; it refuses those of guests.
         .wasm_threads(true)
-        .wasm_exceptions(false)
-        .wasm_function_references(false)
-        .wasm_gc(false)
+        .wasm_exceptions(has(Proposal::Exceptions))
+        .wasm_function_references(has(Proposal::FunctionReferences) || has(Proposal::Gc))
+        .wasm_gc(has(Proposal::Gc))
+        // It collects cycles, which the other one does not.
+        .collector(Collector::Copying)
         .wasm_stack_switching(false)
         .shared_memory(false);
     if room == Room::Scarce {
@@ -325,11 +344,11 @@ impl Engine for Wasmtime {
         instance.extend(module)
     }
 
-    fn nudge(&self) {
-        self.engines.nudge();
+    fn request_check(&self) {
+        self.engines.request_check();
     }
 
-    fn forsake(&self) {
+    fn retire(&self) {
         known().retain(|shared| !Arc::ptr_eq(&shared.engines, &self.engines));
     }
 }

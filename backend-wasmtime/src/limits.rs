@@ -4,12 +4,10 @@
 //! memories of the instance and never counts too few; all instances of an engine share its epoch, and
 //! each asks its own host whether to go on.
 
-use polyextism_core::{Error, ErrorKind, Result};
+use polyextism_core::backend::PageLimit;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::instance::State;
-
-const PAGE: usize = 64 * 1024;
 
 /// The stack that guests may use, in bytes. They run on the stack of the calling thread.
 pub(crate) const STACK: usize = 512 * 1024;
@@ -23,30 +21,9 @@ pub(crate) const ROOM_TO_GROW: u64 = 8 << 20;
 /// Where address space is scarce: the space around a memory that traps, in bytes.
 pub(crate) const SMALL_GUARD: u64 = 64 << 10;
 
-/// Counts the pages of all memories of an instance.
-///
-/// While the instance is made every memory is granted, so that the error can name their sum; no
-/// guest code runs before [`MemoryLimit::enforce`], and pages that nothing has touched cost nothing.
+/// [`PageLimit`] as the engine asks it.
 #[derive(Default)]
-pub(crate) struct MemoryLimit {
-    used: u64,
-    limit: Option<u64>,
-}
-
-impl MemoryLimit {
-    /// Starts to refuse what goes beyond `limit`.
-    pub(crate) fn enforce(&mut self, limit: u64) -> Result<()> {
-        let used = self.used;
-        if used > limit {
-            let message = format!(
-                "the memories of the program need {used} pages at the start, the limit is {limit}"
-            );
-            return Err(Error::new(ErrorKind::MemoryLimit, message));
-        }
-        self.limit = Some(limit);
-        Ok(())
-    }
-}
+pub(crate) struct MemoryLimit(pub(crate) PageLimit);
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
@@ -55,17 +32,7 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let used = self.used + (desired.saturating_sub(current) / PAGE) as u64;
-        let granted = self.limit.is_none_or(|limit| used <= limit);
-        if granted {
-            // Stays counted should the system then refuse the memory: wasmtime also reports
-            // failures that were never asked for here, and those must not give pages back.
-            self.used = used;
-        }
-        Ok(granted)
+        Ok(self.0.grant(current, desired, maximum))
     }
 
     fn table_growing(
@@ -78,12 +45,12 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// Makes an instance attend to its host whenever the epoch of the engine has moved.
+/// Makes an instance check with its host whenever the epoch of the engine has moved.
 ///
-/// wasmtime computes the next deadline after the callback has run, so a nudge that falls into the
+/// wasmtime computes the next deadline after the callback has run, so a request that falls into the
 /// callback is lost on this instance; who needs it repeats it.
-pub(crate) fn attend(store: &mut Store<State>) {
-    store.epoch_deadline_callback(|mut store| match store.data_mut().host.attend() {
+pub(crate) fn check_interrupt(store: &mut Store<State>) {
+    store.epoch_deadline_callback(|mut store| match store.data_mut().host.check_interrupt() {
         Ok(()) => Ok(UpdateDeadline::Continue(1)),
         Err(failed) => Err(failed.into()),
     });

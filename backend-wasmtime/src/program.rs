@@ -6,9 +6,8 @@
 use std::{collections::HashMap, mem, sync::OnceLock};
 
 use polyextism_core::{
-    Error, ErrorKind, Result,
-    engine::types::{Import, InstanceLimits, MemoryExport, ModuleId, Program},
-    process::Process,
+    backend::{Error, ErrorKind, Import, InstanceLimits, MemoryExport, ModuleId, Program, Result},
+    internal::Process,
 };
 use wasmtime::{Engine, Extern, ExternType, InstancePre, Linker, Module, ModuleExport, Store};
 

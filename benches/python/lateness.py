@@ -84,7 +84,7 @@ def main() -> None:
     print(f"{'engine':20} {'busy with':28} {'p50':>8} {'p99':>8} {'max':>8}  us, {rounds} calls")
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        for engine, other in zip(engines, engines[1:] + engines[:1]):
+        for engine, other in zip(engines, engines[1:] + engines[:1], strict=True):
             for name, (plugin, data) in guests(engine, other, url).items():
                 late = lateness(plugin, data, rounds)
                 p50, p99 = late[len(late) // 2], late[len(late) * 99 // 100]

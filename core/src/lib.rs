@@ -2,99 +2,97 @@
 //!
 //! # How a call travels
 //! [`Plugin::call`] finds the entry of the function, then makes one virtual call,
-//! [`engine::erased::DynInstance::exchange`], whose body is compiled for each engine: it writes the
+//! `DynInstance::exchange`, whose body is compiled for each engine: it writes the
 //! kernel's header and the input straight into the kernel memory, enters the guest, reads the
 //! header and lends the output. Nothing on the way looks up a string twice, builds a type,
 //! allocates, takes a global lock or wakes a thread. The clock is read only by a call that has a
 //! deadline or looks for signals.
 //!
 //! # Where things are
-//! [`engine`] is the narrow waist that backends implement. `module` reads binaries, `link` resolves
-//! imports, [`kernel`] and `env` serve guests, `http` sends their requests, `wasi` serves programs of
-//! language tool chains, [`Compiled`] and [`Plugin`] are what users hold, [`compare`] runs one plug-in
-//! on several engines. Users of Rust depend on the package `polyextism`, which re-exports this crate
-//! and knows the engines that are built in.
+//! The folders of this crate are layers: each imports only from those before it in this list. A test reads the
+//! imports and names one that runs the other way.
+//!
+//! | folder | what it is |
+//! |---|---|
+//! | `base` | errors, ids, types of functions, capabilities |
+//! | `process` | what there is once for each process: forks, threads that compile, address space, queues |
+//! | `deadline` | whether a call has to end: alarms, the watchdog, calls within calls, fuel |
+//! | `settings`, `manifest`, `http`, `cache` | what users say, requests, files of compiled code |
+//! | `host` | the state of one plug-in on the host's side |
+//! | `kernel` | the memory that guests and host share, and what host functions see of a guest |
+//! | `engine` | the traits that backends implement, and the choice of one |
+//! | `services` | the functions that guests may call |
+//! | `module` | reads and validates a binary |
+//! | `build` | from a manifest to a program that can be instantiated |
+//! | `live` | plug-ins, and pools of them |
+//! | `comparison` | one plug-in on several engines |
+//!
+//! The steps from WebAssembly to WebAssembly are a crate of their own, `polyextism-transform`. Users of Rust depend
+//! on the package `polyextism`, which re-exports this crate and knows the engines that are built in.
 
-pub mod address_space;
-mod alarm;
-pub mod alone;
-mod atomic;
-pub mod backtrace;
-mod budget;
-pub mod cache;
-mod clock;
-pub mod compare;
-mod compiled;
-mod contents;
-mod diagnostics;
-pub mod engine;
-mod env;
-pub mod error;
-pub mod flag;
-pub mod forks;
-mod fuel;
-mod function;
-mod fuse;
-pub mod host;
+mod base;
+mod build;
+mod cache;
+pub mod comparison;
+pub mod contents;
+mod deadline;
+mod engine;
+mod host;
 mod http;
-mod interrupt;
-pub mod kernel;
-mod limits;
-mod link;
+pub(crate) mod kernel;
+mod live;
 pub mod manifest;
-mod meter;
 mod module;
-mod near;
-pub mod nesting;
-mod options;
-mod panic;
-mod plugin;
-mod pool;
-mod postmortem;
-pub mod process;
-mod program;
-pub mod queue;
-mod rewrite;
-mod source;
-mod span;
-mod stopwatch;
-mod threads;
-#[cfg(feature = "wasi")]
-mod wasi;
-mod wasi_settings;
+mod process;
+mod services;
+mod settings;
+
+#[cfg(feature = "logs")]
+#[doc(hidden)]
+pub use crate::settings::logs;
+
+#[doc(hidden)]
+pub mod backend;
+#[doc(hidden)]
+pub mod internal;
 
 pub use crate::{
-    alarm::{Alarm, CancelHandle},
-    backtrace::Frame,
-    cache::{Cache, CachePlace},
-    compiled::Compiled,
-    contents::{Contents, Export, Import, MemoryDecl, ModuleContents, Provider, inspect},
-    diagnostics::{Diagnostics, Wish},
-    engine::{guest::Caller, types::Profiler},
-    env::{
+    base::{
+        capabilities::{Capabilities, Determinism, Profiler},
+        error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
+        frames::Frame,
+        link_mistake::{LinkMistake, LinkReason},
+        numbers::{Number, Numbers},
+        proposals::{Proposal, Proposals},
+        types::{NumType, Signature},
+    },
+    build::{
+        compiled::Compiled,
+        options::{Interrupted, KernelForm, Options},
+        stopwatch::{Laps, Stopwatch},
+    },
+    cache::{Cache, CachePlace, DEFAULT_CACHE_BYTES},
+    deadline::alarm::{Alarm, CancelHandle},
+    engine::select::Choice,
+    host::{
+        Host,
         log::{LINE_LIMIT, LogLevel, LogSink, Logger},
         vars::{Vars, VarsError},
     },
-    error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
-    function::{Function, Number, Numbers},
-    host::Host,
     http::{
         DEFAULT_MODULE_BYTES, HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress,
         ProgressFn,
     },
-    limits::Limits,
+    kernel::caller::Caller,
+    live::{
+        plugin::{CallLimits, FunctionHandle, Plugin},
+        pool::{Place, Pool, PooledPlugin, Reuse},
+    },
     manifest::Manifest,
-    options::{Interrupted, KernelForm, Options},
-    plugin::{CallLimits, FunctionHandle, Plugin},
-    pool::{Place, Pool, PooledPlugin, Reuse},
-    stopwatch::{Laps, Stopwatch},
-    wasi_settings::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
+    services::{builtins, function::Function},
+    settings::{
+        diagnostics::{Diagnostics, Setting},
+        limits::Limits,
+        wasi::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
+    },
 };
-
-#[doc(hidden)]
-pub use crate::module::bounds::Bounds;
-
-/// The names of the functions that the host itself serves in `extism:host/env`.
-pub fn builtins() -> impl Iterator<Item = &'static str> {
-    env::names()
-}

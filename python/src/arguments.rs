@@ -8,7 +8,7 @@
 //! does not look as it was made: it goes its own way and the next call gets new objects. Between calls
 //! they hold no value that came from outside.
 
-use polyextism::engine::types::{NumType, Signature};
+use polyextism::backend::{NumType, Signature};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use polyextism::nesting;
+use polyextism::internal::nesting;
 use pyo3::prelude::*;
 
 use crate::{convert::Timeout, ending, error, signals};
@@ -78,7 +78,7 @@ impl Bell {
             ending::stay_if_over();
             let now = Instant::now();
             if attends {
-                nesting::attend()?;
+                nesting::check_interrupt()?;
                 if !signals::is_main() || now - looked > SIGNALS {
                     looked = now;
                     signals::check()?;

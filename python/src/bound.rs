@@ -11,7 +11,7 @@ use pyo3::{
 
 use crate::{
     convert::{Input, Parse, Timeout},
-    ending::outlast,
+    ending::park_at_exit,
     error,
     fuel::Fuel,
     plugin::{Known, Plugin},
@@ -81,7 +81,7 @@ impl PluginFunction {
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (plugin, known) = (self.plugin.get(), self.known());
-        outlast(|| plugin.call_known(py, known, data, parse, host_context, timeout, fuel))
+        park_at_exit(|| plugin.call_known(py, known, data, parse, host_context, timeout, fuel))
     }
 
     /// Calls the function once for each item, in order.
@@ -113,7 +113,7 @@ impl PluginFunction {
         let outputs = PyList::empty(py);
         for (position, item) in items.try_iter()?.enumerate() {
             let item = item?;
-            let outcome = outlast(|| {
+            let outcome = park_at_exit(|| {
                 let data = item.extract::<Input<'_, '_>>()?;
                 let parse = parse.clone();
                 plugin.call_known(py, known, data, parse, None, timeout, fuel)

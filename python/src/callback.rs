@@ -7,9 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use polyextism::{
     Caller, Error, ErrorKind, Result,
-    engine::types::{NumType, Signature},
-    nesting,
-    process::Process,
+    backend::{NumType, Signature},
+    internal::{Process, nesting},
 };
 use pyo3::{
     prelude::*,
@@ -250,7 +249,7 @@ impl Callback {
             // A plug-in that it called was interrupted because this call has to end.
             Failure::Raised(raised)
                 if error::is_interruption(py, &raised)
-                    && let Err(overdue) = nesting::attend() =>
+                    && let Err(overdue) = nesting::check_interrupt() =>
             {
                 overdue.with_source(raised)
             }

@@ -11,7 +11,7 @@ use std::{
 
 use polyextism::{
     Choice, Error, ErrorKind, Manifest, Options,
-    compare::{Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported, check},
+    comparison::{Call, LogLine, Report, Run, Setup, Step, Trial, Unsupported, check},
 };
 use pyo3::{
     exceptions::PyException,
@@ -20,11 +20,12 @@ use pyo3::{
 };
 
 use crate::{
+    bytes,
     convert::{self, Input, Timeout, type_name},
     engines, error,
     functions::Functions,
     http::{Audience, Given},
-    log, signals,
+    log, signals, stacks,
     wasi::Setting,
 };
 
@@ -129,6 +130,7 @@ pub(crate) fn compare<'py>(
         },
     };
     signals::arrive(py)?;
+    let _running = stacks::enter(py)?.map_err(|failure| error::raise(py, failure))?;
     let mut runs = Vec::new();
     for choice in &choices {
         runs.push(subject.run(py, choice, &calls)?);
@@ -312,7 +314,7 @@ fn to_python(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyAny>> {
 fn step<'py>(types: &Bound<'py, PyModule>, step: Step, call: &Call) -> PyResult<Bound<'py, PyAny>> {
     let py = types.py();
     let (output, failure) = match step.outcome {
-        Ok(output) => (Some(PyBytes::new(py, &output)), None),
+        Ok(output) => (Some(bytes::bytes(py, &output)?), None),
         Err(failure) => (None, Some(exception(py, failure))),
     };
     let class = types.getattr("LogLine")?;
@@ -321,18 +323,18 @@ fn step<'py>(types: &Bound<'py, PyModule>, step: Step, call: &Call) -> PyResult<
     let log = PyTuple::new(py, log.collect::<PyResult<Vec<_>>>()?)?;
     let vars = PyDict::new(py);
     for (key, value) in step.vars {
-        vars.set_item(key, PyBytes::new(py, &value))?;
+        vars.set_item(key, bytes::bytes(py, &value)?)?;
     }
     let arguments = (
         &call.function,
-        PyBytes::new(py, &call.input),
+        bytes::bytes(py, &call.input)?,
         output,
         failure,
         log,
         step.lost_lines,
         vars,
-        PyBytes::new(py, &step.stdout),
-        PyBytes::new(py, &step.stderr),
+        bytes::bytes(py, &step.stdout)?,
+        bytes::bytes(py, &step.stderr)?,
         step.memory_bytes,
         seconds(step.time),
     );

@@ -6,7 +6,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use polyextism::{Compiled, Manifest, Options, Stopwatch, engine::select::Choice};
+use polyextism::{Choice, Compiled, Manifest, Options, Stopwatch};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -119,7 +119,7 @@ impl CompiledPlugin {
             limits: limits.limits.clone(),
             stopwatch,
             cache: cache.0.clone(),
-            diagnostics: diagnostics.wishes.clone(),
+            diagnostics: diagnostics.settings.clone(),
             ..Options::default()
         };
         options.http.client = functions.core_client();

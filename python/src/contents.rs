@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use polyextism::{Compiled, Contents, Manifest, Options, Provider};
+use polyextism::{
+    Compiled, Manifest, Options,
+    contents::{self, Contents, Provider},
+};
 use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
@@ -64,7 +67,7 @@ impl Origin {
     /// The features that the modules use.
     pub(crate) fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let manifest = &*self.manifest;
-        let contents = py.detach(|| polyextism::inspect(manifest, &Options::default()));
+        let contents = py.detach(|| contents::inspect(manifest, &Options::default()));
         let contents = contents.map_err(|failure| error::raise(py, failure))?;
         PyTuple::new(py, contents.features())
     }
@@ -102,7 +105,7 @@ pub(crate) fn inspect<'py>(
         wasi: wasi.0,
         ..Options::default()
     };
-    let contents = py.detach(|| polyextism::inspect(&manifest, &options));
+    let contents = py.detach(|| contents::inspect(&manifest, &options));
     let contents = contents.map_err(|failure| error::raise(py, failure))?;
     let mut modules = Vec::new();
     for (position, module) in contents.modules.iter().enumerate() {
@@ -143,7 +146,7 @@ fn exports<'py>(
 ) -> PyResult<Bound<'py, PyTuple>> {
     let class = class(py, "Export")?;
     let module = &contents.modules[module];
-    let export = |export: &polyextism::Export| {
+    let export = |export: &contents::Export| {
         let (name, kind, ty) = (export.name(), export.kind(), export.ty().to_string());
         class.call1((name, kind, ty, export.is_callable(), &*module.name))
     };
@@ -166,7 +169,7 @@ fn imports<'py>(
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let class = class(py, "Import")?;
     let importer = &contents.modules[module];
-    let import = |import: &polyextism::Import| {
+    let import = |import: &contents::Import| {
         let (provider, reason) = match &import.provider {
             Provider::Module(_) => (Some("module"), None),
             Provider::Host => (Some("host"), None),

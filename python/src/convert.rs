@@ -15,7 +15,7 @@ use pyo3::{
     types::{PyBytes, PyDict, PyMapping, PyMemoryView, PyString, PyTuple},
 };
 
-use crate::{error, tree};
+use crate::{bytes, error, tree};
 
 /// Bytes that outlive the release of the GIL: borrowed from an immutable object, or copied.
 pub(crate) enum Input<'a, 'py> {
@@ -179,7 +179,11 @@ pub(crate) fn manifest_and_path(
 pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     let py = plugin.py();
     if let Ok(text) = plugin.cast::<PyString>() {
-        return self::text(py, text.to_str()?);
+        return match text.to_str() {
+            Ok(text) => self::text(py, text),
+            // No text of a module or a manifest, but the file system has names that are not UTF-8.
+            Err(_) => file(py, text.extract()?),
+        };
     }
     if plugin.cast::<PyMapping>().is_ok() || plugin.hasattr(intern!(py, "__manifest__"))? {
         return dictionary(plugin);
@@ -250,7 +254,7 @@ pub(crate) fn manifest_dict<'py>(
     let mut data = Vec::new();
     for (index, wasm) in rest.wasm.iter_mut().enumerate() {
         if let Source::Data(bytes) = &mut wasm.source {
-            data.push((index, PyBytes::new(py, &mem::take(bytes))));
+            data.push((index, bytes::bytes(py, &mem::take(bytes))?));
         }
     }
     let text = serde_json::to_string(&rest).map_err(|error| wrong(py, error.to_string()))?;

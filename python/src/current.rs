@@ -14,6 +14,7 @@ use pyo3::{
 };
 
 use crate::{
+    bytes,
     convert::Input,
     error, log,
     scope::{self, Token},
@@ -88,8 +89,8 @@ impl CurrentPlugin {
         let offset = offset(input.try_borrow()?.value.bind(py))?;
         self.with(py, |mut caller| {
             self.views.write_back(py, caller.reborrow(), offset);
-            PyBytes::new(py, caller.read(offset))
-        })
+            bytes::bytes(py, caller.read(offset))
+        })?
     }
 
     /// Writes a block and makes `output` its handle.

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use polyextism::{Profiler, Wish};
+use polyextism::{Profiler, Setting};
 use pyo3::{
     prelude::*,
     types::{PyBool, PyString},
@@ -15,7 +15,7 @@ use crate::{convert, error, tree};
 /// What `diagnostics=` says: nothing, or an `extism.Diagnostics`.
 #[derive(Default)]
 pub(crate) struct Diagnostics {
-    pub(crate) wishes: polyextism::Diagnostics,
+    pub(crate) settings: polyextism::Diagnostics,
     given: Option<Py<PyAny>>,
 }
 
@@ -41,10 +41,10 @@ impl<'py> FromPyObject<'_, 'py> for Diagnostics {
                 format!("diagnostics= is an extism.Diagnostics, found a value of type {found}");
             return Err(error::argument(py, message));
         }
-        let wishes = polyextism::Diagnostics {
-            core_dump: wish(&object, "core_dump", "the path of a file", path)?,
-            memory_dump: wish(&object, "memory_dump", "the path of a file", path)?,
-            profiler: wish(
+        let settings = polyextism::Diagnostics {
+            core_dump: setting(&object, "core_dump", "the path of a file", path)?,
+            memory_dump: setting(&object, "memory_dump", "the path of a file", path)?,
+            profiler: setting(
                 &object,
                 "profiler",
                 "'perf', 'jitdump' or 'vtune'",
@@ -52,26 +52,26 @@ impl<'py> FromPyObject<'_, 'py> for Diagnostics {
             )?,
         };
         let given = Some(object.to_owned().unbind());
-        Ok(Self { wishes, given })
+        Ok(Self { settings, given })
     }
 }
 
 /// A field: `None` leaves it to the environment, `False` is nothing, else it is what `read` understands.
-fn wish<T>(
+fn setting<T>(
     object: &Bound<'_, PyAny>,
     field: &str,
     allowed: &str,
     read: impl Fn(&Bound<'_, PyAny>) -> PyResult<Option<T>>,
-) -> PyResult<Wish<T>> {
+) -> PyResult<Setting<T>> {
     let value = object.getattr(field)?;
     if value.is_none() {
-        return Ok(Wish::Environment);
+        return Ok(Setting::Environment);
     }
     if value.cast::<PyBool>().is_ok_and(|is_on| !is_on.is_true()) {
-        return Ok(Wish::Off);
+        return Ok(Setting::Off);
     }
     match read(&value)? {
-        Some(value) => Ok(Wish::On(value)),
+        Some(value) => Ok(Setting::On(value)),
         None => {
             let found = match value.cast::<PyString>() {
                 Ok(text) => text.repr()?.to_string(),

@@ -130,7 +130,7 @@ impl Drop for Inside<'_> {
 /// Runs `body`, which runs Python code. A thread that Python ends in there waits for the end of the
 /// process instead.
 #[inline]
-pub(crate) fn outlast<R>(body: impl FnOnce() -> R) -> R {
+pub(crate) fn park_at_exit<R>(body: impl FnOnce() -> R) -> R {
     let guard = Hang;
     let outcome = body();
     mem::forget(guard);

@@ -2,7 +2,7 @@
 //!
 //! The list is the root package's; there is no name of an engine here.
 
-use polyextism::engine::{select::Choice, types::Determinism};
+use polyextism::{Choice, Determinism};
 use pyo3::{
     prelude::*,
     types::{IntoPyDict, PyFrozenSet, PyString, PyTuple},

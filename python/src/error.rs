@@ -14,11 +14,11 @@ use pyo3::{
     intern,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyBytes, PyDict, PyTuple, PyType},
+    types::{PyDict, PyTuple, PyType},
 };
 use uuid::Uuid;
 
-use crate::{convert::type_name, ending::outlast, signals::Raised};
+use crate::{bytes, convert::type_name, ending::park_at_exit, signals::Raised};
 
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
@@ -56,7 +56,7 @@ pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> Py
     {
         return cause.clone_ref(py);
     }
-    match outlast(|| exception(py, &error, place)) {
+    match park_at_exit(|| exception(py, &error, place)) {
         Ok(exception) => {
             let raised = PyErr::from_value(exception);
             raised.set_cause(py, cause);
@@ -144,7 +144,7 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
         exception.setattr(intern!(py, "trap"), trap.name())?;
     }
     if let Some(text) = error.guest_text() {
-        exception.setattr(intern!(py, "guest_text"), PyBytes::new(py, text))?;
+        exception.setattr(intern!(py, "guest_text"), bytes::bytes(py, text)?)?;
     }
     if !error.backtrace().is_empty() {
         set_backtrace(&exception, error.backtrace())?;

@@ -72,7 +72,7 @@ fn install() {
 /// A guest of another thread that traps in this moment ends the process, as it would in any host.
 #[pyfunction]
 #[pyo3(signature = (function, *args, **kwargs))]
-pub(crate) fn beneath<'py>(
+pub(crate) fn below_engine_handlers<'py>(
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
@@ -90,6 +90,21 @@ pub(crate) fn beneath<'py>(
         set(signal, above);
     }
     outcome
+}
+
+/// Lets the signals by which guests trap reach this thread: the system ends a process in which one is blocked that
+/// an instruction has caused. Threads inherit what their makers block.
+pub(crate) fn unblock() {
+    // SAFETY: an all-zero set is a valid argument of `sigemptyset`, which makes it an empty one; the other calls
+    // take valid sets and signals.
+    unsafe {
+        let mut set = mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in SIGNALS {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
+    }
 }
 
 fn current(signal: c_int) -> sigaction {

@@ -9,7 +9,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use polyextism::engine::types::{NumType, Signature};
+use polyextism::backend::{NumType, Signature};
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
@@ -19,7 +19,7 @@ use pyo3::{
 use crate::{
     callback::{Callback, Convention, Target},
     convert::{self, type_name},
-    ending::outlast,
+    ending::park_at_exit,
     error, value,
 };
 
@@ -105,7 +105,11 @@ impl Function {
             convention,
             spare: None,
         };
-        Ok(Self::make(namespace, name, signature, target))
+        let made = Self::make(namespace, name, signature, target);
+        // Pythons 3.11 and 3.12 make the dictionary of attributes while the object is nothing but zeros, and if that
+        // starts the garbage collector, it looks into them. A dictionary that is free to be used again starts nothing.
+        drop(PyDict::new(py));
+        Ok(made)
     }
 
     /// The name by which plug-ins import it.
@@ -196,7 +200,7 @@ impl Function {
         let body = callback.clone();
         let function = polyextism::Function::new(name, signature, move |caller, slots| {
             // None at the end of the interpreter, when a destructor or a daemon thread calls.
-            Python::try_attach(|py| outlast(|| body.invoke(py, caller, slots)))
+            Python::try_attach(|py| park_at_exit(|| body.invoke(py, caller, slots)))
                 .unwrap_or_else(|| Err(body.too_late()))
         });
         let function = match namespace {
@@ -213,4 +217,12 @@ fn types(types: &Bound<'_, PyAny>, name: &str, what: &str) -> PyResult<Box<[NumT
         value::num_type(&ty?, what)
     };
     types.try_iter()?.enumerate().map(one).collect()
+}
+
+/// Makes an object of a class that has a dictionary, before there are other threads: at the first one the library
+/// finds out which Python this is, and others get a look at what it has not filled in yet.
+pub(crate) fn make_first(py: Python<'_>) -> PyResult<()> {
+    #[pyclass(frozen, dict)]
+    struct First;
+    Py::new(py, First).map(drop)
 }

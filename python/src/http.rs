@@ -15,10 +15,10 @@ use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyBytes, PyDict, PyType},
+    types::{PyDict, PyType},
 };
 
-use crate::{convert::type_name, error};
+use crate::{bytes, convert::type_name, error};
 
 /// The arguments of a plug-in that are about HTTP.
 #[derive(Clone, Copy, Default)]
@@ -155,7 +155,7 @@ fn to_python(py: Python<'_>, request: HttpRequest) -> PyResult<Bound<'_, PyAny>>
         };
         headers.set_item(name, value)?;
     }
-    let body = PyBytes::new(py, &request.body);
+    let body = bytes::bytes(py, &request.body)?;
     let timeout = request.timeout.as_secs_f64();
     class(py, &REQUEST, "HttpRequest")?.call1((request.method, request.url, headers, body, timeout))
 }

@@ -9,6 +9,7 @@
 mod arguments;
 mod bell;
 mod bound;
+mod bytes;
 mod cache;
 mod callback;
 mod cancel;
@@ -35,6 +36,7 @@ mod pool;
 mod schema;
 mod scope;
 mod signals;
+mod stacks;
 mod stopwatch;
 mod store;
 mod ticket;
@@ -42,7 +44,6 @@ mod tree;
 mod turns;
 mod value;
 mod view;
-mod waiting;
 mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.
@@ -54,12 +55,13 @@ mod _native {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::error::prepare(module.py())?;
         crate::logging::logger(module.py())?;
+        crate::function::make_first(module.py())?;
         Ok(())
     }
 
     #[cfg(unix)]
     #[pymodule_export]
-    use crate::faults::beneath;
+    use crate::faults::below_engine_handlers;
 
     #[pymodule_export]
     use crate::{

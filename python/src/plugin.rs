@@ -17,13 +17,13 @@ use uuid::Uuid;
 use self::calls::Named;
 use crate::{
     bound::PluginFunction,
-    cache,
+    bytes, cache,
     cancel::CancelHandle,
     compiled::{CompiledPlugin, Extras},
     contents::Origin,
     convert::{self, Input, Parse, Timeout},
     diagnostics::Diagnostics,
-    ending::outlast,
+    ending::park_at_exit,
     engines, error,
     fuel::Fuel,
     functions::Functions,
@@ -229,7 +229,7 @@ impl Plugin {
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let callee = Named(function_name);
-        outlast(|| self.call_here(py, callee, data, parse, host_context, timeout, fuel))
+        park_at_exit(|| self.call_here(py, callee, data, parse, host_context, timeout, fuel))
     }
 
     /// Calls a function on a worker thread and awaits it.
@@ -297,7 +297,9 @@ impl Plugin {
                 handle: None,
             },
         );
-        outlast(|| self.call_until(py, ticket, callee, data, parse, host_context, timeout, fuel))
+        park_at_exit(|| {
+            self.call_until(py, ticket, callee, data, parse, host_context, timeout, fuel)
+        })
     }
 
     /// Looks a function up once, for many calls.
@@ -454,7 +456,7 @@ impl Plugin {
     #[getter]
     fn stdout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.turn(py)?.live().plugin.stdout();
-        Ok(PyBytes::new(py, &bytes))
+        bytes::bytes(py, &bytes)
     }
 
     /// What the guest wrote to its standard error, as `stdout` has it for standard output.
@@ -465,7 +467,7 @@ impl Plugin {
     #[getter]
     fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = self.turn(py)?.live().plugin.stderr();
-        Ok(PyBytes::new(py, &bytes))
+        bytes::bytes(py, &bytes)
     }
 
     /// How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the
@@ -504,7 +506,7 @@ impl Plugin {
             return Ok(());
         }
         if let Some(live) = turn?.close() {
-            py.detach(|| polyextism::forks::section(|| live.end()));
+            py.detach(|| polyextism::internal::forks::section(|| live.end()));
         }
         self.functions.clear();
         Ok(())

@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use polyextism::{Caller, forks};
+use polyextism::{Caller, internal::forks};
 use pyo3::prelude::*;
 use scoped_tls_hkt::{ReborrowMut, scoped_thread_local};
 

@@ -14,7 +14,7 @@ use std::{
 use polyextism::{Error, ErrorKind};
 use pyo3::{exceptions::PyImportError, prelude::*};
 
-use crate::ending::outlast;
+use crate::ending::park_at_exit;
 
 /// Whether the main thread leaves the program by Ctrl-C, so that nobody wants what other threads do in guests.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
@@ -56,6 +56,8 @@ fn find_out(py: Python<'_>) -> PyResult<()> {
         Err(failure) if failure.is_instance_of::<PyImportError>(py) => return Ok(()),
         Err(raised) => return Err(raised),
     };
+    #[cfg(unix)]
+    crate::faults::unblock();
     let main = threading.call_method0("main_thread")?;
     MAIN.set(Some(threading.call_method0("current_thread")?.is(&main)));
     Ok(())
@@ -89,7 +91,7 @@ fn watch_main() -> polyextism::Result<()> {
     if !WATCHED.swap(true, Ordering::Relaxed) {
         // Without it, only Ctrl-C is not seen on other threads; at the end of the interpreter nobody needs it.
         let _ = Python::try_attach(|py| {
-            outlast(|| {
+            park_at_exit(|| {
                 let watch = py
                     .import("extism._ending")
                     .and_then(|ending| ending.getattr("watch"));

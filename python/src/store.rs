@@ -13,6 +13,7 @@ use pyo3::{
 };
 
 use crate::{
+    bytes,
     convert::{self, Input},
     current, error,
     plugin::Plugin,
@@ -65,8 +66,8 @@ impl Store {
     fn var<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
         self.with(py, |host| {
             let value = host.vars().get(key);
-            value.map(|value| PyBytes::new(py, value))
-        })
+            value.map(|value| bytes::bytes(py, value)).transpose()
+        })?
     }
 
     /// Sets a variable.

@@ -12,9 +12,11 @@ use std::{
 };
 
 use polyextism::{
-    Error, ErrorKind, FunctionHandle, Place, nesting,
-    process::Process,
-    queue::{Line, Queued, Room, Waiting},
+    Error, ErrorKind, FunctionHandle, Place,
+    internal::{
+        Process, nesting,
+        queue::{Line, Queued, Room, Waiting},
+    },
 };
 use pyo3::prelude::*;
 
@@ -173,7 +175,7 @@ impl Turns {
             // On both ways out a turn is given back.
             py.check_signals()?;
             // Who waits in a host function waits no longer than the call that it serves.
-            if let Err(overdue) = nesting::attend() {
+            if let Err(overdue) = nesting::check_interrupt() {
                 return Ok(Err(overdue));
             }
             if let Some(turn) = turn {

@@ -3,7 +3,7 @@
 //! The enumeration `ValType` is Python's (`extism.types`); here are its numbers, and the checks of
 //! type and range on the way from Python to the guest.
 
-use polyextism::engine::types::NumType;
+use polyextism::backend::NumType;
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyType};
 
 use crate::error;

@@ -23,7 +23,10 @@ use pyo3::{
     types::{PyByteArray, PyMemoryView, PySlice},
 };
 
-use crate::value::Memory;
+use crate::{bytes, value::Memory};
+
+/// How many bytes of a copy are written back at once.
+const PIECE: usize = 1 << 20;
 
 /// The buffers of one host call.
 #[derive(Default)]
@@ -50,7 +53,7 @@ impl Views {
     ) -> PyResult<Bound<'py, PyMemoryView>> {
         let copy = match self.copy(py, block.offset) {
             Some(copy) => copy,
-            None => PyByteArray::new(py, caller.read(block.offset)),
+            None => bytes::array(py, caller.read(block.offset))?,
         };
         let whole = PyMemoryView::from(copy.as_any())?;
         let end = isize::try_from(block.length).unwrap_or(isize::MAX);
@@ -110,10 +113,19 @@ impl Views {
 }
 
 fn store(caller: &mut Caller<'_>, offset: u64, copy: &Bound<'_, PyByteArray>) {
-    let bytes = copy.to_vec();
     // Of the same length: blocks do not change theirs, and buffers pin that of the copy.
-    for (to, from) in caller.read_mut(offset).iter_mut().zip(bytes) {
-        *to = from;
+    for (position, to) in caller.read_mut(offset).chunks_mut(PIECE).enumerate() {
+        let start = (position * PIECE) as isize;
+        let piece = PySlice::new(copy.py(), start, start + to.len() as isize, 1);
+        // A slice of a `bytearray` is one.
+        let piece = copy.get_item(piece).ok();
+        let piece = piece.and_then(|piece| piece.cast_into::<PyByteArray>().ok());
+        for (to, from) in to
+            .iter_mut()
+            .zip(piece.map(|p| p.to_vec()).unwrap_or_default())
+        {
+            *to = from;
+        }
     }
 }
 

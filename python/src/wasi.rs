@@ -9,6 +9,7 @@ use pyo3::{
 };
 
 use crate::{
+    bytes,
     convert::{self, Input},
     error,
 };
@@ -109,8 +110,8 @@ impl Wasi {
 
     /// What can be read from standard input.
     #[getter]
-    fn stdin<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.0.stdin)
+    fn stdin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        bytes::bytes(py, &self.0.stdin)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -145,7 +146,7 @@ impl Wasi {
         let given = PyDict::new(py);
         given.set_item("args", self.args())?;
         given.set_item("env", self.env(py)?)?;
-        given.set_item("stdin", self.stdin(py))?;
+        given.set_item("stdin", self.stdin(py)?)?;
         for (name, output) in [("stdout", self.0.stdout), ("stderr", self.0.stderr)] {
             let (place, limit) = place(output);
             given.set_item(name, place)?;

@@ -130,7 +130,7 @@ def test_errors_say_what_there_is(engine, plugin, options, name, text):
 def test_missing_wasi_is_one_line():
     with pytest.raises(extism.LinkError) as raised:
         extism.Plugin(SQLITE)
-    assert str(raised.value).count("WASI is off for this plug-in; it needs `wasi=True`") == 1
+    assert str(raised.value).count("WASI is off for this plug-in; give it the option `wasi`") == 1
     assert "more from `wasi_snapshot_preview1`" in str(raised.value)
 
 

@@ -30,8 +30,8 @@ def trap(plugin: extism.Plugin) -> None:
 def test_a_trap_leaves_dumps(engine, tmp_path):
     core, memory = tmp_path / "core", tmp_path / "memory"
     is_able = can(engine, "core-dump")
-    wishes = extism.Diagnostics(core_dump=core if is_able else False, memory_dump=str(memory))
-    compiled = extism.CompiledPlugin(TRAP, engine=engine, diagnostics=wishes)
+    settings = extism.Diagnostics(core_dump=core if is_able else False, memory_dump=str(memory))
+    compiled = extism.CompiledPlugin(TRAP, engine=engine, diagnostics=settings)
     for one in (compiled, pickle.loads(pickle.dumps(compiled))):
         trap(extism.Plugin(one))
         assert b"the input" in memory.read_bytes()
@@ -75,9 +75,9 @@ def test_perf_is_told_where_functions_are(engine, guests):
 def test_a_profiler_that_the_engine_has_not_is_refused(engine, profiler, monkeypatch):
     if can(engine, f"profile-{profiler}"):
         pytest.skip("it has it")
-    wishes = extism.Diagnostics(profiler=profiler)
+    settings = extism.Diagnostics(profiler=profiler)
     with pytest.raises(extism.UnsupportedError, match=f"`{engine}` has no profiler `{profiler}`"):
-        extism.Plugin(ECHO, engine=engine, diagnostics=wishes)
+        extism.Plugin(ECHO, engine=engine, diagnostics=settings)
     monkeypatch.setenv("EXTISM_PROFILE", profiler)
     assert extism.Plugin(ECHO, engine=engine).call("echo", b"x") == b"x"
 
@@ -96,8 +96,8 @@ def test_a_warning_says_what_the_environment_asks_in_vain(monkeypatch):
 def test_a_dump_that_fails_hides_nothing(engine, tmp_path):
     folder = tmp_path / "lost"
     folder.mkdir()
-    wishes = extism.Diagnostics(memory_dump=folder / "memory")
-    plugin = extism.Plugin(TRAP, engine=engine, diagnostics=wishes)
+    settings = extism.Diagnostics(memory_dump=folder / "memory")
+    plugin = extism.Plugin(TRAP, engine=engine, diagnostics=settings)
     folder.rmdir()
     lines = []
     log = extism.set_log_custom(lines.append, "warn")
@@ -107,7 +107,7 @@ def test_a_dump_that_fails_hides_nothing(engine, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wishes", "message"),
+    ("settings", "message"),
     [
         ({"core_dump": 3}, "core_dump is a value of type int; it is the path of a file, False or None"),
         ({"memory_dump": True}, "memory_dump is a value of type bool"),
@@ -117,9 +117,9 @@ def test_a_dump_that_fails_hides_nothing(engine, tmp_path):
         ({"memory_dump": "/dev/null"}, "memory_dump is `/dev/null`: there is something that is no file"),
     ],
 )
-def test_mistakes_are_named(wishes, message):
+def test_mistakes_are_named(settings, message):
     with pytest.raises(extism.ArgumentError, match=message):
-        extism.Plugin(ECHO, diagnostics=extism.Diagnostics(**wishes))
+        extism.Plugin(ECHO, diagnostics=extism.Diagnostics(**settings))
 
 
 def test_mistakes_of_the_environment_are_named(monkeypatch):

@@ -2,7 +2,7 @@
 
 A child has the memory of its parent and none of its threads; whatever they had locked stays locked. It
 must be able to do everything with plug-ins all the same. No guest of another thread fails beside a fork: POSIX
-forbids that (README.md).
+forbids that (docs/processes.md).
 """
 
 import os

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 import threading
 import time
 import weakref
@@ -11,7 +10,7 @@ import pytest
 
 import extism
 from processes import output, run
-from wat import ECHO, THROUGH_HOST, function, importing
+from wat import ECHO, THROUGH_HOST
 
 I64 = extism.ValType.I64
 

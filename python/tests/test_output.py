@@ -1,7 +1,6 @@
 """Output of guests to the streams of the process: it goes out, and a stream that nobody reads holds up
 no call beyond its end."""
 
-import os
 import re
 import subprocess
 import sys

@@ -203,3 +203,42 @@ print("done")
         timeout=processes.PATIENCE,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
+
+
+def test_output_that_python_has_no_memory_for(engine):
+    """It is a `MemoryError`, and the plug-in goes on; so it is for what host functions ask for."""
+    program = PRELUDE + """
+import extism
+GUEST = '''(module
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (import "extism:host/env" "input_offset" (func $offset (result i64)))
+  (import "extism:host/env" "input_length" (func $length (result i64)))
+  (import "extism:host/user" "look" (func $look (param i64) (result i64)))
+  (func (export "large") (call $output (call $alloc (i64.const 1400000000)) (i64.const 1400000000)))
+  (func (export "looks") (drop (call $look (call $alloc (i64.const 1400000000)))))
+  (func (export "echo") (call $output (call $offset) (call $length))))'''
+
+seen = []
+def look(plugin, inputs, outputs):
+    for way in [plugin.input_bytes, plugin.input_string, plugin.input_buffer,
+                lambda val: plugin.memory(plugin.memory_at_offset(val))]:
+        try:
+            way(inputs[0])
+        except MemoryError:
+            seen.append("MemoryError")
+    outputs[0].value = 0
+
+limit(resource.RLIMIT_AS, 2_500_000 << 10)
+types = [extism.ValType.I64]
+plugin = extism.Plugin(GUEST, functions=[extism.Function("look", types, types, look)], engine=engine)
+try:
+    plugin.call("large")
+except MemoryError:
+    print("large")
+assert plugin.call("echo", b"again") == b"again"
+plugin.call("looks")
+print(seen)
+assert plugin.call("echo", b"again") == b"again"
+"""
+    assert output(program, engine) == f"large\n{['MemoryError'] * 4}\n"

@@ -75,7 +75,7 @@ def test_true_gives_nothing(engine: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_off_says_how_to_turn_it_on(engine: str) -> None:
-    with pytest.raises(extism.LinkError, match="it needs `wasi=True`"):
+    with pytest.raises(extism.LinkError, match="give it the option `wasi`"):
         extism.Plugin(COMMAND, engine=engine)
 
 

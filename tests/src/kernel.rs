@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use polyextism::{
     Caller, Choice, Compiled, Function, KernelForm, Manifest, Options, Plugin, Result,
-    engine::types::{NumType, Signature},
-    kernel::{FUNCTIONS, Row},
+    backend::{NumType, Signature},
+    internal::{KERNEL_FUNCTIONS, Row},
 };
 
 use crate::outcome::Outcome;
@@ -76,7 +76,7 @@ const HOST_FUNCTIONS: &[Row] = &[
 
 /// Every operation that a script may use; its position is its code.
 pub fn operations() -> impl Iterator<Item = &'static Row> {
-    FUNCTIONS.iter().chain(HOST_FUNCTIONS)
+    KERNEL_FUNCTIONS.iter().chain(HOST_FUNCTIONS)
 }
 
 /// One operation of a script.
@@ -186,7 +186,7 @@ pub fn guest(names: Names, form: Form) -> String {
     let mut elements = String::from("(table funcref (elem");
     let mut references = String::from("(table $kernel funcref (elem");
     for (position, &(name, params, results)) in operations().enumerate() {
-        let (namespace, prefix) = match FUNCTIONS.iter().any(|row| row.0 == name) {
+        let (namespace, prefix) = match KERNEL_FUNCTIONS.iter().any(|row| row.0 == name) {
             true => (names.namespace(), names.prefix()),
             false => ("extism:host/user", ""),
         };

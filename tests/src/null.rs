@@ -8,17 +8,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use polyextism::{
-    Choice, Error, Result,
-    engine::{
-        Engine, Instance,
-        erased::{Backend, Compiler, DynEngine},
-        guest::Guest,
-        types::{
-            Capabilities, EntryId, Import, InstanceLimits, MemoryId, ModuleId, NumType, Program,
-            Proposal, Settings,
-        },
+    Capabilities, Choice, Error, Host, Proposal, Proposals, Result,
+    backend::{
+        Backend, Compiler, DynEngine, Engine, EntryId, Guest, Import, Instance, InstanceLimits,
+        MemoryId, ModuleId, NumType, Program, Settings,
     },
-    host::Host,
 };
 use wasmparser::{
     FuncType, Parser, Payload, ValType, Validator, WasmFeatures,
@@ -31,6 +25,10 @@ const ALL: &[Proposal] = &[
     Proposal::RelaxedSimd,
     Proposal::Memory64,
     Proposal::WideArithmetic,
+    Proposal::Exceptions,
+    Proposal::FunctionReferences,
+    Proposal::Gc,
+    Proposal::CustomPageSizes,
 ];
 
 const LIMITED: Capabilities = Capabilities::NONE.memory_limit(true);
@@ -68,7 +66,11 @@ pub fn choices() -> impl Iterator<Item = Choice> {
     Choice::all(BACKENDS)
 }
 
-struct Null(Capabilities);
+struct Null {
+    capabilities: Capabilities,
+    /// What it was opened for.
+    proposals: Proposals,
+}
 
 fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     let mut compilers = BACKENDS[0].compilers.iter();
@@ -77,7 +79,10 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     if let Some(profiler) = settings.profiler {
         return Err(profiler.unsupported(BACKENDS[0].name));
     }
-    Ok(Arc::new(Null(compiler.capabilities)))
+    Ok(Arc::new(Null {
+        capabilities: compiler.capabilities,
+        proposals: settings.proposals,
+    }))
 }
 
 /// What the engine knows of a module.
@@ -98,6 +103,10 @@ pub(crate) fn features(proposals: &[Proposal]) -> WasmFeatures {
         Proposal::RelaxedSimd => WasmFeatures::RELAXED_SIMD,
         Proposal::Memory64 => WasmFeatures::MEMORY64,
         Proposal::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
+        Proposal::Exceptions => WasmFeatures::EXCEPTIONS,
+        Proposal::FunctionReferences => WasmFeatures::FUNCTION_REFERENCES,
+        Proposal::Gc => WasmFeatures::GC,
+        Proposal::CustomPageSizes => WasmFeatures::CUSTOM_PAGE_SIZES,
         other => panic!("the null engine does not know {other:?}"),
     };
     proposals
@@ -116,11 +125,11 @@ impl Engine for Null {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.0
+        self.capabilities
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Arc<Checked>> {
-        let features = features(self.0.proposals);
+        let features = features(&self.proposals.iter().collect::<Vec<_>>());
         let types = match Validator::new_with_features(features).validate_all(wasm) {
             Ok(types) => types,
             Err(error) => panic!("core compiles a module that is not valid: {error}"),

@@ -1,8 +1,8 @@
 //! Runs a plug-in case on an engine and compares it with what the case expects.
 
 use polyextism::{
-    Choice, Compiled, Error, ErrorKind, KernelForm, Manifest, Options, Plugin,
-    engine::types::Proposal, manifest::Wasm,
+    Choice, Compiled, Error, ErrorKind, KernelForm, Manifest, Options, Plugin, Proposal,
+    manifest::Wasm,
 };
 
 use crate::{
@@ -153,11 +153,11 @@ fn has(choice: &Choice, power: &str) -> Result<bool, String> {
     Ok(match power {
         "interrupt" => capabilities.interrupt,
         "memory-limit" => capabilities.memory_limit,
-        "simd" => capabilities.proposals.contains(&Proposal::Simd),
-        "memory64" => capabilities.proposals.contains(&Proposal::Memory64),
-        "tail-call" => capabilities.proposals.contains(&Proposal::TailCall),
         EXTERNREF | SEVERAL_RESULTS => !lacks(choice, power),
-        _ => return Err(format!("unknown power `{power}`")),
+        _ => match Proposal::named(power) {
+            Some(proposal) => capabilities.proposals.contains(&proposal),
+            None => return Err(format!("unknown power `{power}`")),
+        },
     })
 }
 

@@ -9,7 +9,7 @@ mod make;
 mod sections;
 mod values;
 
-use polyextism::Bounds;
+use polyextism::internal::Bounds;
 
 /// A module that costs as much as it may.
 #[derive(Clone, Copy, Debug)]

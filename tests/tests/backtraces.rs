@@ -8,8 +8,7 @@ use std::{
 
 use polyextism::{
     Choice, Compiled, Error, ErrorKind, Function, Manifest, Options, Plugin, Result, Wasi,
-    backtrace::{FRAMES, NAME_LIMIT},
-    manifest::Wasm,
+    backend::FRAMES, internal::NAME_LIMIT, manifest::Wasm,
 };
 use polyextism_tests::{engines, gaps, offers};
 

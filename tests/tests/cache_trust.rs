@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
 };
 
-use polyextism::{BACKENDS, Cache, CachePlace, Choice, Options, engine::erased::Backend};
+use polyextism::{BACKENDS, Cache, CachePlace, Choice, Options, backend::Backend};
 use polyextism_tests::cached::{
     Cached,
     Expected::{Exactly, Nothing},

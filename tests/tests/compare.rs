@@ -9,9 +9,9 @@ use std::{
 };
 
 use polyextism::{
-    Error, ErrorKind, Function, LogLevel, Manifest, Options, Output, Wasi, compare,
-    compare::{Aspect, Call, Report, Run, Setup, Unsupported},
-    engine::{guest::Caller, types::Proposal},
+    Caller, Error, ErrorKind, Function, LogLevel, Manifest, Options, Output, Proposal, Wasi,
+    compare,
+    comparison::{self, Aspect, Call, Report, Run, Setup, Unsupported},
 };
 use polyextism_tests::engines;
 
@@ -80,7 +80,7 @@ fn aspects(report: &Report) -> Vec<(Option<usize>, Aspect)> {
     differences.map(|one| (one.call, one.aspect)).collect()
 }
 
-fn steps(run: &Run) -> &[compare::Step] {
+fn steps(run: &Run) -> &[comparison::Step] {
     run.steps.as_deref().expect("the plug-in starts")
 }
 
@@ -109,12 +109,12 @@ fn engines_agree() {
         assert_eq!(run.engine, choice.name());
         let steps = steps(run);
         let outcome = |position: usize| {
-            let step: &compare::Step = &steps[position];
+            let step: &comparison::Step = &steps[position];
             let outcome = step.outcome.as_deref();
             outcome.map_err(|error| (error.kind().name(), error.code()))
         };
         assert_eq!(outcome(0), Ok(&b"answer"[..]));
-        let line = |step: &compare::Step| {
+        let line = |step: &comparison::Step| {
             let lines = step.log.iter();
             let lines = lines.map(|line| (line.level, line.text.clone()));
             lines.collect::<Vec<_>>()
@@ -226,7 +226,7 @@ fn engines_that_cannot_run_the_plug_in() {
             ..Setup::default()
         };
         let manifest = Manifest::of(SIMD.as_bytes());
-        let report = compare::compare(engines, &manifest, &[Call::new("f", "")], &setup);
+        let report = comparison::compare_on(engines, &manifest, &[Call::new("f", "")], &setup);
         let report = report.expect("there is something to compare");
         assert_eq!(report.is_equal(), equal, "{report}");
         let expected = if equal {
@@ -261,7 +261,7 @@ fn nothing_cannot_be_compared() {
     let setup = setup(nothing, None);
     let no_calls = compare(&manifest, &[], &setup).map(drop);
     let calls = [Call::new("echo", "")];
-    let no_engines = compare::compare(&[], &manifest, &calls, &setup).map(drop);
+    let no_engines = comparison::compare_on(&[], &manifest, &calls, &setup).map(drop);
     for (refused, what) in [(no_calls, "calls"), (no_engines, "engines")] {
         let error = refused.expect_err("it would prove nothing");
         assert_eq!(error.kind(), ErrorKind::Argument);

@@ -8,8 +8,8 @@ use std::sync::{
 };
 
 use polyextism::{
-    Choice, Compiled, ErrorKind, Function, KernelForm, Manifest, Options, Plugin, Trap,
-    engine::types::Proposal, manifest::Wasm,
+    Choice, Compiled, ErrorKind, Function, KernelForm, Manifest, Options, Plugin, Proposal, Trap,
+    manifest::Wasm,
 };
 use polyextism_tests::{
     counted::{End, Machine, Program, TailCalls, generate, wrapped},

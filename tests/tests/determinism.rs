@@ -3,10 +3,7 @@
 
 use std::fmt::Write as _;
 
-use polyextism::{
-    Choice, Manifest, Options,
-    engine::types::{Interruption, Proposal},
-};
+use polyextism::{Choice, Manifest, Options, Proposal, backend::Interruption};
 use polyextism_tests::{
     cached::{Cached, alone, engines as cached_engines},
     engines,

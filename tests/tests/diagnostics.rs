@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use polyextism::{
-    Choice, Diagnostics, Error, ErrorKind, Function, Manifest, Options, Plugin, Profiler, Trap,
-    Wasi, Wish, manifest::Wasm,
+    Choice, Diagnostics, Error, ErrorKind, Function, Manifest, Options, Plugin, Profiler, Setting,
+    Trap, Wasi, manifest::Wasm,
 };
 use polyextism_tests::{core_dump::Core, engines, gaps};
 
@@ -134,11 +134,11 @@ fn failures_leave_dumps() {
             &choice,
             Diagnostics {
                 core_dump: match can_dump(&choice) {
-                    true => Wish::On(core_file.clone()),
-                    false => Wish::Off,
+                    true => Setting::On(core_file.clone()),
+                    false => Setting::Off,
                 },
-                memory_dump: Wish::On(memory_file.clone()),
-                profiler: Wish::Off,
+                memory_dump: Setting::On(memory_file.clone()),
+                profiler: Setting::Off,
             },
         )
         .expect("it compiles");
@@ -189,7 +189,7 @@ fn a_guest_that_fails_while_it_is_initialised_leaves_dumps() {
         let text = r#"(module (func $start unreachable) (start $start) (func (export "f")))"#;
         let options = Options {
             diagnostics: Diagnostics {
-                core_dump: Wish::On(file.clone()),
+                core_dump: Setting::On(file.clone()),
                 ..Diagnostics::default()
             },
             ..Options::default()
@@ -214,11 +214,11 @@ fn a_dump_that_fails_hides_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let lost = folder.path().join("lost");
         fs::create_dir(&lost).expect("it can be made");
-        let wishes = Diagnostics {
-            memory_dump: Wish::On(lost.join("memory")),
+        let asked = Diagnostics {
+            memory_dump: Setting::On(lost.join("memory")),
             ..Diagnostics::default()
         };
-        let mut plugin = plugin(&choice, wishes).expect("it compiles");
+        let mut plugin = plugin(&choice, asked).expect("it compiles");
         fs::remove_dir(&lost).expect("it is empty");
         for _ in 0..2 {
             let error = plugin.call("trap", b"").expect_err("it traps");
@@ -238,11 +238,11 @@ fn a_dump_is_for_its_owner_and_replaces_the_last_one() {
     for choice in engines() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("memory");
-        let wishes = Diagnostics {
-            memory_dump: Wish::On(file.clone()),
+        let asked = Diagnostics {
+            memory_dump: Setting::On(file.clone()),
             ..Diagnostics::default()
         };
-        let mut plugin = plugin(&choice, wishes).expect("it compiles");
+        let mut plugin = plugin(&choice, asked).expect("it compiles");
         for input in ["first", "second"] {
             plugin
                 .call("code", input.as_bytes())
@@ -272,11 +272,11 @@ fn what_an_engine_cannot_do_is_refused() {
         let has = choice.compiler().capabilities;
         if !has.backtrace {
             let folder = tempfile::tempdir().expect("a folder");
-            let wishes = Diagnostics {
-                core_dump: Wish::On(folder.path().join("core")),
+            let asked = Diagnostics {
+                core_dump: Setting::On(folder.path().join("core")),
                 ..Diagnostics::default()
             };
-            let error = plugin(&choice, wishes).expect_err("there is no stack to dump");
+            let error = plugin(&choice, asked).expect_err("there is no stack to dump");
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             let message = format!("engine `{}` has no core dumps", choice.name());
             assert_eq!(error.to_string(), message);
@@ -285,11 +285,11 @@ fn what_an_engine_cannot_do_is_refused() {
             .iter()
             .filter(|known| !has.profilers.contains(known));
         for &profiler in lacking {
-            let wishes = Diagnostics {
-                profiler: Wish::On(profiler),
+            let asked = Diagnostics {
+                profiler: Setting::On(profiler),
                 ..Diagnostics::default()
             };
-            let error = plugin(&choice, wishes).expect_err("it is not declared");
+            let error = plugin(&choice, asked).expect_err("it is not declared");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{choice:?}");
             let (engine, name) = (choice.name(), profiler.name());
             let message = format!("engine `{engine}` has no profiler `{name}`");
@@ -319,7 +319,7 @@ fn perf_is_told_where_functions_are() {
         );
         let options = Options {
             diagnostics: Diagnostics {
-                profiler: Wish::On(Profiler::Perf),
+                profiler: Setting::On(Profiler::Perf),
                 ..Diagnostics::default()
             },
             cache: polyextism::CachePlace::Folder(folder.path().join("cache")).into(),

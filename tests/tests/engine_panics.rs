@@ -7,14 +7,13 @@ use std::sync::{
 };
 
 use polyextism::{
-    BACKENDS, Choice, Compiled, Error, ErrorKind, Family, Host, Manifest, Options, Plugin, Pool,
-    Result, Reuse,
-    engine::{
-        Engine, Instance,
-        erased::{AnyModule, AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
-        guest::Guest,
-        types::{Capabilities, EntryId, InstanceLimits, MemoryId, ModuleId, Program, Settings},
+    BACKENDS, Capabilities, Choice, Compiled, Error, ErrorKind, Family, Host, Manifest, Options,
+    Plugin, Pool, Result, Reuse,
+    backend::{
+        Backend, Compiler, DynEngine, Engine, EntryId, Guest, Instance, InstanceLimits, MemoryId,
+        ModuleId, Program, Settings,
     },
+    internal::{AnyModule, AnyPrepared, DynInstance},
 };
 
 /// Whether the engine panics at its next chance. Tests here run one after the other: there is only one.
@@ -24,7 +23,7 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 /// happens before there is a plug-in.
 const BEFORE: [&str; 4] = ["open", "compile", "prepare", "instantiate"];
 const DURING: [&str; 4] = ["entry", "enter", "split", "grow"];
-const NUDGE: &str = "nudge";
+const REQUEST_CHECK: &str = "request_check";
 
 const fn compiler(name: &'static str) -> Compiler {
     Compiler {
@@ -46,7 +45,7 @@ const PANICKING: &[Backend] = &[Backend {
         compiler("enter"),
         compiler("split"),
         compiler("grow"),
-        compiler("nudge"),
+        compiler("request_check"),
     ],
     left_out: &[],
     open,
@@ -86,6 +85,7 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
         },
         determinism: settings.determinism,
         profiler: settings.profiler,
+        proposals: settings.proposals,
     })?;
     let step = settings.compiler;
     Ok(Arc::new(Panicking { inside, step }))
@@ -126,9 +126,9 @@ impl Engine for Panicking {
         Ok(PanickingInstance { inside, step })
     }
 
-    fn nudge(&self) {
-        reach(self.step, "nudge");
-        self.inside.nudge();
+    fn request_check(&self) {
+        reach(self.step, "request_check");
+        self.inside.request_check();
     }
 }
 
@@ -198,7 +198,7 @@ fn an_engine_that_panics_breaks_one_plugin() {
         during_a_call(step);
         in_a_pool(step);
     }
-    while_it_is_nudged();
+    while_it_is_asked();
 }
 
 fn before_there_is_a_plugin(step: &str) {
@@ -260,8 +260,8 @@ fn in_a_pool(step: &str) {
 }
 
 /// The watchdog goes on, so the call still ends.
-fn while_it_is_nudged() {
-    let choice = choice(NUDGE);
+fn while_it_is_asked() {
+    let choice = choice(REQUEST_CHECK);
     let mut plugin = Plugin::new(&compile(&choice).expect("nothing panics")).expect("it starts");
     plugin.set_timeout(Some(std::time::Duration::from_millis(20)));
     ARMED.store(true, SeqCst);

@@ -8,12 +8,9 @@ use std::{
 
 use polyextism::{
     BACKENDS, Choice, Compiled, Error, ErrorKind, Function, Manifest, Options, Plugin, Trap,
+    backend::{Backend, Interruption, LeftOut},
     default_engine, engine,
-    engine::{
-        erased::{Backend, LeftOut},
-        types::Interruption,
-    },
-    forks,
+    internal::forks,
 };
 use polyextism_tests::{engines, plugin};
 

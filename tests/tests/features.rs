@@ -1,10 +1,10 @@
-//! The README's table of WebAssembly features, held against every engine: what it says an engine
+//! The table of WebAssembly features in `docs/webassembly.md`, held against every engine: what it says an engine
 //! has loads and computes the right thing, what it says it lacks is refused by that name.
 
 use polyextism::{Choice, ErrorKind, Plugin};
 use polyextism_tests::{engines, files, plugin};
 
-/// Every feature that Extism accepts and those that it refuses, as the README calls them, with a
+/// Every feature that Extism accepts and those that it refuses, as the table calls them, with a
 /// module whose `f` traps if something is computed wrong.
 const FEATURES: &[(&str, &str)] = &[
     (
@@ -130,10 +130,10 @@ const FEATURES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The README's table: the engines of its columns, and its rows.
+/// The table: the engines of its columns, and its rows.
 fn table() -> (Vec<String>, Vec<(String, Vec<String>)>) {
-    let readme = files::text(&files::repository().join("README.md"));
-    let mut lines = readme.lines().map(cells);
+    let page = files::text(&files::repository().join("docs/webassembly.md"));
+    let mut lines = page.lines().map(cells);
     let head = lines.find(|cells| cells.first().is_some_and(|cell| cell == "feature"));
     let head = head.expect("the table is there");
     let rows = lines.skip(1).take_while(|cells| !cells.is_empty());

@@ -62,7 +62,7 @@ fn wrong_expectations_fail() {
         // Not refused, although the case says that this power is missing on some engine: either
         // the call ends otherwise than expected, or loading is not refused.
         ";;! needs simd \"refused\"\n;;! call f\n;;! = ok \"\"",
-        ";;! needs tail-call \"refused\"\n;;! call f\n;;! = ok \"\"",
+        ";;! needs tail-calls \"refused\"\n;;! call f\n;;! = ok \"\"",
     ] {
         for result in check(wrong) {
             let text = result.expect_err(wrong);

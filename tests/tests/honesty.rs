@@ -7,14 +7,11 @@ use std::{
 };
 
 use polyextism::{
-    Choice, Error, ErrorKind, Host, Plugin, Profiler,
-    engine::{
-        erased::{AnyPrepared, DynEngine, DynInstance},
-        types::{
-            EntryId, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
-            Proposal,
-        },
+    Choice, Error, ErrorKind, Host, Plugin, Profiler, Proposal,
+    backend::{
+        DynEngine, EntryId, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
     },
+    internal::{AnyPrepared, DynInstance},
 };
 use polyextism_tests::{engines, plugin};
 
@@ -96,10 +93,10 @@ fn interruption() {
             .expect("an instance");
         let mut sibling = start(&engine, &InstanceLimits::default()).expect("an instance");
         let (ended, end) = std::sync::mpsc::channel::<()>();
-        let nudged = Arc::clone(&engine);
+        let asked = Arc::clone(&engine);
         let watchdog = std::thread::spawn(move || {
             while end.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
-                nudged.nudge();
+                asked.request_check();
             }
         });
         for _ in 0..2 {
@@ -151,7 +148,7 @@ fn memory_limit() {
 
 /// Every proposal that the waist knows, with a module that needs it and outputs nothing but traps
 /// if it computes something wrong.
-fn proposals() -> [(Proposal, &'static str); 5] {
+fn proposals() -> [(Proposal, &'static str); 9] {
     [
         (
             Proposal::Simd,
@@ -192,6 +189,35 @@ fn proposals() -> [(Proposal, &'static str); 5] {
                (local.set 0 (i64.mul_wide_u (i64.const -1) (i64.const 3)))
                (if (i64.ne (local.get 0) (i64.const 2)) (then unreachable))
                drop))",
+        ),
+        (
+            Proposal::Exceptions,
+            "(module (tag $t (param i32)) (func $throw (throw $t (i32.const 7)))
+               (func (export \"f\")
+                 (if (i32.ne (i32.const 7) (block $caught (result i32)
+                     (try_table (catch $t $caught) (call $throw)) (i32.const 0)))
+                   (then unreachable))))",
+        ),
+        (
+            Proposal::FunctionReferences,
+            "(module (type $t (func (result i32))) (func $seven (type $t) (i32.const 7))
+               (elem declare func $seven)
+               (func (export \"f\")
+                 (if (i32.ne (i32.const 7) (call_ref $t (ref.func $seven))) (then unreachable))))",
+        ),
+        (
+            Proposal::Gc,
+            "(module (type $s (struct (field (mut i32))))
+               (func (export \"f\")
+                 (if (i32.ne (i32.const 7) (struct.get $s 0 (struct.new $s (i32.const 7))))
+                   (then unreachable))))",
+        ),
+        (
+            Proposal::CustomPageSizes,
+            "(module (memory 3 (pagesize 1))
+               (func (export \"f\")
+                 (if (i32.ne (i32.const 3) (memory.grow (i32.const 2))) (then unreachable))
+                 (i32.store8 (i32.const 4) (i32.const 7))))",
         ),
     ]
 }

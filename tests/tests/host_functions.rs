@@ -10,7 +10,7 @@ use std::{
 
 use polyextism::{
     Error, ErrorKind, Function, Trap,
-    engine::types::{
+    backend::{
         NumType::{F32, F64, I32, I64},
         Signature,
     },

@@ -4,7 +4,7 @@
 use std::{fs, time::Duration};
 
 use polyextism::{
-    Choice, Error, ErrorKind, Function, Manifest, Options, Plugin, Wasi, engine::types::Signature,
+    Choice, Error, ErrorKind, Function, Manifest, Options, Plugin, Wasi, backend::Signature,
 };
 use polyextism_tests::{engines, plugin, wasi::folder};
 

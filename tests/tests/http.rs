@@ -149,7 +149,7 @@ fn requests_that_are_refused() {
         (
             r#"{"url": "/", "body": ""}"#,
             wrong,
-            "unknown field `body`, expected one of `url`, `headers`, `method` at line 1 column 19",
+            "unknown field `body`, expected one of `url`, `header`, `headers`, `http_method`, `method` at line 1 column 19",
         ),
         (
             r#"{"url": "/", "headers": null}"#,
@@ -165,6 +165,11 @@ fn requests_that_are_refused() {
             r#"{"url": "/"} x"#,
             wrong,
             "trailing characters at line 1 column 14",
+        ),
+        (
+            r#"{"url": "/", "header": {}, "headers": {}}"#,
+            wrong,
+            "duplicate field `headers` at line 1 column 36",
         ),
         ("\u{1}", wrong, "it is no JSON object"),
         (
@@ -272,6 +277,19 @@ fn requests_as_they_are_sent() {
         let (outcome, status) = send(&mut plugin, &request.to_string(), b"");
         let expected = (Outcome::Ok(b"not found".to_vec()), 404);
         assert_eq!((outcome, status), expected, "{choice:?}");
+        // As language kits of 0.x say it, and that of MoonBit.
+        let request = json!({
+            "url": server.url("/text"),
+            "header": {"User-Agent": "own"},
+            "http_method": "POST",
+        });
+        let (outcome, _) = send(&mut plugin, &request.to_string(), b"");
+        let expected = format!(
+            "POST /text\naccept: */*\naccept-encoding: gzip\ncontent-length: 0\nhost: {}\n\
+             user-agent: own\n\n",
+            server.address()
+        );
+        assert_eq!(outcome, Outcome::Ok(expected.into()), "{choice:?}");
         // Own headers come through, and take the place of the host's.
         let request = json!({
             "url": server.url("/text"),

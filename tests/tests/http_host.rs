@@ -300,6 +300,31 @@ fn no_cookies_are_kept() {
     }
 }
 
+/// Sizes are looked at first, and what is quoted is cut.
+#[test]
+fn requests_that_are_too_long() {
+    for choice in engines() {
+        let mut plugin = guest(&choice, &["127.0.0.1"], |manifest, _| {
+            manifest.memory.max_var_bytes = Some(4 << 20);
+        });
+        let mut fails = |request: String| {
+            let (outcome, status) = send(&mut plugin, &request, b"");
+            assert_eq!(status, 0);
+            outcome.to_string()
+        };
+        let url = "x".repeat(1 << 20);
+        let found = fails(format!("{{\"url\": \"http://127.0.0.1/{url}\"}}"));
+        let expected = "the request has 1048604 bytes, at most 1048576 are allowed\"";
+        assert_eq!(found, format!("{REFUSED}{expected}"), "{choice:?}");
+        let found = fails(format!("{{\"{}\": 1}}", "y".repeat(1_000_000)));
+        let expected = format!(
+            "the request is wrong: unknown field `{}…\"",
+            "y".repeat(185)
+        );
+        assert_eq!(found, format!("{REFUSED}{expected}"), "{choice:?}");
+    }
+}
+
 #[test]
 fn a_request_that_is_no_text() {
     for choice in engines() {

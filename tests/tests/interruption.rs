@@ -132,7 +132,7 @@ fn a_waiting_host_function_attends() {
         let alarm = caller.host().alarm();
         loop {
             thread::sleep(alarm.patience());
-            alarm.attend()?;
+            alarm.check_interrupt()?;
         }
     });
     for choice in engines() {

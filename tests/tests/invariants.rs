@@ -12,7 +12,8 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, what counts forks, and Python's handlers of fatal signals.
+/// wasmtime, what loads compiled code, what counts forks, Python's handlers of fatal signals, and the border of the C
+/// library: its exports, its pointers, and the functions that it calls.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/flag.rs",
@@ -22,8 +23,11 @@ const UNSAFE: &[&str] = &[
     "backend-wasmtime/src/artifact.rs",
     "backend-wasmtime/src/flag.rs",
     "backend-wasmtime/src/host.rs",
-    "core/src/flag.rs",
-    "core/src/process.rs",
+    "c/src/border.rs",
+    "c/src/callback.rs",
+    "c/src/exports.rs",
+    "core/src/deadline/flag.rs",
+    "core/src/process/per_process.rs",
     "python/src/faults.rs",
 ];
 
@@ -82,10 +86,10 @@ fn words(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn core_names_no_engine() {
-    for path in sources("core/src") {
+    for path in ["core/src", "transform/src"].into_iter().flat_map(sources) {
         let code = code(&read(&path)).to_lowercase();
-        let folder = Path::new("core/src/wasi");
-        let wasi = path == folder.with_extension("rs") || path.starts_with(folder);
+        let folders = ["core/src/host/wasi", "core/src/services/wasi"];
+        let wasi = folders.iter().any(|folder| path.starts_with(folder));
         for engine in ENGINES {
             let named = code.match_indices(engine).map(|(at, _)| &code[at..]);
             let mut named = named.filter(|rest| !(wasi && rest.starts_with("wasmtime_wasi")));
@@ -96,7 +100,15 @@ fn core_names_no_engine() {
 
 #[test]
 fn only_the_root_package_names_every_engine() {
-    for folder in ["src", "core/src", "benches/src", "python/src", "tests/src"] {
+    for folder in [
+        "src",
+        "core/src",
+        "transform/src",
+        "benches/src",
+        "c/src",
+        "python/src",
+        "tests/src",
+    ] {
         for path in sources(folder) {
             let code = code(&read(&path));
             let root = path == Path::new("src/lib.rs");
@@ -157,10 +169,12 @@ fn unsafe_code_is_where_it_may_be() {
     let folders = [
         "src",
         "core",
+        "transform",
         "backend-wasmtime",
         "backend-wasmer",
         "backend-wasmi",
         "python",
+        "c",
         "benches",
     ];
     let mut found = 0;
@@ -174,15 +188,39 @@ fn unsafe_code_is_where_it_may_be() {
     assert!(found > 0, "the search finds nothing at all");
 }
 
+/// What guests hand over may have gigabytes: it is copied by `core/src/kernel/taken.rs`, and by `python/src/bytes.rs` for
+/// Python, where it can fail.
+#[test]
+fn bytes_of_guests_are_taken_in_one_place() {
+    let core = sources("core/src/services/env");
+    let core = core
+        .into_iter()
+        .chain(["core/src/services/function.rs".into()]);
+    let core = core.map(|path| (path, &[".to_vec()", ".to_owned()", "into_owned()"][..]));
+    let python = sources("python/src").into_iter();
+    let python = python.filter(|path| path != Path::new("python/src/bytes.rs"));
+    let python = python.map(|path| (path, &["PyBytes::new(", "PyByteArray::new("][..]));
+    for (path, copies) in core.chain(python) {
+        let code = code(&read(&path)).replace(char::is_whitespace, "");
+        let tests = code.find("#[cfg(test)]").unwrap_or(code.len());
+        for copy in copies {
+            let found = code[..tests].contains(copy);
+            assert!(!found, "{} has `{copy}`", path.display());
+        }
+    }
+}
+
 #[test]
 fn files_say_what_they_are() {
     let folders = [
         "src",
         "core",
+        "transform",
         "backend-wasmtime",
         "backend-wasmer",
         "backend-wasmi",
         "python/src",
+        "c",
         "benches",
         "tests/src",
         "tests/tests",
@@ -193,15 +231,15 @@ fn files_say_what_they_are() {
     }
 }
 
-/// The last column of the README's table of differences names a case, or `FILE::FUNCTION`, or why there
+/// The last column of the table of differences in `docs/engines.md` names a case, or `FILE::FUNCTION`, or why there
 /// is no test.
 #[test]
 fn differences_between_engines_are_pinned() {
-    let readme = read("README.md");
-    let (_, table) = readme
-        .split_once("### Differences between engines")
+    let page = read("docs/engines.md");
+    let (_, table) = page
+        .split_once("## Differences between engines")
         .expect("it is there");
-    let (table, _) = table.split_once("\n### ").expect("it ends");
+    let (table, _) = table.split_once("\n## ").expect("it ends");
     let rows: Vec<_> = table
         .lines()
         .filter(|line| line.starts_with("| "))
@@ -297,7 +335,12 @@ fn dependencies<'a>(metadata: &'a Value, package: &str) -> Vec<&'a str> {
 #[test]
 fn packages_depend_on_what_they_may() {
     let metadata = metadata();
-    for package in ["polyextism-core", "polyextism-python", "polyextism-benches"] {
+    for package in [
+        "polyextism-core",
+        "polyextism-python",
+        "polyextism-c",
+        "polyextism-benches",
+    ] {
         for name in dependencies(&metadata, package) {
             let engine = ENGINES.iter().any(|engine| name.ends_with(engine));
             assert!(!engine, "{package} depends on {name}");
@@ -354,4 +397,97 @@ fn there_is_one_wasmtime_and_it_is_patched() {
         );
     }
     assert_eq!(locked("wasmer").len(), 1);
+}
+
+/// The layers of core: a folder imports from itself and from those before it.
+const LAYERS: &[&str] = &[
+    "base",
+    "process",
+    "deadline",
+    "settings",
+    "manifest",
+    "http",
+    "cache",
+    "host",
+    "kernel",
+    "engine",
+    "services",
+    "module",
+    "build",
+    "live",
+    "comparison",
+];
+/// Files beside the folders, which only hand on what is in them.
+const FACES: &[&str] = &["lib.rs", "backend.rs", "contents.rs", "internal.rs"];
+
+/// The folders of core that a text names in paths that begin with `crate::`, in trees of braces as well.
+fn imported(code: &str) -> BTreeSet<String> {
+    let mut folders = BTreeSet::new();
+    for (at, start) in code.match_indices("crate::") {
+        let rest = &code[at + start.len()..];
+        let Some(tree) = rest.strip_prefix('{') else {
+            folders.insert(first_word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut item = 0;
+        for (position, char) in tree.char_indices() {
+            match char {
+                '{' => depth += 1,
+                '}' if depth > 0 => depth -= 1,
+                ',' | '}' if depth == 0 => {
+                    folders.insert(first_word(tree[item..position].trim_start()));
+                    item = position + 1;
+                    if char == '}' {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    folders.remove("");
+    folders
+}
+
+fn first_word(text: &str) -> String {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    text[..end.unwrap_or(text.len())].to_owned()
+}
+
+#[test]
+fn imported_folders_are_found() {
+    let code = "use crate::{base::{a::B, c}, host::D,}; crate::kernel::E; use crate::http;";
+    let found: Vec<_> = imported(code).into_iter().collect();
+    assert_eq!(found, ["base", "host", "http", "kernel"]);
+}
+
+#[test]
+fn core_imports_in_one_direction() {
+    let layer = |name: &str| LAYERS.iter().position(|layer| *layer == name);
+    let mut checked = 0;
+    for path in sources("core/src") {
+        let inside = path.strip_prefix("core/src").expect("it lies there");
+        let folder = inside.iter().next().and_then(|name| name.to_str());
+        let folder = folder.expect("names are text");
+        let is_test = path.to_str().expect("names are text").contains("tests");
+        if FACES.contains(&folder) || is_test {
+            continue;
+        }
+        let own = layer(folder).unwrap_or_else(|| panic!("`{folder}` is in no layer"));
+        let text = read(&path);
+        let text = text.split("#[cfg(test)]\nmod tests {").next();
+        for import in imported(&code(text.expect("a split has a first part"))) {
+            let other = layer(&import);
+            let other = other
+                .unwrap_or_else(|| panic!("{}: `crate::{import}` is no layer", path.display()));
+            assert!(
+                other <= own,
+                "{} imports `{import}`, which is above `{folder}`",
+                path.display()
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "the search finds nothing");
 }

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use polyextism::{
-    Bounds, Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, Limits, LogLevel, LogSink,
-    Manifest, Options, Plugin,
+    Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, Limits, LogLevel, LogSink, Manifest,
+    Options, Plugin,
+    internal::Bounds,
     manifest::{MODULE_LIMIT, Wasm},
 };
 use polyextism_tests::{engines, files, null};
@@ -240,10 +241,10 @@ fn texts_are_cut() {
     }
 }
 
-/// The README lists every limit with its default and what is strict.
+/// `docs/limits.md` lists every limit with its default and what is strict.
 #[test]
-fn the_readme_has_every_limit() {
-    let readme = files::text(&files::repository().join("README.md"));
+fn the_page_has_every_limit() {
+    let page = files::text(&files::repository().join("docs/limits.md"));
     let (mut default, mut strict) = (Limits::default(), Limits::strict());
     let values = default.fields().into_iter().zip(strict.fields());
     for ((name, default), (_, strict)) in values {
@@ -252,11 +253,11 @@ fn the_readme_has_every_limit() {
             grouped(*default),
             grouped(*strict)
         );
-        assert!(readme.contains(&row), "no row `{row}`");
+        assert!(page.contains(&row), "no row `{row}`");
     }
 }
 
-/// A number with its digits in groups of three, as the README writes it.
+/// A number with its digits in groups of three, as the page writes it.
 fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();

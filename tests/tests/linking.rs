@@ -120,7 +120,7 @@ fn mistakes_in_a_manifest_are_the_same_on_every_engine() {
 /// Every builtin and every kernel function can be imported, under both names.
 #[test]
 fn everything_that_is_offered_can_be_imported() {
-    use polyextism::{engine::types::Signature, kernel::FUNCTIONS};
+    use polyextism::{backend::Signature, internal::KERNEL_FUNCTIONS};
     let types = [
         ("config_get", "(param i64) (result i64)"),
         ("get_log_level", "(result i32)"),
@@ -139,7 +139,7 @@ fn everything_that_is_offered_can_be_imported() {
     let mut functions: Vec<(&str, String)> =
         types.map(|(n, ty)| (n, format!("(func {ty})"))).into();
     functions.extend(
-        FUNCTIONS
+        KERNEL_FUNCTIONS
             .iter()
             .map(|&(name, params, results)| (name, Signature::new(params, results).to_string())),
     );

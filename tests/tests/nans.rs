@@ -1,7 +1,7 @@
 //! NaNs are the same bits on every engine that is deterministic: what arithmetic makes is canonical, and `neg` and
 //! `abs` touch nothing but the sign. The operands come from memory, so that no compiler folds them.
 
-use polyextism::{Choice, engine::types::Proposal};
+use polyextism::{Choice, Proposal};
 use polyextism_tests::{
     engines,
     gaps::{NAN_CONVERSION, NAN_OF_PROCESSOR, NAN_SIGN, lacks},

@@ -15,7 +15,7 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use polyextism::{Bounds, Error, ErrorKind, Limits, Manifest, Options, Plugin, engine};
+use polyextism::{Error, ErrorKind, Limits, Manifest, Options, Plugin, engine, internal::Bounds};
 use polyextism_tests::{
     engines,
     shapes::{Shape, shapes},

@@ -214,9 +214,9 @@ fn parse(line: &str) -> Option<(usize, Verdict)> {
 
 /// Compares the tables with what is known, or rewrites them.
 fn tables(bless: bool) -> Result<(), String> {
-    let readme = place::repository().join("README.md");
+    let page = place::repository().join("docs/specification.md");
     let results = place::home().join("spec/README.md");
-    for (path, table) in [(readme, table::overview()), (results, table::details())] {
+    for (path, table) in [(page, table::overview()), (results, table::details())] {
         let text = place::text(&path);
         let (start, end) = ("<!-- spec -->\n", "<!-- /spec -->");
         let parts = text.split_once(start).and_then(|(before, rest)| {

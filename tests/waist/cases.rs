@@ -11,7 +11,7 @@ mod limits;
 mod support;
 mod values;
 
-use polyextism_core::engine::{erased::Backend, types::Interruption};
+use polyextism_core::backend::{Backend, Interruption};
 
 use self::support::Bench;
 

@@ -2,10 +2,7 @@
 
 use std::thread;
 
-use polyextism_core::{
-    ErrorKind, Host, Trap,
-    engine::types::{InstanceLimits, ModuleId, NumType::I32},
-};
+use polyextism_core::backend::{ErrorKind, Host, InstanceLimits, ModuleId, NumType::I32, Trap};
 
 use super::{
     Case,
@@ -150,9 +147,7 @@ pub(crate) const CASES: &[Case] = &[
                 assert_eq!(instance.enter(sum).ok(), Some(84 + 12 + 3 + 21000));
                 instance.split(MEMORY).0[8] = 1;
                 assert_eq!(
-                    instance
-                        .split(polyextism_core::engine::types::MemoryId(1))
-                        .0[8],
+                    instance.split(polyextism_core::backend::MemoryId(1)).0[8],
                     1
                 );
                 instance.enter(sum).expect("it runs again")

@@ -1,6 +1,6 @@
 //! The features of WebAssembly that engines must or must not have.
 
-use polyextism_core::{ErrorKind, engine::types::Proposal};
+use polyextism_core::backend::{ErrorKind, Proposal};
 
 use super::Case;
 
@@ -23,6 +23,22 @@ pub(crate) const CASES: &[Case] = &[
                 let expected = proposal.is_some_and(|proposal| declared.contains(&proposal));
                 let compiled = engine.compile(&wasm);
                 assert_eq!(compiled.is_ok(), expected, "{name}: {:?}", compiled.err());
+            }
+        },
+    ),
+    (
+        "an engine takes no proposals but those that it was opened for",
+        |bench| {
+            for (name, proposal, wat) in PROPOSALS {
+                let wasm = wat::parse_str(wat).expect("the test is valid text");
+                let all = bench.compiler.capabilities.proposals.iter().copied();
+                let others =
+                    all.filter(|other| Some(*other) != *proposal && !needs(*other, *proposal));
+                let engine = bench
+                    .open_for(others.collect())
+                    .expect("an engine opens without extras");
+                let compiled = engine.compile(&wasm);
+                assert!(compiled.is_err(), "{name} is compiled");
             }
         },
     ),
@@ -60,6 +76,15 @@ pub(crate) const CASES: &[Case] = &[
         }
     }),
 ];
+
+/// Whether engines have the one proposal only with the other.
+fn needs(one: Proposal, other: Option<Proposal>) -> bool {
+    matches!(
+        (one, other),
+        (Proposal::RelaxedSimd, Some(Proposal::Simd))
+            | (Proposal::Gc, Some(Proposal::FunctionReferences))
+    )
+}
 
 const COMMON: &[(&str, &str)] = &[
     (
@@ -121,11 +146,11 @@ const PROPOSALS: &[(&str, Option<Proposal>, &str)] = &[
     ),
     ("tail calls", Some(Proposal::TailCall), "(module (func $f (return_call $f)))"),
     ("memory64", Some(Proposal::Memory64), "(module (memory i64 1))"),
-    ("exceptions", None, "(module (tag))"),
-    ("garbage collection", None, "(module (type (struct (field i32))))"),
+    ("exceptions", Some(Proposal::Exceptions), "(module (tag))"),
+    ("garbage collection", Some(Proposal::Gc), "(module (type (struct (field i32))))"),
     (
         "function references",
-        None,
+        Some(Proposal::FunctionReferences),
         "(module (type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0))))",
     ),
     (
@@ -134,7 +159,7 @@ const PROPOSALS: &[(&str, Option<Proposal>, &str)] = &[
         "(module (func (param v128 v128) (result v128)
             (i8x16.relaxed_swizzle (local.get 0) (local.get 1))))",
     ),
-    ("custom page sizes", None, "(module (memory 1 (pagesize 1)))"),
+    ("custom page sizes", Some(Proposal::CustomPageSizes), "(module (memory 1 (pagesize 1)))"),
     (
         "wide arithmetic",
         Some(Proposal::WideArithmetic),

@@ -1,11 +1,10 @@
 //! What a test can see of a live program, and programs that are extended.
 
 use polyextism_core::{
-    ErrorKind, Result, Trap,
-    engine::{
-        erased::{DynEngine, DynInstance},
-        inspect::Value::{self, Extern, F32, F64, Func, I32, I64, Null, V128},
-        types::{Import, Linked, ModuleId, NumType},
+    backend::{DynEngine, ErrorKind, Import, Linked, ModuleId, NumType, Result, Trap, Value},
+    internal::{
+        DynInstance,
+        inspect::Value::{Extern, F32, F64, Func, I32, I64, Null, V128},
     },
 };
 

@@ -10,11 +10,8 @@ use std::{
 };
 
 use polyextism_core::{
-    Error, ErrorKind, Host,
-    engine::{
-        erased::{DynEngine, DynInstance},
-        types::{Import, InstanceLimits, Interruption, MemoryId},
-    },
+    backend::{DynEngine, Error, ErrorKind, Host, Import, InstanceLimits, Interruption, MemoryId},
+    internal::DynInstance,
 };
 
 use super::{
@@ -106,7 +103,7 @@ pub(crate) const CASES: &[Case] = &[
         );
         let mut instance = open(10).expect("six pages are within the limit");
         let mut call = |module, name| {
-            let entry = instance.entry(polyextism_core::engine::types::ModuleId(module), name);
+            let entry = instance.entry(polyextism_core::backend::ModuleId(module), name);
             instance
                 .enter(entry.expect("it is exported"))
                 .expect("growing does not trap")
@@ -145,16 +142,12 @@ pub(crate) const CASES: &[Case] = &[
                 (drop (memory.grow (i32.const 2)))
                 (drop (memory.grow (i32.const 2)))
                 (i32.add (call $size) (i32.mul (memory.size) (i32.const 10)))))"#;
-        let imports = vec![host(
-            &[],
-            &[polyextism_core::engine::types::NumType::I32],
-            body,
-        )];
+        let imports = vec![host(&[], &[polyextism_core::backend::NumType::I32], body)];
         let mut instance = start(&*bench.engine(), wat, imports, Some(4)).expect("it starts");
         assert_eq!(enter(&mut *instance, "sizes").ok(), Some(33));
     }),
     (
-        "a nudged guest attends to its host, and only it is stopped",
+        "a guest that is asked to checks with its host, and only it is stopped",
         |bench| {
             if !bench.compiler.capabilities.interrupt {
                 return;
@@ -175,7 +168,7 @@ pub(crate) const CASES: &[Case] = &[
             });
             for _ in 0..5 {
                 stop.store(true, Ordering::SeqCst);
-                nudged(&*engine, || {
+                asked(&*engine, || {
                     let error = enter(&mut *stopped, "spin").expect_err("it is stopped");
                     assert_eq!(error.kind(), ErrorKind::HostFunction);
                 });
@@ -187,7 +180,7 @@ pub(crate) const CASES: &[Case] = &[
         },
     ),
     (
-        "a guest that is nudged during a host function attends afterwards",
+        "a guest that is asked during a host function checks afterwards",
         |bench| {
             if !bench.compiler.capabilities.interrupt {
                 return;
@@ -201,7 +194,7 @@ pub(crate) const CASES: &[Case] = &[
             };
             let (mut instance, stop) = attended(&*engine, wat, vec![host(&[], &[], wait)]);
             stop.store(true, Ordering::SeqCst);
-            nudged(&*engine, || {
+            asked(&*engine, || {
                 let error = enter(&mut *instance, "run").expect_err("it never ends itself");
                 assert_eq!(error.kind(), ErrorKind::HostFunction);
             });
@@ -229,14 +222,14 @@ fn attended(
     (instance.expect("it starts"), stop)
 }
 
-/// Runs `call` and nudges the engine from another thread until it ends.
-fn nudged(engine: &dyn DynEngine, call: impl FnOnce()) {
+/// Runs `call` and has the engine request checks from another thread until it ends.
+fn asked(engine: &dyn DynEngine, call: impl FnOnce()) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(2));
-                engine.nudge();
+                engine.request_check();
             }
         });
         call();

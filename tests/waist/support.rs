@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use polyextism_core::{
-    Error, ErrorKind, Host, Result, Trap,
-    engine::{
-        erased::{AnyPrepared, Backend, Compiler, DynEngine, DynInstance},
-        guest::Caller,
-        types::{
-            Determinism, HostFunc, Import, InstanceLimits, Interruption, Linked, MemoryExport,
-            MemoryId, ModuleId, NumType, Program, Settings, Signature,
-        },
+    Caller,
+    backend::{
+        Backend, Compiler, Determinism, DynEngine, Error, ErrorKind, Host, HostFunc, Import,
+        InstanceLimits, Interruption, Linked, MemoryExport, MemoryId, ModuleId, NumType, Program,
+        Proposals, Result, Settings, Signature, Trap,
     },
+    internal::{AnyPrepared, DynInstance},
 };
 
 /// The only memory of most programs here.
@@ -48,13 +46,13 @@ impl Bench {
         compiler: &'static str,
         interruption: Interruption,
     ) -> Result<Arc<dyn DynEngine>> {
-        (self.backend.open)(&Settings {
-            compiler,
-            interruption,
-            // What engines do is compared.
-            determinism: Determinism::On,
-            profiler: None,
-        })
+        let proposals = Proposals::of(self.compiler.capabilities.proposals);
+        (self.backend.open)(&settings(compiler, interruption, proposals))
+    }
+
+    /// For these proposals only.
+    pub(crate) fn open_for(&self, proposals: Proposals) -> Result<Arc<dyn DynEngine>> {
+        (self.backend.open)(&settings(self.compiler.name, Interruption::Off, proposals))
     }
 
     /// An instance of one module, which exports `memory`, without limits.
@@ -65,6 +63,17 @@ impl Bench {
     /// As [`Bench::instance`], with at most so many pages.
     pub(crate) fn limited(&self, wat: &str, pages: u64) -> Result<Box<dyn DynInstance>> {
         start(&*self.engine(), wat, Vec::new(), Some(pages))
+    }
+}
+
+fn settings(compiler: &'static str, interruption: Interruption, proposals: Proposals) -> Settings {
+    Settings {
+        compiler,
+        interruption,
+        // What engines do is compared.
+        determinism: Determinism::On,
+        profiler: None,
+        proposals,
     }
 }
 

@@ -1,11 +1,8 @@
 //! Host functions: what crosses between guest and host, and what the host sees of the guest.
 
-use polyextism_core::{
-    Error, ErrorKind,
-    engine::types::{
-        Import,
-        NumType::{self, F32, F64, I32, I64},
-    },
+use polyextism_core::backend::{
+    Error, ErrorKind, Import,
+    NumType::{self, F32, F64, I32, I64},
 };
 
 use super::{

@@ -14,7 +14,7 @@ use std::{
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{checked::Identity, key::Key};
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// The first bytes of what lies at the end; the digits are the version of the format.
 const MAGIC: [u8; 8] = *b"pxcode01";
@@ -94,6 +94,21 @@ impl Artifact {
             }
             false => Err(damaged()),
         }
+    }
+
+    /// The bytes that were kept.
+    ///
+    /// # Errors
+    /// As [`Artifact::into_file`].
+    pub(crate) fn into_bytes(self) -> Result<Vec<u8>> {
+        let length = self.length;
+        let mut file = self.into_file()?;
+        let mut bytes = Vec::new();
+        file.rewind().map_err(unreadable)?;
+        file.take(length)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        Ok(bytes)
     }
 }
 

@@ -30,9 +30,13 @@ impl Key {
         Self(blake3::hash(bytes).into())
     }
 
-    /// What the version of this package contributes.
+    /// What this package contributes, and the steps that it takes with modules.
     pub(crate) fn package() -> impl Hash {
-        (env!("CARGO_PKG_VERSION"), SOURCES)
+        (
+            env!("CARGO_PKG_VERSION"),
+            SOURCES,
+            polyextism_transform::SOURCES,
+        )
     }
 
     pub(crate) fn bytes(&self) -> &[u8; Self::LENGTH] {

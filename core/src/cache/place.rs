@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 
 use super::CachePlace;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// The folder of the cache; set to nothing, there is no cache.
 pub(crate) const FOLDER: &str = "EXTISM_CACHE_DIR";

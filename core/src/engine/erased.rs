@@ -9,18 +9,24 @@
 use std::{any::Any, hash::Hasher, sync::Arc};
 
 use super::{
-    Engine, Instance,
-    types::{Capabilities, EntryId, InstanceLimits, Linked, ModuleId, Program, Settings},
+    Engine, Instance, fuel,
+    program::{Linked, Program},
 };
 use crate::{
+    base::{
+        capabilities::{Capabilities, InstanceLimits, Settings},
+        error::{Error, ErrorKind, Result},
+        ids::{EntryId, ModuleId},
+        panic::catch,
+    },
     cache::Artifact,
-    error::{Error, ErrorKind, Result},
-    forks::{Gated, section},
-    fuel,
+    deadline::alarm::RequestCheck,
     host::Host,
-    kernel,
-    panic::catch,
-    threads,
+    kernel::{self, guest::Guest},
+    process::{
+        forks::{Gated, section},
+        threads,
+    },
 };
 
 /// A compiled module of some engine.
@@ -30,7 +36,7 @@ pub type AnyModule = Arc<dyn Any + Send + Sync>;
 pub type AnyPrepared = Arc<dyn Any + Send + Sync>;
 
 /// [`Engine`] without its types.
-pub trait DynEngine: Send + Sync {
+pub trait DynEngine: RequestCheck {
     /// See [`Engine::name`].
     fn name(&self) -> &'static str;
     /// See [`Engine::capabilities`].
@@ -73,10 +79,8 @@ pub trait DynEngine: Send + Sync {
     /// As there; `Argument` if the instance or the module belongs to another engine.
     fn extend(&self, instance: &mut dyn DynInstance, module: Linked<AnyModule>)
     -> Result<ModuleId>;
-    /// See [`Engine::nudge`].
-    fn nudge(&self);
-    /// See [`Engine::forsake`].
-    fn forsake(&self);
+    /// See [`Engine::retire`].
+    fn retire(&self);
 }
 
 impl<E: Engine> DynEngine for E {
@@ -154,17 +158,19 @@ impl<E: Engine> DynEngine for E {
         }
     }
 
-    fn nudge(&self) {
-        // Whoever nudges has nobody to tell; a guest that does not look up is nudged again.
-        let nudged = self.step("being nudged", || {
-            Engine::nudge(self);
+    fn retire(&self) {
+        section(|| Engine::retire(self));
+    }
+}
+
+impl<E: Engine> RequestCheck for E {
+    fn request_check(&self) {
+        // Nobody is there to be told; a guest that does not look up is asked again.
+        let requested = self.step("requesting a check", || {
+            Engine::request_check(self);
             Ok(())
         });
-        drop(nudged);
-    }
-
-    fn forsake(&self) {
-        section(|| Engine::forsake(self));
+        drop(requested);
     }
 }
 
@@ -177,7 +183,7 @@ impl<E: Engine> Step for E {
     fn step<T>(&self, doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         catch(doing, step).inspect_err(|error| {
             if error.kind() == ErrorKind::EnginePanic {
-                Engine::forsake(self);
+                Engine::retire(self);
             }
         })
     }
@@ -200,10 +206,40 @@ fn foreign(engine: &str, what: &str) -> Error {
     Error::new(ErrorKind::Argument, message)
 }
 
+/// What has to be done at the end of each call of some plug-ins.
+#[derive(Clone, Default)]
+pub struct CallHooks {
+    /// The function of guests that count fuel that says whether they have used more than there was.
+    pub(crate) overdrawn: Option<EntryId>,
+    /// Who is told of a call that has failed.
+    pub(crate) on_failure: Option<Arc<dyn OnFailure>>,
+}
+
+/// Is told of calls that have failed, with the guest as it was then.
+pub(crate) trait OnFailure: Send + Sync {
+    fn failed(&self, guest: &mut dyn Guest, error: &Error);
+}
+
+impl CallHooks {
+    /// As [`kernel::finish`]. Apart, so that the call path of most plug-ins stays short.
+    #[inline(never)]
+    fn finish<I: Instance>(&self, instance: &mut I, status: Result<i32>) -> Result<()> {
+        let status = match self.overdrawn {
+            None => status,
+            Some(overdrawn) => fuel::judge(instance, overdrawn, status),
+        };
+        kernel::finish(instance, status).inspect_err(|error| {
+            if let Some(on_failure) = &self.on_failure {
+                on_failure.failed(instance, error);
+            }
+        })
+    }
+}
+
 /// [`Instance`] with the operations of core, none of which panics.
 pub trait DynInstance: Instance + Any {
-    /// One plug-in call: hands `input` over, enters `entry`, lends the output. For guests that count fuel,
-    /// `overdrawn` is the function of theirs that says whether they have used more than there was.
+    /// One plug-in call: hands `input` over, enters `entry`, lends the output. `hooks` is for plug-ins whose
+    /// calls need more than that.
     ///
     /// # Errors
     /// What the guest or a host function ended with; `MemoryLimit` if the input does not fit;
@@ -212,7 +248,7 @@ pub trait DynInstance: Instance + Any {
         &mut self,
         entry: EntryId,
         input: &[u8],
-        overdrawn: Option<EntryId>,
+        hooks: Option<&CallHooks>,
     ) -> Result<&[u8]>;
 
     /// As [`Instance::entry`].
@@ -235,16 +271,17 @@ impl<I: Instance> DynInstance for I {
         &mut self,
         entry: EntryId,
         input: &[u8],
-        overdrawn: Option<EntryId>,
+        hooks: Option<&CallHooks>,
     ) -> Result<&[u8]> {
         catch("running a guest", || {
             kernel::begin(self, input)?;
             let status = self.enter(entry);
-            let status = match overdrawn {
-                None => status,
-                Some(overdrawn) => fuel::judge(self, overdrawn, status),
+            let ended = match hooks {
+                None => kernel::finish(self, status),
+                Some(hooks) => hooks.finish(self, status),
             };
-            kernel::finish(self, status)
+            ended?;
+            Ok(kernel::output(self))
         })
     }
 

@@ -8,8 +8,10 @@
 
 use std::fmt;
 
-use super::types::ModuleId;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::{
+    error::{Error, ErrorKind, Result},
+    ids::ModuleId,
+};
 
 /// A value of a guest. Numbers are their bits, so that no NaN gets lost.
 #[non_exhaustive]
@@ -31,6 +33,16 @@ pub enum Value {
     Extern(u32),
     /// A function. The host cannot pass it on.
     Func,
+    /// A reference of the host as a value of the guest (`anyref`) that stands for this number.
+    Any(u32),
+    /// A small integer that is a reference (`i31ref`).
+    I31(u32),
+    /// A struct. The host cannot pass it on.
+    Struct,
+    /// An array. The host cannot pass it on.
+    Array,
+    /// An exception. The host cannot pass it on.
+    Exception,
 }
 
 impl fmt::Display for Value {
@@ -44,6 +56,11 @@ impl fmt::Display for Value {
             Self::Null => f.write_str("null"),
             Self::Extern(number) => write!(f, "extern:{number}"),
             Self::Func => f.write_str("func"),
+            Self::Any(number) => write!(f, "any:{number}"),
+            Self::I31(number) => write!(f, "i31:{number:#x}"),
+            Self::Struct => f.write_str("struct"),
+            Self::Array => f.write_str("array"),
+            Self::Exception => f.write_str("exception"),
         }
     }
 }

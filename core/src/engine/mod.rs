@@ -8,27 +8,33 @@
 //! every link error was found before [`Engine::prepare`]; an engine does what was asked or returns
 //! `Unsupported`.
 
-pub mod erased;
-pub mod guest;
+pub(crate) mod erased;
+mod fuel;
 pub mod inspect;
-pub mod select;
-pub mod types;
+pub(crate) mod pages;
+pub(crate) mod program;
+pub(crate) mod select;
+mod shapes;
 
 use std::hash::Hasher;
 
 use self::{
-    guest::Guest,
     inspect::Inspect,
-    types::{Capabilities, EntryId, InstanceLimits, Linked, MemoryId, ModuleId, Program},
+    program::{Linked, Program},
 };
 use crate::{
+    base::{
+        capabilities::{Capabilities, InstanceLimits},
+        error::{Error, Result},
+        ids::{EntryId, MemoryId, ModuleId},
+    },
     cache::Artifact,
-    error::{Error, Result},
-    flag::Word,
+    deadline::flag::Word,
     host::Host,
+    kernel::guest::Guest,
 };
 
-/// A WebAssembly engine, opened with [`types::Settings`].
+/// A WebAssembly engine, opened with [`Settings`](crate::base::capabilities::Settings).
 ///
 /// Core opens one for each compiled plug-in; a backend may share what is safe to share.
 pub trait Engine: Send + Sync + 'static {
@@ -114,17 +120,17 @@ pub trait Engine: Send + Sync + 'static {
         ))
     }
 
-    /// Makes every running guest of this engine call [`Host::attend`] soon, on its own thread: at the
+    /// Makes every running guest of this engine call [`Host::check_interrupt`] soon, on its own thread: at the
     /// next loop head or function entry. If that fails the guest stops with a trap. Costs a few
     /// nanoseconds and may be called at any time from any thread; guests that have nothing to attend
     /// to go on. It may come too early for a guest: who needs it repeats it.
     ///
     /// Does nothing without the capability `interrupt`, or if the engine was not opened for it.
-    fn nudge(&self) {}
+    fn request_check(&self) {}
 
     /// Takes note that the engine has panicked, in any of its steps: what is opened from now on must
     /// not share anything with it. Does nothing where engines share nothing.
-    fn forsake(&self) {}
+    fn retire(&self) {}
 }
 
 /// A live program: instances of its modules, and the host state that it owns.
@@ -150,6 +156,11 @@ pub trait Instance: Guest + Send + 'static {
     fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {
         let _ = (memory, address);
         None
+    }
+
+    /// How many bytes the heap of objects that the engine collects takes, if it has one.
+    fn heap_bytes(&self) -> u64 {
+        0
     }
 
     /// A look into the program. `None` without the capability `inspect`.

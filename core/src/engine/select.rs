@@ -5,18 +5,21 @@
 
 use std::sync::Arc;
 
-use super::{
-    erased::{Backend, Compiler, DynEngine, LeftOut},
-    types::{Capabilities, Determinism, Interruption, Settings},
-};
+use super::erased::{Backend, Compiler, DynEngine, LeftOut};
 use crate::{
-    address_space::{self, Room},
-    error::{Error, ErrorKind, Result},
-    forks::section,
+    base::{
+        capabilities::{Capabilities, Determinism, Interruption, Settings},
+        error::{Error, ErrorKind, Result},
+        proposals::Proposals,
+    },
+    process::{
+        address_space::{self, Room},
+        forks::section,
+    },
 };
 
 /// The environment variable that is asked when the user chose nothing.
-pub const VARIABLE: &str = "EXTISM_ENGINE";
+pub(crate) const VARIABLE: &str = "EXTISM_ENGINE";
 
 /// A backend, one of its compilers, and whether its results are deterministic.
 #[derive(Clone, Copy)]
@@ -27,7 +30,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Understands `spec`, or the environment variable [`VARIABLE`] if there is none, or takes the
+    /// Understands `spec`, or the environment variable `EXTISM_ENGINE` if there is none, or takes the
     /// first of `backends`.
     ///
     /// # Errors
@@ -138,13 +141,14 @@ impl Choice {
         }
     }
 
-    /// Settings for this choice, without a profiler.
+    /// Settings for this choice, without a profiler, with all proposals that the compiler has.
     pub fn settings(&self, interruption: Interruption) -> Settings {
         Settings {
             compiler: self.compiler.name,
             interruption,
             determinism: self.determinism,
             profiler: None,
+            proposals: Proposals::of(self.compiler.capabilities.proposals),
         }
     }
 
@@ -153,7 +157,7 @@ impl Choice {
     /// # Errors
     /// `Unsupported` if it cannot do what the settings ask.
     pub fn open(&self, settings: &Settings) -> Result<Arc<dyn DynEngine>> {
-        section(|| crate::panic::catch("opening", || (self.backend.open)(settings)))
+        section(|| crate::base::panic::catch("opening", || (self.backend.open)(settings)))
     }
 }
 

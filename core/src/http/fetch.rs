@@ -16,7 +16,7 @@ use super::{
     shown,
     wire::{self, Outcome, Wire},
 };
-use crate::error::Error;
+use crate::base::{error::Error, taken};
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) trait Patience {
     ///
     /// # Errors
     /// If not: the reason.
-    fn attend(&self, received: u64, total: Option<u64>) -> Result<(), Error>;
+    fn check_interrupt(&self, received: u64, total: Option<u64>) -> Result<(), Error>;
 }
 
 /// What a request is sent under.
@@ -101,10 +101,10 @@ fn hop(request: &Request, terms: &Terms<'_>, left: Duration) -> Result<HttpRespo
         };
     };
     let mut response = client
-        .send(plain(request, left))
+        .send(plain(request, left)?)
         .map_err(Failure::Stopped)?;
     let received = response.body.len() as u64;
-    let attended = terms.patience.attend(received, Some(received));
+    let attended = terms.patience.check_interrupt(received, Some(received));
     attended.map_err(Failure::Stopped)?;
     if !(100..=999).contains(&response.status) {
         let status = response.status;
@@ -130,19 +130,20 @@ fn too_late(terms: &Terms<'_>) -> Failure {
 }
 
 /// The request for the user's own client.
-fn plain(request: &Request, timeout: Duration) -> HttpRequest {
+///
+/// # Errors
+/// If there is no memory for its body.
+fn plain(request: &Request, timeout: Duration) -> Result<HttpRequest, Failure> {
     let headers = request.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         (name.as_str().to_owned(), value.into_owned())
     });
-    HttpRequest {
+    let body = request.body.as_ref().map_or(&[][..], |body| body);
+    Ok(HttpRequest {
         method: request.method.as_str().to_owned(),
         url: request.url.as_str().to_owned(),
         headers: headers.collect(),
-        body: request
-            .body
-            .as_ref()
-            .map_or_else(Vec::new, |body| body.to_vec()),
+        body: taken::bytes(body, "the body").map_err(|error| error.to_string())?,
         timeout,
-    }
+    })
 }

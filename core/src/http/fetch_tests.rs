@@ -11,8 +11,8 @@ use std::{
 
 use super::{Failure, HttpClient, HttpRequest, HttpResponse, Policy, Request, Terms, fetch};
 use crate::{
-    alarm::Alarm,
-    error::{ErrorKind, Result},
+    base::error::{ErrorKind, Result},
+    deadline::alarm::Alarm,
 };
 
 /// Generous: what takes longer does not end at its deadline.

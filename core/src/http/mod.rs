@@ -29,7 +29,7 @@ pub(crate) use self::{
     policy::Policy,
     request::Request,
 };
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// The most bytes of a response when the manifest names no limit.
 pub(crate) const DEFAULT_RESPONSE_BYTES: u64 = 50 << 20;

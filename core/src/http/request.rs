@@ -30,7 +30,7 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     /// `None` is no body, which is not the same as an empty one.
-    pub(crate) body: Option<Arc<[u8]>>,
+    pub(crate) body: Option<Arc<Vec<u8>>>,
 }
 
 /// What is wrong with a request.
@@ -62,7 +62,7 @@ impl Request {
             method,
             url,
             headers,
-            body: body.map(Into::into),
+            body: body.map(Arc::new),
         })
     }
 

@@ -125,7 +125,9 @@ pub(super) fn send(
         let left = wire.left.saturating_sub(started.elapsed());
         let received = receiver.recv_timeout(patience.slice().min(left));
         let total = Some(counters.total.load(Ordering::Relaxed)).filter(|&total| total != UNKNOWN);
-        if let Err(error) = patience.attend(counters.received.load(Ordering::Relaxed), total) {
+        if let Err(error) =
+            patience.check_interrupt(counters.received.load(Ordering::Relaxed), total)
+        {
             agent.shutdown();
             return Err(Failure::Stopped(error));
         }
@@ -215,7 +217,11 @@ fn receive(
     loop {
         match reader.read(&mut piece) {
             Ok(0) => return Ok(Outcome::Response(response)),
-            Ok(length) => response.body.extend_from_slice(&piece[..length]),
+            Ok(length) => {
+                let room = response.body.try_reserve(length);
+                room.map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+                response.body.extend_from_slice(&piece[..length]);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }
@@ -362,11 +368,12 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
 fn broken(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
-        NetworkUnreachable, UnexpectedEof,
+        NetworkUnreachable, OutOfMemory, UnexpectedEof,
     };
     Some(match error.kind() {
         ConnectionRefused => "the connection is refused",
         HostUnreachable | NetworkUnreachable => "the host is out of reach",
+        OutOfMemory => "the host has no memory for the response",
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
             "the connection ended before the response was complete"
         }

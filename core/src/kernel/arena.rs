@@ -5,7 +5,7 @@
 //! Invariants: the root is written by the kernel and the host only, so its fields are trusted to
 //! lie inside the memory; nothing that is read from a block header is used before it was checked.
 
-use crate::span::Span;
+use crate::base::span::Span;
 
 /// The bytes of the root; no guest-supplied address below is ever served.
 pub(super) const ROOT: u64 = 64;
@@ -29,6 +29,7 @@ const INPUT_LENGTH: usize = 28;
 const OUTPUT_OFFSET: usize = 32;
 const OUTPUT_LENGTH: usize = 36;
 const INPUT_WORDS: usize = 40;
+const ERROR_LENGTH: usize = 44;
 /// What guests look at to see whether they have to stop; written by nobody here.
 pub(super) const FLAG: usize = 48;
 
@@ -80,6 +81,11 @@ impl Arena<'_> {
             self.0[offset as usize..][..input.len()].copy_from_slice(input);
         }
         Ok(())
+    }
+
+    /// Where the part ends that has been used since the last reset.
+    pub(super) fn used(&self) -> u64 {
+        self.field(DIRTY).max(self.field(POSITION)).max(ROOT)
     }
 
     /// As the kernel's `reset`: frees everything and clears the memory.
@@ -135,7 +141,7 @@ impl Arena<'_> {
             self.set(HEADS, heads);
         }
         let slot = self.slot(capacity);
-        self.set(offset as usize, self.field(slot));
+        self.set((offset - 8) as usize, self.field(slot));
         self.set(slot, offset);
     }
 
@@ -153,9 +159,16 @@ impl Arena<'_> {
         self.field(ERROR)
     }
 
+    /// The bytes of the error text, also if its block was freed since; none outside of the memory.
+    pub(super) fn error_text(&self) -> Span {
+        let text = Span::new(self.error(), self.field(ERROR_LENGTH), self.0.len());
+        text.unwrap_or_default()
+    }
+
     /// Makes the block at `offset` the error text; 0 takes it away.
     pub(super) fn set_error(&mut self, offset: u64) {
         self.set(ERROR, offset);
+        self.set(ERROR_LENGTH, self.length(offset));
     }
 
     /// Where the output lies. `output_set` keeps it inside the memory, so `None` never happens;
@@ -208,12 +221,24 @@ impl Arena<'_> {
         if self.tagged(offset, !self.tag(offset)) {
             let has = self.field((offset - 4) as usize);
             if has >= capacity && offset + has <= self.field(POSITION) {
-                self.set(slot, self.field(offset as usize));
+                if self.kept(offset, offset + has) {
+                    return None;
+                }
+                self.set(slot, self.field((offset - 8) as usize));
                 return Some(offset);
             }
         }
         self.set(slot, 0);
         None
+    }
+
+    /// Whether the output or the error text, which are read when the call ends, have bytes in a range.
+    fn kept(&self, start: u64, end: u64) -> bool {
+        let fields = [(OUTPUT_OFFSET, OUTPUT_LENGTH), (ERROR, ERROR_LENGTH)];
+        fields.into_iter().any(|(offset, length)| {
+            let offset = self.field(offset);
+            offset < end && start < offset + self.field(length)
+        })
     }
 
     /// The address of the head of the list of the largest size class that is not above `capacity`.

@@ -12,12 +12,15 @@
 ;;   24 input_offset   28 input_length
 ;;   32 output_offset  36 output_length
 ;;   40 input_words    at how many offsets of the input a guest finds eight bytes
+;;   44 error_length   of the block at `error` when it was set; the guest may have freed that since
 ;;   48 flag           set by the host while the guest is to look whether it has to stop
 ;; The host writes the root before any guest code runs, and `words` whenever it grows the memory.
 ;; Blocks follow. A block is a header of 16 bytes and data, both aligned to 16:
 ;;    0 i64 tag            made of address and generation while the block is live, its complement
 ;;                         once it is freed: so `length` needs no walk
 ;;    8 i32 length         12 i32 capacity
+;; The length of a freed block is the address of the next one on its list. So the data of a block stay as they
+;; are when it is freed: guests free what they have made the output or the error, and read what they have freed.
 ;; A guest can overwrite headers by stores; it harms only itself, because whatever is read from
 ;; a header is checked before it is used as an address.
 (module
@@ -84,6 +87,20 @@
                 (i64.div_u (local.get $capacity) (call $step (local.get $capacity)))))))
         (i32.const 2))))
 
+  ;; Whether the output or the error text have bytes from `p` on and before `end`.
+  (func $kept (param $p i64) (param $end i64) (result i32)
+    (i32.or
+      (call $meet (local.get $p) (local.get $end)
+        (i64.load32_u (i32.const 32)) (i64.load32_u (i32.const 36)))
+      (call $meet (local.get $p) (local.get $end)
+        (i64.load32_u (i32.const 20)) (i64.load32_u (i32.const 44)))))
+
+  ;; Whether any of `length` bytes from `at` lie from `p` on and before `end`.
+  (func $meet (param $p i64) (param $end i64) (param $at i64) (param $length i64) (result i32)
+    (i32.and
+      (i64.lt_u (local.get $at) (local.get $end))
+      (i64.lt_u (local.get $p) (i64.add (local.get $at) (local.get $length)))))
+
   ;; Takes a freed block of the size class `capacity` from its list; 0 if there is none.
   (func $pop (param $capacity i64) (result i64)
     (local $slot i32) (local $p i64) (local $has i64)
@@ -98,7 +115,11 @@
             (i64.ge_u (local.get $has) (local.get $capacity))
             (i64.le_u (i64.add (local.get $p) (local.get $has)) (i64.load32_u (i32.const 0))))
           (then
-            (i32.store (local.get $slot) (i32.load (i32.wrap_i64 (local.get $p))))
+            ;; What the host reads when the call ends is not handed out again.
+            (if (call $kept (local.get $p) (i64.add (local.get $p) (local.get $has)))
+              (then (return (i64.const 0))))
+            (i32.store (local.get $slot)
+              (i32.load (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 8)))))
             (return (local.get $p))))))
     ;; The guest has overwritten the list: forget it.
     (i32.store (local.get $slot) (i32.const 0))
@@ -196,7 +217,7 @@
         (i64.store (i32.wrap_i64 (i64.sub (local.get $heads) (i64.const 16))) (i64.const 0))
         (i32.store (i32.const 8) (i32.wrap_i64 (local.get $heads)))))
     (local.set $slot (call $slot (local.get $capacity)))
-    (i32.store (i32.wrap_i64 (local.get $p)) (i32.load (local.get $slot)))
+    (i32.store (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 8))) (i32.load (local.get $slot)))
     (i32.store (local.get $slot) (i32.wrap_i64 (local.get $p))))
 
   (func $length (export "length") (export "length_unsafe") (param $p i64) (result i64)
@@ -270,7 +291,9 @@
 
   (func (export "error_set") (param $p i64)
     (if (i32.or (i64.eqz (local.get $p)) (call $inside (local.get $p) (i64.const 0)))
-      (then (i64.store32 (i32.const 20) (local.get $p)))))
+      (then
+        (i64.store32 (i32.const 20) (local.get $p))
+        (i64.store32 (i32.const 44) (call $length (local.get $p))))))
 
   (func (export "error_get") (result i64) (i64.load32_u (i32.const 20)))
 

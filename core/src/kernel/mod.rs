@@ -8,16 +8,20 @@
 //! outside of the kernel memory; offsets of one call are dead in the next.
 
 mod arena;
+pub(crate) mod caller;
+pub(crate) mod guest;
+pub(crate) mod host_function;
+pub(crate) mod taken;
 
 use self::arena::{Arena, Full};
 use crate::{
-    engine::{
-        guest::Guest,
-        types::{MemoryId, NumType},
+    base::{
+        error::{Error, ErrorKind, Result},
+        ids::MemoryId,
+        panic::catch,
+        types::NumType,
     },
-    error::{Error, ErrorKind, Result},
-    panic::catch,
-    postmortem,
+    kernel::guest::Guest,
 };
 
 /// The kernel memory; it is the first of every program.
@@ -34,7 +38,7 @@ pub(crate) const PAGE: u64 = 65536;
 
 use NumType::{I32, I64};
 
-/// The name, parameters and results of a kernel function, as ABI.md 1.3 lists them.
+/// The name, parameters and results of a kernel function, as docs/abi.md lists them.
 pub type Row = (&'static str, &'static [NumType], &'static [NumType]);
 
 /// The functions that guests may import. Each is offered under its name in `extism:host/env` and
@@ -79,20 +83,19 @@ pub(crate) fn begin<G: Guest + ?Sized>(guest: &mut G, input: &[u8]) -> Result<()
     }
 }
 
-/// Ends a call: lends the output, or says what went wrong.
+/// Ends a call: what went wrong, if anything did.
 ///
 /// A failed host function comes first, then an error text of the guest, then a trap or exit code,
-/// then the return code (ABI.md part 2).
+/// then the return code (docs/abi.md, "Outcome").
+///
+/// # Errors
+/// What the call ends with.
 #[inline]
-pub(crate) fn finish<G: Guest>(guest: &mut G, status: Result<i32>) -> Result<&[u8]> {
-    let quiet = matches!(status, Ok(0)) && Arena(guest.split(MEMORY).0).error() == 0;
-    if !quiet && let Err(error) = outcome(guest, status) {
-        postmortem::failed(guest, &error);
-        return Err(error);
+pub(crate) fn finish<G: Guest>(guest: &mut G, status: Result<i32>) -> Result<()> {
+    match matches!(status, Ok(0)) && Arena(guest.split(MEMORY).0).error() == 0 {
+        true => Ok(()),
+        false => outcome(guest, status),
     }
-    let memory = guest.split(MEMORY).0;
-    let span = Arena(memory).output().unwrap_or_default();
-    Ok(&memory[span.range()])
 }
 
 #[cold]
@@ -109,8 +112,8 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
     };
     match Arena(memory).error() {
         0 => {}
-        offset => {
-            let error = Error::guest(text(memory, offset));
+        _ => {
+            let error = Error::guest(text(memory));
             return Err(match status {
                 Ok(code) => error.with_code(code),
                 Err(mut cause) => error
@@ -127,6 +130,21 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
             format!("the guest function returned the error code {code}"),
         )),
     }
+}
+
+/// The output as the guest has set it; empty if it has set none.
+#[inline]
+pub(crate) fn output<G: Guest + ?Sized>(guest: &mut G) -> &[u8] {
+    let memory = guest.split(MEMORY).0;
+    let span = Arena(memory).output().unwrap_or_default();
+    &memory[span.range()]
+}
+
+/// How much of a kernel memory has been used, in bytes from its start: what lies beyond was never written by
+/// the kernel or the host.
+pub fn used(memory: &mut [u8]) -> usize {
+    let size = memory.len();
+    size.min(Arena(memory).used() as usize)
 }
 
 /// Allocates a block of zeros; 0 for a length of 0.
@@ -162,7 +180,7 @@ pub(crate) fn length(memory: &mut [u8], offset: u64) -> u64 {
 pub(crate) fn error(memory: &mut [u8]) -> Option<&[u8]> {
     match Arena(memory).error() {
         0 => None,
-        offset => Some(text(memory, offset)),
+        _ => Some(text(memory)),
     }
 }
 
@@ -171,9 +189,8 @@ pub(crate) fn set_error(guest: &mut dyn Guest, offset: u64) {
     Arena(guest.split(MEMORY).0).set_error(offset);
 }
 
-fn text(memory: &mut [u8], offset: u64) -> &[u8] {
-    let length = Arena(memory).length(offset);
-    let span = crate::span::Span::new(offset, length, memory.len()).unwrap_or_default();
+fn text(memory: &mut [u8]) -> &[u8] {
+    let span = Arena(memory).error_text();
     &memory[span.range()]
 }
 

@@ -2,8 +2,8 @@
 
 use super::{FUNCTIONS, WASM};
 use crate::{
-    Bounds,
-    module::{Module, Terms},
+    base::proposals::Proposals,
+    module::{Module, Terms, bounds::Bounds},
 };
 
 /// Set `BLESS=1` to assemble `kernel.wat` anew.
@@ -24,6 +24,7 @@ fn kernel_is_assembled() {
 #[test]
 fn table_is_what_the_kernel_exports() {
     let terms = Terms {
+        forbidden: Proposals::NONE,
         proposals: &[],
         engine: "test",
         bounds: &Bounds::default(),
@@ -38,7 +39,7 @@ fn table_is_what_the_kernel_exports() {
     let mut listed: Vec<_> = FUNCTIONS
         .iter()
         .map(|(name, params, results)| {
-            let signature = crate::engine::types::Signature::new(params, results);
+            let signature = crate::base::types::Signature::new(params, results);
             format!("{name} {signature}")
         })
         .collect();

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::{Value, value::quoted, wrong};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// How many mistakes an error shows.
 const SHOWN: usize = 20;

@@ -3,7 +3,7 @@
 //! A single one is `main`, whatever its name; of several the last is, if no other is called so.
 
 use super::{MODULE_LIMIT, Manifest, wrong};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// The name of the module whose exports can be called.
 pub(crate) const MAIN: &str = "main";

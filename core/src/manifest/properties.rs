@@ -4,7 +4,7 @@
 use proptest::{prelude::*, test_runner::Config};
 
 use super::{Manifest, Source, Value, Wasm, schema};
-use crate::error::ErrorKind;
+use crate::base::error::ErrorKind;
 
 const CASES: u32 = 256;
 

@@ -1,4 +1,4 @@
-//! What a manifest may say: the one place that checks it (ABI.md part 3).
+//! What a manifest may say: the one place that checks it (docs/manifests.md).
 //!
 //! It turns a tree of values into the typed model and collects every mistake on the way, each with
 //! the path of its field, what was found and what is allowed. It does not know which form the tree
@@ -15,7 +15,7 @@ use super::{
     mistakes::{Mistakes, Place},
     value::quoted,
 };
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// Fields of older manifests, and what they are called now.
 const OLDER: &[(&str, &str)] = &[("header", "headers"), ("max", "max_pages")];

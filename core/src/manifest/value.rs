@@ -15,6 +15,7 @@ use serde::{
 
 /// The most bytes of a manifest in JSON or TOML: its keys and texts, and one for each value. The
 /// `data` of modules does not count; modules have limits of their own.
+#[doc(hidden)]
 pub const SIZE_LIMIT: usize = 1 << 20;
 
 /// How toml hands a date over.

@@ -14,8 +14,8 @@ use wasmparser::{CompositeInnerType, Encoding, FunctionBody, Parser, Payload, Ty
 
 use self::code::{Code, Signatures};
 use crate::{
-    error::{Error, ErrorKind, Result},
-    limits::Limits,
+    base::error::{Error, ErrorKind, Result},
+    settings::limits::Limits,
 };
 
 /// The most that one module may have of everything that costs time or memory to compile, as it follows from

@@ -8,11 +8,11 @@
 use std::sync::Arc;
 
 use wasmparser::{
-    CompositeInnerType, Encoding, ExternalKind, FuncType, GlobalType, MemoryType, Parser, Payload,
-    TableType, TypeRef,
+    CompositeInnerType, Encoding, ExternalKind, GlobalType, MemoryType, Parser, Payload, TableType,
+    TypeRef,
 };
 
-use super::{ExternType, ImportDecl, bounds::Bounds};
+use super::{ExternType, FunctionType, ImportDecl, bounds::Bounds, canonical::is_plain};
 
 /// What a module shows to the outside.
 #[derive(Debug, Default)]
@@ -61,9 +61,15 @@ impl Interface {
                 Payload::TypeSection(section) => {
                     at_most(section.count(), bounds.types)?;
                     for group in section {
-                        for ty in group?.into_types() {
-                            spaces.types.push(match ty.composite_type.inner {
-                                CompositeInnerType::Func(ty) => Some(Arc::new(ty)),
+                        let group = group?;
+                        for ty in group.types() {
+                            let index = spaces.types.len() as u32;
+                            spaces.types.push(match &ty.composite_type.inner {
+                                CompositeInnerType::Func(function) => Some(FunctionType {
+                                    ty: Arc::new(function.clone()),
+                                    index,
+                                    is_plain: is_plain(&group, ty, function),
+                                }),
                                 _ => None,
                             });
                         }
@@ -101,6 +107,12 @@ impl Interface {
                         interface.own_memories.push(memory);
                     }
                 }
+                Payload::TagSection(section) => {
+                    at_most(section.count(), bounds.types)?;
+                    for tag in section {
+                        spaces.tags.push(tag?.func_type_idx);
+                    }
+                }
                 Payload::GlobalSection(section) => {
                     at_most(section.count(), bounds.globals)?;
                     for global in section {
@@ -133,12 +145,14 @@ impl Interface {
 #[derive(Default)]
 struct Spaces {
     /// `None` is a type that is no function.
-    types: Vec<Option<Arc<FuncType>>>,
+    types: Vec<Option<FunctionType>>,
     /// The type of each function.
     functions: Vec<u32>,
     tables: Vec<TableType>,
     memories: Vec<MemoryType>,
     globals: Vec<GlobalType>,
+    /// The type of each tag.
+    tags: Vec<u32>,
 }
 
 impl Spaces {
@@ -160,7 +174,10 @@ impl Spaces {
                 self.globals.push(ty);
                 ExternType::Global(ty)
             }
-            TypeRef::Tag(_) => ExternType::Tag,
+            TypeRef::Tag(ty) => {
+                self.tags.push(ty.func_type_idx);
+                ExternType::Tag(self.function_type(ty.func_type_idx).ok_or(Unreadable)?)
+            }
         })
     }
 
@@ -172,11 +189,11 @@ impl Spaces {
             ExternalKind::Table => ExternType::Table(*self.tables.get(index)?),
             ExternalKind::Memory => ExternType::Memory(*self.memories.get(index)?),
             ExternalKind::Global => ExternType::Global(*self.globals.get(index)?),
-            ExternalKind::Tag => ExternType::Tag,
+            ExternalKind::Tag => ExternType::Tag(self.function_type(*self.tags.get(index)?)?),
         })
     }
 
-    fn function_type(&self, index: u32) -> Option<Arc<FuncType>> {
+    fn function_type(&self, index: u32) -> Option<FunctionType> {
         self.types.get(index as usize)?.clone()
     }
 }

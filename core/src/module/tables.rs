@@ -7,25 +7,18 @@
 //!
 //! Invariant: the sum of what all tables can have is at most the bound.
 
-use wasm_encoder::{
-    RawSection, TableSection,
-    reencode::{self, Reencode, RoundtripReencoder},
-};
 use wasmparser::{Parser, Payload, TableType};
 
-use super::Module;
-use crate::{
-    error::{Error, ErrorKind, Result},
-    link::Unit,
-};
+use super::{ByUnit, Module, Units};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// By how many elements the tables of each module can grow, if that is less than they declare, so that
 /// all tables of the modules have at most `limit` elements together. Modules may still be invalid.
 ///
 /// # Errors
 /// `InvalidModule` if they have more at the start.
-pub(crate) fn growth(units: &[Unit<'_>], limit: u64) -> Result<Vec<Option<u64>>> {
-    let tables: Vec<_> = units.iter().map(|unit| own(&unit.module)).collect();
+pub(crate) fn growth(units: &Units<'_>, limit: u64) -> Result<ByUnit<Option<u64>>> {
+    let tables = units.map(|unit| own(&unit.module));
     let mut sum = 0_u64;
     let mut growing = 0;
     for table in tables.iter().flatten() {
@@ -44,10 +37,7 @@ pub(crate) fn growth(units: &[Unit<'_>], limit: u64) -> Result<Vec<Option<u64>>>
         let most = table.initial + share;
         can_grow(table) && table.maximum.is_none_or(|maximum| maximum > most)
     };
-    let growth = tables
-        .iter()
-        .map(|tables| tables.iter().any(exceeds).then_some(share));
-    Ok(growth.collect())
+    Ok(tables.map(|tables| tables.iter().any(exceeds).then_some(share)))
 }
 
 fn can_grow(table: &TableType) -> bool {
@@ -68,30 +58,4 @@ fn own(module: &Module<'_>) -> Vec<TableType> {
         }
     }
     tables
-}
-
-/// The same module, whose tables can grow by `share` elements at most.
-///
-/// # Errors
-/// None for a module that core has validated.
-pub(crate) fn limited(wasm: &[u8], share: u64) -> std::result::Result<Vec<u8>, reencode::Error> {
-    let mut out = wasm_encoder::Module::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload?;
-        if let Payload::TableSection(section) = payload {
-            let mut tables = TableSection::new();
-            for table in section {
-                let mut table = table?;
-                let most = table.ty.initial + share;
-                let maximum = table.ty.maximum.unwrap_or(most).min(most);
-                table.ty.maximum = Some(maximum);
-                RoundtripReencoder.parse_table(&mut tables, table)?;
-            }
-            out.section(&tables);
-        } else if let Some((id, range)) = payload.as_section() {
-            let data = &wasm[range.start as usize..range.end as usize];
-            out.section(&RawSection { id, data });
-        }
-    }
-    Ok(out.finish())
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::{Module, Terms, bounds::Bounds};
-use crate::engine::types::Proposal;
+use crate::base::proposals::{Proposal, Proposals};
 
 /// Reads and validates a binary.
 fn take<'a>(wasm: Cow<'a, [u8]>, proposals: &[Proposal]) -> Result<Module<'a>, String> {
     let terms = Terms {
+        forbidden: Proposals::NONE,
         proposals,
         engine: "test",
         bounds: &Bounds::default(),

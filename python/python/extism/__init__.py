@@ -1,8 +1,9 @@
 """Runs Extism WebAssembly plug-ins on the engine of your choice.
 
 >>> import extism
->>> with extism.Plugin("count_vowels.wasm", engine="wasmer") as plugin:
+>>> with extism.Plugin(extism.examples.count_vowels(), engine="wasmer") as plugin:
 ...     plugin.call("count_vowels", "Hello, World!")
+b'{"count": 3, "total": 3, "vowels": "aeiouAEIOU"}'
 
 `Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them; `AsyncPlugin` and
 `AsyncPool` are the same for asyncio; `CompiledPlugin.function` is what can be mapped on other threads and machines;
@@ -81,6 +82,9 @@ from .http import HttpRequest, HttpResponse
 from .types import Memory, Val, ValType
 
 from . import _native
+
+# Like `extism` below an attribute of the package, so that `extism.examples.count_vowels()` needs no further import.
+from . import examples as examples
 
 # Programs for the Extism Python SDK import from this module, or reach it as an attribute.
 from . import extism as extism

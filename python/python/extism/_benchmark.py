@@ -161,7 +161,7 @@ class Benchmark:
         lines = [f"`{self.function}`, {self.input_bytes} bytes of input; microseconds for a call"]
         if not self.equal:
             lines.append("the outputs of the engines differ: see extism.compare")
-        width = max((len(name) for name in [*self.errors, *(c.engine for c in self.costs)]))
+        width = max(len(name) for name in [*self.errors, *(c.engine for c in self.costs)])
         head = ("call", "low", "high", *PARTS, "host calls", "compile", "first call")
         columns = [max(9, len(name)) for name in head]
         names = [f"{name:>{size}}" for name, size in zip(head, columns, strict=True)]

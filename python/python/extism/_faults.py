@@ -9,12 +9,12 @@ first engine; until then nothing is changed.
 import faulthandler
 import functools
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from ._native import beneath
+from ._native import below_engine_handlers
 
-_MARK = "_extism_beneath"
+_MARK = "_extism_below_engines"
 
 #: The signals by which guests trap.
 _FATAL = ("SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
@@ -34,8 +34,22 @@ def _wrapped(
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if concerns(*args, **kwargs):
-            return beneath(function, *args, **kwargs)
+            return below_engine_handlers(function, *args, **kwargs)
         return function(*args, **kwargs)
+
+    setattr(call, _MARK, True)
+    return call
+
+
+def _wrapped_mask(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`signal.pthread_sigmask` that never blocks the signals by which guests trap: the system ends a process in
+    which one of them is blocked when an instruction causes it."""
+
+    @functools.wraps(function)
+    def call(how: int, mask: Iterable[int]) -> Any:
+        if how != signal.SIG_UNBLOCK:
+            mask = [number for number in mask if not _is_fatal(number)]
+        return function(how, mask)
 
     setattr(call, _MARK, True)
     return call
@@ -43,6 +57,9 @@ def _wrapped(
 
 def install() -> None:
     """Wraps the switches, once."""
+    mask = getattr(signal, "pthread_sigmask", None)
+    if mask is not None and not hasattr(mask, _MARK):
+        setattr(signal, "pthread_sigmask", _wrapped_mask(mask))
     for module, name, concerns in [
         (faulthandler, "enable", _always),
         (faulthandler, "disable", _always),

@@ -40,7 +40,7 @@ __all__ = [
     "after_fork",
     "before_fork",
     "begin_to_end",
-    "beneath",
+    "below_engine_handlers",
     "cache_folder",
     "compare",
     "default_limits",
@@ -1141,7 +1141,7 @@ class Wasi:
     def stdin(self) -> bytes:
         """What can be read from standard input."""
 
-def beneath(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+def below_engine_handlers(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     """Calls a function that changes handlers of fatal signals, as if those of engines were not there.
 
     A guest of another thread that traps in this moment ends the process, as it would in any host.

@@ -4,20 +4,18 @@
 //! the plug-in is free again before Python code can run that may call it.
 
 use polyextism::{CallLimits, Error, FunctionHandle, Host, Place as PoolPlace};
-use pyo3::{
-    prelude::*,
-    types::{PyBytes, PyMemoryView},
-};
+use pyo3::{prelude::*, types::PyMemoryView};
 
 use super::Plugin;
 use crate::{
+    bytes,
     contents::Origin,
     convert::{Input, Parse, Timeout},
     ending,
     error::{self, Place},
     fuel::Fuel,
     functions::Functions,
-    signals,
+    signals, stacks,
     ticket::{Begun, Ticket},
     turns::{Live, Turn, Turns},
 };
@@ -199,6 +197,8 @@ impl Plugin {
         let live = turn.live();
         let limit = timeout.map_or_else(|| live.plugin.timeout(), |timeout| timeout.0);
         signals::arrive(py)?;
+        let running = stacks::enter(py)?;
+        let running = running.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
         let has_context = host_context.is_some();
         if let Some(context) = host_context {
             live.plugin.host().set_context(Some(Box::new(context)));
@@ -217,7 +217,8 @@ impl Plugin {
                 limited(live, callee, bytes, &limits)
             }
         });
-        let output = output.map(|output| PyBytes::new(py, output));
+        drop(running);
+        let output = output.map(|output| bytes::bytes(py, output));
         if has_context {
             live.plugin.host().set_context(None);
         }
@@ -225,7 +226,7 @@ impl Plugin {
         drop(begun);
         // Whatever comes now may run Python code, which may call again.
         drop(turn);
-        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
+        let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))??;
         match parse {
             Parse::Bytes => Ok(output.into_any()),
             Parse::Buffer => Ok(PyMemoryView::from(&output)?.into_any()),

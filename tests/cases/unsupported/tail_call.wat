@@ -1,5 +1,5 @@
 ;; With the power a million calls need no stack, without it loading is refused.
-;;! needs tail-call "engine `{engine}` has no tail calls, which module `main` needs"
+;;! needs tail-calls "engine `{engine}` has no tail calls, which module `main` needs"
 ;;! call f
 ;;! = ok "2000000 "
 (module

@@ -1,5 +1,5 @@
 ;; A tail call of a kernel function returns what it returns.
-;;! needs tail-call "engine `{engine}` has no tail calls, which module `main` needs"
+;;! needs tail-calls "engine `{engine}` has no tail calls, which module `main` needs"
 ;;! call f
 ;;! = ok "6 0 "
 (module

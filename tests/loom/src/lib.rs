@@ -4,10 +4,10 @@
 //!
 //! The files of core are compiled here once more, with atomic words, a lock and a clock of loom. The
 //! scenarios are in [`scenarios`]; `tests/interleavings.rs` runs them. Nothing else of core takes part: its
-//! errors and engines are stand-ins with what alarms need of them.
+//! errors are stand-ins with what alarms need of them.
 //!
 //! Not modelled: the thread of the watchdog itself (a scenario looks when it likes), the wake-up of that
-//! thread, forks, and how a nudge reaches a guest.
+//! thread, forks, and how a request reaches a guest.
 
 #![allow(
     dead_code,
@@ -15,15 +15,19 @@
     reason = "the files of core offer more than the scenarios need"
 )]
 
-mod atomic;
-mod clock;
-mod engine;
-mod error;
-mod flag;
-mod nesting;
-pub mod scenarios;
+// The modules have the places that they have in core, so that its files find them.
+mod base {
+    pub(crate) mod error;
+}
+mod deadline {
+    pub(crate) mod atomic;
+    pub(crate) mod clock;
+    pub(crate) mod flag;
+    pub(crate) mod nesting;
 
-// Its own tests are where rustfmt does not look for them.
-#[rustfmt::skip]
-#[path = "../../../core/src/alarm.rs"]
-mod alarm;
+    // Its own tests are where rustfmt does not look for them.
+    #[rustfmt::skip]
+    #[path = "../../../../core/src/deadline/alarm.rs"]
+    pub(crate) mod alarm;
+}
+pub mod scenarios;

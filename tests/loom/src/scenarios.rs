@@ -6,9 +6,11 @@ use std::{sync::Arc, time::Duration};
 use loom::thread;
 
 use crate::{
-    alarm::{Alarm, CancelHandle},
-    clock,
-    error::ErrorKind,
+    base::error::ErrorKind,
+    deadline::{
+        alarm::{Alarm, CancelHandle},
+        clock,
+    },
 };
 
 /// A name and what happens.
@@ -139,7 +141,7 @@ fn cancelled_call_is_seen() {
         other.join().expect("it does not panic"),
         "a call is running"
     );
-    let error = alarm.attend().expect_err("the call has to end");
+    let error = alarm.check_interrupt().expect_err("the call has to end");
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     watchdog.join().expect("it does not panic");
     let ended = alarm.end();

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use polyextism::{
-    BACKENDS, Error, ErrorKind, Host, Result, Trap,
-    engine::{
-        Engine, Instance,
-        erased::{AnyModule, AnyPrepared, DynEngine, DynInstance},
-        guest::{Caller, Guest},
-        inspect::{Inspect, Value},
-        types::{
-            Capabilities, EntryId, Failed, HostFunc, Import, InstanceLimits, Interruption, Linked,
-            MemoryId, ModuleId, Program, Settings,
-        },
+    BACKENDS, Caller, Capabilities, Error, ErrorKind, Host, Result, Trap,
+    backend::{
+        DynEngine, Engine, EntryId, Failed, Guest, HostFunc, Import, Instance, InstanceLimits,
+        Interruption, Linked, MemoryId, ModuleId, Program, Settings, Word,
     },
-    flag::Word,
+    internal::{
+        AnyModule, AnyPrepared, DynInstance,
+        inspect::{Inspect, Value},
+    },
 };
 
 use super::FAULTS;
@@ -86,6 +83,7 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
         interruption,
         determinism: settings.determinism,
         profiler: settings.profiler,
+        proposals: settings.proposals,
     })?;
     let has = inside.capabilities();
     let capabilities = match fault {
@@ -240,9 +238,9 @@ impl Engine for Broken {
         self.inside.extend(&mut *instance.inside, module)
     }
 
-    fn nudge(&self) {
+    fn request_check(&self) {
         if self.fault != Fault::Deaf {
-            self.inside.nudge();
+            self.inside.request_check();
         }
     }
 }

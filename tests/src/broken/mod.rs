@@ -10,7 +10,7 @@ use std::sync::{LazyLock, OnceLock};
 
 use polyextism::{
     Choice,
-    engine::erased::{Backend, Compiler},
+    backend::{Backend, Compiler},
 };
 
 pub use self::engine::Fault;

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use polyextism::engine::{inspect::Value, types::Proposal};
+use polyextism::{Proposal, internal::inspect::Value};
 use wasmparser::{
     ExternalKind, Parser, Payload, ValType, Validator, WasmFeatures, types::EntityType,
 };

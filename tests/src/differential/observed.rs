@@ -6,13 +6,9 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use polyextism::{
-    Choice, ErrorKind, Result, alone,
-    engine::{
-        erased::{AnyModule, DynEngine, DynInstance},
-        inspect::Value,
-        types::{Import, InstanceLimits, Linked, MemoryExport, ModuleId, Program},
-    },
-    host::Host,
+    Choice, ErrorKind, Host, Result,
+    backend::{DynEngine, Import, InstanceLimits, Linked, MemoryExport, ModuleId, Program},
+    internal::{AnyModule, DynInstance, alone, inspect::Value},
 };
 
 use super::generated::Generated;

@@ -7,7 +7,7 @@
 
 use polyextism::{
     Choice, ErrorKind, Function, KernelForm, Manifest, Options, Result, Wasi,
-    engine::types::{NumType, Signature},
+    backend::{NumType, Signature},
     manifest::Wasm,
 };
 

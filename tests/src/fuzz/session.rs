@@ -1,7 +1,7 @@
 //! What a host does with live plug-ins, in any order: calls, resets, variables, configuration, time
 //! limits, cancellations, new instances. Two plug-ins of one program share nothing.
 //!
-//! A model says what each step returns. It knows the rules for plug-ins of ABI.md, not how core
+//! A model says what each step returns. It knows the rules for plug-ins of docs/abi.md, not how core
 //! keeps them.
 
 use std::{collections::BTreeMap, sync::LazyLock, time::Duration};

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
-use polyextism::{Choice, ErrorKind, Wasi, engine::types::Proposal};
+use polyextism::{Choice, ErrorKind, Proposal, Wasi};
 use wasm_smith::Config;
 
 use super::module::{choice, compile, role};

@@ -1,6 +1,6 @@
 //! How modules of the shapes are made.
 
-use polyextism::Bounds;
+use polyextism::internal::Bounds;
 use wasm_encoder::{
     CodeSection, ConstExpr, Function, FunctionSection, GlobalSection, GlobalType, Instruction as I,
     MemorySection, MemoryType, Module, RefType, Section, TableType, TypeSection, ValType,

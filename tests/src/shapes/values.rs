@@ -1,6 +1,6 @@
 //! Shapes that have many values at a time: locals, parameters, results, operands.
 
-use polyextism::Bounds;
+use polyextism::internal::Bounds;
 use wasm_encoder::{
     BlockType, CodeSection, Function, FunctionSection, Instruction as I, TypeSection, ValType,
 };

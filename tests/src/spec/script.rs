@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use polyextism::{Choice, Error, ErrorKind, Trap, engine::inspect::Value};
+use polyextism::{Choice, Error, ErrorKind, Trap, internal::inspect::Value};
 use wast::{
     QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke,
     lexer::Lexer,
@@ -22,13 +22,15 @@ use super::{
 /// Traps by the words that the suite has for them; the first that fit count. A message may go on after
 /// these.
 const TRAPS: &[(&str, &[Trap])] = &[
+    ("cast failure", &[Trap::CastFailure]),
+    ("out of bounds array access", &[Trap::ArrayOutOfBounds]),
     ("indirect call type mismatch", &[Trap::BadSignature]),
     ("indirect call", &[Trap::BadSignature, Trap::NullElement]),
     ("integer divide by zero", &[Trap::DivideByZero]),
     ("integer overflow", &[Trap::IntegerOverflow]),
     ("invalid conversion to integer", &[Trap::BadConversion]),
-    ("null function reference", &[Trap::NullReference]),
-    ("null reference", &[Trap::NullReference]),
+    // Of a function, a structure and so on.
+    ("null ", &[Trap::NullReference]),
     ("out of bounds memory access", &[Trap::MemoryOutOfBounds]),
     ("out of bounds table access", &[Trap::TableOutOfBounds]),
     (
@@ -198,10 +200,13 @@ impl Script {
                     wasm.and_then(|wasm| self.stage.link(&wasm)),
                 )
             }
-            WastDirective::AssertException { exec, .. }
-            | WastDirective::AssertSuspension { exec, .. } => match self.execute(exec) {
+            WastDirective::AssertException { exec, .. } => {
+                let ended = self.execute(exec).map(drop);
+                wants(&[ErrorKind::Trap(Trap::UncaughtException)], ended)
+            }
+            WastDirective::AssertSuspension { exec, .. } => match self.execute(exec) {
                 Err(Ended::Refused(why)) => Verdict::Refused(why),
-                _ => Verdict::Failed("no engine here throws or suspends".to_owned()),
+                _ => Verdict::Failed("no engine here suspends".to_owned()),
             },
             WastDirective::Thread(_) | WastDirective::Wait { .. } => {
                 Verdict::Refused("threads".to_owned())

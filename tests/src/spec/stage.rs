@@ -7,11 +7,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use polyextism::{
     Choice, Error, ErrorKind, Host, Manifest, Options,
-    alone::{Ready, ready},
-    engine::{
-        erased::{DynEngine, DynInstance},
+    backend::{DynEngine, Import, InstanceLimits, Linked, MemoryExport, ModuleId, Program},
+    internal::{
+        DynInstance,
+        alone::{Ready, ready},
         inspect::Inspect,
-        types::{Import, InstanceLimits, Linked, MemoryExport, ModuleId, Program},
     },
     manifest::Wasm,
 };

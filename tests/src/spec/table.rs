@@ -1,4 +1,4 @@
-//! The tables of what is known: one for the README, and one of the reasons.
+//! The tables of what is known: one for `docs/specification.md`, and one of the reasons.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 

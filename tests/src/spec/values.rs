@@ -1,6 +1,6 @@
 //! Arguments and results of the suite as values of the waist.
 
-use polyextism::engine::inspect::Value;
+use polyextism::internal::inspect::Value;
 use wast::{
     WastArg, WastRet,
     core::{NanPattern, V128Pattern, WastArgCore, WastRetCore},
@@ -18,7 +18,7 @@ pub(super) fn argument(arg: &WastArg<'_>) -> Option<Value> {
         WastArgCore::V128(value) => Value::V128(u128::from_le_bytes(value.to_le_bytes())),
         WastArgCore::RefNull(_) => Value::Null,
         WastArgCore::RefExtern(number) => Value::Extern(*number),
-        WastArgCore::RefHost(_) => return None,
+        WastArgCore::RefHost(number) => Value::Any(*number),
     })
 }
 
@@ -40,7 +40,20 @@ fn matches(wanted: &WastRetCore<'_>, found: &Value) -> bool {
         (WastRetCore::V128(wanted), Value::V128(bits)) => vector(wanted, *bits),
         (WastRetCore::RefNull(_), Value::Null)
         | (WastRetCore::RefFunc(_), Value::Func)
-        | (WastRetCore::RefExtern(None), Value::Extern(_)) => true,
+        | (WastRetCore::RefI31, Value::I31(_))
+        | (WastRetCore::RefStruct, Value::Struct)
+        | (WastRetCore::RefArray, Value::Array)
+        | (WastRetCore::RefEq, Value::I31(_) | Value::Struct | Value::Array)
+        | (
+            WastRetCore::RefAny,
+            Value::I31(_) | Value::Struct | Value::Array | Value::Any(_),
+        )
+        // What is converted stays what it was.
+        | (
+            WastRetCore::RefExtern(None),
+            Value::Extern(_) | Value::I31(_) | Value::Struct | Value::Array,
+        ) => true,
+        (WastRetCore::RefHost(wanted), Value::Any(number)) => wanted == number,
         (WastRetCore::RefExtern(Some(wanted)), Value::Extern(number)) => wanted == number,
         (WastRetCore::Either(wanted), found) => wanted.iter().any(|wanted| matches(wanted, found)),
         _ => false,

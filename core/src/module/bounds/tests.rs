@@ -10,7 +10,7 @@ use self::made::{
     signature, table_elements, tables, types,
 };
 use super::{Bound, Bounds};
-use crate::limits::Limits;
+use crate::settings::limits::Limits;
 
 /// A bound, a module that has `n` of it, and how the message begins.
 type Row = (

@@ -1,0 +1,178 @@
+//! Host functions that C has written: the trampoline from a guest's call to their address, and what they own.
+//!
+//! It does not know what the handle that they get is good for. Invariants: the function runs on the thread of the
+//! call; what it owns is freed once, when the last that may call it is gone; what comes back is read by the declared
+//! types, whatever tags the function leaves.
+//!
+//! An exception of another language that comes out of the function ends the process: the first frame of ours that
+//! catches panics is that of core, and Rust does not catch foreign exceptions. A `longjmp` over it is never defined.
+
+#![allow(
+    unsafe_code,
+    reason = "it calls addresses that C hands over: see each SAFETY"
+)]
+
+use std::ffi::{c_int, c_void};
+
+use polyextism::{Caller, Error, ErrorKind, NumType, Result};
+
+use crate::{current, handles::Handle};
+
+/// A value as the header has it.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Value {
+    tag: c_int,
+    gap: u32,
+    /// The union. On the targets that there are, the first four bytes of an integer are its low ones.
+    bits: u64,
+}
+
+const _: () = assert!(size_of::<Value>() == 16 && cfg!(target_endian = "little"));
+
+/// A host function at an address.
+pub(crate) type Body =
+    unsafe extern "C-unwind" fn(Handle, *const Value, u64, *mut Value, u64, *mut c_void);
+
+/// What frees what a host function owns.
+pub(crate) type FreeData = unsafe extern "C" fn(*mut c_void);
+
+/// What takes a log line.
+pub(crate) type TakeLine = unsafe extern "C" fn(*const std::ffi::c_char, u64);
+
+/// A host function with what it owns.
+pub(crate) struct Callback {
+    body: Body,
+    data: Data,
+    /// Its parameters, then its results, with their types and without values.
+    values: Box<[Value]>,
+    params: usize,
+    /// Which bits of each result count.
+    masks: Box<[u64]>,
+}
+
+/// How many values need no allocation.
+const FEW: usize = 8;
+
+/// What a host function owns, freed when this is dropped.
+struct Data {
+    data: *mut c_void,
+    free: Option<FreeData>,
+}
+
+// SAFETY: The header asks that the function and what it owns may be used, and freed, by any thread that makes, calls
+// or frees a plug-in.
+unsafe impl Send for Data {}
+// SAFETY: Likewise.
+unsafe impl Sync for Data {}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        if let (Some(free), false) = (self.free, self.data.is_null()) {
+            // SAFETY: As `Callback::new` was promised; nobody has the data any more, and this runs once.
+            unsafe { free(self.data) };
+        }
+    }
+}
+
+impl Callback {
+    /// # Safety
+    /// `body` is a function of that type, which any thread may call with `data`; `free` is one that any thread may
+    /// call with `data` once, after which nobody uses it.
+    pub(crate) unsafe fn new(
+        body: Body,
+        data: *mut c_void,
+        free: Option<FreeData>,
+        (params, results): (Box<[NumType]>, Box<[NumType]>),
+    ) -> Self {
+        let value = |ty: &NumType| Value {
+            tag: tag(*ty),
+            ..Value::default()
+        };
+        let mask = |ty: &NumType| match ty {
+            NumType::I32 | NumType::F32 => u64::from(u32::MAX),
+            NumType::I64 | NumType::F64 => u64::MAX,
+        };
+        Self {
+            body,
+            data: Data { data, free },
+            values: params.iter().chain(&results).map(value).collect(),
+            params: params.len(),
+            masks: results.iter().map(mask).collect(),
+        }
+    }
+
+    /// Lets what the function owns go without freeing it: it was never taken over.
+    pub(crate) fn give_back(mut self) {
+        self.data.free = None;
+    }
+
+    /// Calls it. Parameters come in the slots, results go out in them.
+    ///
+    /// # Errors
+    /// `HostFunction`, with the text that it failed with.
+    pub(crate) fn call(&self, caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
+        match self.values.len() {
+            count @ ..=FEW => {
+                let mut values = [Value::default(); FEW];
+                for (value, typed) in values.iter_mut().zip(&self.values) {
+                    *value = *typed;
+                }
+                self.call_with(caller, slots, &mut values[..count])
+            }
+            _ => self.call_with(caller, slots, &mut self.values.to_vec()),
+        }
+    }
+
+    #[inline]
+    fn call_with(&self, caller: Caller<'_>, slots: &mut [u64], values: &mut [Value]) -> Result<()> {
+        let (params, results) = values.split_at_mut(self.params);
+        for (value, slot) in params.iter_mut().zip(&*slots) {
+            value.bits = *slot;
+        }
+        let ended = current::enter(caller, |handle| {
+            let (input, output) = (address(params), address(results));
+            let (inputs, outputs) = (params.len() as u64, results.len() as u64);
+            // SAFETY: As `new` was promised. The values are there, and nobody else has them meanwhile.
+            unsafe { (self.body)(handle, input, inputs, output, outputs, self.data.data) };
+        });
+        for ((slot, value), mask) in slots.iter_mut().zip(results).zip(&self.masks) {
+            *slot = value.bits & mask;
+        }
+        ended.map_err(|text| Error::new(ErrorKind::HostFunction, text))
+    }
+}
+
+/// The address of values; null if there are none.
+fn address(values: &mut [Value]) -> *mut Value {
+    match values {
+        [] => std::ptr::null_mut(),
+        values => values.as_mut_ptr(),
+    }
+}
+
+/// The number of a type.
+fn tag(ty: NumType) -> c_int {
+    match ty {
+        NumType::I32 => 0,
+        NumType::I64 => 1,
+        NumType::F32 => 2,
+        NumType::F64 => 3,
+    }
+}
+
+/// The type of a number.
+pub(crate) fn num_type(tag: c_int) -> Option<NumType> {
+    let types = [NumType::I32, NumType::I64, NumType::F32, NumType::F64];
+    types.into_iter().find(|ty| self::tag(*ty) == tag)
+}
+
+/// Hands a line to C.
+///
+/// # Safety
+/// `take` is a function of that type.
+pub(crate) unsafe fn hand_line(take: TakeLine, line: &std::ffi::CStr) {
+    let length = line.count_bytes() as u64;
+    // SAFETY: As the caller promises; the line is there until it returns.
+    unsafe { take(line.as_ptr(), length) };
+}

@@ -1,0 +1,144 @@
+//! What a plug-in is given beside its manifest, as the additions of the header say it.
+//!
+//! Invariant: zero is the default of everything, so callers that know an older struct get what they know.
+
+use polyextism::{Cache, CachePlace, Choice, Limits, Options, Wasi, default_engine, engine};
+
+use crate::{
+    border::{Bad, RawLimits, RawOptions},
+    call,
+    outcome::Failure,
+};
+
+const WASI: u64 = 1;
+const STRICT: u64 = 2;
+const NO_CACHE: u64 = 4;
+const DETERMINISTIC: u64 = 8;
+const HTTP_RESPONSE_HEADERS: u64 = 16;
+const COUNT_FUEL: u64 = 32;
+const ALL: u64 = 63;
+
+const LIMIT_TIME: u64 = 1;
+const LIMIT_FUEL: u64 = 2;
+
+/// An engine, and what a plug-in is given.
+pub(crate) struct Wanted {
+    pub(crate) choice: Choice,
+    pub(crate) options: Options,
+}
+
+impl Wanted {
+    /// What the official functions say.
+    ///
+    /// # Errors
+    /// If the environment variable names an engine that is not there.
+    pub(crate) fn plain(wasi: bool, fuel: Option<u64>) -> Result<Self, Failure> {
+        let choice = default_engine().map_err(Failure::Compile)?;
+        let options = Options {
+            wasi: wasi.then(Wasi::default),
+            fuel,
+            ..Options::default()
+        };
+        Ok(Self { choice, options })
+    }
+
+    /// What the struct says, if there is one, with the texts that it points at.
+    ///
+    /// # Errors
+    /// If it is wrong.
+    pub(crate) fn from_raw(
+        raw: Result<Option<RawOptions>, String>,
+        texts: impl FnOnce(&RawOptions) -> [Result<Option<String>, String>; 2],
+    ) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::Argument(format!("options: {what}"));
+        let Some(raw) = raw.map_err(wrong)? else {
+            return Self::plain(false, None);
+        };
+        let [name, folder] = texts(&raw);
+        let (name, folder) = (name.map_err(wrong)?, folder.map_err(wrong)?);
+        let has = |flag: u64| raw.flags & flag != 0;
+        if raw.flags & !ALL != 0 {
+            let unknown = raw.flags & !ALL;
+            return Err(wrong(format!("unknown flags {unknown:#x}")));
+        }
+        let choice = match name {
+            Some(name) => engine(&name),
+            None => default_engine(),
+        };
+        let choice = choice.map_err(Failure::Compile)?;
+        let mut limits = match has(STRICT) {
+            true => Limits::strict(),
+            false => Limits::default(),
+        };
+        let given = [
+            ("memory_pages", raw.memory_pages),
+            ("table_elements", raw.table_elements),
+            ("module_bytes", raw.module_bytes),
+            ("compile_cost", raw.compile_cost),
+        ];
+        for (name, limit) in limits.fields() {
+            let given = given
+                .iter()
+                .find(|(given, value)| *given == name && *value != 0);
+            *limit = given.map_or(*limit, |(_, value)| *value);
+        }
+        let place = match (has(NO_CACHE), folder) {
+            (true, _) => CachePlace::Off,
+            (false, Some(folder)) => CachePlace::Folder(folder.into()),
+            (false, None) => CachePlace::User,
+        };
+        let mut cache = Cache::from(place);
+        if raw.cache_bytes != 0 {
+            cache.max_bytes = raw.cache_bytes;
+        }
+        let mut options = Options {
+            wasi: has(WASI).then(Wasi::default),
+            fuel: match (raw.fuel, has(COUNT_FUEL)) {
+                (0, false) => None,
+                (0, true) => Some(u64::MAX),
+                (fuel, _) => Some(fuel),
+            },
+            limits,
+            cache,
+            ..Options::default()
+        };
+        options.http.response_headers = has(HTTP_RESPONSE_HEADERS);
+        Ok(Self {
+            choice: match has(DETERMINISTIC) {
+                true => choice.deterministic(),
+                false => choice,
+            },
+            options,
+        })
+    }
+}
+
+/// The limits of a call.
+///
+/// # Errors
+/// What is wrong with the struct.
+pub(crate) fn limits(
+    raw: Result<Option<RawLimits>, String>,
+) -> Result<Option<call::Limits>, String> {
+    let wrong = |what: String| format!("limits: {what}");
+    let Some(raw) = raw.map_err(wrong)? else {
+        return Ok(None);
+    };
+    let unknown = raw.flags & !(LIMIT_TIME | LIMIT_FUEL);
+    if unknown != 0 {
+        return Err(wrong(format!("unknown flags {unknown:#x}")));
+    }
+    let given = |flag: u64, value: u64| (raw.flags & flag != 0).then_some(value);
+    Ok(Some(call::Limits {
+        timeout_ms: given(LIMIT_TIME, raw.timeout_ms),
+        fuel: given(LIMIT_FUEL, raw.fuel),
+    }))
+}
+
+/// A text of a struct, kept.
+pub(crate) fn owned(name: &str, text: Result<Option<&str>, Bad>) -> Result<Option<String>, String> {
+    match text {
+        Ok(text) => Ok(text.map(str::to_owned)),
+        Err(bad) => Err(bad.about(&format!("the field `{name}`"))),
+    }
+}

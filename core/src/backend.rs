@@ -1,0 +1,32 @@
+//! What a backend implements and uses, in one flat list. Nothing else of core is meant for backends.
+
+pub use crate::{
+    base::{
+        capabilities::{
+            Capabilities, Determinism, InstanceLimits, Interruption, Profiler, Settings,
+        },
+        error::{Error, ErrorKind, Result, Trap},
+        frames::{FRAMES, Position},
+        ids::{EntryId, MemoryId, ModuleId},
+        numbers::{Number, Numbers},
+        proposals::{Proposal, Proposals},
+        types::{NumType, Signature},
+    },
+    cache::Artifact,
+    deadline::flag::Word,
+    engine::{
+        Engine, Instance,
+        erased::{Backend, Compiler, DynEngine, LeftOut},
+        inspect::{Inspect, Value},
+        pages::{PageLimit, pages_left},
+        program::{Import, Linked, MemoryExport, Program},
+    },
+    host::{Failed, Host},
+    host_function_shapes,
+    kernel::{guest::Guest, host_function::HostFunc},
+    process::{
+        PerProcess,
+        address_space::{self, Room},
+        forks::section,
+    },
+};

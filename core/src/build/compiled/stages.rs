@@ -1,0 +1,156 @@
+//! The stages from a manifest to a prepared program, in order.
+//!
+//! Each takes what the one before has made. Validation comes after linking, and only for modules whose code is not
+//! there yet: code in the compile cache was made of a valid module, and validating it again would cost more than
+//! loading it. Where linking fails, all modules are validated first, so that an error names the module that is
+//! wrong and not what it seems to lack.
+
+use std::sync::Arc;
+
+use super::{
+    COMMAND, function_type,
+    init::{Init, init},
+};
+use crate::{
+    base::{
+        capabilities::{Profiler, Settings},
+        error::Result,
+        proposals::Proposals,
+    },
+    build::{
+        contents::{self, Provider},
+        link::{Offer, Plan, link},
+        options::Options,
+        program::{Checks, Layout},
+        source::{self, Downloads},
+    },
+    cache::Cache,
+    engine::{erased::DynEngine, select::Choice},
+    manifest::{MAIN, Manifest},
+    module::{ByUnit, Module, Terms, Unit, UnitId, Units, tables, uses},
+};
+
+/// An engine that is opened for a program.
+pub(super) struct Opened {
+    pub(super) settings: Settings,
+    pub(super) engine: Arc<dyn DynEngine>,
+}
+
+impl Opened {
+    /// Opens the engine for what the modules use of what they may use, and for nothing else.
+    ///
+    /// # Errors
+    /// `Argument` if what names the folder of the cache is wrong; those of the engine.
+    pub(super) fn new(
+        choice: &Choice,
+        profiler: Option<Profiler>,
+        terms: &Terms<'_>,
+        units: &Units<'_>,
+        cache: &Cache,
+    ) -> Result<Self> {
+        let store = cache.open()?;
+        let used = units.iter().map(|unit| uses::of(&unit.module, &store));
+        let used = used.fold(Proposals::NONE, Proposals::union);
+        let settings = Settings {
+            profiler,
+            proposals: used.intersection(terms.allowed()),
+            ..choice.settings(choice.interruption())
+        };
+        Ok(Self {
+            engine: choice.open(&settings)?,
+            settings,
+        })
+    }
+
+    /// The terms with what the engine offers now.
+    pub(super) fn terms<'a>(&'a self, declared: Terms<'a>) -> Terms<'a> {
+        Terms {
+            proposals: self.engine.capabilities().proposals,
+            engine: self.engine.name(),
+            ..declared
+        }
+    }
+
+    /// How guests come to check whether they have to stop.
+    pub(super) fn checks(&self) -> Checks {
+        Checks::of(self.engine.capabilities())
+    }
+}
+
+/// The modules of a manifest.
+///
+/// # Errors
+/// `Manifest` if one cannot be had; `InvalidModule` if it is known already.
+pub(crate) fn read<'a>(
+    terms: &Terms<'_>,
+    manifest: &'a Manifest,
+    options: &Options,
+) -> Result<Units<'a>> {
+    let names = manifest.names()?;
+    let mut units = Units::default();
+    for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
+        let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
+        let module = Module::read(bytes, terms, name)?;
+        let module = match name != MAIN && function_type(&module, COMMAND).is_some() {
+            // A library with an entry of its own is a program for each call.
+            true => module.with_fresh_calls(),
+            false => module,
+        };
+        let name = name.into();
+        units.push(Unit { name, module });
+    }
+    Ok(units)
+}
+
+/// Modules that fit together.
+pub(super) struct Linked {
+    pub(super) main: UnitId,
+    pub(super) plan: Plan,
+    pub(super) layout: Layout,
+    pub(super) init: Init,
+    /// By how many elements the tables of each can grow, if that is less than they declare.
+    pub(super) growth: ByUnit<Option<u64>>,
+    /// What answers the imports of each.
+    pub(super) providers: ByUnit<Vec<Provider>>,
+    /// Which host functions are imported, by their positions.
+    pub(super) bound: Vec<usize>,
+}
+
+impl Linked {
+    /// Links modules.
+    ///
+    /// # Errors
+    /// `Link`; `InvalidModule` if a module is not valid, or if tables have too much.
+    pub(super) fn new(units: &Units<'_>, terms: &Terms<'_>, options: &Options) -> Result<Self> {
+        Self::of(units, options).or_else(|error| {
+            let mut units = units.iter();
+            units.try_for_each(|Unit { name, module }| module.validate(terms, name))?;
+            Err(error)
+        })
+    }
+
+    fn of(units: &Units<'_>, options: &Options) -> Result<Self> {
+        let main = units.find(MAIN).expect("the manifest names one module so");
+        let offer = Offer {
+            functions: &options.functions,
+            wasi: options.wasi.is_some(),
+        };
+        let plan = link(units, &offer)?;
+        let bound = plan.bound(&options.functions);
+        let providers = contents::providers(units, &plan, &options.functions);
+        let plan = match &options.stopwatch {
+            Some(stopwatch) => stopwatch.watch(plan),
+            None => plan,
+        };
+        let layout = Layout::new(units, &plan, main, options.kernel);
+        Ok(Self {
+            main,
+            init: init(units, &plan, &layout, main)?,
+            growth: tables::growth(units, options.limits.table_elements)?,
+            plan,
+            layout,
+            bound,
+            providers,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! Why an import cannot be resolved.
+
+use std::fmt;
+
+use crate::base::link_mistake::LinkReason;
+
+/// Why an import cannot be resolved, with a text.
+pub(crate) struct Why {
+    pub(super) reason: LinkReason,
+    text: String,
+}
+
+impl Why {
+    /// Nothing provides it.
+    pub(super) fn missing(text: impl Into<String>) -> Self {
+        Self {
+            reason: LinkReason::Missing,
+            text: text.into(),
+        }
+    }
+}
+
+impl Why {
+    /// Whether this is the reason.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.text == text
+    }
+}
+
+impl<T: Into<String>> From<T> for Why {
+    fn from(text: T) -> Self {
+        Self {
+            reason: LinkReason::Misfit,
+            text: text.into(),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

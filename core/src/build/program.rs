@@ -1,0 +1,517 @@
+//! Makes the code of linked modules, for the program that an engine prepares.
+//!
+//! Each module has a recipe: the binary as it came, and the steps from there to what the engine
+//! compiles, some of them for what an engine cannot do itself. A recipe is a value: code that was made
+//! of an equal one, in this process or before, is taken as it is, and then nothing is validated, written
+//! anew or compiled. It does not know where modules come from; link errors are behind it.
+
+mod layout;
+
+use std::{
+    borrow::Cow,
+    hash::{Hash, Hasher},
+    sync::{Arc, LazyLock},
+};
+
+use polyextism_transform::{
+    budget, fuse,
+    interrupt::{self, Flag},
+    meter::{self, Tank},
+    tables::limited,
+};
+use wasm_encoder::reencode;
+
+pub(crate) use self::layout::Layout;
+use self::layout::is_kernel;
+use crate::{
+    base::{
+        capabilities::{Capabilities, Settings},
+        error::{Error, ErrorKind, Result},
+        ids::ModuleId,
+    },
+    build::{
+        link::{KERNEL, Plan, PlanId},
+        options::Options,
+        shared::{self, Code},
+    },
+    cache::{Cache, key::Key},
+    engine::{
+        erased::{AnyModule, DynEngine},
+        program::{Import, Linked, MemoryExport, Program},
+        select::Choice,
+    },
+    kernel,
+    module::{ByUnit, Module, Terms, Unit, Units},
+    services::checks,
+};
+
+/// The export name of the kernel memory in a module that the kernel is part of. If the module uses it
+/// itself, something is appended.
+const MEMORY: &str = "polyextism:kernel";
+
+/// What code is made for, and where it may be found.
+pub(crate) struct Maker<'a> {
+    pub(crate) choice: &'a Choice,
+    pub(crate) settings: &'a Settings,
+    pub(crate) terms: &'a Terms<'a>,
+    pub(crate) cache: &'a Cache,
+}
+
+/// Code, and how much of it is new.
+pub(crate) struct Made {
+    pub(crate) code: Arc<Code>,
+    /// How many modules had to be compiled.
+    pub(crate) compiled: usize,
+}
+
+impl Maker<'_> {
+    /// The code of the modules of a program, for `engine` or for one like it.
+    ///
+    /// # Errors
+    /// `Argument` if what names the folder of the cache is wrong. `InvalidModule` if a module is not
+    /// valid; `Unsupported` if it needs what the engine does not offer, or if the engine refuses it;
+    /// `Engine` if the engine fails.
+    pub(crate) fn code(&self, engine: Arc<dyn DynEngine>, recipes: &[Recipe<'_>]) -> Result<Made> {
+        let engine_key = self.engine_key(engine.as_ref());
+        let keys = recipes.iter().map(|recipe| recipe.key(&engine_key));
+        let keys = keys.collect::<Vec<_>>();
+        let program = Key::of(&keys);
+        if let Some(code) = shared::find(&program) {
+            return Ok(Made { code, compiled: 0 });
+        }
+        let made = self.make(engine, recipes, &keys)?;
+        shared::offer(program, &made.code);
+        Ok(made)
+    }
+
+    /// What decides, beside the modules, which code comes out, and whether they are taken at all.
+    fn engine_key(&self, engine: &dyn DynEngine) -> Key {
+        let backend = self.choice.backend();
+        let Terms {
+            proposals,
+            forbidden,
+            bounds,
+            ..
+        } = self.terms;
+        Key::of((
+            Key::package(),
+            (backend.name, backend.version, backend.sources),
+            self.settings,
+            (proposals, forbidden, bounds),
+            Fingerprint(engine),
+        ))
+    }
+
+    fn make(
+        &self,
+        engine: Arc<dyn DynEngine>,
+        recipes: &[Recipe<'_>],
+        keys: &[Key],
+    ) -> Result<Made> {
+        let store = match engine.capabilities().artifacts {
+            true => self.cache.open()?,
+            false => Default::default(),
+        };
+        let mut found = Vec::new();
+        for (position, artifact) in store.find(keys).into_iter().enumerate() {
+            // Engines tell the modules of a program apart by their code, so equal ones get two.
+            let artifact = artifact.filter(|_| !keys[..position].contains(&keys[position]));
+            found.push(artifact.map(|artifact| engine.load(artifact)).transpose());
+        }
+        let (engine, found) = match found.into_iter().collect::<Result<Vec<_>>>() {
+            Ok(found) => (engine, found),
+            Err(error) => {
+                tracing::debug!(target: "extism::cache", %error, "compiled code is not taken");
+                // Nobody knows what is left of an engine that has choked on something.
+                let engine = self.choice.open(self.settings)?;
+                (engine, keys.iter().map(|_| None).collect())
+            }
+        };
+        let missing = found.iter().zip(recipes);
+        for (_, recipe) in missing.filter(|(found, _)| found.is_none()) {
+            recipe.validate(self.terms)?;
+        }
+        let mut modules = Vec::with_capacity(recipes.len());
+        let compiled = found.iter().filter(|found| found.is_none()).count();
+        for ((found, recipe), key) in found.into_iter().zip(recipes).zip(keys) {
+            let module = match found {
+                Some(module) => module,
+                None => {
+                    let module = engine.compile(&recipe.wasm()?)?;
+                    if store.is_on() {
+                        store.keep(key, engine.save(&module));
+                    }
+                    module
+                }
+            };
+            modules.push(module);
+        }
+        let code = Code::new(engine, modules);
+        Ok(Made { code, compiled })
+    }
+}
+
+/// The program of code that was made by recipes.
+pub(crate) fn program(
+    code: &Code,
+    recipes: Vec<Recipe<'_>>,
+    plan: &Plan,
+    layout: &Layout,
+) -> Program<AnyModule> {
+    let memories = plan.memories.iter().map(|memory| MemoryExport {
+        module: layout.planned(memory.module),
+        name: Arc::clone(&memory.name),
+    });
+    let mut memories: Vec<_> = memories.collect();
+    if let Some(fusion) = recipes.iter().find_map(|recipe| recipe.fusion.as_ref()) {
+        let name = fusion.memory.as_str().into();
+        let module = memories[0].module;
+        memories[0] = MemoryExport { module, name };
+    }
+    let modules = code.modules.iter().zip(recipes);
+    let modules = modules.map(|(module, recipe)| Linked {
+        module: module.clone(),
+        imports: recipe.imports(),
+    });
+    let modules = modules.collect();
+    Program { modules, memories }
+}
+
+/// What guests count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counting {
+    /// Whether they count fuel, all modules together.
+    fuel: Fuel,
+    /// How they come to check whether they have to stop.
+    checks: Checks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fuel {
+    Counted,
+    Free,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Checks {
+    /// The engine makes them.
+    Engine,
+    /// By a flag in the kernel memory, in the module that has the kernel in it; the others by a budget.
+    Flag,
+    /// By a budget, of which each module has its own.
+    Budget,
+}
+
+impl Checks {
+    /// How guests come to check on an engine that was opened: this is the only place that decides. Epochs are for
+    /// engines that were opened with them ([`Choice::interruption`]); all others have guests look by themselves.
+    pub(crate) fn of(capabilities: Capabilities) -> Self {
+        match (capabilities.interrupt, capabilities.flag) {
+            (true, _) => Self::Engine,
+            (false, true) => Self::Flag,
+            (false, false) => Self::Budget,
+        }
+    }
+}
+
+impl Counting {
+    /// What guests need that come to check in this way.
+    pub(crate) fn needed(checks: Checks, options: &Options) -> Self {
+        Self {
+            fuel: match options.fuel {
+                Some(_) => Fuel::Counted,
+                None => Fuel::Free,
+            },
+            checks,
+        }
+    }
+
+    /// Whether there is a flag that guests look at.
+    pub(crate) fn looks_at_a_flag(self) -> bool {
+        self.checks == Checks::Flag
+    }
+
+    /// How a module comes to look up that has code.
+    fn checks(self, fusion: Option<&Fusion>) -> Checks {
+        match (self.checks, fusion) {
+            (Checks::Flag, None) => Checks::Budget,
+            (checks, _) => checks,
+        }
+    }
+
+    /// What a guest counts its fuel down in, if it does, after modules with these recipes.
+    fn tank(self, before: &[Recipe<'_>]) -> Option<Tank> {
+        match (self.fuel, fuel_owner(before)) {
+            (Fuel::Free, _) => None,
+            (Fuel::Counted, None) => Some(Tank::Own),
+            (Fuel::Counted, Some(_)) => Some(Tank::Other),
+        }
+    }
+}
+
+/// The module that has the fuel of all, if there is any to have.
+pub(crate) fn fuel_owner(recipes: &[Recipe<'_>]) -> Option<ModuleId> {
+    let lends = |recipe: &Recipe<'_>| recipe.tank() == Some(Tank::Own);
+    let position = recipes.iter().position(lends)?;
+    Some(ModuleId(position as u32))
+}
+
+/// Everything that is done to a module, and the imports of what comes out.
+pub(crate) struct Recipe<'a> {
+    name: &'a str,
+    source: Source<'a>,
+    /// By how many elements its tables can grow, if that is less than they declare.
+    growth: Option<u64>,
+    /// How it counts fuel, if it does.
+    metering: Option<Metering>,
+    fusion: Option<Fusion>,
+    /// How it comes to look up.
+    checks: Checks,
+    imports: Vec<Import>,
+}
+
+enum Source<'a> {
+    Kernel,
+    Guest(&'a Module<'a>),
+}
+
+/// How a module counts fuel.
+#[derive(Hash)]
+struct Metering {
+    tank: Tank,
+    /// For each import of the module, whether it is a function of the kernel: calling one costs what any
+    /// instruction does, whether it is a call in the end or not.
+    quiet: Vec<bool>,
+}
+
+/// How the kernel becomes part of a module.
+#[derive(Hash)]
+struct Fusion {
+    /// For each import of the module, the function of the kernel that it is, if it is one.
+    functions: Vec<Option<Arc<str>>>,
+    /// What the kernel memory is exported as.
+    memory: String,
+}
+
+/// What is to be done for the program of a plan. `growth` is what [`tables::growth`] says of each unit.
+pub(crate) fn recipes<'a>(
+    counting: Counting,
+    units: &'a Units<'a>,
+    plan: &Plan,
+    layout: &Layout,
+    growth: &ByUnit<Option<u64>>,
+) -> Vec<Recipe<'a>> {
+    let mut recipes: Vec<Recipe<'_>> = Vec::new();
+    if layout.has_kernel_apart() {
+        recipes.push(Recipe {
+            name: "kernel",
+            source: Source::Kernel,
+            growth: None,
+            metering: None,
+            fusion: None,
+            checks: counting.checks(None),
+            imports: Vec::new(),
+        });
+    }
+    for (position, (&unit, planned)) in plan.order.iter().zip(&plan.imports).enumerate() {
+        let Unit { name, module } = &units[unit];
+        let tank = counting.tank(&recipes).filter(|_| module.has_code);
+        let metering = tank.map(|tank| Metering {
+            tank,
+            quiet: planned.iter().map(is_kernel).collect(),
+        });
+        let fusion = layout
+            .has_kernel(position)
+            .then(|| Fusion::new(module, planned, tank));
+        let has_code = module.has_code || (fusion.is_some() && planned.iter().any(is_kernel));
+        let imports = planned.iter().filter_map(|import| layout.import(import));
+        let fuel = tank.map(|tank| match (tank, fuel_owner(&recipes)) {
+            (Tank::Other, Some(module)) => Import::Export {
+                module,
+                name: Tank::EXPORT.into(),
+            },
+            (Tank::Own, _) | (Tank::Other, None) => checks::fuel(),
+        });
+        recipes.push(Recipe {
+            name,
+            source: Source::Guest(module),
+            growth: growth[unit],
+            metering,
+            checks: match has_code {
+                true => counting.checks(fusion.as_ref()),
+                // There is nothing that could go on for long.
+                false => Checks::Engine,
+            },
+            fusion,
+            imports: imports.chain(fuel).collect(),
+        });
+    }
+    recipes
+}
+
+/// What the engine gets for a module that is added to a live program, and the import that follows
+/// those of the module, if any.
+///
+/// # Errors
+/// `Engine` if the module cannot be rewritten.
+pub(crate) fn rewritten<'a>(
+    engine: &dyn DynEngine,
+    name: &str,
+    wasm: &'a [u8],
+) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
+    Ok(match Checks::of(engine.capabilities()) {
+        Checks::Engine => (Cow::Borrowed(wasm), None),
+        Checks::Flag => {
+            let looking = interrupt::instrument(wasm, Flag::Added);
+            match looking.map_err(|source| rewriting(name, "be given looks", source))? {
+                None => (Cow::Borrowed(wasm), None),
+                Some(looking) => (Cow::Owned(looking), Some(checks::flag())),
+            }
+        }
+        Checks::Budget => {
+            let counted = budget::instrument(wasm);
+            match counted.map_err(|source| rewriting(name, "be given a budget", source))? {
+                None => (Cow::Borrowed(wasm), None),
+                Some(counted) => (Cow::Owned(counted), Some(checks::budget())),
+            }
+        }
+    })
+}
+
+/// The kernel, taken apart once.
+fn kernel_parts() -> &'static fuse::Parts {
+    static PARTS: LazyLock<fuse::Parts> = LazyLock::new(|| {
+        fuse::Parts::read(kernel::WASM)
+            .expect("the kernel is a valid module, a test has it validated")
+    });
+    &PARTS
+}
+
+#[cold]
+fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
+    let message = format!("module `{name}` cannot {what}");
+    Error::new(ErrorKind::Engine, message).with_source(source)
+}
+
+impl Fusion {
+    /// For a module with these imports, and one that counting fuel adds.
+    fn new(module: &Module<'_>, imports: &[Import<PlanId>], tank: Option<Tank>) -> Self {
+        let function = |import: &Import<PlanId>| match import {
+            Import::Export {
+                module: KERNEL,
+                name,
+            } => Some(Arc::clone(name)),
+            _ => None,
+        };
+        // A name that the module exports nothing under.
+        let mut memory = MEMORY.to_owned();
+        while module.export(&memory).is_some() {
+            memory.push('\'');
+        }
+        Self {
+            functions: (imports.iter().map(function))
+                .chain(tank.map(|_| None))
+                .collect(),
+            memory,
+        }
+    }
+}
+
+impl Recipe<'_> {
+    /// The same for all recipes from which the same code comes out.
+    fn key(&self, engine: &Key) -> Key {
+        let (raw, steps) = match &self.source {
+            Source::Kernel => (Key::of_bytes(kernel::WASM), None),
+            Source::Guest(module) => (module.key(), Some(module.steps)),
+        };
+        let after = (self.growth, &self.metering, &self.fusion, self.checks);
+        Key::of((engine, raw, steps, after))
+    }
+
+    /// # Errors
+    /// As [`Module::validate`].
+    fn validate(&self, terms: &Terms<'_>) -> Result<()> {
+        match &self.source {
+            Source::Kernel => Ok(()),
+            Source::Guest(module) => module.validate(terms, self.name),
+        }
+    }
+
+    /// What the engine is to compile; the module is valid.
+    fn wasm(&self) -> Result<Cow<'_, [u8]>> {
+        let wasm = match &self.source {
+            Source::Kernel => Cow::Borrowed(kernel::WASM),
+            Source::Guest(module) => module.rewritten(self.name)?,
+        };
+        let failed = |what, source| rewriting(self.name, what, source);
+        let wasm = match self.growth {
+            None => wasm,
+            Some(growth) => limited(&wasm, growth)
+                .map_err(|source| failed("be given smaller tables", source))?
+                .into(),
+        };
+        // Before the kernel comes in, whose instructions are nobody's fuel.
+        let wasm = match &self.metering {
+            None => wasm,
+            Some(Metering { tank, quiet }) => meter::meter(&wasm, *tank, quiet)
+                .map_err(|source| failed("count fuel", source))?
+                .into(),
+        };
+        let wasm = match &self.fusion {
+            None => wasm,
+            Some(Fusion { functions, memory }) => {
+                let fused = fuse::fuse(&wasm, kernel_parts(), functions, memory);
+                fused
+                    .map_err(|source| failed("be given the kernel", source))?
+                    .into()
+            }
+        };
+        match self.checks {
+            Checks::Engine => Ok(wasm),
+            Checks::Flag => {
+                let looking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
+                let looking = looking.map_err(|source| failed("be given looks", source))?;
+                Ok(looking.expect("looks are for code only").into())
+            }
+            Checks::Budget => {
+                let counted = budget::instrument(&wasm);
+                let counted = counted.map_err(|source| failed("be given a budget", source))?;
+                Ok(counted.expect("a budget is for code only").into())
+            }
+        }
+    }
+
+    /// The imports of [`Recipe::wasm`].
+    fn imports(self) -> Vec<Import> {
+        let mut imports = self.imports;
+        match self.checks {
+            Checks::Engine => {}
+            Checks::Flag => imports.push(checks::flag()),
+            Checks::Budget => imports.push(checks::budget()),
+        }
+        imports
+    }
+
+    /// By how many places the functions that the module defines have moved in what the engine gets.
+    pub(crate) fn moved(&self) -> u32 {
+        let fuel = self.tank().map_or(0, Tank::moved);
+        match self.checks {
+            Checks::Engine => fuel,
+            Checks::Flag => fuel + interrupt::MOVED,
+            Checks::Budget => fuel + budget::MOVED,
+        }
+    }
+
+    fn tank(&self) -> Option<Tank> {
+        self.metering.as_ref().map(|metering| metering.tank)
+    }
+}
+
+/// What an engine says about its code, as a value.
+struct Fingerprint<'a>(&'a dyn DynEngine);
+
+impl Hash for Fingerprint<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.fingerprint(state);
+    }
+}

@@ -1,0 +1,59 @@
+//! Code that this process has already: programs of the same modules, on the same settings of an
+//! engine, run the same code.
+//!
+//! It knows only what is still in use. Programs are shared as a whole, with their engine: an engine
+//! that may not be shared by different programs runs here what it has run from the start. Two threads
+//! that compile the same at once both do, and the last one's is what others find.
+//!
+//! Invariant: what belongs to the parent of a forked process is not used, because a lock inside it may be
+//! locked.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use crate::{
+    cache::key::Key,
+    engine::erased::{AnyModule, DynEngine},
+    process::PerProcess,
+};
+
+/// The compiled modules of a program, and the engine that they are compiled for.
+pub(crate) struct Code {
+    pub(crate) engine: Arc<dyn DynEngine>,
+    pub(crate) modules: Vec<AnyModule>,
+}
+
+impl Code {
+    pub(crate) fn new(engine: Arc<dyn DynEngine>, modules: Vec<AnyModule>) -> Arc<Self> {
+        Arc::new(Self { engine, modules })
+    }
+
+    /// Lets nobody else have it, nor its engine, which has panicked.
+    #[cold]
+    pub(crate) fn retire(&self) {
+        self.engine.retire();
+        known().retain(|_, code| !std::ptr::eq(code.as_ptr(), self));
+    }
+}
+
+/// Programs by the key of all their modules.
+static KNOWN: PerProcess<Mutex<BTreeMap<Key, Weak<Code>>>> = PerProcess::new();
+
+fn known() -> MutexGuard<'static, BTreeMap<Key, Weak<Code>>> {
+    let known = KNOWN.own().lock();
+    known.unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The code of a program, if it is in use.
+pub(crate) fn find(program: &Key) -> Option<Arc<Code>> {
+    known().get(program)?.upgrade()
+}
+
+/// Lets others find it.
+pub(crate) fn offer(program: Key, code: &Arc<Code>) {
+    let mut known = known();
+    known.retain(|_, code| code.strong_count() > 0);
+    known.insert(program, Arc::downgrade(code));
+}

@@ -1,0 +1,222 @@
+//! Gets the bytes of a module: the only file that touches the file system for modules, and that
+//! knows what a download is.
+//!
+//! Downloads are bounded in size and time. `allowed_hosts` is for guests and does not apply; the rules
+//! for redirects and for addresses do. The hash is checked before anything looks at the bytes.
+//!
+//! Whatever comes in as text is assembled here, so everything behind sees binaries only.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    base::error::{Error, ErrorKind, Result},
+    http::{
+        Failure, HttpOptions, MODULE_TIMEOUT, Patience, Policy, Progress, Request, Terms, fetch,
+    },
+    manifest::{Manifest, Source, Wasm, wrong},
+};
+
+/// How often a download looks whether it is to go on.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// What downloads are made under.
+pub(crate) struct Downloads<'a> {
+    http: &'a HttpOptions,
+    timeout: Duration,
+}
+
+impl<'a> Downloads<'a> {
+    pub(crate) fn new(manifest: &Manifest, http: &'a HttpOptions) -> Self {
+        let timeout = manifest.timeout_ms.map(Duration::from_millis);
+        let timeout = timeout.map_or(MODULE_TIMEOUT, |timeout| timeout.min(MODULE_TIMEOUT));
+        Self { http, timeout }
+    }
+}
+
+/// The binary of the module at `wasm[index]`.
+///
+/// # Errors
+/// `Manifest` if it cannot be had, `InvalidModule` if its text cannot be assembled, or whatever the
+/// user's own HTTP client or progress function ends with.
+pub(crate) fn read<'a>(
+    wasm: &'a Wasm,
+    index: usize,
+    downloads: &Downloads<'_>,
+) -> Result<Cow<'a, [u8]>> {
+    let bytes = match &wasm.source {
+        Source::Data(data) => Cow::Borrowed(data.as_slice()),
+        Source::Path(path) => Cow::Owned(read_file(path, index)?),
+        Source::Url {
+            url,
+            method,
+            headers,
+        } => {
+            let given = Given {
+                url,
+                method: method.as_deref(),
+                headers,
+            };
+            Cow::Owned(download(&given, index, downloads)?)
+        }
+    };
+    if let Some(expected) = &wasm.hash {
+        let found = Sha256::digest(&bytes);
+        if found[..] != expected.0 {
+            let mut hex = String::new();
+            found.iter().for_each(|byte| _ = write!(hex, "{byte:02x}"));
+            return Err(wrong(format_args!(
+                "wasm[{index}].hash: the module has the SHA-256 {hex}, expected {expected}"
+            )));
+        }
+    }
+    binary(bytes, index)
+}
+
+/// The binary of what is given as the module at `wasm[index]`.
+///
+/// # Errors
+/// `InvalidModule` if it is text that cannot be assembled.
+pub(crate) fn binary(bytes: Cow<'_, [u8]>, index: usize) -> Result<Cow<'_, [u8]>> {
+    match is_text(&bytes) {
+        true => assemble(&bytes, index).map(Cow::Owned),
+        // Whatever it is, the reader of modules says what is wrong with it.
+        false => Ok(bytes),
+    }
+}
+
+/// Whether the bytes are meant as WebAssembly text: only comments can come before a parenthesis.
+fn is_text(bytes: &[u8]) -> bool {
+    let text = str::from_utf8(bytes).unwrap_or("");
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    text.starts_with(['(', ';'])
+}
+
+fn assemble(bytes: &[u8], index: usize) -> Result<Vec<u8>> {
+    wat::parse_bytes(bytes)
+        .map(Cow::into_owned)
+        .map_err(|error| {
+            // What follows is a picture of the place; the place itself is enough.
+            let text = error.to_string();
+            let mut lines = text.lines();
+            let what = lines.next().unwrap_or_default();
+            let place = lines.next().and_then(|line| line.split("<anon>:").nth(1));
+            let place = place.map_or_else(String::new, |place| format!(" at {place}"));
+            Error::new(
+                ErrorKind::InvalidModule,
+                format!("wasm[{index}] is not valid WebAssembly text: {what}{place}"),
+            )
+            .with_source(error)
+        })
+}
+
+fn read_file(path: &Path, index: usize) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        let path = path.display();
+        wrong(format_args!(
+            "wasm[{index}].path: cannot read `{path}`: {error}"
+        ))
+        .with_source(error)
+    })
+}
+
+/// What the manifest says about a download.
+struct Given<'a> {
+    url: &'a str,
+    method: Option<&'a str>,
+    headers: &'a BTreeMap<String, String>,
+}
+
+fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Result<Vec<u8>> {
+    let failed = |why: String| wrong(format_args!("wasm[{index}].url: {why}"));
+    let request = Request::new(given.method, given.url, given.headers, None);
+    let request = request.map_err(|found| {
+        let (field, why) = (found.field, found.why);
+        wrong(format_args!("wasm[{index}].{field}: {why}"))
+    })?;
+    let place = request.place();
+    let waiting = Waiting {
+        module: index,
+        http: downloads.http,
+    };
+    let terms = Terms {
+        policy: &Policy::named(&request.url),
+        client: downloads.http.client.as_deref(),
+        max_bytes: downloads.http.max_module_bytes,
+        limit_name: "a module",
+        timeout: downloads.timeout,
+        grace: Duration::ZERO,
+        patience: &waiting,
+    };
+    let response = fetch(request, &terms).map_err(|failure| match failure {
+        Failure::Stopped(error) => error,
+        Failure::Failed { why, source } => match source {
+            Some(source) => failed(why).with_source(source),
+            None => failed(why),
+        },
+    })?;
+    let (status, body) = (response.status, response.body);
+    if !(200..300).contains(&status) {
+        return Err(failed(format!(
+            "{place} answered with the status {status}, a module needs 200 to 299"
+        )));
+    }
+    let length = body.len() as u64;
+    waiting.check_interrupt(length, Some(length))?;
+    Ok(body)
+}
+
+/// Who waits for a download.
+struct Waiting<'a> {
+    module: usize,
+    http: &'a HttpOptions,
+}
+
+impl Patience for Waiting<'_> {
+    fn slice(&self) -> Duration {
+        SLICE
+    }
+
+    fn check_interrupt(&self, received: u64, total: Option<u64>) -> Result<()> {
+        let progress = Progress {
+            module: self.module,
+            received,
+            total,
+        };
+        match &self.http.progress {
+            Some(tell) => tell(progress),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::TcpListener, time::Instant};
+
+    use super::{BTreeMap, Downloads, Duration, HttpOptions, Manifest, Source, Wasm, read};
+
+    #[test]
+    fn the_timeout_of_the_manifest_ends_a_download() {
+        // Connections are taken by the system, and nobody answers.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it has one");
+        let wasm = Wasm::from(Source::Url {
+            url: format!("http://{address}/"),
+            method: None,
+            headers: BTreeMap::new(),
+        });
+        let manifest = Manifest {
+            timeout_ms: Some(120),
+            ..Manifest::default()
+        };
+        let started = Instant::now();
+        let http = HttpOptions::default();
+        let found = read(&wasm, 3, &Downloads::new(&manifest, &http));
+        let found = found.map_err(|error| error.to_string());
+        let expected = "manifest: wasm[3].url: there is no complete response after 120ms";
+        assert_eq!(found, Err(expected.to_owned()));
+        assert!(started.elapsed() < Duration::from_secs(4));
+    }
+}

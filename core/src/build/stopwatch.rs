@@ -1,0 +1,104 @@
+//! How long guests are in functions of the host: what a benchmark of a plug-in takes apart.
+//!
+//! A plug-in that is compiled with a [`Stopwatch`] has its host functions, the builtins and WASI among
+//! them, wrapped; one without has nothing of it on any path. The kernel is guest code and not counted.
+//!
+//! Invariant: reading the clock is taken off what is measured; what a host function costs the guest to
+//! enter is not part of it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    build::link::Plan,
+    engine::program::Import,
+    kernel::{caller::Caller, host_function::HostFunc},
+};
+
+/// How often the clock is read to find out what that costs.
+const READINGS: u32 = 1000;
+
+/// Counts the calls of host functions and adds up how long they take. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Stopwatch(Arc<Dial>);
+
+#[derive(Debug)]
+struct Dial {
+    calls: AtomicU64,
+    nanoseconds: AtomicU64,
+    /// What one measurement of nothing shows.
+    nothing: Duration,
+}
+
+/// What a [`Stopwatch`] has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Laps {
+    /// Calls of host functions.
+    pub calls: u64,
+    /// How long they took together.
+    pub time: Duration,
+}
+
+impl Default for Stopwatch {
+    /// A stopwatch at zero. It finds out what reading the clock costs, which takes microseconds.
+    fn default() -> Self {
+        let readings = (0..READINGS).map(|_| Instant::now().elapsed());
+        let nothing = readings.min().unwrap_or_default();
+        Self(Arc::new(Dial {
+            calls: AtomicU64::new(0),
+            nanoseconds: AtomicU64::new(0),
+            nothing,
+        }))
+    }
+}
+
+impl Stopwatch {
+    /// What was counted since the last time, and begins again at zero.
+    pub fn take(&self) -> Laps {
+        Laps {
+            calls: self.0.calls.swap(0, Ordering::Relaxed),
+            time: Duration::from_nanos(self.0.nanoseconds.swap(0, Ordering::Relaxed)),
+        }
+    }
+
+    /// The same plan, with host functions that are counted.
+    pub(crate) fn watch(&self, plan: Plan) -> Plan {
+        let watch = |import| match import {
+            Import::Host { func, memory } => {
+                let func = self.wrap(func);
+                Import::Host { func, memory }
+            }
+            Import::Export { .. } => import,
+        };
+        let imports = plan.imports.into_iter();
+        let imports = imports.map(|imports| imports.into_iter().map(watch).collect());
+        Plan {
+            imports: imports.collect(),
+            ..plan
+        }
+    }
+
+    fn wrap(&self, func: Arc<HostFunc>) -> Arc<HostFunc> {
+        let watch = self.clone();
+        let (name, signature) = (Box::from(func.name()), func.signature().clone());
+        let body = move |caller: Caller<'_>, slots: &mut [u64]| {
+            let start = Instant::now();
+            let outcome = func.run(caller, slots);
+            watch.add(start.elapsed());
+            outcome
+        };
+        HostFunc::new(name, signature, Box::new(body))
+    }
+
+    fn add(&self, time: Duration) {
+        let dial = &*self.0;
+        let time = time.saturating_sub(dial.nothing).as_nanos() as u64;
+        dial.calls.fetch_add(1, Ordering::Relaxed);
+        dial.nanoseconds.fetch_add(time, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,95 @@
+//! The list of the watchdog: the plug-ins that are in use, and what a look at each of them does.
+//!
+//! It knows no thread, no lock and no clock: who looks has the list to itself and says what time it is.
+//! So `tests/loom` can try every way in which looks and calls may meet.
+//!
+//! Invariant: an alarm is on the list of a process if and only if its `watched` is the number of that
+//! process, whenever nobody is in the middle of a look.
+
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
+
+use super::{GRACE, TICK};
+use crate::deadline::alarm::{Alarm, Sight};
+
+/// The plug-ins that are in use.
+#[derive(Default)]
+pub(crate) struct List(Vec<Watched>);
+
+struct Watched {
+    alarm: Arc<Alarm>,
+    /// How many looks ago it was last in a call.
+    idle: u32,
+    /// When it was last made to look.
+    asked: u64,
+}
+
+impl List {
+    /// Puts `alarm` on the list of the process of this number, unless it is there.
+    pub(crate) fn add(&mut self, alarm: &Arc<Alarm>, process: u64) {
+        if alarm.watched.swap(process, SeqCst) != process {
+            self.0.push(Watched {
+                alarm: Arc::clone(alarm),
+                idle: 0,
+                asked: 0,
+            });
+        }
+    }
+
+    /// Whether no plug-in is in use.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Looks at every alarm, takes those off the list that are not in use any more, and returns the
+    /// nanoseconds to the next look that is needed.
+    pub(crate) fn look(&mut self, now: u64, process: u64) -> u64 {
+        let mut next = TICK.as_nanos() as u64;
+        // Nothing that takes time: an alarm owns no engine.
+        self.0
+            .retain_mut(|watched| watched.look(now, process, &mut next));
+        next
+    }
+}
+
+impl Watched {
+    /// Looks once; `next` becomes the time to the next look that is needed. Returns whether the
+    /// plug-in stays on the list.
+    fn look(&mut self, now: u64, process: u64, next: &mut u64) -> bool {
+        match self.alarm.look(now) {
+            Sight::Idle => {
+                self.idle += 1;
+                if Arc::strong_count(&self.alarm) == 1 {
+                    return false;
+                }
+                if self.idle < GRACE {
+                    return true;
+                }
+                self.alarm.watched.store(0, SeqCst);
+                // A call that began meanwhile has either seen that, and waits for the lock, or is
+                // seen here.
+                match self.alarm.look(now) {
+                    Sight::Idle => return false,
+                    _ => self.alarm.watched.store(process, SeqCst),
+                }
+            }
+            Sight::Overdue => self.request_check(now),
+            Sight::Running(left) => {
+                *next = left.map_or(*next, |left| left.min(*next));
+                let since = Duration::from_nanos(now.saturating_sub(self.asked));
+                if self.alarm.period().is_some_and(|period| since >= period) {
+                    self.request_check(now);
+                }
+            }
+        }
+        self.idle = 0;
+        true
+    }
+
+    fn request_check(&mut self, now: u64) {
+        self.asked = now;
+        self.alarm.request_check();
+    }
+}

@@ -1,0 +1,114 @@
+//! The fuel of a plug-in: how much work a call may do, and how much it did.
+//!
+//! Before a call its guests are given all that it may use, and count it down themselves (see `meter`);
+//! afterwards what is left is taken from them. This module does not know how they count. Invariants: a
+//! call that uses more than its limit fails, however it ended; the numbers depend on the guest and its
+//! input only, not on the engine or on time.
+
+use crate::base::error::{Error, ErrorKind};
+
+/// The fuel of one call.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    limit: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The guests have none of it yet.
+    Full,
+    /// The guests have what is left of this.
+    Granted(i64),
+    /// The guests have none any more; this much was used.
+    Used(u64),
+}
+
+impl Meter {
+    /// The meter of a call that may use `limit`, or any amount.
+    pub(crate) fn new(limit: Option<u64>) -> Self {
+        Self {
+            limit: limit.unwrap_or(u64::MAX),
+            state: State::Full,
+        }
+    }
+
+    /// Takes what the guests have left, and returns what they have then: all of it the first time, later
+    /// nothing.
+    pub(crate) fn settle(&mut self, left: i64) -> i64 {
+        let (state, grant) = match self.state {
+            // What is left is from another call.
+            State::Full => {
+                // Nobody lives to use up as much as that.
+                let grant = i64::try_from(self.limit).unwrap_or(i64::MAX);
+                (State::Granted(grant), grant)
+            }
+            State::Granted(granted) => {
+                let used = i128::from(granted) - i128::from(left);
+                let used = u64::try_from(used).unwrap_or_default();
+                (State::Used(used.min(self.limit)), 0)
+            }
+            State::Used(used) => (State::Used(used), 0),
+        };
+        self.state = state;
+        grant
+    }
+
+    /// What the call has used, once the guests have nothing left; all if it is not known.
+    pub(crate) fn used(&self) -> u64 {
+        match self.state {
+            State::Full => 0,
+            State::Granted(_) => self.limit,
+            State::Used(used) => used,
+        }
+    }
+
+    /// What a call fails with that wants more.
+    #[cold]
+    pub(crate) fn exhausted(&self) -> Error {
+        let limit = self.limit;
+        let message = format!("the call used up its fuel of {limit} units");
+        Error::new(ErrorKind::OutOfFuel, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Meter;
+    use crate::base::error::ErrorKind;
+
+    #[test]
+    fn what_is_left_is_not_used() {
+        for (limit, left, used) in [
+            (0, 0, 0),
+            (0, -1, 0),
+            (1000, 1000, 0),
+            (1000, 400, 600),
+            (1000, 0, 1000),
+            (1000, -400, 1000),
+            (1000, i64::MIN, 1000),
+            (u64::MAX, i64::MAX, 0),
+            (u64::MAX, i64::MAX - 5, 5),
+            (u64::MAX, i64::MIN, u64::MAX),
+        ] {
+            let mut meter = Meter::new(Some(limit));
+            assert_eq!(meter.used(), 0);
+            // What guests have from another call is not this one's.
+            let granted = meter.settle(77);
+            assert_eq!(granted as u64, limit.min(i64::MAX as u64));
+            assert_eq!(meter.used(), limit, "it is not known");
+            for left in [left, 0, 0] {
+                assert_eq!(meter.settle(left), 0);
+                assert_eq!(meter.used(), used, "{limit} {left}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_names_the_limit() {
+        let error = Meter::new(Some(17)).exhausted();
+        assert_eq!(error.kind(), ErrorKind::OutOfFuel);
+        let message = "the call used up its fuel of 17 units";
+        assert_eq!(error.to_string(), message);
+    }
+}

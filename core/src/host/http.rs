@@ -1,0 +1,74 @@
+//! What the requests of a plug-in are sent under, and what the last one left behind.
+//!
+//! It sends nothing. Invariant: status and headers are those of the last request, and those of a failed one are none.
+
+use std::sync::Arc;
+
+use crate::{
+    base::error::Result,
+    http::{DEFAULT_RESPONSE_BYTES, HttpClient, HttpOptions, Policy},
+    manifest::{self, Manifest},
+};
+
+/// What the requests of a plug-in are sent under, and what the last one left behind.
+#[derive(Default)]
+pub(crate) struct Http {
+    pub(crate) settings: Arc<Settings>,
+    /// Of this plug-in alone; the settings say it for all.
+    allowed: Headers,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+}
+
+/// What the requests of a plug-in are sent under; shared by its instances.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    pub(crate) client: Option<Arc<dyn HttpClient>>,
+    pub(crate) max_bytes: u64,
+    pub(crate) headers: Headers,
+}
+
+/// Whether guests can read the headers of responses.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Headers {
+    #[default]
+    Hidden,
+    Readable,
+}
+
+impl Settings {
+    /// # Errors
+    /// `Manifest` if a pattern of `allowed_hosts` is wrong.
+    pub(crate) fn new(manifest: &Manifest, options: &HttpOptions) -> Result<Self> {
+        let max_bytes = manifest.memory.max_http_response_bytes;
+        let hosts = manifest.allowed_hosts.as_deref().unwrap_or_default();
+        Ok(Self {
+            policy: Policy::listed(hosts).map_err(manifest::wrong)?,
+            client: options.client.clone(),
+            max_bytes: max_bytes.unwrap_or(DEFAULT_RESPONSE_BYTES),
+            headers: match options.response_headers {
+                true => Headers::Readable,
+                false => Headers::Hidden,
+            },
+        })
+    }
+}
+
+impl Http {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            ..Self::default()
+        }
+    }
+
+    /// Has guests read the headers of responses, whatever the settings say.
+    pub(crate) fn show_headers(&mut self) {
+        self.allowed = Headers::Readable;
+    }
+
+    pub(crate) fn are_readable(&self) -> bool {
+        [self.settings.headers, self.allowed].contains(&Headers::Readable)
+    }
+}

@@ -1,0 +1,246 @@
+//! The state of one plug-in on the host's side: what its guests can read, set and leave behind.
+//!
+//! Backends own it and lend it through [`crate::kernel::guest::Guest::split`]; to them it is
+//! opaque. Invariant: a failure of a host function waits in `Host::fail` until the call path
+//! takes it, so it comes out as itself and not as what an engine makes of it.
+
+pub(crate) mod http;
+pub(crate) mod log;
+pub(crate) mod vars;
+#[cfg(feature = "wasi")]
+pub(crate) mod wasi;
+
+use std::{any::Any, collections::BTreeMap, sync::Arc};
+
+use uuid::Uuid;
+
+use self::{
+    http::Http,
+    log::{LogLevel, LogSink, Logger},
+    vars::Vars,
+};
+use crate::{
+    base::error::{Error, Result},
+    deadline::{alarm::Alarm, fuel::Meter},
+};
+
+/// A host function failed. What happened waits in the [host state](Host); an engine only
+/// has to stop the guest with a trap of its own.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a host function failed")]
+pub struct Failed;
+
+/// The state of one plug-in on the host's side.
+#[derive(Default)]
+pub struct Host {
+    id: Uuid,
+    logger: Logger,
+    alarm: Arc<Alarm>,
+    failure: Option<Error>,
+    /// Whether what runs is an errand of the host's, which no deadline ends.
+    pub(crate) errand: bool,
+    /// Of the running or the last call, if guests count fuel.
+    pub(crate) meter: Option<Meter>,
+    context: Option<Box<dyn Any + Send>>,
+    pub(crate) config: Arc<BTreeMap<String, String>>,
+    pub(crate) vars: Vars,
+    pub(crate) http: Http,
+    #[cfg(feature = "wasi")]
+    pub(crate) wasi: Option<wasi::Session>,
+}
+
+impl Host {
+    pub(crate) fn new(
+        alarm: Arc<Alarm>,
+        config: Arc<BTreeMap<String, String>>,
+        vars: Vars,
+        http: Http,
+    ) -> Self {
+        let id = Uuid::new_v4();
+        Self {
+            id,
+            logger: Logger::new(id),
+            alarm,
+            config,
+            vars,
+            http,
+            ..Self::default()
+        }
+    }
+
+    #[cfg(feature = "wasi")]
+    pub(crate) fn with_wasi(mut self, wasi: wasi::Session) -> Self {
+        self.wasi = Some(wasi);
+        self
+    }
+
+    /// Takes over from `old` what belongs to its instance.
+    pub(crate) fn keep_instance_state(&mut self, old: Self) {
+        #[cfg(feature = "wasi")]
+        {
+            self.wasi = old.wasi;
+        }
+        #[cfg(not(feature = "wasi"))]
+        drop(old);
+    }
+
+    #[cfg(feature = "wasi")]
+    pub(crate) fn wasi(&mut self) -> (Option<&mut wasi::Session>, &Alarm) {
+        (self.wasi.as_mut(), &self.alarm)
+    }
+
+    /// Becomes what `other` is, of which nothing is left; but WASI stays as it is here.
+    pub(crate) fn take_over(&mut self, other: &mut Self) {
+        *self = Self {
+            #[cfg(feature = "wasi")]
+            wasi: self.wasi.take(),
+            ..std::mem::take(other)
+        };
+    }
+
+    /// The id of the plug-in.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The configuration of the plug-in.
+    pub fn config(&self) -> &BTreeMap<String, String> {
+        &self.config
+    }
+
+    /// Changes the configuration of this plug-in and of no other: a value is set, `None` removes
+    /// the key. It stays as long as the plug-in.
+    pub fn update_config(&mut self, entries: impl IntoIterator<Item = (String, Option<String>)>) {
+        let config = Arc::make_mut(&mut self.config);
+        for (key, value) in entries {
+            match value {
+                Some(value) => config.insert(key, value),
+                None => config.remove(&key),
+            };
+        }
+    }
+
+    /// Has the guests of this plug-in, and of no other, read the headers of HTTP responses from the next
+    /// request on.
+    pub fn show_http_response_headers(&mut self) {
+        self.http.show_headers();
+    }
+
+    /// The variables of the plug-in.
+    pub fn vars(&self) -> &Vars {
+        &self.vars
+    }
+
+    /// The variables of the plug-in, to change.
+    pub fn vars_mut(&mut self) -> &mut Vars {
+        &mut self.vars
+    }
+
+    /// Logs a line on behalf of the plug-in, as if it had done so itself. What is longer than
+    /// [`LINE_LIMIT`](crate::LINE_LIMIT) is cut.
+    pub fn log(&self, level: LogLevel, line: &str) {
+        self.logger.log(level, line);
+    }
+
+    /// Logs lines on behalf of the plug-in, also where this state is not at hand.
+    pub fn logger(&self) -> &Logger {
+        &self.logger
+    }
+
+    /// Sets who gets the log lines of this plug-in and of no other, beside `tracing`. The sink stays
+    /// as long as the plug-in. Guests are told the level that is the lower one of the two.
+    pub fn set_log_sink(&mut self, sink: Option<LogSink>) {
+        self.logger.set_sink(sink);
+    }
+
+    /// What the caller of the running call handed over, if it has the type `T`.
+    pub fn context<T: 'static>(&mut self) -> Option<&mut T> {
+        self.context.as_mut()?.downcast_mut()
+    }
+
+    /// Replaces what the caller of the next call hands over.
+    pub fn set_context(&mut self, context: Option<Box<dyn Any + Send>>) {
+        self.context = context;
+    }
+
+    /// The alarm of the plug-in: how long the running call may go on, and whether it has to end.
+    pub fn alarm(&self) -> Arc<Alarm> {
+        Arc::clone(&self.alarm)
+    }
+
+    /// What an engine calls on the thread of a running guest after [`crate::engine::Engine::request_check`].
+    ///
+    /// # Errors
+    /// If the guest has to stop; why is kept in the host state.
+    pub fn check_interrupt(&mut self) -> Result<(), Failed> {
+        match self.check_alarm() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.fail(error);
+                Err(Failed)
+            }
+        }
+    }
+
+    /// What a guest does that has seen its flag set.
+    ///
+    /// # Errors
+    /// As [`Alarm::check_interrupt`].
+    pub(crate) fn check_flag(&self) -> Result<()> {
+        // An errand leaves it to the call that comes.
+        if !self.errand {
+            self.alarm.flag.lower();
+        }
+        self.check_alarm()
+    }
+
+    /// Looks at the alarm on behalf of a guest.
+    ///
+    /// # Errors
+    /// As [`Alarm::check_interrupt`].
+    #[inline]
+    pub(crate) fn check_alarm(&self) -> Result<()> {
+        match self.errand {
+            true => Ok(()),
+            false => self.alarm.check_interrupt(),
+        }
+    }
+
+    /// Has the running call fail for want of fuel, unless it has failed already.
+    ///
+    /// # Errors
+    /// Always; why is kept in the host state.
+    #[cold]
+    pub(crate) fn run_dry(&mut self) -> Failed {
+        if let Some(meter) = &self.meter {
+            let error = meter.exhausted();
+            self.fail(error);
+            self.alarm.stop();
+        }
+        Failed
+    }
+
+    /// Whether a failure waits to be taken.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Fails if the running call is known to have to end.
+    #[inline]
+    pub(crate) fn check_overdue(&self) -> Result<()> {
+        match self.alarm.is_overdue() {
+            true => self.check_alarm(),
+            false => Ok(()),
+        }
+    }
+
+    /// Keeps why a host function failed. The first failure of a call stays.
+    #[cold]
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    pub(crate) fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+}

@@ -1,0 +1,96 @@
+//! The fuel of a plug-in's calls: what they may use, and what they used.
+//!
+//! It does not know how guests count (see `meter`) nor when calls begin. Invariant: what guests have
+//! left is asked for by a function of theirs, so also after a trap.
+
+use polyextism_transform::meter;
+
+use super::{Condition, Plugin, broken, missing};
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        ids::EntryId,
+    },
+    deadline::fuel::Meter,
+};
+
+/// The functions of an instance that its fuel is handled by.
+#[derive(Clone, Copy)]
+pub(super) struct Gauge {
+    /// See [`meter::SETTLE`].
+    settle: EntryId,
+}
+
+impl Plugin {
+    pub(super) fn check_fuel(&self, fuel: Option<u64>) -> Result<()> {
+        if fuel.is_some() && self.compiled.fuel().is_none() {
+            let message = "this plug-in counts no fuel: fuel has to be given when it is compiled";
+            return Err(Error::new(ErrorKind::Argument, message));
+        }
+        Ok(())
+    }
+
+    /// How many units of work each call may do from now on, if it is not said with the call; `None` is
+    /// no limit. At first it is [`Options::fuel`](crate::Options::fuel).
+    ///
+    /// # Errors
+    /// `Argument` if the plug-in was compiled without it and is given some.
+    pub fn set_fuel(&mut self, fuel: Option<u64>) -> Result<()> {
+        self.check_fuel(fuel)?;
+        self.fuel = fuel;
+        Ok(())
+    }
+
+    /// How many units of work each call may do, if it is not said with the call.
+    pub fn fuel(&self) -> Option<u64> {
+        self.fuel
+    }
+
+    /// How many units of work the last call did, or [`Plugin::initialize`]; `None` if the plug-in was
+    /// compiled without [`Options::fuel`](crate::Options::fuel).
+    ///
+    /// It is exact if the guest returned or was ended by a host function. If it trapped, instructions count
+    /// that would have followed in any case, up to the next call or loop. That is the same on every engine,
+    /// but for a stack that overflows, and for calls that are ended by time.
+    pub fn fuel_consumed(&mut self) -> Option<u64> {
+        self.compiled.fuel()?;
+        // What an engine that fails to run this has used is not known.
+        let _ = self.settle();
+        let meter = self.host().meter.as_ref();
+        Some(meter.map_or(0, Meter::used))
+    }
+
+    /// Gives the guests of an instance that is about to run what the call may use.
+    pub(super) fn fill_up(&mut self) -> Result<()> {
+        match self.compiled.fuel() {
+            None => Ok(()),
+            Some(_) => self.settle(),
+        }
+    }
+
+    /// Has the guests and the meter settle, whatever the guests have left.
+    fn settle(&mut self) -> Result<()> {
+        if self.condition == Condition::Broken {
+            return Err(broken());
+        }
+        let gauge = match (self.gauge, self.compiled.fuel_owner()) {
+            (Some(gauge), _) => gauge,
+            (None, Some(fuel_owner)) => {
+                let mut find = |name| {
+                    let entry = self.instance.find(fuel_owner, name)?;
+                    entry.ok_or_else(|| missing(name))
+                };
+                let gauge = Gauge {
+                    settle: find(meter::SETTLE)?,
+                };
+                let overdrawn = find(meter::OVERDRAWN)?;
+                self.hooks.get_or_insert_default().overdrawn = Some(overdrawn);
+                gauge
+            }
+            // Nothing can be used where there is no code.
+            (None, None) => return Ok(()),
+        };
+        self.gauge = Some(gauge);
+        self.instance.run(gauge.settle).map(drop)
+    }
+}

@@ -1,0 +1,531 @@
+//! Reads a WebAssembly binary: lists its imports and exports, validates it, and takes its start
+//! section out.
+//!
+//! Validation happens here, before any engine sees the bytes, with the proposals of the chosen
+//! engine: so the same bytes give the same error text on every engine. It is a step of its own, as is
+//! rewriting: code from the compile cache needs neither. A start section would run inside an engine's
+//! instantiation, where limits and memories are not in place yet; it becomes an exported function that
+//! core enters itself.
+//!
+//! It does not know where modules come from, nor how imports are resolved.
+
+pub(crate) mod bounds;
+mod canonical;
+pub(crate) mod exports;
+mod interface;
+pub(crate) mod tables;
+mod units;
+pub(crate) mod uses;
+
+pub(crate) use self::units::{ByUnit, Unit, UnitId, Units};
+
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use polyextism_transform::{legacy, meter, per_call, start};
+use wasmparser::{FuncType, GlobalType, MemoryType, TableType, ValType, Validator, WasmFeatures};
+
+use crate::{
+    base::{
+        error::{Error, ErrorKind, Result},
+        proposals::{Proposal, Proposals},
+        types::{NumType, Signature},
+    },
+    cache::key::Key,
+    module::{bounds::Bounds, canonical::Canonical, exports::Exports, interface::Interface},
+};
+
+/// The export name that a module's former start function gets. Names of guests may be anything,
+/// so a module that uses it already is refused.
+const START: &str = "polyextism:start";
+
+/// What a component has in the place of the version of a module.
+const COMPONENT: [u8; 4] = [0x0d, 0, 1, 0];
+
+/// The size of a page of a memory that does not say it, as a power of two.
+const PAGE_LOG2: u32 = 16;
+
+/// What the validator has to take for a set of proposals.
+pub(crate) fn features(proposals: Proposals) -> WasmFeatures {
+    let always = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
+    let features = proposals.iter().map(feature);
+    features.fold(always, |features, more| features | more)
+}
+
+pub(crate) fn feature(proposal: Proposal) -> WasmFeatures {
+    match proposal {
+        Proposal::Simd => WasmFeatures::SIMD,
+        Proposal::RelaxedSimd => WasmFeatures::RELAXED_SIMD,
+        Proposal::TailCall => WasmFeatures::TAIL_CALL,
+        Proposal::Threads => WasmFeatures::THREADS,
+        Proposal::Memory64 => WasmFeatures::MEMORY64,
+        Proposal::Exceptions => WasmFeatures::EXCEPTIONS,
+        Proposal::FunctionReferences => WasmFeatures::FUNCTION_REFERENCES,
+        Proposal::Gc => WasmFeatures::GC,
+        Proposal::WideArithmetic => WasmFeatures::WIDE_ARITHMETIC,
+        Proposal::CustomPageSizes => WasmFeatures::CUSTOM_PAGE_SIZES,
+        Proposal::StackSwitching => WasmFeatures::STACK_SWITCHING,
+        Proposal::LegacyExceptions => WasmFeatures::LEGACY_EXCEPTIONS,
+        Proposal::CustomDescriptors => WasmFeatures::CUSTOM_DESCRIPTORS,
+        Proposal::BulkMemory => WasmFeatures::BULK_MEMORY,
+        Proposal::ExtendedConst => WasmFeatures::EXTENDED_CONST,
+        Proposal::MultiMemory => WasmFeatures::MULTI_MEMORY,
+        Proposal::MultiValue => WasmFeatures::MULTI_VALUE,
+        Proposal::MutableGlobals => WasmFeatures::MUTABLE_GLOBAL,
+        Proposal::ReferenceTypes => WasmFeatures::REFERENCE_TYPES,
+        Proposal::SaturatingConversions => WasmFeatures::SATURATING_FLOAT_TO_INT,
+        Proposal::SignExtension => WasmFeatures::SIGN_EXTENSION,
+    }
+}
+
+/// The type of an import or export.
+#[derive(Clone, Debug)]
+pub(crate) enum ExternType {
+    Function(FunctionType),
+    Global(GlobalType),
+    Memory(MemoryType),
+    Table(TableType),
+    /// What the exceptions of a tag carry are parameters.
+    Tag(FunctionType),
+}
+
+/// The type of a function, as a type of its module.
+#[derive(Clone, Debug)]
+pub(crate) struct FunctionType {
+    ty: Arc<FuncType>,
+    index: u32,
+    /// Whether it is equal in all modules to every type of the same parameters and results that is plain as well.
+    is_plain: bool,
+}
+
+impl std::ops::Deref for FunctionType {
+    type Target = FuncType;
+
+    fn deref(&self) -> &FuncType {
+        &self.ty
+    }
+}
+
+/// An import as the module declares it.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportDecl {
+    pub(crate) module: Box<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) ty: ExternType,
+}
+
+/// A module that was read.
+#[derive(Debug)]
+pub(crate) struct Module<'a> {
+    /// The binary as it came.
+    pub(crate) raw: Cow<'a, [u8]>,
+    key: OnceLock<Key>,
+    canonical: OnceLock<Canonical>,
+    /// What it uses, if that was asked before.
+    uses: OnceLock<Proposals>,
+    pub(crate) imports: Vec<ImportDecl>,
+    pub(crate) exports: Exports,
+    /// The export that must be entered once after instantiation.
+    pub(crate) start: Option<&'static str>,
+    /// Whether what is compiled has functions of its own.
+    pub(crate) has_code: bool,
+    /// How many memories it has, with those that it imports.
+    pub(crate) memories: usize,
+    /// Those that it does not import.
+    pub(crate) own_memories: Vec<MemoryType>,
+    /// What becomes of the binary before it is compiled.
+    pub(crate) steps: Steps,
+}
+
+/// What [`Module::rewritten`] does to a binary.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct Steps {
+    /// The function of a start section that is to be an export.
+    start_function: Option<u32>,
+    /// What calls of its functions start from.
+    pub(crate) state: State,
+}
+
+/// What calls of the functions of a module start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum State {
+    /// What earlier calls left.
+    Kept,
+    /// The state of a fresh instance. Other modules can import functions of it only.
+    Fresh,
+}
+
+/// With what core translates to what is there.
+fn with_translated(proposals: Proposals) -> Proposals {
+    match proposals.contains(Proposal::Exceptions) {
+        true => proposals.with(Proposal::LegacyExceptions),
+        false => proposals,
+    }
+}
+
+/// What a module must be to be taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// What the engine offers beyond [`Proposal::COMMON`].
+    pub(crate) proposals: &'a [Proposal],
+    /// What modules must not use, whatever the engine offers.
+    pub(crate) forbidden: Proposals,
+    /// Its name, for messages.
+    pub(crate) engine: &'a str,
+    pub(crate) bounds: &'a Bounds,
+}
+
+impl Terms<'_> {
+    /// What the engine has, with what core makes of it.
+    fn offered(&self) -> Proposals {
+        let own = Proposals::of(Proposal::COMMON).union(Proposals::of(self.proposals));
+        with_translated(own)
+    }
+
+    /// What modules may use.
+    pub(crate) fn allowed(&self) -> Proposals {
+        let legacy = Proposals::of(&[Proposal::LegacyExceptions]);
+        let allowed = self.offered().without(self.forbidden);
+        match allowed.contains(Proposal::Exceptions) {
+            true => allowed,
+            false => allowed.without(legacy),
+        }
+    }
+
+    /// # Errors
+    /// As [`Module::validate`].
+    fn check(&self, wasm: &[u8], name: &str) -> Result<()> {
+        self.bounds.check(wasm, name)?;
+        let features = features(self.allowed());
+        match Validator::new_with_features(features).validate_all(wasm) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.refuse(wasm, name, &error)),
+        }
+    }
+}
+
+impl Terms<'_> {
+    /// Which proposals are missing, if the module is valid with all of them; else what is wrong with it.
+    #[cold]
+    fn refuse(&self, wasm: &[u8], name: &str, error: &wasmparser::BinaryReaderError) -> Error {
+        let valid = |proposals| {
+            let types = Validator::new_with_features(features(proposals)).validate_all(wasm);
+            types.is_ok()
+        };
+        let mut needed = Proposals::of(Proposal::ALL);
+        if !valid(needed) {
+            return invalid(name, error);
+        }
+        // Of several that would do, the one that is listed first is named.
+        let refused = needed.without(self.allowed()).iter();
+        for proposal in refused.collect::<Vec<_>>().into_iter().rev() {
+            let fewer = needed.without(Proposals::of(&[proposal]));
+            if valid(fewer) {
+                needed = fewer;
+            }
+        }
+        let refused = needed.without(self.allowed());
+        let missing = refused.without(self.offered());
+        let named = |proposals: Proposals, between| {
+            let names: Vec<_> = proposals.iter().map(Proposal::name).collect();
+            names.join(between)
+        };
+        if missing.is_empty() {
+            let forbidden = named(refused, " and ");
+            let message = format!("module `{name}` uses {forbidden}, which this host forbids");
+            return Error::new(ErrorKind::InvalidModule, message);
+        }
+        let (engine, missing) = (self.engine, named(missing, " and no "));
+        Error::new(
+            ErrorKind::Unsupported,
+            format!("engine `{engine}` has no {missing}, which module `{name}` needs"),
+        )
+    }
+}
+
+impl<'a> Module<'a> {
+    /// Reads a binary; `name` is the module's, for messages. It may still be invalid.
+    ///
+    /// # Errors
+    /// As [`Module::validate`], if that is known already.
+    pub(crate) fn read(raw: Cow<'a, [u8]>, terms: &Terms<'_>, name: &str) -> Result<Self> {
+        if !raw.starts_with(b"\0asm") {
+            return Err(invalid(
+                name,
+                "it does not start with the magic bytes `\\0asm`",
+            ));
+        }
+        if raw.get(4..8) == Some(&COMPONENT) {
+            let why = "it is a component; plug-ins are core modules, such as the targets wasm32-wasip1 and \
+                       wasm32-unknown-unknown make";
+            return Err(invalid(name, why));
+        }
+        let Ok(interface) = Interface::read(&raw, terms.bounds) else {
+            terms.check(&raw, name)?;
+            return Err(invalid(name, "its sections cannot be read"));
+        };
+        Ok(Self {
+            raw,
+            key: OnceLock::new(),
+            canonical: OnceLock::new(),
+            uses: OnceLock::new(),
+            imports: interface.imports,
+            exports: Exports::new(interface.exports),
+            start: interface.start.map(|_| START),
+            has_code: interface.has_code,
+            memories: interface.memories,
+            own_memories: interface.own_memories,
+            steps: Steps {
+                start_function: interface.start,
+                state: State::Kept,
+            },
+        })
+    }
+
+    /// Refuses a module that is not what it must be.
+    ///
+    /// # Errors
+    /// `InvalidModule`, also if it has more than the bounds allow; or `Unsupported` if it needs a
+    /// proposal that the engine does not offer.
+    pub(crate) fn validate(&self, terms: &Terms<'_>, name: &str) -> Result<()> {
+        terms.check(&self.raw, name)?;
+        let start = self.start.map(|_| START);
+        for reserved in meter::EXPORTS.into_iter().chain(start) {
+            if self.export(reserved).is_some() {
+                let why = format!("the export name `{reserved}` is reserved");
+                return Err(invalid(name, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same module, each call of whose exported functions starts from the state of a fresh
+    /// instance.
+    pub(crate) fn with_fresh_calls(self) -> Self {
+        Self {
+            start: None,
+            has_code: true,
+            steps: Steps {
+                state: State::Fresh,
+                ..self.steps
+            },
+            ..self
+        }
+    }
+
+    /// The binary of a valid module as it is to be compiled; `name` is the module's, for messages.
+    ///
+    /// # Errors
+    /// `InvalidModule` if it cannot be written down again.
+    pub(crate) fn rewritten(&self, name: &str) -> Result<Cow<'_, [u8]>> {
+        let uses = self.uses.get_or_init(|| uses::read(&self.raw));
+        let wasm = match uses.contains(Proposal::LegacyExceptions) {
+            false => Cow::Borrowed(&*self.raw),
+            true => legacy::translate(&self.raw)
+                .map_err(|error| invalid(name, error))?
+                .into(),
+        };
+        let wasm = match self.steps.start_function {
+            None => wasm,
+            Some(function) => {
+                let wasm = start::export(&wasm, function, START);
+                Cow::Owned(wasm.map_err(|error| invalid(name, error))?)
+            }
+        };
+        match self.steps.state {
+            State::Kept => Ok(wasm),
+            State::Fresh => {
+                let start = self.steps.start_function.map(|_| START);
+                let wasm = per_call::rewrite(&wasm, start);
+                let wasm = wasm.map_err(|error| invalid(name, error))?;
+                Ok(Cow::Owned(wasm))
+            }
+        }
+    }
+
+    /// The key of the binary as it came.
+    pub(crate) fn key(&self) -> Key {
+        *self.key.get_or_init(|| Key::of_bytes(&self.raw))
+    }
+
+    fn canonical(&self) -> &Canonical {
+        self.canonical.get_or_init(|| Canonical::read(&self.raw))
+    }
+
+    /// Whether an export of this module can stand for an import of another one (WebAssembly specification, "import
+    /// matching").
+    pub(crate) fn fits(
+        &self,
+        offered: &ExternType,
+        other: &Module<'_>,
+        wanted: &ExternType,
+    ) -> bool {
+        let limits = |initial: (u64, u64), maximum: (Option<u64>, Option<u64>)| {
+            initial.1 >= initial.0
+                && match maximum {
+                    (None, _) => true,
+                    (Some(wanted), Some(offered)) => offered <= wanted,
+                    (Some(_), None) => false,
+                }
+        };
+        let equals = |own, wanted| {
+            let names_a_type =
+                |ty: &ValType| matches!(ty, ValType::Ref(ty) if ty.type_index().is_some());
+            match names_a_type(&own) || names_a_type(&wanted) {
+                false => own == wanted,
+                true => self
+                    .canonical()
+                    .value_equals(own, other.canonical(), wanted),
+            }
+        };
+        match (wanted, offered) {
+            (ExternType::Function(wanted), ExternType::Function(offered)) => {
+                match wanted.is_plain && offered.is_plain {
+                    true => wanted.ty == offered.ty,
+                    false => {
+                        let types = other.canonical();
+                        self.canonical().matches(offered.index, types, wanted.index)
+                    }
+                }
+            }
+            (ExternType::Tag(wanted), ExternType::Tag(offered)) => {
+                let types = other.canonical();
+                self.canonical().equals(offered.index, types, wanted.index)
+            }
+            (ExternType::Global(wanted), ExternType::Global(offered)) => {
+                let types = (offered.content_type, wanted.content_type);
+                wanted.mutable == offered.mutable
+                    && wanted.shared == offered.shared
+                    && (equals(types.0, types.1)
+                        || !wanted.mutable
+                            && self
+                                .canonical()
+                                .value_matches(types.0, other.canonical(), types.1))
+            }
+            (ExternType::Memory(wanted), ExternType::Memory(offered)) => {
+                let page = |ty: &MemoryType| ty.page_size_log2.unwrap_or(PAGE_LOG2);
+                wanted.memory64 == offered.memory64
+                    && wanted.shared == offered.shared
+                    && page(wanted) == page(offered)
+                    && limits(
+                        (wanted.initial, offered.initial),
+                        (wanted.maximum, offered.maximum),
+                    )
+            }
+            (ExternType::Table(wanted), ExternType::Table(offered)) => {
+                let types = [offered, wanted].map(|table| ValType::Ref(table.element_type));
+                wanted.table64 == offered.table64
+                    && equals(types[0], types[1])
+                    && limits(
+                        (wanted.initial, offered.initial),
+                        (wanted.maximum, offered.maximum),
+                    )
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn export(&self, name: &str) -> Option<&ExternType> {
+        self.exports.find(name)
+    }
+
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (&str, &FuncType)> {
+        self.exports.iter().filter_map(|(name, ty)| match ty {
+            ExternType::Function(ty) => Some((name, &**ty)),
+            _ => None,
+        })
+    }
+}
+
+#[cold]
+fn invalid(name: &str, why: impl fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::InvalidModule,
+        format!("module `{name}` is not a valid WebAssembly module: {why}"),
+    )
+}
+
+/// As [`signature`], of a type that a function of the host can have.
+pub(crate) fn host_signature(ty: &FunctionType) -> Option<Signature> {
+    signature(ty).filter(|_| ty.is_plain)
+}
+
+/// The signature of a function type, if all of its types are numbers.
+pub(crate) fn signature(ty: &FuncType) -> Option<Signature> {
+    let numbers = |types: &[ValType]| {
+        let number = |ty: &ValType| match ty {
+            ValType::I32 => Some(NumType::I32),
+            ValType::I64 => Some(NumType::I64),
+            ValType::F32 => Some(NumType::F32),
+            ValType::F64 => Some(NumType::F64),
+            _ => None,
+        };
+        types.iter().map(number).collect::<Option<Box<[_]>>>()
+    };
+    Some(Signature {
+        params: numbers(ty.params())?,
+        results: numbers(ty.results())?,
+    })
+}
+
+/// A function type in the notation of the WebAssembly text format.
+pub(crate) struct TypeText<'a>(pub(crate) &'a FuncType);
+
+impl fmt::Display for TypeText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(func")?;
+        values(f, "param", self.0.params())?;
+        values(f, "result", self.0.results())?;
+        f.write_str(")")
+    }
+}
+
+fn values(f: &mut fmt::Formatter<'_>, word: &str, types: &[ValType]) -> fmt::Result {
+    if types.is_empty() {
+        return Ok(());
+    }
+    write!(f, " ({word}")?;
+    for ty in types {
+        write!(f, " {ty}")?;
+    }
+    f.write_str(")")
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function(ty) => TypeText(ty).fmt(f),
+            Self::Global(ty) if ty.mutable => write!(f, "(global (mut {}))", ty.content_type),
+            Self::Global(ty) => write!(f, "(global {})", ty.content_type),
+            Self::Memory(ty) => {
+                write!(f, "(memory {}", ty.initial)?;
+                limits_end(f, ty.maximum)
+            }
+            Self::Table(ty) => {
+                write!(f, "(table {}", ty.initial)?;
+                match ty.maximum {
+                    Some(maximum) => write!(f, " {maximum} {})", ty.element_type),
+                    None => write!(f, " {})", ty.element_type),
+                }
+            }
+            Self::Tag(ty) => {
+                f.write_str("(tag")?;
+                values(f, "param", ty.params())?;
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+fn limits_end(f: &mut fmt::Formatter<'_>, maximum: Option<u64>) -> fmt::Result {
+    match maximum {
+        Some(maximum) => write!(f, " {maximum})"),
+        None => f.write_str(")"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! Where log lines go: the one setting of the process, for fronts that have such a thing.
+//!
+//! Core hands each line to `tracing`. The library `tracing-subscriber` filters and formats it; here is what says
+//! the levels and the place. It knows no plug-in, and nothing of where lines come from. Programs in Rust, which
+//! have a subscriber of their own, do not need it, so it is behind the cargo feature `logs`.
+//!
+//! Invariants: until something is set there is no subscriber, so guests see the level `off`; it can be set again
+//! at any time; the lock of the setting is held for a few instructions, never while a line is written.
+
+mod lines;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    str::FromStr,
+    sync::{
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tracing::{Metadata, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    reload,
+};
+
+pub use self::lines::Lines;
+use crate::base::error::{Error, ErrorKind, Result};
+
+/// The targets of what users see: lines of guests, what becomes of dumps, and what fronts say of plug-ins.
+const TARGETS: [&str; 3] = ["extism::pdk", "extism::diagnostics", "extism::plugin"];
+
+/// The levels, and no level.
+pub const LEVELS: &[(&str, LevelFilter)] = &[
+    ("trace", LevelFilter::TRACE),
+    ("debug", LevelFilter::DEBUG),
+    ("info", LevelFilter::INFO),
+    ("warn", LevelFilter::WARN),
+    ("error", LevelFilter::ERROR),
+    ("off", LevelFilter::OFF),
+];
+
+static CURRENT: RwLock<Option<Arc<Setting>>> = RwLock::new(None);
+
+/// Which lines are logged.
+#[derive(Clone, Debug)]
+pub struct LogFilter(Targets);
+
+/// Where lines go.
+pub enum LogPlace {
+    /// To the end of a file.
+    File(File),
+    /// To the standard output of the process.
+    Stdout,
+    /// To the standard error of the process.
+    Stderr,
+    /// Into memory, until somebody takes them.
+    Lines(Arc<Lines>),
+}
+
+/// What else gets the lines that pass the filter.
+pub type Extra = Box<dyn Layer<Filtered> + Send + Sync>;
+
+/// What a further layer is put on.
+pub type Filtered = tracing_subscriber::layer::Layered<reload::Layer<Targets, Registry>, Registry>;
+
+/// What is logged, and where.
+struct Setting {
+    filter: LogFilter,
+    place: LogPlace,
+    /// Is told the first failure to write.
+    on_failure: fn(io::Error),
+    /// Whether it was.
+    failed: AtomicBool,
+}
+
+impl LogFilter {
+    /// All lines from this level on.
+    pub fn level(level: LevelFilter) -> Self {
+        Self(Targets::new().with_targets(TARGETS.map(|target| (target, level))))
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self::level(LevelFilter::ERROR)
+    }
+}
+
+/// The name of a level, in upper or lower case; or levels by target, as `extism::pdk=debug,extism=error`.
+impl FromStr for LogFilter {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let level = LEVELS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
+        match (level, text.contains('=')) {
+            (Some((_, level)), _) => Ok(Self::level(*level)),
+            (None, true) => text.parse().map(Self).map_err(|error| {
+                let message = format!("the log filter {text:?} is wrong: {error}");
+                Error::new(ErrorKind::Argument, message)
+            }),
+            (None, false) => {
+                let allowed: Vec<_> = LEVELS.iter().map(|(known, _)| *known).collect();
+                let allowed = allowed.join(", ");
+                let message = format!("unknown log level {text:?}, allowed are {allowed}");
+                Err(Error::new(ErrorKind::Argument, message))
+            }
+        }
+    }
+}
+
+impl LogPlace {
+    /// The end of a file, which is made if it is missing.
+    ///
+    /// # Errors
+    /// `Argument` if it cannot be opened.
+    pub fn file(path: &std::path::Path) -> Result<Self> {
+        let file = File::options().append(true).create(true).open(path);
+        file.map(Self::File).map_err(|failure| {
+            let message = format!("cannot log to {}: {failure}", path.display());
+            Error::new(ErrorKind::Argument, message).with_source(failure)
+        })
+    }
+}
+
+/// Logs what passes `filter` to `place`, from now on. The first failure to write goes to `on_failure`; guests do
+/// not notice one.
+///
+/// `extra` is asked for the first time only. What it gives gets all lines that pass, whatever is set then.
+///
+/// # Errors
+/// `Argument` if the process has a subscriber that is not this one.
+pub fn set(
+    filter: LogFilter,
+    place: LogPlace,
+    on_failure: fn(io::Error),
+    extra: fn() -> Option<Extra>,
+) -> Result<()> {
+    let handle = subscriber(extra)?;
+    let setting = Arc::new(Setting {
+        filter: filter.clone(),
+        place,
+        on_failure,
+        failed: AtomicBool::new(false),
+    });
+    let mut current = write();
+    let old = current.replace(setting);
+    // Under the lock, so that of two settings at once the filter and the place of one win.
+    reload(handle, filter);
+    drop(current);
+    // It may close a file, which takes its time.
+    drop(old);
+    Ok(())
+}
+
+/// Ends logging, if lines go to these ones.
+pub fn unset(lines: &Arc<Lines>) {
+    let theirs = |setting: &Arc<Setting>| match &setting.place {
+        LogPlace::Lines(current) => Arc::ptr_eq(current, lines),
+        _ => false,
+    };
+    let mut current = write();
+    if current.as_ref().is_some_and(theirs)
+        && let Some(Ok(handle)) = SUBSCRIBER.get()
+    {
+        let gone = current.take();
+        reload(handle, LogFilter(Targets::new()));
+        drop(current);
+        drop(gone);
+    }
+}
+
+/// The lines that wait, if they are what lines go to.
+pub fn waiting() -> Option<Arc<Lines>> {
+    let current = read().clone()?;
+    match &current.place {
+        LogPlace::Lines(lines) => Some(lines.clone()),
+        _ => None,
+    }
+}
+
+type Handle = reload::Handle<Targets, Registry>;
+
+static SUBSCRIBER: OnceLock<Result<Handle, ()>> = OnceLock::new();
+
+fn subscriber(extra: fn() -> Option<Extra>) -> Result<&'static Handle> {
+    let subscriber = SUBSCRIBER.get_or_init(|| {
+        let (filter, handle) = reload::Layer::new(Targets::new());
+        let lines = fmt::layer()
+            .with_ansi(false)
+            .log_internal_errors(false)
+            .with_writer(Current);
+        let subscriber = tracing_subscriber::registry()
+            .with(filter)
+            .with(extra())
+            .with(lines);
+        tracing::subscriber::set_global_default(subscriber)
+            .map(|()| handle)
+            .map_err(drop)
+    });
+    subscriber.as_ref().map_err(|()| {
+        let message =
+            "the process logs in a way of its own: it has a subscriber of `tracing` already";
+        Error::new(ErrorKind::Argument, message)
+    })
+}
+
+fn reload(handle: &Handle, filter: LogFilter) {
+    handle
+        .reload(filter.0)
+        .expect("the subscriber is never dropped, and nothing panics under its lock");
+}
+
+/// Gives the setting that is in force when a line comes.
+struct Current;
+
+impl<'a> MakeWriter<'a> for Current {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line(read().clone())
+    }
+
+    fn make_writer_for(&'a self, line: &Metadata<'_>) -> Line {
+        // It may have changed since the filter let the line pass.
+        let logged =
+            |setting: &Arc<Setting>| setting.filter.0.would_enable(line.target(), line.level());
+        Line(read().clone().filter(logged))
+    }
+}
+
+/// Takes one line, in one piece.
+struct Line(Option<Arc<Setting>>);
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(setting) = &self.0 {
+            setting.write(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Setting {
+    fn write(&self, line: &[u8]) {
+        let written = match &self.place {
+            LogPlace::File(file) => (&*file).write_all(line),
+            LogPlace::Stdout => io::stdout().write_all(line),
+            LogPlace::Stderr => io::stderr().write_all(line),
+            LogPlace::Lines(lines) => return lines.push(line),
+        };
+        if let Err(failure) = written
+            && !self.failed.swap(true, Ordering::Relaxed)
+        {
+            (self.on_failure)(failure);
+        }
+    }
+}
+
+fn read() -> RwLockReadGuard<'static, Option<Arc<Setting>>> {
+    CURRENT.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write() -> RwLockWriteGuard<'static, Option<Arc<Setting>>> {
+    CURRENT.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LogFilter;
+
+    #[test]
+    fn filters_are_levels_or_levels_by_target() {
+        for (text, target, level, logged) in [
+            ("error", "extism::pdk", tracing::Level::ERROR, true),
+            ("error", "extism::pdk", tracing::Level::WARN, false),
+            ("TRACE", "extism::diagnostics", tracing::Level::TRACE, true),
+            ("trace", "extism::cache", tracing::Level::ERROR, false),
+            ("trace", "ureq", tracing::Level::ERROR, false),
+            ("off", "extism::pdk", tracing::Level::ERROR, false),
+            (
+                "extism::pdk=debug",
+                "extism::pdk",
+                tracing::Level::DEBUG,
+                true,
+            ),
+            (
+                "extism::pdk=debug",
+                "extism::plugin",
+                tracing::Level::ERROR,
+                false,
+            ),
+        ] {
+            let filter: LogFilter = text.parse().expect("it is right");
+            assert_eq!(
+                filter.0.would_enable(target, &level),
+                logged,
+                "{text} {target}"
+            );
+        }
+        for text in ["", "loud", "extism=loud"] {
+            assert!(text.parse::<LogFilter>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What a plug-in's WASI is given: plain values, which know no library.
+//!
+//! Invariant: the default grants nothing of the process: no argument, no variable, no input, no
+//! folder. Folders are granted by `allowed_paths` of the manifest.
+
+use crate::base::error::{Error, ErrorKind, Result};
+
+/// The most bytes of one stream that are captured, unless another limit is set.
+pub const CAPTURE_LIMIT: usize = 1 << 20;
+/// The most descriptors that a guest has open at a time, unless another limit is set.
+pub const MAX_DESCRIPTORS: usize = 256;
+
+/// What a plug-in's WASI is given.
+///
+/// Each instance starts with it afresh; a command gets a new instance for each call.
+///
+/// ```
+/// use polyextism_core::{Clock, Options, Output, Wasi};
+///
+/// let options = Options {
+///     wasi: Some(Wasi {
+///         args: vec!["program".into(), "--verbose".into()],
+///         stdin: b"text".to_vec(),
+///         stdout: Output::CAPTURE,
+///         clock: Clock::Fixed(0),
+///         seed: Some(7),
+///         ..Wasi::default()
+///     }),
+///     ..Options::default()
+/// };
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wasi {
+    /// The arguments; by convention the first is the name of the program.
+    pub args: Vec<String>,
+    /// The environment variables, in this order.
+    pub env: Vec<(String, String)>,
+    /// What can be read from standard input.
+    pub stdin: Vec<u8>,
+    /// Where standard output goes.
+    pub stdout: Output,
+    /// Where standard error goes.
+    pub stderr: Output,
+    /// What the clocks show.
+    pub clock: Clock,
+    /// Makes randomness the same in every run: the same seed gives the same bytes, on every engine,
+    /// with the same version of this library. `None` is real randomness.
+    pub seed: Option<u64>,
+    /// The most descriptors that a guest has open at a time, with the three standard streams and
+    /// the allowed folders. To open one more fails with `EMFILE`.
+    pub max_descriptors: usize,
+}
+
+impl Default for Wasi {
+    fn default() -> Self {
+        Self {
+            args: Vec::new(),
+            env: Vec::new(),
+            stdin: Vec::new(),
+            stdout: Output::default(),
+            stderr: Output::default(),
+            clock: Clock::default(),
+            seed: None,
+            max_descriptors: MAX_DESCRIPTORS,
+        }
+    }
+}
+
+/// Where a standard output stream goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// Nowhere; writes succeed. To the stream of the process if the environment variable
+    /// `EXTISM_ENABLE_WASI_OUTPUT` is set when the instance is made.
+    #[default]
+    Default,
+    /// Nowhere; writes succeed.
+    Discard,
+    /// To the stream of the process. If that is full (a pipe that nobody reads), the call waits for it, up to
+    /// its deadline. The buffers of the host's language are bypassed: flush them before.
+    Inherit,
+    /// Into memory, where [`Plugin::stdout`](crate::Plugin::stdout) and
+    /// [`Plugin::stderr`](crate::Plugin::stderr) find it.
+    Capture {
+        /// The most bytes that are kept of one call. What does not fit is lost, and the write fails
+        /// with `EIO`.
+        limit: usize,
+    },
+}
+
+impl Output {
+    /// Captures up to [`CAPTURE_LIMIT`] bytes.
+    pub const CAPTURE: Self = Self::Capture {
+        limit: CAPTURE_LIMIT,
+    };
+}
+
+/// What the clocks of a guest show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clock {
+    /// The real time.
+    #[default]
+    Real,
+    /// The same in every run. The clock of the day starts at this many nanoseconds since 1970, the
+    /// monotonic one at 0; each look at either moves both forward by a microsecond, and waiting
+    /// (which takes real time) by the time waited for.
+    Fixed(u64),
+}
+
+impl Wasi {
+    #[cfg(feature = "wasi")]
+    pub(crate) fn captures(&self) -> bool {
+        let is_captured = |output| matches!(output, Output::Capture { .. });
+        is_captured(self.stdout) || is_captured(self.stderr)
+    }
+
+    /// Refuses what no C string can hold.
+    pub(crate) fn check(&self) -> Result<()> {
+        for (index, arg) in self.args.iter().enumerate() {
+            without_nul(format_args!("args[{index}]"), arg)?;
+        }
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains('=') {
+                return Err(wrong(format_args!(
+                    "env: `{name}` is no name of a variable: it must not be empty or contain `=`"
+                )));
+            }
+            without_nul(format_args!("env: `{}`", name.escape_default()), name)?;
+            without_nul(format_args!("env.{name}"), value)?;
+        }
+        Ok(())
+    }
+}
+
+fn without_nul(what: std::fmt::Arguments<'_>, text: &str) -> Result<()> {
+    match text.find('\0') {
+        None => Ok(()),
+        Some(at) => Err(wrong(format_args!(
+            "{what}: byte {at} is NUL, which ends a text for the guest"
+        ))),
+    }
+}
+
+#[cold]
+fn wrong(what: std::fmt::Arguments<'_>) -> Error {
+    Error::new(ErrorKind::Argument, format!("wasi: {what}"))
+}

@@ -1,0 +1,5 @@
+function greet() {
+  Host.outputString(`Hello, ${Host.inputString()}!`);
+}
+
+module.exports = { greet };

@@ -1,0 +1,170 @@
+//! Makes guests look up by themselves: a step from wasm to wasm, for engines that cannot be told to make
+//! them look up.
+//!
+//! Every function counts a budget down where it is entered and at the head of every loop, by what the
+//! code that follows costs at most (`cost`); when the budget is used up it calls the check, which looks at
+//! the alarm of the plug-in and fills the budget up. So a guest looks up after a bounded amount of work,
+//! without a signal, a race, or a clock in the guest.
+//!
+//! The budget is a global. A function with loops keeps it in a local, writes it back before it calls or throws and
+//! when it returns, and reads it again after a call: engines keep locals in registers. One that catches exceptions does
+//! not, because its handlers begin with whatever the callee has left. A short function
+//! without loops and calls is paid for by the instruction that calls it.
+//!
+//! It knows no engine and nothing of the meaning of a module; fuel is counted elsewhere (`meter`).
+//! Invariants: the input is valid, so is the output, and it computes the same; between two checks a guest
+//! does at most about [`QUANTUM`] units of work, whatever it does.
+
+mod cost;
+mod writer;
+
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, EntityType, GlobalType, Instruction, ValType, reencode,
+};
+use wasmparser::FunctionBody;
+
+use self::{
+    cost::{Costs, Kind},
+    writer::{Place, Writer},
+};
+use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
+
+/// What a guest may do between two checks. One unit is about one instruction: interpreters take some
+/// hundred microseconds for it, compiled code less.
+pub const QUANTUM: i64 = 100_000;
+/// By how many places the functions that a module defines move: the check comes before them.
+pub const MOVED: u32 = 1;
+/// The name of the import of the check in what comes out. Imports are resolved by position.
+const IMPORT: (&str, &str) = ("polyextism", "check");
+
+/// The same module with a budget, and with the check, which takes nothing and returns a new budget, as its last import. `None` for a module without
+/// functions, which needs none.
+///
+/// # Errors
+/// None for a module that core has validated and whose start section is taken out.
+pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
+    let shape = Shape::read(wasm)?;
+    if shape.functions.is_empty() {
+        return Ok(None);
+    }
+    let budget = GlobalType {
+        val_type: ValType::I64,
+        mutable: true,
+        shared: false,
+    };
+    let check_type = EntityType::Function(shape.types.len() as u32);
+    let mut added = Added {
+        types: vec![(vec![], vec![ValType::I64])],
+        imports: vec![(IMPORT.0, IMPORT.1, check_type)],
+        globals: vec![(budget, ConstExpr::i64_const(QUANTUM))],
+        ..Added::default()
+    };
+    let blocks = rewrite::body_blocks(&shape, &mut added)?;
+    let mut functions = Functions {
+        wasm,
+        shape: &shape,
+        blocks,
+    };
+    rewrite::add(wasm, &shape, &added, &mut functions).map(Some)
+}
+
+/// Writes the functions of one module.
+struct Functions<'a> {
+    wasm: &'a [u8],
+    shape: &'a Shape,
+    blocks: Vec<BlockType>,
+}
+
+impl Bodies for Functions<'_> {
+    fn write(
+        &mut self,
+        code: &mut CodeSection,
+        moved: Moved,
+        ty: u32,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        let costs = Costs::of(body)?;
+        let mut locals = self.shape.function_type(ty).params().len() as u32;
+        for group in body.get_locals_reader()? {
+            locals += group?.0;
+        }
+        let mut writer = Writer {
+            out: Splice::new(self.wasm, body)?,
+            counter: locals,
+            length: locals + 1,
+            wide_length: locals + 2,
+            global: self.shape.globals,
+            check: self.shape.imported_functions(),
+            place: match (costs.is_free(), costs.loops.is_empty() || costs.catches) {
+                (true, _) => Place::Nowhere,
+                (false, true) => Place::Global,
+                (false, false) => Place::Local,
+            },
+        };
+        self.function(&mut writer, &costs, self.blocks[ty as usize], moved, body)?;
+        writer.finish(code);
+        Ok(())
+    }
+}
+
+impl Functions<'_> {
+    fn function(
+        &self,
+        writer: &mut Writer<'_>,
+        costs: &Costs,
+        block: BlockType,
+        moved: Moved,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        writer.enter(costs.entry, block);
+        let mut loops = costs.loops.iter();
+        let mut depth = 0;
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            let (operator, at) = reader.read_with_offset()?;
+            let next = reader.original_position();
+            let kind = Kind::of(&operator);
+            match kind {
+                Kind::Open | Kind::Loop => depth += 1,
+                Kind::Close if depth == 0 => break,
+                Kind::Close => depth -= 1,
+                Kind::Bulk(shift) => {
+                    writer.out.copy(at);
+                    writer.charge_length(shift, self.shape.length(&operator));
+                }
+                Kind::Call | Kind::TailCall | Kind::Throw => {
+                    writer.out.copy(at);
+                    writer.save();
+                }
+                Kind::Return if writer.place == Place::Local => {
+                    writer.out.copy(at);
+                    writer.out.leave_out(next);
+                    writer.out.put(&Instruction::Br(depth));
+                }
+                Kind::Return | Kind::Other | Kind::Grow => {}
+            }
+            if let Some(instruction) = moved.instruction(&operator) {
+                writer.out.copy(at);
+                writer.out.leave_out(next);
+                writer.out.put(&instruction);
+            }
+            match kind {
+                Kind::Loop => {
+                    let cost = loops.next().expect("the first pass counted every loop");
+                    writer.out.copy(next);
+                    writer.charge(*cost);
+                }
+                Kind::Call => {
+                    writer.out.copy(next);
+                    writer.load();
+                }
+                _ => {}
+            }
+        }
+        writer.leave();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

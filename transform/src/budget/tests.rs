@@ -1,0 +1,185 @@
+//! What comes out is valid, and nothing but the budget is new. That it computes the same is what
+//! all other tests show on engines that need it.
+
+use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, Validator, WasmFeatures};
+
+use super::{IMPORT, instrument};
+use crate::rewrite::samples::MODULES;
+
+fn check(wasm: &[u8]) -> Vec<u8> {
+    let out = instrument(wasm).expect("the module is valid");
+    let out = out.expect("it has functions");
+    Validator::new_with_features(WasmFeatures::all())
+        .validate_all(&out)
+        .unwrap_or_else(|error| panic!("{error}"));
+    out
+}
+
+/// The names of the imports and of the exports.
+fn names(wasm: &[u8]) -> (Vec<String>, Vec<String>) {
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.expect("it is valid") {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    imports.push(import.expect("it is valid").name.to_owned());
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    exports.push(export.expect("it is valid").name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    (imports, exports)
+}
+
+#[test]
+fn what_comes_out_is_valid() {
+    for text in MODULES {
+        let wasm = wat::parse_str(text).expect("the text is valid");
+        let (imports, exports) = names(&wasm);
+        let out = names(&check(&wasm));
+        let (own, added) = out.0.split_at(imports.len());
+        assert_eq!(
+            (own, added),
+            (&imports[..], &[IMPORT.1.to_owned()][..]),
+            "{text}"
+        );
+        assert_eq!(out.1, exports, "{text}");
+    }
+    check(crate::rewrite::samples::KERNEL);
+}
+
+/// What a function charges where it is entered, and at the head of each loop, in order.
+fn charges(body: &str) -> Vec<i64> {
+    let text = format!("(module (memory 1) (func $f) (func (param i32) (local i32) {body}))");
+    let out = check(&wat::parse_str(text).expect("the text is valid"));
+    let bodies =
+        Parser::new(0)
+            .parse_all(&out)
+            .filter_map(|payload| match payload.expect("it is valid") {
+                Payload::CodeSectionEntry(body) => Some(body),
+                _ => None,
+            });
+    let body = bodies.last().expect("there is a function");
+    let operators = body
+        .get_operators_reader()
+        .expect("it is valid")
+        .into_iter();
+    let operators: Vec<_> = operators
+        .map(|operator| operator.expect("it is valid"))
+        .collect();
+    let charges = operators.windows(2).filter_map(|pair| match pair {
+        [Operator::I64Const { value }, Operator::I64Sub] => Some(*value),
+        _ => None,
+    });
+    charges.collect()
+}
+
+/// Arms are alternatives, and what is behind a loop is counted before it.
+#[test]
+fn the_dearest_way_is_counted() {
+    let long = "(nop)".repeat(100);
+    // What all of them have: `end`, and for those that branch by the parameter, reading it.
+    for (body, expected) in [
+        (long.clone(), vec![101]),
+        (format!("(if (local.get 0) (then {long}))"), vec![104]),
+        (
+            format!("(if (local.get 0) (then {long}) (else {long}{long}))"),
+            vec![204],
+        ),
+        (
+            format!("(if (local.get 0) (then {long}{long}) (else {long}))"),
+            vec![204],
+        ),
+        (format!("(block (br_if 0 (local.get 0)) {long})"), vec![105]),
+        (format!("(block (br 0) {long}) (call $f)"), vec![45]),
+        (
+            format!("(if (local.get 0) (then (return))) {long}"),
+            vec![103],
+        ),
+        (format!("(loop (br 0)) {long}"), vec![102, 1]),
+        (
+            format!("(loop {long} (br_if 0 (local.get 0))) {long}"),
+            vec![102, 103],
+        ),
+        (
+            format!("(loop (br_if 1 (local.get 0)) (if (local.get 0) (then {long} (br 1))))"),
+            vec![2, 105],
+        ),
+        (
+            format!(
+                "(loop $l (block $c (block $b (block $a (br_table $a $b $c (local.get 0)))
+                   {long} (br $l)) {long}{long} (br $l)) (br $l))"
+            ),
+            vec![2, 206],
+        ),
+        (
+            format!(
+                "(block $out {long} (loop $a {long}
+                   (loop $b (br_if $out (local.get 0)) {long} (br_if $a (local.get 0)))
+                   {long})) {long}"
+            ),
+            vec![204, 202, 105],
+        ),
+    ] {
+        assert_eq!(charges(&body), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_module_without_functions_stays() {
+    for text in ["(module)", "(module (memory 1) (global i32 (i32.const 1)))"] {
+        let wasm = wat::parse_str(text).expect("the text is valid");
+        assert!(instrument(&wasm).expect("it is valid").is_none(), "{text}");
+    }
+}
+
+/// A function that its caller has paid for is not touched.
+#[test]
+fn a_short_function_counts_nothing() {
+    let wasm = wat::parse_str(
+        "(module (func (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))",
+    );
+    let out = check(&wasm.expect("the text is valid"));
+    for payload in Parser::new(0).parse_all(&out) {
+        if let Payload::CodeSectionEntry(body) = payload.expect("it is valid") {
+            let operators = body.get_operators_reader().expect("it is valid");
+            assert_eq!(operators.into_iter().count(), 4);
+        }
+    }
+}
+
+#[test]
+fn names_move_with_their_functions() {
+    let text = "(module $m (import \"a\" \"f\" (func $first)) (func $second (call $first)))";
+    let out = check(&wat::parse_str(text).expect("the text is valid"));
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(&out) {
+        if let Payload::CustomSection(section) = payload.expect("it is valid")
+            && let KnownCustom::Name(names) = section.as_known()
+        {
+            for name in names {
+                if let Name::Function(functions) = name.expect("it is valid") {
+                    for naming in functions {
+                        let naming = naming.expect("it is valid");
+                        found.push((naming.index, naming.name.to_owned()));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(found, [(0, "first".to_owned()), (2, "second".to_owned())]);
+}
+
+/// Nobody has checked custom sections: a broken one is left out, not an error.
+#[test]
+fn broken_names_are_left_out() {
+    let mut wasm = wat::parse_str("(module (func (loop)))").expect("the text is valid");
+    wasm.extend([0, 8, 4, b'n', b'a', b'm', b'e', 1, 200, 200]);
+    let out = check(&wasm);
+    assert!(!out.windows(4).any(|bytes| bytes == b"name"));
+}

@@ -1,0 +1,196 @@
+//! What comes out is valid, and looks are where the rules want them. That it computes the same is
+//! what all other tests show on engines that need it.
+
+use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures};
+
+use super::{Flag, IMPORT, instrument};
+use crate::rewrite::samples::{FLAG, KERNEL};
+
+/// Modules with everything whose index or depth moves.
+const MODULES: &[&str] = &[
+    // No import section, no globals, several results, early returns out of nested blocks.
+    "(module (func $f (export \"f\") (param i32) (result i32 i64) (local f64)
+        (block (loop $l (if (local.get 0) (then (return (i32.const 1) (i64.const 2))))
+          (block (br_if 1 (local.get 0)) (br_if 2 (local.get 0))) (br $l)))
+        (i32.const 3) (i64.const 4)))",
+    // Imports of every kind, a reference to a function in a global, an element and a table.
+    "(module (import \"a\" \"f\" (func $f (param i32))) (import \"a\" \"g\" (global $g i32))
+        (import \"a\" \"m\" (memory 1)) (import \"a\" \"t\" (table 1 funcref))
+        (global $own (mut i64) (i64.const 7)) (global $ref funcref (ref.func $h))
+        (elem (i32.const 0) $f $h) (elem declare func $h)
+        (func $h (export \"h\") (loop $l (call $f (global.get $g)) (call $h)
+          (call_indirect (param i32) (i32.const 1) (i32.const 0))
+          (global.set $own (i64.const 1)) (drop (ref.func $h)) (br $l)))
+        (data (i32.const 0) \"abc\"))",
+    // Loops with results and parameters, doubled or not, one in another.
+    "(module (func (param i32 i64 f32 f64) (result i32)
+        (loop $l (result i32)
+          (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))
+          (local.set 1 (i64.add (local.get 1) (i64.const 1)))
+          (local.get 0))
+        (i64.const 1)
+        (loop $p (param i64) (result i64) (br_if $p (local.get 0)))
+        (drop)
+        (loop $m (result i32) (loop $n (br_if $n (local.get 0)) (br_if $m (local.get 0)))
+          (local.set 2 (f32.add (local.get 2) (f32.const 1))) (local.get 0))
+        (i32.add)))",
+    // A table of branches in and out of a loop that is doubled.
+    "(module (func (param i32)
+        (block $out (loop $l (block $in (br_table $in $l $out $l (local.get 0))) (nop)))))",
+    // Vectors and references that are alive in a loop.
+    "(module (func (param v128 funcref i32) (result v128)
+        (loop $l (br_if $l (local.get 2)))
+        (drop (ref.is_null (local.get 1))) (local.get 0)))",
+    // Code that cannot be reached is still typed.
+    "(module (func (result i64) (return (i64.const 1)) (loop (result i64) (i64.const 2)))
+        (func (result i32) (loop $l (br $l)) (memory.grow (i32.const 0)) unreachable)
+        (memory 1))",
+    // Tail calls, and functions that reach themselves.
+    "(module (func $f (param i64) (result i64) (loop $l (br_if $l (i32.const 0)))
+        (return_call $f (local.get 0))) (func $g (call $g)))",
+    // Handlers.
+    "(module (tag $e (param i32)) (func (local i32 i32)
+        (loop $l
+          (block $h (result i32)
+            (try_table (catch $e $h) (loop $m (br_if $m (local.get 0)) (throw $e (local.get 1))))
+            (i32.const 1))
+          (br_if $l))))",
+    // A memory of 64 bits, and data that is not active.
+    "(module (memory i64 1) (data \"abc\") (func (loop $l
+        (memory.init 0 (i64.const 0) (i32.const 0) (i32.const 1)) (br $l))))",
+];
+
+fn out(wasm: &[u8], flag: Flag) -> Vec<u8> {
+    let out = instrument(wasm, flag).expect("the module is valid");
+    let out = out.expect("it has functions");
+    Validator::new_with_features(WasmFeatures::all())
+        .validate_all(&out)
+        .unwrap_or_else(|error| panic!("{error}"));
+    out
+}
+
+#[test]
+fn what_comes_out_is_valid() {
+    for text in MODULES {
+        let wasm = wat::parse_str(text).expect("the text is valid");
+        let with = out(&wasm, Flag::Added);
+        let imports = Parser::new(0).parse_all(&with).find_map(|payload| {
+            match payload.expect("it is valid") {
+                Payload::ImportSection(section) => section
+                    .into_imports()
+                    .last()
+                    .map(|import| import.expect("it is valid").name.to_owned()),
+                _ => None,
+            }
+        });
+        assert_eq!(imports.as_deref(), Some(IMPORT.1), "{text}");
+    }
+    out(KERNEL, Flag::LastMemory(FLAG));
+}
+
+#[test]
+fn a_module_without_functions_stays() {
+    let wasm = wat::parse_str("(module (memory 1))").expect("the text is valid");
+    assert!(
+        instrument(&wasm, Flag::Added)
+            .expect("it is valid")
+            .is_none()
+    );
+}
+
+/// How often each function looks, in order.
+fn looks(text: &str) -> Vec<usize> {
+    let wasm = wat::parse_str(text).expect("the text is valid");
+    let with = out(&wasm, Flag::Added);
+    let mut looks = Vec::new();
+    for payload in Parser::new(0).parse_all(&with) {
+        if let Payload::CodeSectionEntry(body) = payload.expect("it is valid") {
+            let operators = body.get_operators_reader().expect("it is valid");
+            let load = |operator: wasmparser::Result<Operator<'_>>| {
+                matches!(
+                    operator.expect("it is valid"),
+                    Operator::I32AtomicLoad { .. }
+                )
+            };
+            looks.push(operators.into_iter().map(load).filter(|load| *load).count());
+        }
+    }
+    looks
+}
+
+#[test]
+fn looks_are_where_they_are_needed() {
+    for (body, number) in [
+        // Nothing that could go on.
+        ("(drop (local.get 0))", 0),
+        ("(call $leaf) (call $leaf)", 0),
+        // A loop, of any kind.
+        ("(loop $l (br $l))", 1),
+        ("(loop $l (br_if $l (local.get 0)))", 1),
+        ("(loop $l (call $leaf) (br $l))", 1),
+        // A loop inside of one: the inner one is reached in each turn, or not.
+        ("(loop $l (loop $m (br_if $m (local.get 0))) (br $l))", 2),
+        (
+            "(loop $l (loop $m (call $leaf) (br_if $m (local.get 0))) (br $l))",
+            1,
+        ),
+        (
+            "(loop $l (br_if 0 (local.get 0)) (loop $m (br_if $m (local.get 0))) (br $l))",
+            2,
+        ),
+        (
+            "(loop $l (if (local.get 0) (then (loop $m (br $m)))) (br $l))",
+            2,
+        ),
+        // A constant number of turns.
+        (
+            "(local.set 1 (i32.const 100)) (loop $l (br_if $l
+              (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))",
+            0,
+        ),
+        (
+            "(local.set 1 (i32.const 100000)) (loop $l (br_if $l
+              (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))",
+            1,
+        ),
+        // A cycle of calls looks once in each round, however many calls lead into it.
+        ("(call $self (local.get 0))", 1),
+        (&"(call $self (local.get 0))".repeat(1000), 1),
+    ] {
+        let text = format!(
+            "(module (func $self (param i32) (local i32) {body}) (func $leaf (nop) (nop)))"
+        );
+        assert_eq!(looks(&text), [number, 0], "{body}");
+    }
+}
+
+/// Straight code as well, if it is long, and calls of functions that do much without a look.
+#[test]
+fn long_straight_ways_have_looks() {
+    let long = "(drop (i32.const 0))".repeat(20_000);
+    assert_eq!(looks(&format!("(module (func {long}))")), [2]);
+    let short = "(drop (i32.const 0))".repeat(5_000);
+    let calls = "(call $f)".repeat(4);
+    let text = format!("(module (func $f {short}) (func {calls}))");
+    assert_eq!(looks(&text), [0, 3]);
+    // Whoever calls a function by a table does not know what it does.
+    let text = format!("(module (table 1 funcref) (elem (i32.const 0) $f) (func $f {short}))");
+    assert_eq!(looks(&text), [1]);
+    // Arms are alternatives.
+    let arms = format!("(if (local.get 0) (then {short}) (else {short}))");
+    assert_eq!(looks(&format!("(module (func (param i32) {arms}))")), [0]);
+}
+
+/// Deep nesting costs no stack, and no time that grows faster than the code.
+#[test]
+fn depth_is_no_matter() {
+    let deep = 20_000;
+    let text = format!(
+        "(module (func (param i32) {} {}))",
+        "block loop ".repeat(deep),
+        "local.get 0 br_if 0 end end ".repeat(deep)
+    );
+    let wasm = wat::parse_str(text).expect("the text is valid");
+    let out = instrument(&wasm, Flag::Added).expect("the module is valid");
+    assert!(out.expect("it has functions").len() > wasm.len());
+}

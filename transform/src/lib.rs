@@ -1,0 +1,38 @@
+//! The steps from WebAssembly to WebAssembly that core takes before an engine compiles a module.
+//!
+//! Each takes the bytes of a valid module and returns those of another: [`start`] makes an export of a start
+//! section, [`legacy`] translates exceptions of before WebAssembly 3.0, [`per_call`] makes each call of a library start afresh, [`tables`] lowers maxima, [`meter`] counts
+//! fuel, [`fuse`] puts the kernel into a module, [`interrupt`] and [`budget`] make guests check whether they
+//! have to stop. `rewrite` is what they share.
+//!
+//! It imports nothing of polyextism: no engine, no plug-in, no error of core's. Invariants: what comes out is
+//! valid, and computes the same but for what the step is for; the functions that a module defines keep their
+//! order, and a step says by how many places they move.
+
+pub mod budget;
+pub mod fuse;
+pub mod interrupt;
+pub mod legacy;
+pub mod meter;
+pub mod per_call;
+mod rewrite;
+pub mod start;
+pub mod tables;
+
+use std::ops::Range;
+
+use wasm_encoder::reencode;
+
+/// The indices of the functions that a module defines.
+///
+/// # Errors
+/// If the module is not valid.
+pub fn defined_functions(wasm: &[u8]) -> Result<Range<u32>, reencode::Error> {
+    let shape = rewrite::Shape::read(wasm)?;
+    let imported = shape.imported_functions();
+    Ok(imported..imported + shape.functions.len() as u32)
+}
+
+/// Changes with everything that the steps may do: a hash of the sources. With it, code that other steps have made
+/// is not taken from the compile cache.
+pub const SOURCES: &str = env!("POLYEXTISM_SOURCES");
