@@ -187,7 +187,9 @@ fn unsafe_code_is_where_it_may_be() {
 #[test]
 fn bytes_of_guests_are_taken_in_one_place() {
     let core = sources("core/src/services/env");
-    let core = core.into_iter().chain(["core/src/services/function.rs".into()]);
+    let core = core
+        .into_iter()
+        .chain(["core/src/services/function.rs".into()]);
     let core = core.map(|path| (path, &[".to_vec()", ".to_owned()", "into_owned()"][..]));
     let python = sources("python/src").into_iter();
     let python = python.filter(|path| path != Path::new("python/src/bytes.rs"));
