@@ -100,8 +100,16 @@ impl Instance {
 
         let mut instances = Vec::with_capacity(program.modules.len());
         for (module, imports) in &program.modules {
-            let instance = instantiate(&mut store, &instances, module, imports)?;
-            instances.push(instance);
+            match instantiate(&mut store, &instances, module, imports) {
+                Ok(instance) => instances.push(instance),
+                Err(error) => {
+                    // What the system cannot give may be more than is allowed, and that is what is wrong then.
+                    if let Some(limit) = limits.memory_pages {
+                        store.data_mut().limit.enforce(limit)?;
+                    }
+                    return Err(error);
+                }
+            }
         }
         if let Some(limit) = limits.memory_pages {
             store.data_mut().limit.0.enforce(limit)?;

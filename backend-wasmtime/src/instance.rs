@@ -125,7 +125,13 @@ impl Instance {
                 Err(error) if error.is::<PoolConcurrencyLimitError>() => {
                     return Err(Unmade::Full(store.into_data().host.into()));
                 }
-                Err(error) => return Err(conv::refusal(error).into()),
+                Err(error) => {
+                    // What the system cannot give may be more than is allowed, and that is what is wrong then.
+                    if let Some(limit) = limits.memory_pages {
+                        store.data_mut().limit.enforce(limit)?;
+                    }
+                    return Err(conv::refusal(error).into());
+                }
             }
         }
         if let Some(limit) = limits.memory_pages {

@@ -150,6 +150,20 @@ fn pages_are_limited_by_default() {
     }
 }
 
+/// What is too large from the start is refused before an engine reserves anything.
+#[test]
+fn memories_of_64_bits_that_are_too_large() {
+    for pages in [65_537_u64, 70_000, 1 << 32, (1 << 48) - 1] {
+        let text = format!("(module (memory i64 {pages}) (func (export \"f\")))");
+        for choice in engines() {
+            let error = start(&choice, &Manifest::of(text.as_bytes()), Limits::default());
+            let kind = error.map(drop).expect_err("it is too large").kind();
+            let known = [ErrorKind::MemoryLimit, ErrorKind::Unsupported];
+            assert!(known.contains(&kind), "{choice:?} {pages}: {kind:?}");
+        }
+    }
+}
+
 #[test]
 fn tables_share_their_elements() {
     let text = r#"(module (table $a 10 funcref) (table $b 5 7 funcref)

@@ -14,7 +14,7 @@ use std::{
 };
 
 use polyextism_transform::{
-    budget, fuse,
+    budget, bulk, fuse,
     interrupt::{self, Flag},
     meter::{self, Tank},
     tables::limited,
@@ -466,6 +466,12 @@ impl Recipe<'_> {
                     .into()
             }
         };
+        let pieces = bulk::instrument(&wasm);
+        let wasm =
+            match pieces.map_err(|source| failed("do bulk instructions in pieces", source))? {
+                None => wasm,
+                Some(pieces) => pieces.into(),
+            };
         match self.checks {
             Checks::Engine => Ok(wasm),
             Checks::Flag => {

@@ -121,12 +121,12 @@ impl Arena<'_> {
 
     /// As the kernel's `free`: where there is no room for the lists, a block is only forgotten.
     pub(super) fn free(&mut self, offset: u64) {
+        if !self.tagged(offset, self.tag(offset)) {
+            return;
+        }
         if offset == self.field(INPUT_OFFSET) {
             self.set(INPUT_LENGTH, 0);
             self.set(INPUT_WORDS, 0);
-        }
-        if !self.tagged(offset, self.tag(offset)) {
-            return;
         }
         self.set_tag(offset, !self.tag(offset));
         let capacity = self.field((offset - 4) as usize);

@@ -188,11 +188,11 @@
 
   (func $free (export "free") (param $p i64)
     (local $capacity i64) (local $heads i64) (local $slot i32)
+    (if (i32.eqz (call $live (local.get $p))) (then (return)))
     (if (i64.eq (local.get $p) (i64.load32_u (i32.const 24)))
       (then
         (i32.store (i32.const 28) (i32.const 0))
         (i32.store (i32.const 40) (i32.const 0))))
-    (if (i32.eqz (call $live (local.get $p))) (then (return)))
     (i64.store
       (i32.wrap_i64 (i64.sub (local.get $p) (i64.const 16)))
       (i64.xor (call $tag (local.get $p)) (i64.const -1)))

@@ -1,0 +1,448 @@
+//! Makes bulk instructions on memories give way: a step from wasm to wasm.
+//!
+//! One instruction can fill or copy gigabytes, and no engine lets a guest check in the middle of it whether it has
+//! to stop. So one that may move more than [`PIECE`] bytes calls a function that moves a piece after the other in a loop;
+//! in loops guests check. What is shorter is done in place, behind a comparison, and a constant that is short enough
+//! needs none of that.
+//! ```wat
+//! (local.tee $n) (if (param i32 i32 i32) (i32.gt_u (local.get $n) (i32.const PIECE))
+//!   (then (call $fill)) (else (memory.fill)))
+//! ```
+//! What lies outside of the memory is left to the instruction itself, as a whole: it traps before it moves anything.
+//!
+//! It knows no engine, and not how guests check. Not here: instructions on segments, which are as long as the module,
+//! and those on tables, whose sizes are bounded. Invariants: the input is valid, so is the output, and it computes the
+//! same; the functions that the module defines stay where they are, further ones come behind them.
+
+use std::collections::BTreeMap;
+
+use wasm_encoder::{BlockType, CodeSection, Function, Instruction, ValType, reencode};
+use wasmparser::{FunctionBody, Operator, Parser, Payload};
+
+use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice, Width};
+
+/// How many bytes are moved between two checks: some hundred microseconds.
+const PIECE: i32 = 1 << 20;
+
+/// A bulk instruction, by the memories that it works on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bulk {
+    Fill { memory: u32 },
+    Copy { to: u32, from: u32 },
+}
+
+impl Bulk {
+    fn of(operator: &Operator<'_>) -> Option<Self> {
+        match *operator {
+            Operator::MemoryFill { mem } => Some(Self::Fill { memory: mem }),
+            Operator::MemoryCopy { dst_mem, src_mem } => Some(Self::Copy {
+                to: dst_mem,
+                from: src_mem,
+            }),
+            _ => None,
+        }
+    }
+
+    fn instruction(self) -> Instruction<'static> {
+        match self {
+            Self::Fill { memory } => Instruction::MemoryFill(memory),
+            Self::Copy { to, from } => Instruction::MemoryCopy {
+                src_mem: from,
+                dst_mem: to,
+            },
+        }
+    }
+
+    /// The types of its operands.
+    fn operands(self, shape: &Shape) -> [ValType; 3] {
+        let of = |memory: u32| number(shape.memories[memory as usize]);
+        match self {
+            Self::Fill { memory } => [of(memory), ValType::I32, of(memory)],
+            Self::Copy { to, from } => {
+                let wide = of(to) == ValType::I64 && of(from) == ValType::I64;
+                let length = if wide { ValType::I64 } else { ValType::I32 };
+                [of(to), of(from), length]
+            }
+        }
+    }
+}
+
+fn number(width: Width) -> ValType {
+    match width {
+        Width::Narrow => ValType::I32,
+        Width::Wide => ValType::I64,
+    }
+}
+
+/// A function that does a bulk instruction in pieces.
+struct Helper {
+    function: u32,
+    ty: u32,
+    operands: [ValType; 3],
+}
+
+/// The same module, where no bulk instruction on memories takes long. `None` if none of it does.
+///
+/// # Errors
+/// None for a module that core has validated.
+pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
+    let found = found(wasm)?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let shape = Shape::read(wasm)?;
+    let mut added = Added::default();
+    let mut helpers = BTreeMap::new();
+    for bulk in found {
+        let operands = bulk.operands(&shape);
+        let known = added
+            .types
+            .iter()
+            .position(|(params, _)| *params == operands);
+        let ty = known.unwrap_or_else(|| {
+            added.types.push((operands.to_vec(), Vec::new()));
+            added.types.len() - 1
+        });
+        let ty = (shape.types.len() + ty) as u32;
+        let first = shape.imported_functions() + shape.functions.len() as u32;
+        let function = first + added.functions.len() as u32;
+        added.functions.push((ty, in_pieces(bulk, operands)));
+        let helper = Helper {
+            function,
+            ty,
+            operands,
+        };
+        helpers.insert(bulk, helper);
+    }
+    let mut functions = Functions {
+        wasm,
+        shape: &shape,
+        helpers,
+    };
+    rewrite::add(wasm, &shape, &added, &mut functions).map(Some)
+}
+
+/// Which bulk instructions the module has that may take long.
+fn found(wasm: &[u8]) -> Result<Vec<Bulk>, reencode::Error> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CodeSectionEntry(body) = payload? {
+            each(&body, |bulk, _, _| {
+                if !found.contains(&bulk) {
+                    found.push(bulk);
+                }
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+/// Tells of each bulk instruction that may take long: where it begins and ends.
+fn each(
+    body: &FunctionBody<'_>,
+    mut tell: impl FnMut(Bulk, u64, u64),
+) -> Result<(), reencode::Error> {
+    let mut reader = body.get_operators_reader()?;
+    let mut is_short = false;
+    while !reader.eof() {
+        let (operator, at) = reader.read_with_offset()?;
+        if let Some(bulk) = Bulk::of(&operator).filter(|_| !is_short) {
+            tell(bulk, at, reader.original_position());
+        }
+        is_short = match operator {
+            Operator::I32Const { value } => (0..=PIECE).contains(&value),
+            Operator::I64Const { value } => (0..=i64::from(PIECE)).contains(&value),
+            _ => false,
+        };
+    }
+    Ok(())
+}
+
+/// Writes the functions of one module.
+struct Functions<'a> {
+    wasm: &'a [u8],
+    shape: &'a Shape,
+    helpers: BTreeMap<Bulk, Helper>,
+}
+
+impl Bodies for Functions<'_> {
+    fn write(
+        &mut self,
+        code: &mut CodeSection,
+        _moved: Moved,
+        ty: u32,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        let mut locals = self.shape.function_type(ty).params().len() as u32;
+        for group in body.get_locals_reader()? {
+            locals += group?.0;
+        }
+        let mut out = Splice::new(self.wasm, body)?;
+        // A local for the length, of each type that is needed.
+        let mut lengths: Vec<ValType> = Vec::new();
+        each(body, |bulk, at, next| {
+            let helper = &self.helpers[&bulk];
+            let length = helper.operands[2];
+            let known = lengths.iter().position(|ty| *ty == length);
+            let local = known.unwrap_or_else(|| {
+                lengths.push(length);
+                lengths.len() - 1
+            });
+            let local = locals + local as u32;
+            out.copy(at);
+            out.leave_out(next);
+            out.put(&Instruction::LocalTee(local));
+            out.put(&Instruction::LocalGet(local));
+            out.put(&constant(length));
+            out.put(&greater(length));
+            out.put(&Instruction::If(BlockType::FunctionType(helper.ty)));
+            out.put(&Instruction::Call(helper.function));
+            out.put(&Instruction::Else);
+            out.put(&bulk.instruction());
+            out.put(&Instruction::End);
+        })?;
+        out.copy_rest();
+        out.put(&Instruction::End);
+        out.finish(code, &lengths);
+        Ok(())
+    }
+}
+
+/// [`PIECE`] as a number of a type.
+fn constant(ty: ValType) -> Instruction<'static> {
+    match ty {
+        ValType::I32 => Instruction::I32Const(PIECE),
+        _ => Instruction::I64Const(PIECE.into()),
+    }
+}
+
+fn greater(ty: ValType) -> Instruction<'static> {
+    match ty {
+        ValType::I32 => Instruction::I32GtU,
+        _ => Instruction::I64GtU,
+    }
+}
+
+fn plus(ty: ValType) -> Instruction<'static> {
+    match ty {
+        ValType::I32 => Instruction::I32Add,
+        _ => Instruction::I64Add,
+    }
+}
+
+fn minus(ty: ValType) -> Instruction<'static> {
+    match ty {
+        ValType::I32 => Instruction::I32Sub,
+        _ => Instruction::I64Sub,
+    }
+}
+
+/// The parameters of a helper: the operands of its instruction.
+const TO: u32 = 0;
+const FROM: u32 = 1;
+const LENGTH: u32 = 2;
+/// The bytes of a memory, in a helper.
+const SIZE: u32 = 3;
+
+/// A function that does what the instruction does, in pieces.
+fn in_pieces(bulk: Bulk, operands: [ValType; 3]) -> Function {
+    let mut out = Pieces {
+        out: Function::new([(1, ValType::I64)]),
+        bulk,
+        operands,
+    };
+    match bulk {
+        Bulk::Fill { memory } => out.leave_what_lies_outside(TO, memory),
+        Bulk::Copy { to, from } => {
+            out.leave_what_lies_outside(TO, to);
+            out.leave_what_lies_outside(FROM, from);
+            // What is overwritten must have been copied before.
+            if to == from {
+                out.backwards();
+            }
+        }
+    }
+    out.forwards();
+    out.out.instruction(&Instruction::End);
+    out.out
+}
+
+/// Writes a helper.
+struct Pieces {
+    out: Function,
+    bulk: Bulk,
+    operands: [ValType; 3],
+}
+
+impl Pieces {
+    fn put(&mut self, instructions: &[Instruction<'_>]) {
+        for instruction in instructions {
+            self.out.instruction(instruction);
+        }
+    }
+
+    /// Puts a parameter on the stack, as 64 bits.
+    fn wide(&mut self, param: u32) {
+        self.put(&[Instruction::LocalGet(param)]);
+        if self.operands[param as usize] == ValType::I32 {
+            self.put(&[Instruction::I64ExtendI32U]);
+        }
+    }
+
+    /// Does everything at once, which traps, if it is not inside of the memory.
+    fn leave_what_lies_outside(&mut self, start: u32, memory: u32) {
+        self.put(&[Instruction::MemorySize(memory)]);
+        // The type of its size is that of its addresses.
+        if self.operands[start as usize] == ValType::I32 {
+            self.put(&[Instruction::I64ExtendI32U]);
+        }
+        self.put(&[
+            Instruction::I64Const(16),
+            Instruction::I64Shl,
+            Instruction::LocalSet(SIZE),
+        ]);
+        self.wide(LENGTH);
+        self.put(&[Instruction::LocalGet(SIZE), Instruction::I64GtU]);
+        self.wide(start);
+        self.put(&[Instruction::LocalGet(SIZE)]);
+        self.wide(LENGTH);
+        self.put(&[
+            Instruction::I64Sub,
+            Instruction::I64GtU,
+            Instruction::I32Or,
+            Instruction::If(BlockType::Empty),
+        ]);
+        self.whole();
+        self.put(&[Instruction::Return, Instruction::End]);
+    }
+
+    /// What is left, at once.
+    fn whole(&mut self) {
+        let instruction = self.bulk.instruction();
+        self.put(&[
+            Instruction::LocalGet(TO),
+            Instruction::LocalGet(FROM),
+            Instruction::LocalGet(LENGTH),
+            instruction,
+        ]);
+    }
+
+    /// Changes a parameter by a piece.
+    fn step(&mut self, param: u32, operation: fn(ValType) -> Instruction<'static>) {
+        let ty = self.operands[param as usize];
+        self.put(&[
+            Instruction::LocalGet(param),
+            constant(ty),
+            operation(ty),
+            Instruction::LocalSet(param),
+        ]);
+    }
+
+    /// Goes on with the loop while more than a piece is left.
+    fn again(&mut self) {
+        let ty = self.operands[LENGTH as usize];
+        self.put(&[
+            Instruction::LocalGet(LENGTH),
+            constant(ty),
+            greater(ty),
+            Instruction::BrIf(0),
+            Instruction::End,
+        ]);
+    }
+
+    /// From the first byte on. There is more than a piece.
+    fn forwards(&mut self) {
+        let length = self.operands[LENGTH as usize];
+        let instruction = self.bulk.instruction();
+        self.put(&[
+            Instruction::Loop(BlockType::Empty),
+            Instruction::LocalGet(TO),
+            Instruction::LocalGet(FROM),
+            constant(length),
+            instruction,
+        ]);
+        self.step(TO, plus);
+        if matches!(self.bulk, Bulk::Copy { .. }) {
+            self.step(FROM, plus);
+        }
+        self.step(LENGTH, minus);
+        self.again();
+        self.whole();
+    }
+
+    /// From the last byte on, if that is necessary. There is more than a piece.
+    fn backwards(&mut self) {
+        let length = self.operands[LENGTH as usize];
+        let instruction = self.bulk.instruction();
+        // The addresses of one memory have one type, and so has the length.
+        self.put(&[
+            Instruction::LocalGet(TO),
+            Instruction::LocalGet(FROM),
+            greater(length),
+            Instruction::If(BlockType::Empty),
+            Instruction::Loop(BlockType::Empty),
+        ]);
+        self.step(LENGTH, minus);
+        self.put(&[
+            Instruction::LocalGet(TO),
+            Instruction::LocalGet(LENGTH),
+            plus(length),
+            Instruction::LocalGet(FROM),
+            Instruction::LocalGet(LENGTH),
+            plus(length),
+            constant(length),
+            instruction,
+        ]);
+        self.again();
+        self.whole();
+        self.put(&[Instruction::Return, Instruction::End]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmparser::{Validator, WasmFeatures};
+
+    use super::{PIECE, found, instrument};
+    use crate::rewrite::samples::MODULES;
+
+    #[test]
+    fn what_comes_out_is_valid() {
+        let mut changed = 0;
+        let long = "(module (memory 1) (memory $w i64 1) (func (param i32 i64) (local f32)
+            (memory.fill (i32.const 0) (i32.const 1) (local.get 0))
+            (memory.copy (i32.const 0) (i32.const 1) (local.get 0))
+            (memory.fill $w (i64.const 0) (i32.const 1) (local.get 1))
+            (memory.copy $w 0 (i64.const 0) (i32.const 1) (local.get 0))
+            (memory.copy 0 $w (i32.const 0) (i64.const 1) (local.get 0))
+            (memory.copy $w $w (i64.const 0) (i64.const 1) (local.get 1))
+            (loop (memory.fill (i32.const 0) (i32.const 1) (local.get 0)) (br 0)))
+            (func unreachable (memory.fill)))";
+        for text in MODULES.iter().chain(&[long]) {
+            let wasm = wat::parse_str(text).expect("the text is valid");
+            if let Some(out) = instrument(&wasm).expect("the module is valid") {
+                changed += 1;
+                Validator::new_with_features(WasmFeatures::all())
+                    .validate_all(&out)
+                    .unwrap_or_else(|error| panic!("{text}: {error}"));
+            }
+        }
+        assert!(changed > 0);
+    }
+
+    #[test]
+    fn what_is_short_stays() {
+        let of = |length: &str| {
+            let text = format!(
+                "(module (memory 1) (func (param i32)
+                 (memory.copy (i32.const 0) (i32.const 1) {length})))"
+            );
+            let wasm = wat::parse_str(&text).expect("the text is valid");
+            found(&wasm).expect("the module is valid").len()
+        };
+        assert_eq!(of(&format!("(i32.const {PIECE})")), 0);
+        assert_eq!(of(&format!("(i32.const {})", PIECE + 1)), 1);
+        assert_eq!(of("(i32.const -1)"), 1);
+        assert_eq!(of("(local.get 0)"), 1);
+    }
+}
