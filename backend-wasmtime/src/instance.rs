@@ -128,7 +128,7 @@ impl Instance {
                 Err(error) => {
                     // What the system cannot give may be more than is allowed, and that is what is wrong then.
                     if let Some(limit) = limits.memory_pages {
-                        store.data_mut().limit.enforce(limit)?;
+                        store.data_mut().limit.0.enforce(limit)?;
                     }
                     return Err(conv::refusal(error).into());
                 }
