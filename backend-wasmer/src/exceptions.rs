@@ -25,82 +25,64 @@ const STORED: &str = "tables, globals and element segments of `exnref`";
 const ALWAYS_NULL: &str = "type `nullexnref`";
 
 fn lacking(wasm: &[u8]) -> Result<Option<&'static str>, BinaryReaderError> {
+    let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
-        let found = match payload? {
+        match payload? {
             Payload::TypeSection(types) => {
-                let mut found = None;
                 for ty in types.into_iter_err_on_gc_types() {
                     let ty = ty?;
-                    found = found.or(first(ty.params().iter().chain(ty.results()), value));
+                    found.extend(ty.params().iter().chain(ty.results()).filter_map(value));
                 }
-                found
             }
             Payload::ImportSection(imports) => {
-                let mut found = None;
                 for import in imports.into_imports() {
-                    found = found.or(match import?.ty {
+                    found.extend(match import?.ty {
                         TypeRef::Table(ty) => stored(&ValType::Ref(ty.element_type)),
                         TypeRef::Global(ty) => stored(&ty.content_type),
                         _ => None,
                     });
                 }
-                found
             }
             Payload::TableSection(tables) => {
-                let mut found = None;
                 for table in tables {
-                    found = found.or(stored(&ValType::Ref(table?.ty.element_type)));
+                    found.extend(stored(&ValType::Ref(table?.ty.element_type)));
                 }
-                found
             }
             Payload::GlobalSection(globals) => {
-                let mut found = None;
                 for global in globals {
-                    found = found.or(stored(&global?.ty.content_type));
+                    found.extend(stored(&global?.ty.content_type));
                 }
-                found
             }
             Payload::ElementSection(elements) => {
-                let mut found = None;
                 for element in elements {
                     if let ElementItems::Expressions(ty, _) = element?.items {
-                        found = found.or(stored(&ValType::Ref(ty)));
+                        found.extend(stored(&ValType::Ref(ty)));
                     }
                 }
-                found
             }
             Payload::CodeSectionEntry(body) => {
-                let mut found = None;
                 for group in body.get_locals_reader()? {
-                    found = found.or(value(&group?.1));
+                    found.extend(value(&group?.1));
                 }
                 for operator in body.get_operators_reader()? {
-                    found = found.or(match operator? {
+                    found.extend(match operator? {
                         Operator::Block { blockty }
                         | Operator::Loop { blockty }
                         | Operator::If { blockty } => block(blockty),
                         Operator::TryTable { try_table } => block(try_table.ty),
                         Operator::TypedSelect { ty } => value(&ty),
-                        Operator::RefNull { hty } => heap(hty).and_then(|kind| kind.value()),
+                        Operator::RefNull { hty } => heap(hty).and_then(Kind::value),
                         _ => None,
                     });
                 }
-                found
             }
-            _ => None,
-        };
-        if found.is_some() {
-            return Ok(found);
+            _ => {}
+        }
+        if let Some(what) = found.first() {
+            return Ok(Some(what));
         }
     }
     Ok(None)
-}
-
-fn first<'a>(
-    types: impl Iterator<Item = &'a ValType>,
-    lacking: impl Fn(&ValType) -> Option<&'static str>,
-) -> Option<&'static str> {
-    types.into_iter().find_map(lacking)
 }
 
 /// What a type of references to exceptions is.
