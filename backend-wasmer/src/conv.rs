@@ -73,6 +73,7 @@ pub(crate) fn to_argument(
         (inspect::Value::V128(bits), Type::V128) => Value::V128(*bits),
         (inspect::Value::Null, Type::ExternRef) => Value::ExternRef(None),
         (inspect::Value::Null, Type::FuncRef) => Value::FuncRef(None),
+        (inspect::Value::Null, Type::ExceptionRef) => Value::ExceptionRef(None),
         (inspect::Value::Extern(number), Type::ExternRef) => {
             Value::ExternRef(Some(ExternRef::new(store, *number)))
         }

@@ -12,6 +12,7 @@
 
 mod artifact;
 mod conv;
+mod exceptions;
 mod flag;
 mod host;
 mod inspect;
@@ -93,6 +94,8 @@ pub struct Wasmer {
     engine: wasmer::Engine,
     name: &'static str,
     capabilities: Capabilities,
+    /// What it was opened for.
+    proposals: Proposals,
     profiler: Option<Profiler>,
 }
 
@@ -128,7 +131,8 @@ impl Wasmer {
             _ => {}
         }
         let declared = Proposals::of(capabilities.proposals);
-        let features = Some(features(settings.proposals.intersection(declared)));
+        let proposals = settings.proposals.intersection(declared);
+        let features = Some(features(proposals));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
         let mut tunables = BaseTunables::for_target(engine.target());
         let room = address_space::room();
@@ -141,6 +145,7 @@ impl Wasmer {
             engine: engine.into(),
             name,
             capabilities: capabilities.flag(room == Room::Ample),
+            proposals,
             profiler: settings.profiler,
         })
     }
@@ -228,6 +233,9 @@ impl Engine for Wasmer {
         #[cfg(feature = "wasmer-singlepass")]
         if self.name == singlepass::NAME {
             singlepass::check(wasm)?;
+        }
+        if self.proposals.contains(Proposal::Exceptions) {
+            exceptions::check(self.name, wasm)?;
         }
         let names = self.profiler.and_then(|_| function_names(wasm));
         wasmer::Module::from_binary(&self.engine, &tagged(wasm, names.as_ref()))

@@ -43,7 +43,7 @@ const TABLE_KEPT: usize = 32 << 10;
 /// How many pools a process may have: each takes some terabytes of the address space, of which there are 128.
 const POOLS: usize = 8;
 
-/// How many pools there are, or were.
+/// How many pools there are.
 static POOLED: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether instances have a heap of objects that are collected.
@@ -66,10 +66,8 @@ impl Engines {
     /// Opens the one with the pool, and the other one if the address space is too small for that or has enough of them.
     pub(crate) fn open(config: Config, room: Room, collects: Collects) -> wasmtime::Result<Self> {
         let pooled = match room {
-            Room::Ample if POOLED.fetch_add(1, Relaxed) < POOLS => {
-                Engine::new(config.clone().allocation_strategy(pool(collects))).ok()
-            }
-            Room::Ample | Room::Scarce => None,
+            Room::Ample => pooled(&config, collects),
+            Room::Scarce => None,
         };
         let engines = Self {
             config,
@@ -131,6 +129,25 @@ impl Engines {
             engine.increment_epoch();
         }
     }
+}
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        if self.pooled.is_some() {
+            POOLED.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// An engine with a pool, unless there are enough or the address space is too small for one more.
+fn pooled(config: &Config, collects: Collects) -> Option<Engine> {
+    let more = |pools| (pools < POOLS).then_some(pools + 1);
+    POOLED.fetch_update(Relaxed, Relaxed, more).ok()?;
+    let engine = Engine::new(config.clone().allocation_strategy(pool(collects)));
+    if engine.is_err() {
+        POOLED.fetch_sub(1, Relaxed);
+    }
+    engine.ok()
 }
 
 /// Whether memories and tables that keep these limits can become as large in the pool as elsewhere.

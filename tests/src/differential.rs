@@ -1,7 +1,8 @@
 //! The same generated modules and the same calls on every engine: whatever differs is a mistake.
 //!
 //! There is a module and calls of all its functions (`generated.rs`); each engine runs them
-//! (`observed.rs`) as it would run them in a plug-in; after every call results or kinds of errors,
+//! (`observed.rs`) as it would run them in a plug-in, and where few engines have what a module needs, without
+//! the looks that core puts into guests as well; after every call results or kinds of errors,
 //! globals and memories are compared. A difference that is known has a name ([`Known`]) and is
 //! counted; nothing else is let through. It knows engines only by what they can do and by their gaps.
 
@@ -11,14 +12,14 @@ mod mended;
 mod observed;
 mod written;
 
-use polyextism::{Choice, ErrorKind, Trap};
+use polyextism::{Capabilities, Choice, ErrorKind, Trap, backend::Interruption};
 
 pub use self::{counts::Counts, generated::Generated, written::Modules};
 use self::{
     generated::Nans,
     observed::{Observed, observe},
 };
-use crate::gaps::{EXTERNREF, NAN_CONVERSION, NAN_SIGN, lacks};
+use crate::gaps::{EXTERNREF, NAN_CONVERSION, NAN_SIGN, STORED_EXCEPTIONS, lacks};
 
 /// Why engines are not compared, or differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,8 @@ pub enum Known {
     NanConversions,
     /// The engine lacks a proposal that the module is made for.
     Proposal,
+    /// The engine refuses references to exceptions outside of functions.
+    StoredExceptions,
 }
 
 /// Engines that did not do the same.
@@ -58,7 +61,26 @@ pub fn compare(
     for choice in choices {
         match excused(choice, &generated) {
             Some(known) => *counts.of(&choice.name()).known.entry(known).or_default() += 1,
-            None => runs.push((choice, observe(choice, &generated))),
+            None => {
+                let observed = observe(choice, choice.interruption(), &generated);
+                match observed[0].outcome == Err(ErrorKind::Unsupported)
+                    && lacks(choice, STORED_EXCEPTIONS)
+                {
+                    true => {
+                        let known = &mut counts.of(&choice.name()).known;
+                        *known.entry(Known::StoredExceptions).or_default() += 1;
+                    }
+                    false => runs.push((choice, observed)),
+                }
+            }
+        }
+    }
+    if let [(choice, _)] | [(choice, _), _] = runs[..] {
+        let Capabilities {
+            interrupt, flag, ..
+        } = choice.compiler().capabilities;
+        if interrupt && flag {
+            runs.push((choice, observe(choice, Interruption::On, &generated)));
         }
     }
     let [(first, expected), others @ ..] = &runs[..] else {
@@ -115,7 +137,8 @@ fn explained(
         return None;
     }
     let mended = generated.with(mended::conversions(&generated.wasm));
-    let agrees = difference(expected, &observe(choice, &mended), end).is_none();
+    let found = observe(choice, choice.interruption(), &mended);
+    let agrees = difference(expected, &found, end).is_none();
     agrees.then_some(Known::NanConversions)
 }
 

@@ -16,6 +16,8 @@ pub const EXTERNREF: &str = "externref";
 /// Imported functions with more than one result.
 pub const SEVERAL_RESULTS: &str = "several-results";
 
+/// Tables, globals and element segments of references to exceptions, and the type of those that are always null.
+pub const STORED_EXCEPTIONS: &str = "stored-exceptions";
 /// Functions without a name in what a profiler is told.
 pub const UNNAMED_CODE: &str = "unnamed-code";
 
@@ -23,6 +25,8 @@ pub const UNNAMED_CODE: &str = "unnamed-code";
 pub const NAN_OF_PROCESSOR: &str = "nan-of-processor";
 /// Sums of `i32x4.relaxed_dot_i8x16_i7x16_add_s` that never wrap at 16 bits, if deterministic.
 pub const EXACT_DOT: &str = "exact-dot";
+/// Products of `relaxed_madd` and `relaxed_nmadd` that are not rounded before they are added, if deterministic.
+pub const FUSED_MADD: &str = "fused-madd";
 /// Canonical NaNs also where a sign operation follows arithmetic at once.
 pub const NAN_SIGN: &str = "nan-sign";
 /// Canonical NaNs also where a NaN is converted between `f32` and `f64`.
@@ -34,9 +38,12 @@ const GAPS: &[(&str, &str)] = &[
     ("wasmi", LEAN_CALLS),
     ("wasmi", NAN_OF_PROCESSOR),
     ("wasmi", OVERFLOW_TRACE),
+    ("wasmer", EXACT_DOT),
     ("wasmer", FLOAT_TRACE),
+    ("wasmer", FUSED_MADD),
     ("wasmer", LEAN_CALLS),
     ("wasmer", OVERFLOW_TRACE),
+    ("wasmer", STORED_EXCEPTIONS),
     ("wasmer", UNNAMED_CODE),
     ("wasmer:singlepass", FLOAT_TRACE),
     ("wasmer:singlepass", LEAN_CALLS),

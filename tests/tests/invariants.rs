@@ -32,10 +32,11 @@ const UNSAFE: &[&str] = &[
 ];
 
 /// What not every backend has: compiled code as bytes, a second engine behind the first one, memories that are kept
-/// for further instances, the way round a mistake of one engine, and a compiler that is a choice of whoever builds.
+/// for further instances, the way round a mistake of one engine, what one lacks, and a compiler that is a choice of whoever builds.
 const OWN: &[&str] = &[
     "src/artifact.rs",
     "src/engines.rs",
+    "src/exceptions.rs",
     "src/flag.rs",
     "src/memories.rs",
     "src/memories/elsewhere.rs",

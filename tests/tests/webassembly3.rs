@@ -14,6 +14,7 @@ use polyextism::{
 use polyextism_tests::{
     endless::{LATE, fails},
     engines,
+    gaps::{STORED_EXCEPTIONS, lacks},
 };
 
 /// Guests that never end by themselves: what they need, what they do, and their code, which exports `endless`.
@@ -372,6 +373,44 @@ fn resident() -> u64 {
         .nth(1)
         .and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or_default() * 4096
+}
+
+/// What some engine lacks of exceptions it refuses by its name, and does not panic.
+#[test]
+fn references_to_exceptions_outside_of_functions() {
+    const STORED: &str = "tables, globals and element segments of `exnref`";
+    const ALWAYS_NULL: &str = "type `nullexnref`";
+    for choice in engines()
+        .into_iter()
+        .filter(|choice| has(choice, Proposal::Exceptions))
+    {
+        for (code, lacking) in [
+            ("(table 1 exnref)", STORED),
+            ("(table 1 nullexnref)", STORED),
+            ("(global exnref (ref.null exn))", STORED),
+            (
+                "(global $g (mut exnref) (ref.null exn)) (func (global.set $g (ref.null exn)))",
+                STORED,
+            ),
+            ("(elem exnref (ref.null exn))", STORED),
+            (r#"(func (export "g") (param nullexnref))"#, ALWAYS_NULL),
+            ("(func (local nullexnref))", ALWAYS_NULL),
+            (
+                "(func (drop (block (result nullexnref) (ref.null noexn))))",
+                ALWAYS_NULL,
+            ),
+            ("(func (drop (ref.null noexn)))", ALWAYS_NULL),
+        ] {
+            let text = format!("(module {code})");
+            let compiled = choice.compile(&Manifest::of(text.as_bytes()), &Options::default());
+            let found = compiled.and_then(|compiled| Plugin::new(&compiled));
+            let found = found.err().map(|error| (error.kind(), error.to_string()));
+            let message = format!("engine `{}` has no {lacking}", choice.name());
+            let expected =
+                lacks(&choice, STORED_EXCEPTIONS).then_some((ErrorKind::Unsupported, message));
+            assert_eq!(found, expected, "{choice:?} {code}");
+        }
+    }
 }
 
 /// Who uses no objects has no heap for them.

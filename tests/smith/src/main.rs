@@ -28,6 +28,8 @@ enum Proposal {
     Simd,
     TailCall,
     Memory64,
+    Exceptions,
+    Gc,
 }
 
 /// None more often than not.
@@ -40,6 +42,8 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::Simd,
     Proposal::TailCall,
     Proposal::Memory64,
+    Proposal::Exceptions,
+    Proposal::Gc,
 ];
 
 fn main() -> io::Result<()> {
@@ -83,14 +87,14 @@ fn module(random: &mut Random, canonicalize_nans: bool) -> Vec<u8> {
         max_element_segments: 4,
         disallow_traps: chance(2),
         canonicalize_nans,
-        reference_types_enabled: chance(2),
+        reference_types_enabled: proposal == Proposal::Gc || chance(2),
         simd_enabled: proposal == Proposal::Simd,
         relaxed_simd_enabled: false,
         tail_call_enabled: proposal == Proposal::TailCall,
         memory64_enabled: proposal == Proposal::Memory64,
         wide_arithmetic_enabled: false,
-        exceptions_enabled: false,
-        gc_enabled: false,
+        exceptions_enabled: proposal == Proposal::Exceptions,
+        gc_enabled: proposal == Proposal::Gc,
         threads_enabled: false,
         compact_imports_enabled: false,
         ..Config::default()

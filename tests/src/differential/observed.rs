@@ -7,7 +7,9 @@ use std::hash::{DefaultHasher, Hasher};
 
 use polyextism::{
     Choice, ErrorKind, Host, Result,
-    backend::{DynEngine, Import, InstanceLimits, Linked, MemoryExport, ModuleId, Program},
+    backend::{
+        DynEngine, Import, InstanceLimits, Interruption, Linked, MemoryExport, ModuleId, Program,
+    },
     internal::{AnyModule, DynInstance, alone, inspect::Value},
 };
 
@@ -16,6 +18,11 @@ use super::generated::Generated;
 /// A module of which a program needs the memory: host functions find the host state by it.
 const STATE: &[u8] = b"\0asm\x01\0\0\0\x05\x03\x01\0\0\x07\x0a\x01\x06memory\x02\0";
 const MAIN: ModuleId = ModuleId(1);
+/// Objects of guests may be as large as memory is.
+const LIMITS: InstanceLimits = InstanceLimits {
+    memory_pages: Some(4096),
+    table_elements: Some(1000),
+};
 
 /// How a step ended, and what it left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +48,12 @@ impl Observed {
 }
 
 /// Instantiation and the calls. If the first fails there is nothing else.
-pub(super) fn observe(choice: &Choice, generated: &Generated) -> Vec<Observed> {
-    let mut instance = match instantiate(choice, &generated.wasm) {
+pub(super) fn observe(
+    choice: &Choice,
+    interruption: Interruption,
+    generated: &Generated,
+) -> Vec<Observed> {
+    let mut instance = match instantiate(choice, interruption, &generated.wasm) {
         Ok(instance) => instance,
         Err(error) => return vec![Observed::failed(error.kind())],
     };
@@ -55,8 +66,12 @@ pub(super) fn observe(choice: &Choice, generated: &Generated) -> Vec<Observed> {
     observed
 }
 
-fn instantiate(choice: &Choice, wasm: &[u8]) -> Result<Box<dyn DynInstance>> {
-    let engine = choice.open(&choice.deterministic().settings(choice.interruption()))?;
+fn instantiate(
+    choice: &Choice,
+    interruption: Interruption,
+    wasm: &[u8],
+) -> Result<Box<dyn DynInstance>> {
+    let engine = choice.open(&choice.deterministic().settings(interruption))?;
     let ready = alone::ready(&*engine, wasm)?;
     let modules = vec![
         link(&*engine, STATE, Vec::new())?,
@@ -67,7 +82,7 @@ fn instantiate(choice: &Choice, wasm: &[u8]) -> Result<Box<dyn DynInstance>> {
         name: "memory".into(),
     }];
     let program = engine.prepare(Program { modules, memories })?;
-    let mut instance = engine.instantiate(&program, Host::default(), &InstanceLimits::default())?;
+    let mut instance = engine.instantiate(&program, Host::default(), &LIMITS)?;
     if let Some(start) = ready.start {
         let entry = instance.entry(MAIN, start).expect("core exports it");
         instance.enter(entry)?;

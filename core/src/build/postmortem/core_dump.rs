@@ -72,7 +72,8 @@ impl Postmortem {
         let mut segments = Vec::new();
         for memory in (0..self.memories.len() as u32).map(MemoryId) {
             let bytes = &*guest.split(memory).0;
-            let pages = bytes.len() as u64 / PAGE;
+            // Pages of some memories are smaller.
+            let pages = (bytes.len() as u64).div_ceil(PAGE);
             memories.memory(memory_type(pages));
             let offset = match pages > NARROW {
                 true => |start| ConstExpr::i64_const(start as i64),

@@ -1,0 +1,136 @@
+//! What wasmer does not have of exceptions: references to them outside of functions, and the type of references that
+//! are always null. It would panic on some of these, or fail late.
+//!
+//! It does not know what modules throw. Invariant: what is let through wasmer compiles.
+
+use polyextism_core::{Error, Result};
+use wasmer::sys::wasmparser::{
+    AbstractHeapType, BinaryReaderError, BlockType, ElementItems, HeapType, Operator, Parser,
+    Payload, RefType, TypeRef, ValType,
+};
+
+/// Refuses a module that wasmer cannot compile.
+///
+/// # Errors
+/// `Unsupported` if the module has what wasmer lacks.
+pub(crate) fn check(name: &str, wasm: &[u8]) -> Result<()> {
+    // What is not well-formed is left to the compiler to refuse.
+    match lacking(wasm) {
+        Ok(Some(what)) => Err(Error::unsupported(name, what)),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+const STORED: &str = "tables, globals and element segments of `exnref`";
+const ALWAYS_NULL: &str = "type `nullexnref`";
+
+fn lacking(wasm: &[u8]) -> Result<Option<&'static str>, BinaryReaderError> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::TypeSection(types) => {
+                for ty in types.into_iter_err_on_gc_types() {
+                    let ty = ty?;
+                    found.extend(ty.params().iter().chain(ty.results()).filter_map(value));
+                }
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    found.extend(match import?.ty {
+                        TypeRef::Table(ty) => stored(&ValType::Ref(ty.element_type)),
+                        TypeRef::Global(ty) => stored(&ty.content_type),
+                        _ => None,
+                    });
+                }
+            }
+            Payload::TableSection(tables) => {
+                for table in tables {
+                    found.extend(stored(&ValType::Ref(table?.ty.element_type)));
+                }
+            }
+            Payload::GlobalSection(globals) => {
+                for global in globals {
+                    found.extend(stored(&global?.ty.content_type));
+                }
+            }
+            Payload::ElementSection(elements) => {
+                for element in elements {
+                    if let ElementItems::Expressions(ty, _) = element?.items {
+                        found.extend(stored(&ValType::Ref(ty)));
+                    }
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                for group in body.get_locals_reader()? {
+                    found.extend(value(&group?.1));
+                }
+                for operator in body.get_operators_reader()? {
+                    found.extend(match operator? {
+                        Operator::Block { blockty }
+                        | Operator::Loop { blockty }
+                        | Operator::If { blockty } => block(blockty),
+                        Operator::TryTable { try_table } => block(try_table.ty),
+                        Operator::TypedSelect { ty } => value(&ty),
+                        Operator::RefNull { hty } => heap(hty).and_then(Kind::value),
+                        _ => None,
+                    });
+                }
+            }
+            _ => {}
+        }
+        if let Some(what) = found.first() {
+            return Ok(Some(what));
+        }
+    }
+    Ok(None)
+}
+
+/// What a type of references to exceptions is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Any,
+    AlwaysNull,
+}
+
+impl Kind {
+    /// What is lacking for a value.
+    fn value(self) -> Option<&'static str> {
+        match self {
+            Self::Any => None,
+            Self::AlwaysNull => Some(ALWAYS_NULL),
+        }
+    }
+}
+
+fn heap(ty: HeapType) -> Option<Kind> {
+    match ty {
+        HeapType::Abstract { ty, .. } => match ty {
+            AbstractHeapType::Exn => Some(Kind::Any),
+            AbstractHeapType::NoExn => Some(Kind::AlwaysNull),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn kind(ty: &ValType) -> Option<Kind> {
+    match ty {
+        ValType::Ref(ty) => heap(RefType::heap_type(ty)),
+        _ => None,
+    }
+}
+
+fn value(ty: &ValType) -> Option<&'static str> {
+    kind(ty).and_then(Kind::value)
+}
+
+fn stored(ty: &ValType) -> Option<&'static str> {
+    kind(ty).map(|_| STORED)
+}
+
+fn block(ty: BlockType) -> Option<&'static str> {
+    match ty {
+        BlockType::Type(ty) => value(&ty),
+        _ => None,
+    }
+}
