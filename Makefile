@@ -13,7 +13,7 @@ NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel docs deny clean tools fetch
+.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel c c-install c-sdk c-bench docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -26,6 +26,10 @@ help:
 	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
 	@echo "make wheel        a wheel in dist/"
+	@echo "make c            the C library in dist/c (FEATURES=... chooses engines, PROFILE=quick links faster)"
+	@echo "make c-install    installs it under PREFIX (/usr/local)"
+	@echo "make c-sdk        the official Python SDK with the library of dist/c in place of its own (fetches extism 1.1.1)"
+	@echo "make c-bench      calls from C beside the official library (fetches it likewise)"
 	@echo "make docs         the Rust documentation in target/doc"
 	@echo "make deny         licences, bans and sources of the dependencies (needs cargo-deny)"
 
@@ -115,6 +119,53 @@ instructions: tools
 
 wheel: $(BIN)/maturin
 	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist
+
+# The shared library is linked from the static one, so that it exports what `c/extism.map` says and no engine's functions.
+PROFILE ?= release
+PREFIX ?= /usr/local
+C_OUT := dist/c
+C_VERSION := 1.41.0
+C_TARGET = $$($(CARGO) metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+c: tools
+	$(CARGO) rustc --locked -p polyextism-c --lib --crate-type staticlib --profile $(PROFILE) \
+		$(if $(FEATURES),--no-default-features --features $(FEATURES))
+	mkdir -p $(C_OUT)
+	cp "$(C_TARGET)/$(PROFILE)/libextism.a" $(C_OUT)/
+	strip --strip-debug $(C_OUT)/libextism.a
+	$(CC) -shared -o $(C_OUT)/libextism.so.1 -Wl,--whole-archive $(C_OUT)/libextism.a -Wl,--no-whole-archive \
+		-Wl,--version-script=c/extism.map -Wl,-soname,libextism.so.1 -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-s \
+		-lgcc_s -lpthread -lm -ldl -lrt -lutil -lc
+	ln -sf libextism.so.1 $(C_OUT)/libextism.so
+	@ls -lL $(C_OUT)/libextism.a $(C_OUT)/libextism.so
+
+c-install:
+	@test -e $(C_OUT)/libextism.so.1 || { echo "make c-install: there is no library yet; run 'make c' first"; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 644 c/include/extism.h $(DESTDIR)$(PREFIX)/include/
+	install -m 644 $(C_OUT)/libextism.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(C_OUT)/libextism.so.1 $(DESTDIR)$(PREFIX)/lib/
+	ln -sf libextism.so.1 $(DESTDIR)$(PREFIX)/lib/libextism.so
+	for name in extism extism-static; do \
+		sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(C_VERSION)|' c/pkgconfig/$$name.pc.in \
+			> $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$name.pc; done
+
+# The official SDK, in an environment of its own.
+SDK := dist/sdk
+$(SDK)/official.so:
+	$(PYTHON) -m venv $(SDK)
+	$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check extism==1.1.1 extism-sys==1.41.0 pytest
+	cp $(SDK)/lib/python3*/site-packages/extism_sys/libextism_sys.so $@
+
+c-sdk: $(SDK)/official.so
+	@test -e $(C_OUT)/libextism.so || { echo "make c-sdk: there is no library yet; run 'make c' first"; exit 1; }
+	cp $(C_OUT)/libextism.so $$(echo $(SDK)/lib/python3*/site-packages/extism_sys)/libextism_sys.so
+	for engine in wasmtime wasmer; do EXTISM_ENGINE=$$engine EXTISM_CACHE_DIR= \
+		$(SDK)/bin/python -m pytest -q c/tests/sdk || exit 1; done
+
+c-bench: $(SDK)/official.so
+	@test -e $(C_OUT)/libextism.so || { echo "make c-bench: there is no library yet; run 'make c' first"; exit 1; }
+	$(CC) -std=gnu99 -O2 -I c/include benches/c/speed.c -o $(SDK)/speed -ldl -lpthread
+	EXTISM_CACHE_DIR= $(SDK)/speed $(CURDIR)/$(C_OUT)/libextism.so $(CURDIR)/$(SDK)/official.so
 
 docs: tools
 	$(CARGO) doc --workspace --no-deps --locked

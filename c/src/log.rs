@@ -4,7 +4,7 @@
 
 use std::{ffi::CStr, io, path::Path, sync::Arc};
 
-use polyextism_core::logs::{self, Lines, LogFilter, LogPlace};
+use polyextism::logs::{self, Lines, LogFilter, LogPlace};
 
 use crate::{border::Bad, texts::c_text};
 

@@ -1167,6 +1167,7 @@ CASE(fork, while_others_make_plugins, "children 20") {
     int status = 1;
     waitpid(child, &status, 0);
     good += status == 0;
+    if (status != 0) say("child %d ended with %x", i, (unsigned)status);
   }
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
   say("children %d", good);

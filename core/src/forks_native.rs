@@ -1,6 +1,7 @@
 //! Forks by programs that tell nobody: the C library has every `fork` of the process wait for sections.
 //!
-//! Invariant: what runs before a fork and after it takes no lock; a fork waits for [`forks::LONGEST`] at most.
+//! Invariants: what runs before a fork and after it takes no lock; a fork waits for [`forks::LONGEST`] at most; forks are
+//! counted before any can wait.
 
 use std::{sync::Once, thread, time::Instant};
 
@@ -10,7 +11,11 @@ use crate::{forks, process};
 /// nothing.
 pub fn heed_forks() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| process::on_fork(before, after, renew));
+    ONCE.call_once(|| {
+        // A handler that is installed while a fork waits is not called in its child, so forks are counted from now on.
+        process::Process::current();
+        process::on_fork(before, after, renew);
+    });
 }
 
 extern "C" fn before() {

@@ -31,8 +31,8 @@ use tracing_subscriber::{
 pub use self::lines::Lines;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The targets of what users see begin so: lines of guests, of fronts, and what becomes of dumps.
-const TARGET: &str = "extism";
+/// The targets of what users see: lines of guests, what becomes of dumps, and what fronts say of plug-ins.
+const TARGETS: [&str; 3] = ["extism::pdk", "extism::diagnostics", "extism::plugin"];
 
 /// The levels, and no level.
 pub const LEVELS: &[(&str, LevelFilter)] = &[
@@ -82,7 +82,7 @@ struct Setting {
 impl LogFilter {
     /// All lines from this level on.
     pub fn level(level: LevelFilter) -> Self {
-        Self(Targets::new().with_target(TARGET, level))
+        Self(Targets::new().with_targets(TARGETS.map(|target| (target, level))))
     }
 }
 
@@ -284,6 +284,7 @@ mod tests {
             ("error", "extism::pdk", tracing::Level::ERROR, true),
             ("error", "extism::pdk", tracing::Level::WARN, false),
             ("TRACE", "extism::diagnostics", tracing::Level::TRACE, true),
+            ("trace", "extism::cache", tracing::Level::ERROR, false),
             ("trace", "ureq", tracing::Level::ERROR, false),
             ("off", "extism::pdk", tracing::Level::ERROR, false),
             ("extism::pdk=debug", "extism::pdk", tracing::Level::DEBUG, true),

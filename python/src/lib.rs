@@ -38,7 +38,6 @@ mod tree;
 mod turns;
 mod value;
 mod view;
-mod waiting;
 mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.

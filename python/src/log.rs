@@ -1,68 +1,28 @@
 //! `set_log_file`, and the native half of `set_log_custom`: where the log lines of guests go.
 //!
-//! Core hands each line to `tracing`. The library `tracing-subscriber` filters and formats it; here
-//! is the one setting of the process that says the level and the place. It knows no plug-in, and
-//! nothing of where lines come from but the name of their target.
+//! The setting itself, for the whole process, is core's (`logs`). It knows no plug-in, and nothing of where lines
+//! come from.
 //!
-//! Invariants: until something is set there is no subscriber, so guests see the level `off`; the
-//! level that guests see is that of the setting in force. The lock of the setting is held for a few
-//! instructions, never while a line is written or Python code runs. A setting owns no Python object.
+//! Invariants: no lock of a setting is held while Python code runs; a setting owns no Python object.
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use polyextism::{Error, ErrorKind, LogLevel};
+use polyextism::{
+    Error, ErrorKind, LogLevel,
+    logs::{self, LEVELS, Lines, LogFilter, LogPlace},
+};
 use pyo3::{PyTraverseError, PyVisit, exceptions::PyException, prelude::*, types::PyString};
-use tracing::{Metadata, level_filters::LevelFilter};
-use tracing_subscriber::{
-    Registry,
-    filter::Targets,
-    fmt::{self, MakeWriter},
-    layer::SubscriberExt,
-    reload,
-};
+use tracing::level_filters::LevelFilter;
 
-use crate::{convert::type_name, error, logging::Logging, waiting::Waiting};
-
-/// The targets of what users see: the lines of guests, and what becomes of dumps.
-const TARGETS: [&str; 2] = ["extism::pdk", "extism::diagnostics"];
-
-/// What `level=` may say.
-const LEVELS: &[(&str, LevelFilter)] = &[
-    ("trace", LevelFilter::TRACE),
-    ("debug", LevelFilter::DEBUG),
-    ("info", LevelFilter::INFO),
-    ("warn", LevelFilter::WARN),
-    ("error", LevelFilter::ERROR),
-    ("off", LevelFilter::OFF),
-];
+use crate::{convert::type_name, error, logging::Logging};
 
 /// The level if `level=` says nothing.
 const DEFAULT: LevelFilter = LevelFilter::ERROR;
-
-static CURRENT: RwLock<Option<Arc<Setting>>> = RwLock::new(None);
-
-/// What is logged, and where.
-struct Setting {
-    level: LevelFilter,
-    sink: Sink,
-    /// Whether a failure to write was reported.
-    failed: AtomicBool,
-}
-
-enum Sink {
-    File(File),
-    Stdout,
-    Stderr,
-    Waiting(Arc<Waiting>),
-}
 
 /// Sends the lines of guests to a file, from now on.
 ///
@@ -94,13 +54,12 @@ pub(crate) fn set_log_file(file: &Bound<'_, PyAny>, level: Option<&str>) -> PyRe
     let py = file.py();
     let level = threshold(py, level)?;
     let name = file.cast::<PyString>().ok();
-    let sink = match name.and_then(|name| name.to_str().ok()) {
-        Some("stdout") => Sink::Stdout,
-        Some("stderr" | "-") => Sink::Stderr,
-        _ => Sink::File(open(py, file.extract()?)?),
+    let place = match name.and_then(|name| name.to_str().ok()) {
+        Some("stdout") => LogPlace::Stdout,
+        Some("stderr" | "-") => LogPlace::Stderr,
+        _ => LogPlace::File(open(py, file.extract()?)?),
     };
-    set(level, sink);
-    Ok(())
+    set(py, level, place)
 }
 
 /// The half of `extism.CustomLogger` that a guest's lines reach.
@@ -116,7 +75,7 @@ pub(crate) fn set_log_file(file: &Bound<'_, PyAny>, level: Option<&str>) -> PyRe
 ///     extism.ArgumentError: If there is no such level, or if `f` is not callable.
 #[pyclass(module = "extism._native", frozen, subclass, weakref)]
 pub(crate) struct CustomLog {
-    waiting: Arc<Waiting>,
+    waiting: Arc<Lines>,
     /// Empty once it was garbage collected.
     f: Mutex<Option<Py<PyAny>>>,
 }
@@ -132,8 +91,8 @@ impl CustomLog {
             let message = format!("f is not callable, it is of type {}", type_name(f));
             return Err(error::argument(py, message));
         }
-        let waiting = Arc::new(Waiting::default());
-        set(level, Sink::Waiting(waiting.clone()));
+        let waiting = Arc::new(Lines::default());
+        set(py, level, LogPlace::Lines(waiting.clone()))?;
         Ok(Self {
             waiting,
             f: Mutex::new(Some(f.clone().unbind())),
@@ -151,7 +110,7 @@ impl CustomLog {
             return Ok(());
         };
         let f = f.bind(py);
-        for _ in 0..self.waiting.len() {
+        for _ in 0..self.waiting.count() {
             let Some(line) = self.waiting.take() else {
                 break;
             };
@@ -181,104 +140,16 @@ impl CustomLog {
 
 impl Drop for CustomLog {
     fn drop(&mut self) {
-        let mine = |setting: &Arc<Setting>| match &setting.sink {
-            Sink::Waiting(waiting) => Arc::ptr_eq(waiting, &self.waiting),
-            _ => false,
-        };
-        let mut current = write();
-        if current.as_ref().is_some_and(mine) {
-            let gone = current.take();
-            filter(LevelFilter::OFF);
-            drop(current);
-            drop(gone);
-        }
+        logs::unset(&self.waiting);
     }
 }
 
-/// Gives the setting that is in force when a line comes.
-struct Current;
-
-impl<'a> MakeWriter<'a> for Current {
-    type Writer = Line;
-
-    fn make_writer(&'a self) -> Line {
-        Line(read().clone())
-    }
-
-    fn make_writer_for(&'a self, line: &Metadata<'_>) -> Line {
-        // It may have changed since the filter let the line pass.
-        let logged = |setting: &Arc<Setting>| *line.level() <= setting.level;
-        Line(read().clone().filter(logged))
-    }
-}
-
-/// Takes one line, in one piece.
-struct Line(Option<Arc<Setting>>);
-
-impl Write for Line {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Some(setting) = &self.0 {
-            setting.write(line);
-        }
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Setting {
-    fn write(&self, line: &[u8]) {
-        let written = match &self.sink {
-            Sink::File(file) => (&*file).write_all(line),
-            Sink::Stdout => io::stdout().write_all(line),
-            Sink::Stderr => io::stderr().write_all(line),
-            Sink::Waiting(waiting) => return waiting.push(line),
-        };
-        if let Err(failure) = written
-            && !self.failed.swap(true, Ordering::Relaxed)
-        {
-            Python::try_attach(|py| PyErr::from(failure).write_unraisable(py, None));
-        }
-    }
-}
-
-fn set(level: LevelFilter, sink: Sink) {
-    let setting = Arc::new(Setting {
-        level,
-        sink,
-        failed: AtomicBool::new(false),
-    });
-    let mut current = write();
-    let old = current.replace(setting);
-    // Under the lock, so that of two settings at once the level and the place of one win.
-    filter(level);
-    drop(current);
-    // It may close a file, which takes its time.
-    drop(old);
-}
-
-/// Lets lines from this level on pass, and tells guests.
-fn filter(level: LevelFilter) {
-    static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
-    let filter = FILTER.get_or_init(|| {
-        let (filter, handle) = reload::Layer::new(Targets::new());
-        let lines = fmt::layer()
-            .with_ansi(false)
-            .log_internal_errors(false)
-            .with_writer(Current);
-        let subscriber = tracing_subscriber::registry()
-            .with(filter)
-            .with(lines)
-            .with(Logging);
-        tracing::subscriber::set_global_default(subscriber)
-            .expect("nothing else in this native module sets one");
-        handle
-    });
-    filter
-        .reload(Targets::new().with_targets(TARGETS.map(|target| (target, level))))
-        .expect("the subscriber is never dropped, and nothing panics under its lock");
+fn set(py: Python<'_>, level: LevelFilter, place: LogPlace) -> PyResult<()> {
+    let report = |failure: io::Error| {
+        Python::try_attach(|py| PyErr::from(failure).write_unraisable(py, None));
+    };
+    let set = logs::set(LogFilter::level(level), place, report, || Some(Box::new(Logging)));
+    set.map_err(|failure| error::raise(py, failure))
 }
 
 fn threshold(py: Python<'_>, level: Option<&str>) -> PyResult<LevelFilter> {
@@ -323,12 +194,4 @@ fn open(py: Python<'_>, path: PathBuf) -> PyResult<File> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn read() -> RwLockReadGuard<'static, Option<Arc<Setting>>> {
-    CURRENT.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write() -> RwLockWriteGuard<'static, Option<Arc<Setting>>> {
-    CURRENT.write().unwrap_or_else(PoisonError::into_inner)
 }

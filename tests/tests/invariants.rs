@@ -12,7 +12,8 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, what counts forks, and Python's handlers of fatal signals.
+/// wasmtime, what loads compiled code, what counts forks, Python's handlers of fatal signals, and the border of the C
+/// library: its exports, its pointers, and the functions that it calls.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/flag.rs",
@@ -22,6 +23,9 @@ const UNSAFE: &[&str] = &[
     "backend-wasmtime/src/artifact.rs",
     "backend-wasmtime/src/flag.rs",
     "backend-wasmtime/src/host.rs",
+    "c/src/border.rs",
+    "c/src/callback.rs",
+    "c/src/exports.rs",
     "core/src/flag.rs",
     "core/src/process.rs",
     "python/src/faults.rs",
@@ -96,7 +100,14 @@ fn core_names_no_engine() {
 
 #[test]
 fn only_the_root_package_names_every_engine() {
-    for folder in ["src", "core/src", "benches/src", "python/src", "tests/src"] {
+    for folder in [
+        "src",
+        "core/src",
+        "benches/src",
+        "c/src",
+        "python/src",
+        "tests/src",
+    ] {
         for path in sources(folder) {
             let code = code(&read(&path));
             let root = path == Path::new("src/lib.rs");
@@ -161,6 +172,7 @@ fn unsafe_code_is_where_it_may_be() {
         "backend-wasmer",
         "backend-wasmi",
         "python",
+        "c",
         "benches",
     ];
     let mut found = 0;
@@ -183,6 +195,7 @@ fn files_say_what_they_are() {
         "backend-wasmer",
         "backend-wasmi",
         "python/src",
+        "c",
         "benches",
         "tests/src",
         "tests/tests",
@@ -297,7 +310,12 @@ fn dependencies<'a>(metadata: &'a Value, package: &str) -> Vec<&'a str> {
 #[test]
 fn packages_depend_on_what_they_may() {
     let metadata = metadata();
-    for package in ["polyextism-core", "polyextism-python", "polyextism-benches"] {
+    for package in [
+        "polyextism-core",
+        "polyextism-python",
+        "polyextism-c",
+        "polyextism-benches",
+    ] {
         for name in dependencies(&metadata, package) {
             let engine = ENGINES.iter().any(|engine| name.ends_with(engine));
             assert!(!engine, "{package} depends on {name}");
