@@ -256,6 +256,14 @@ mod tests {
         }
     }
 
+    /// Takes an object in, of which there are few.
+    fn put<T: Send + Sync>(table: &Table<T>, object: T) -> Handle {
+        match table.insert(object) {
+            Ok(handle) => handle,
+            Err(_) => panic!("there is room"),
+        }
+    }
+
     impl Drop for Counted {
         fn drop(&mut self) {
             self.0.fetch_sub(1, SeqCst);
@@ -267,7 +275,7 @@ mod tests {
         let table = Table::new(Kind::Plugin);
         let mut seen = HashSet::new();
         for value in 0..1000 {
-            let handle = table.insert(value).ok().expect("there is room");
+            let handle = put(&table, value);
             assert!(seen.insert(handle));
             assert_eq!(table.get(handle).map(|held| *held), Some(value));
             assert!(table.remove(handle));
@@ -279,7 +287,7 @@ mod tests {
     #[test]
     fn what_is_no_handle_finds_nothing() {
         let table = Table::new(Kind::Plugin);
-        let handle = table.insert(1).ok().expect("there is room");
+        let handle = put(&table, 1);
         let number = handle.0;
         for other in (0..64).map(|bit| number ^ 1 << bit) {
             assert!(table.get(Handle(other)).is_none(), "{other:#x}");
@@ -300,10 +308,7 @@ mod tests {
     #[test]
     fn what_is_held_stays() {
         let (table, count) = (Table::new(Kind::Plugin), Arc::default());
-        let handle = table
-            .insert(Counted::new(&count, 7))
-            .ok()
-            .expect("there is room");
+        let handle = put(&table, Counted::new(&count, 7));
         let held = table.get(handle).expect("it is there");
         assert!(table.remove(handle));
         assert_eq!((held.1, count.load(SeqCst)), (7, 1));
@@ -322,10 +327,7 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..2000 {
                         let value = round * THREADS + thread;
-                        let own = table
-                            .insert(Counted::new(count, value))
-                            .ok()
-                            .expect("there is room");
+                        let own = put(table, Counted::new(count, value));
                         assert_eq!(table.get(own).expect("it is there").1, value);
                         let mut list = shared.lock().expect("nobody panics");
                         list.push(own);

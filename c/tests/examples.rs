@@ -44,9 +44,17 @@ fn link(compiler: &str, standard: &str, source: &Path, program: &Path) {
     let name = place.join("libextism.so.1");
     let _ = std::fs::remove_file(&name);
     std::os::unix::fs::symlink(library(), &name).expect("the target folder can be written");
-    let (name, place) = (name.to_str().expect("it is text"), place.to_str().expect("it is text"));
+    let (name, place) = (
+        name.to_str().expect("it is text"),
+        place.to_str().expect("it is text"),
+    );
     let rpath = format!("-Wl,-rpath,{place}");
-    compile(compiler, program, &[standard, name, &rpath], &[source.to_owned()]);
+    compile(
+        compiler,
+        program,
+        &[standard, name, &rpath],
+        &[source.to_owned()],
+    );
 }
 
 fn says_the_same(command: &dyn Fn(&str) -> Command) {
@@ -71,16 +79,25 @@ fn cpp() {
 }
 
 /// Runs an example where its interpreter can do so, and says where not.
-#[expect(clippy::print_stderr, reason = "whoever looks for the test wants to know")]
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever looks for the test wants to know"
+)]
 fn interpreted(name: &str, interpreter: &[&str], probe: &[&str]) {
     let can = run(Command::new(interpreter[0]).args(probe));
     if let Err(why) = can {
-        eprintln!("{name} is not run: {interpreter:?} cannot run it here ({})", why.trim());
+        eprintln!(
+            "{name} is not run: {interpreter:?} cannot run it here ({})",
+            why.trim()
+        );
         return;
     }
     says_the_same(&|engine| {
         let mut command = with_engine(interpreter[0], engine);
-        command.args(&interpreter[1..]).arg(example(name)).env("EXTISM_LIBRARY", library());
+        command
+            .args(&interpreter[1..])
+            .arg(example(name))
+            .env("EXTISM_LIBRARY", library());
         command
     });
 }
@@ -93,5 +110,9 @@ fn ruby() {
 #[test]
 fn php() {
     let php = ["php", "-d", "ffi.enable=true"];
-    interpreted("vowels.php", &php, &["-r", "exit(extension_loaded('FFI') ? 0 : 1);"]);
+    interpreted(
+        "vowels.php",
+        &php,
+        &["-r", "exit(extension_loaded('FFI') ? 0 : 1);"],
+    );
 }

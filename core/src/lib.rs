@@ -79,12 +79,12 @@ pub use crate::{
     forks_native::heed_forks,
     function::{Function, Number, Numbers},
     host::Host,
-    link::{LinkMistake, LinkReason},
     http::{
         DEFAULT_MODULE_BYTES, HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress,
         ProgressFn,
     },
     limits::Limits,
+    link::{LinkMistake, LinkReason},
     manifest::Manifest,
     options::{Interrupted, KernelForm, Options},
     plugin::{CallLimits, FunctionHandle, Plugin},

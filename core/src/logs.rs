@@ -66,8 +66,7 @@ pub enum LogPlace {
 pub type Extra = Box<dyn Layer<Filtered> + Send + Sync>;
 
 /// What a further layer is put on.
-pub type Filtered =
-    tracing_subscriber::layer::Layered<reload::Layer<Targets, Registry>, Registry>;
+pub type Filtered = tracing_subscriber::layer::Layered<reload::Layer<Targets, Registry>, Registry>;
 
 /// What is logged, and where.
 struct Setting {
@@ -98,7 +97,9 @@ impl FromStr for LogFilter {
 
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
-        let level = LEVELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let level = LEVELS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
         match (level, text.contains('=')) {
             (Some((_, level)), _) => Ok(Self::level(*level)),
             (None, true) => text.parse().map(Self).map_err(|error| {
@@ -205,7 +206,8 @@ fn subscriber(extra: fn() -> Option<Extra>) -> Result<&'static Handle> {
             .map_err(drop)
     });
     subscriber.as_ref().map_err(|()| {
-        let message = "the process logs in a way of its own: it has a subscriber of `tracing` already";
+        let message =
+            "the process logs in a way of its own: it has a subscriber of `tracing` already";
         Error::new(ErrorKind::Argument, message)
     })
 }
@@ -287,11 +289,25 @@ mod tests {
             ("trace", "extism::cache", tracing::Level::ERROR, false),
             ("trace", "ureq", tracing::Level::ERROR, false),
             ("off", "extism::pdk", tracing::Level::ERROR, false),
-            ("extism::pdk=debug", "extism::pdk", tracing::Level::DEBUG, true),
-            ("extism::pdk=debug", "extism::plugin", tracing::Level::ERROR, false),
+            (
+                "extism::pdk=debug",
+                "extism::pdk",
+                tracing::Level::DEBUG,
+                true,
+            ),
+            (
+                "extism::pdk=debug",
+                "extism::plugin",
+                tracing::Level::ERROR,
+                false,
+            ),
         ] {
             let filter: LogFilter = text.parse().expect("it is right");
-            assert_eq!(filter.0.would_enable(target, &level), logged, "{text} {target}");
+            assert_eq!(
+                filter.0.would_enable(target, &level),
+                logged,
+                "{text} {target}"
+            );
         }
         for text in ["", "loud", "extism=loud"] {
             assert!(text.parse::<LogFilter>().is_err(), "{text}");

@@ -148,7 +148,9 @@ fn set(py: Python<'_>, level: LevelFilter, place: LogPlace) -> PyResult<()> {
     let report = |failure: io::Error| {
         Python::try_attach(|py| PyErr::from(failure).write_unraisable(py, None));
     };
-    let set = logs::set(LogFilter::level(level), place, report, || Some(Box::new(Logging)));
+    let set = logs::set(LogFilter::level(level), place, report, || {
+        Some(Box::new(Logging))
+    });
     set.map_err(|failure| error::raise(py, failure))
 }
 
