@@ -13,7 +13,7 @@ NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel c c-install c-sdk c-bench docs deny clean tools fetch
+.PHONY: help demo test fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel c c-install c-sdk c-bench c-sanitise docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -29,6 +29,7 @@ help:
 	@echo "make c            the C library in dist/c (FEATURES=... chooses engines, PROFILE=quick links faster)"
 	@echo "make c-install    installs it under PREFIX (/usr/local)"
 	@echo "make c-sdk        the official Python SDK with the library of dist/c in place of its own (fetches extism 1.1.1)"
+	@echo "make c-sanitise   the edge cases of the C library under AddressSanitizer and memcheck (needs valgrind)"
 	@echo "make c-bench      calls from C beside the official library (fetches it likewise)"
 	@echo "make docs         the Rust documentation in target/doc"
 	@echo "make deny         licences, bans and sources of the dependencies (needs cargo-deny)"
@@ -73,7 +74,7 @@ alone: tools fetch
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
 		--test conformance --test spec -- wasmi::
 	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
-		$(addprefix --test ,allocations backtraces cache differential features guests honesty nans stacks)
+		$(addprefix --test ,allocations backtraces cache differential edges features guests honesty nans stacks)
 
 python: $(NATIVE)
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
@@ -161,6 +162,9 @@ c-sdk: $(SDK)/official.so
 	cp $(C_OUT)/libextism.so $$(echo $(SDK)/lib/python3*/site-packages/extism_sys)/libextism_sys.so
 	for engine in wasmtime wasmer; do EXTISM_ENGINE=$$engine EXTISM_CACHE_DIR= \
 		$(SDK)/bin/python -m pytest -q c/tests/sdk || exit 1; done
+
+c-sanitise: tools
+	$(CARGO) test --workspace --exclude polyextism-python --locked --test edges -- --ignored --test-threads 1 complaints
 
 c-bench: $(SDK)/official.so
 	@test -e $(C_OUT)/libextism.so || { echo "make c-bench: there is no library yet; run 'make c' first"; exit 1; }

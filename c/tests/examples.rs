@@ -1,4 +1,5 @@
-//! The examples: the same plug-in from four languages, which all say the same, on every engine.
+//! The examples: the same plug-in from four languages, which all say the same, on every engine; and the first program
+//! of the documentation.
 //!
 //! Ruby and PHP are run where they and their foreign-function interfaces are installed.
 
@@ -7,6 +8,7 @@ mod common;
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 use common::{compile, folder, library, run, scratch, with_engine};
@@ -25,8 +27,8 @@ fn plugin() -> PathBuf {
     folder().join("../tests/guests/assemblyscript/as_pdk.wasm")
 }
 
-/// The engines that are built in, as the example in C++ has them.
-fn engines() -> Vec<String> {
+/// The engines that are built in.
+static ENGINES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let program = scratch("engines").join("engines");
     let source = program.with_extension("c");
     let text = "#include <stdio.h>\n#include \"extism.h\"\nint main(void) {\n\
@@ -36,7 +38,7 @@ fn engines() -> Vec<String> {
     link("cc", "-std=c99", &source, &program);
     let names = run(&mut Command::new(&program)).expect("there are engines");
     names.lines().map(str::to_owned).collect()
-}
+});
 
 /// Links a program with the library as an installed one is, under the name that it gives itself.
 fn link(compiler: &str, standard: &str, source: &Path, program: &Path) {
@@ -58,8 +60,8 @@ fn link(compiler: &str, standard: &str, source: &Path, program: &Path) {
 }
 
 fn says_the_same(command: &dyn Fn(&str) -> Command) {
-    for engine in engines() {
-        let said = run(command(&engine).arg(plugin())).unwrap_or_else(|failure| failure);
+    for engine in &*ENGINES {
+        let said = run(command(engine).arg(plugin())).unwrap_or_else(|failure| failure);
         assert_eq!(said, EXPECTED, "{engine}");
     }
 }
@@ -69,6 +71,22 @@ fn c() {
     let program = scratch("example-c").join("vowels");
     link("cc", "-std=c99", &example("vowels.c"), &program);
     says_the_same(&|engine| with_engine(&program, engine));
+}
+
+/// The first program of the documentation.
+#[test]
+fn documentation() {
+    let page = std::fs::read_to_string(folder().join("../docs/c.md")).expect("it is there");
+    let (_, block) = page.split_once("```c\n").expect("it has a program");
+    let (block, _) = block.split_once("```").expect("blocks end");
+    let program = scratch("documentation").join("first");
+    let source = program.with_extension("c");
+    std::fs::write(&source, block).expect("the target folder can be written");
+    link("cc", "-std=c99", &source, &program);
+    for engine in &*ENGINES {
+        let said = run(&mut with_engine(&program, engine));
+        assert_eq!(said.as_deref(), Ok("hello\n"), "{engine}");
+    }
 }
 
 #[test]

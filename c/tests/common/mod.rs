@@ -7,6 +7,7 @@ use std::{
     env,
     ffi::OsStr,
     io::Read,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -69,10 +70,12 @@ pub(crate) fn compile(compiler: &str, program: &Path, arguments: &[&str], source
 
 /// What a process said, and how it ended if that was not well.
 pub(crate) fn run(command: &mut Command) -> Result<String, String> {
+    // With the processes that it forks, it is a group of its own.
     let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn();
     let mut child = child.map_err(|error| format!("{command:?}: {error}"))?;
     let read = |mut stream: Box<dyn Read + Send>| {
@@ -89,7 +92,8 @@ pub(crate) fn run(command: &mut Command) -> Result<String, String> {
         match child.try_wait().map_err(|error| error.to_string())? {
             Some(status) => break Ok(status),
             None if Instant::now() > end => {
-                let _ = child.kill();
+                let group = format!("-{}", child.id());
+                let _ = Command::new("kill").args(["-9", "--", &group]).status();
                 let _ = child.wait();
                 break Err("HANG".to_owned());
             }
