@@ -44,9 +44,15 @@ pub(crate) type TakeLine = unsafe extern "C" fn(*const std::ffi::c_char, u64);
 pub(crate) struct Callback {
     body: Body,
     data: Data,
-    params: Box<[NumType]>,
-    results: Box<[NumType]>,
+    /// Its parameters, then its results, with their types and without values.
+    values: Box<[Value]>,
+    params: usize,
+    /// Which bits of each result count.
+    masks: Box<[u64]>,
 }
+
+/// How many values need no allocation.
+const FEW: usize = 8;
 
 /// What a host function owns, freed when this is dropped.
 struct Data {
@@ -79,11 +85,20 @@ impl Callback {
         free: Option<FreeData>,
         (params, results): (Box<[NumType]>, Box<[NumType]>),
     ) -> Self {
+        let value = |ty: &NumType| Value {
+            tag: tag(*ty),
+            ..Value::default()
+        };
+        let mask = |ty: &NumType| match ty {
+            NumType::I32 | NumType::F32 => u64::from(u32::MAX),
+            NumType::I64 | NumType::F64 => u64::MAX,
+        };
         Self {
             body,
             data: Data { data, free },
-            params,
-            results,
+            values: params.iter().chain(&results).map(value).collect(),
+            params: params.len(),
+            masks: results.iter().map(mask).collect(),
         }
     }
 
@@ -97,22 +112,23 @@ impl Callback {
     /// # Errors
     /// `HostFunction`, with the text that it failed with.
     pub(crate) fn call(&self, caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
-        // Most functions have few values, which need no allocation.
-        let (mut few, mut many) = ([Value::default(); 8], Vec::new());
-        let count = self.params.len() + self.results.len();
-        let values = match few.get_mut(..count) {
-            Some(few) => few,
-            None => {
-                many.resize(count, Value::default());
-                &mut many[..]
+        match self.values.len() {
+            count @ ..=FEW => {
+                let mut values = [Value::default(); FEW];
+                for (value, typed) in values.iter_mut().zip(&self.values) {
+                    *value = *typed;
+                }
+                self.call_with(caller, slots, &mut values[..count])
             }
-        };
-        let (params, results) = values.split_at_mut(self.params.len());
-        for ((value, ty), slot) in params.iter_mut().zip(&self.params).zip(&*slots) {
-            (value.tag, value.bits) = (tag(*ty), *slot);
+            _ => self.call_with(caller, slots, &mut self.values.to_vec()),
         }
-        for (value, ty) in results.iter_mut().zip(&self.results) {
-            value.tag = tag(*ty);
+    }
+
+    #[inline]
+    fn call_with(&self, caller: Caller<'_>, slots: &mut [u64], values: &mut [Value]) -> Result<()> {
+        let (params, results) = values.split_at_mut(self.params);
+        for (value, slot) in params.iter_mut().zip(&*slots) {
+            value.bits = *slot;
         }
         let ended = current::enter(caller, |handle| {
             let (input, output) = (address(params), address(results));
@@ -120,11 +136,8 @@ impl Callback {
             // SAFETY: As `new` was promised. The values are there, and nobody else has them meanwhile.
             unsafe { (self.body)(handle, input, inputs, output, outputs, self.data.data) };
         });
-        for ((value, ty), slot) in results.iter().zip(&self.results).zip(slots) {
-            *slot = match ty {
-                NumType::I32 | NumType::F32 => u64::from(value.bits as u32),
-                NumType::I64 | NumType::F64 => value.bits,
-            };
+        for ((slot, value), mask) in slots.iter_mut().zip(results).zip(&self.masks) {
+            *slot = value.bits & mask;
         }
         ended.map_err(|text| Error::new(ErrorKind::HostFunction, text))
     }

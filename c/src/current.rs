@@ -39,6 +39,7 @@ struct State {
 impl<'a, 'b: 'a> ReborrowMut<'a> for Frame<'b> {
     type Result = Frame<'a>;
 
+    #[inline]
     fn reborrow_mut(&'a mut self) -> Frame<'a> {
         Frame {
             caller: self.caller.reborrow(),
