@@ -11,7 +11,7 @@ use std::{
     sync::LazyLock,
 };
 
-use common::{compile, folder, library, run, scratch, with_engine};
+use common::{compile, compiles_cpp, folder, library, run, scratch, with_engine};
 
 const EXPECTED: &str = "\
 count_vowels: {\"count\":3,\"total\":3,\"vowels\":\"aeiouAEIOU\"}
@@ -91,6 +91,9 @@ fn documentation() {
 
 #[test]
 fn cpp() {
+    if !compiles_cpp() {
+        return;
+    }
     let program = scratch("example-cpp").join("vowels");
     link("c++", "-std=c++11", &example("vowels.cc"), &program);
     says_the_same(&|engine| with_engine(&program, engine));

@@ -145,6 +145,12 @@ fn headers_can_be_read_if_that_is_switched_on() {
             Outcome::of(plugin.call("headers", b"")),
             Outcome::Ok(Vec::new())
         );
+        // For one plug-in alone, from the next request on.
+        plugin.host().show_http_response_headers();
+        assert_eq!(get(&mut plugin, &server.url("/headers")).1, 200);
+        let headers = plugin.call("headers", b"").expect("it cannot fail");
+        let headers: Value = serde_json::from_slice(headers).expect("it is JSON");
+        assert_eq!(headers["x-twice"], "2", "{choice:?}");
 
         let mut plugin = guest(&choice, &["127.0.0.1"], |_, options| {
             options.http.response_headers = true;

@@ -37,6 +37,23 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
     folder
 }
 
+/// Whether there is a compiler of C++, which nothing but the tests of that needs; says so if there is none.
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever looks for the test wants to know"
+)]
+pub(crate) fn compiles_cpp() -> bool {
+    let compiler = env::var_os("CXX").unwrap_or_else(|| "c++".into());
+    let probe = run(Command::new(&compiler).arg("--version"));
+    if let Err(why) = &probe {
+        eprintln!(
+            "C++ is not tested: {} does not run here ({why})",
+            compiler.display()
+        );
+    }
+    probe.is_ok()
+}
+
 /// Compiles C or C++ with all warnings as errors, and links it with nothing but what `arguments` say.
 pub(crate) fn compile(compiler: &str, program: &Path, arguments: &[&str], sources: &[PathBuf]) {
     let variable = match compiler {
