@@ -97,7 +97,8 @@ fn memories_share_their_pages() {
         assert_eq!(error.kind(), ErrorKind::MemoryLimit, "{choice:?}");
         assert_eq!(
             error.to_string(),
-            "65536 bytes do not fit into the kernel memory of the plug-in"
+            "65536 bytes do not fit into the kernel memory of the plug-in; `memory.max_pages` of the manifest, \
+             or the limit `memory_pages`, says how much all memories may have together"
         );
         assert_eq!(code(&mut plugin, "grow"), -1, "{choice:?}: it is alive");
     }

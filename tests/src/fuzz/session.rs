@@ -182,9 +182,14 @@ impl Session {
         Ok(())
     }
 
+    /// What the variables may take.
+    fn var_bytes(&self) -> u64 {
+        LIMITS[self.position].0.unwrap_or(DEFAULT_VAR_BYTES)
+    }
+
     /// Sets a variable in the model; returns whether there is room.
     fn model_set(&mut self, key: &str, value: &[u8]) -> bool {
-        let limit = LIMITS[self.position].0.unwrap_or(DEFAULT_VAR_BYTES);
+        let limit = self.var_bytes();
         let others = self.vars.iter().filter(|(other, _)| *other != key);
         let cost = |key: &str, value: &[u8]| key.len() + value.len() + OVERHEAD;
         let others: usize = others.map(|(key, value)| cost(key, value)).sum();
@@ -226,6 +231,8 @@ impl Session {
                 self.calls += 1;
                 Err(ErrorKind::Trap(Trap::Unreachable))
             }
+            // What the store cannot have as a key is not looked at.
+            "var_get" if input.len() as u64 > self.var_bytes() => Ok(Vec::new()),
             "var_get" => Ok(self.vars.get(text?).cloned().unwrap_or_default()),
             "config_get" => {
                 let value = self.config.get(text?).cloned();
@@ -253,8 +260,14 @@ impl Session {
             return Ok(Vec::new());
         };
         let (key, value) = rest.split_at(usize::from(*length).min(rest.len()));
+        let disabled = self.var_bytes() == 0;
+        if key.len() as u64 > self.var_bytes() {
+            return match value.is_empty() && !disabled {
+                true => Ok(Vec::new()),
+                false => Err(ErrorKind::HostFunction),
+            };
+        }
         let key = str::from_utf8(key).map_err(|_| ErrorKind::HostFunction)?;
-        let disabled = LIMITS[self.position].0 == Some(0);
         match value {
             // The null handle removes the variable.
             [] if !disabled => {

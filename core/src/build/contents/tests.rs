@@ -115,7 +115,7 @@ fn features_are_those_that_are_used() {
         ("(module (func $f (return_call $f)))", &["tail calls"]),
         (
             "(module (memory 1) (memory i64 1))",
-            &["multi-memory", "memory64"],
+            &["memory64", "multi-memory"],
         ),
         ("(module (memory 1 1 shared))", &["threads"]),
     ];
