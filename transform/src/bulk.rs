@@ -1,7 +1,7 @@
 //! Makes bulk instructions on memories give way: a step from wasm to wasm.
 //!
 //! One instruction can fill or copy gigabytes, and no engine lets a guest check in the middle of it whether it has
-//! to stop. So one that may move more than [`PIECE`] bytes calls a function that moves a piece after the other in a loop;
+//! to stop. So one that may move more than `PIECE` bytes calls a function that moves a piece after the other in a loop;
 //! in loops guests check. What is shorter is done in place, behind a comparison, and a constant that is short enough
 //! needs none of that.
 //! ```wat
