@@ -4,7 +4,7 @@
 //! any thread may use it at any time; its instances do not need it once they are made. A pickle has
 //! what it was made of, not its code: that fits the process and the engine it was compiled for.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use polyextism::{Choice, Compiled, Manifest, Options, Stopwatch};
 use pyo3::{
@@ -67,6 +67,7 @@ use crate::{
 ///     extism.UnsupportedError: If the engine cannot do what was asked.
 #[pyclass(module = "extism", frozen, subclass, weakref)]
 pub(crate) struct CompiledPlugin {
+    compiled: Compiled,
     origin: Origin,
     /// The file that the only module was read from.
     path: Option<PathBuf>,
@@ -132,10 +133,8 @@ impl CompiledPlugin {
         let compiled = compiled.map_err(raised)?;
         functions.keep(compiled.bound_functions());
         Ok(Self {
-            origin: Origin {
-                compiled,
-                manifest: Arc::new(manifest),
-            },
+            origin: Origin::new(&compiled, manifest),
+            compiled,
             path: None,
             choice,
             wasi,
@@ -150,7 +149,7 @@ impl CompiledPlugin {
 
     /// A new instance, and what keeps its host functions alive.
     pub(crate) fn instance(&self, py: Python<'_>) -> PyResult<(polyextism::Plugin, Functions)> {
-        let plugin = py.detach(|| polyextism::Plugin::new(&self.origin.compiled));
+        let plugin = py.detach(|| polyextism::Plugin::new(&self.compiled));
         let plugin = plugin.map_err(|failure| error::raise(py, failure))?;
         Ok((plugin, self.functions(py)))
     }
@@ -162,7 +161,7 @@ impl CompiledPlugin {
 
     /// What core made of it.
     pub(crate) fn core(&self) -> &Compiled {
-        &self.origin.compiled
+        &self.compiled
     }
 
     /// What it was made of.

@@ -19,23 +19,34 @@ use crate::{convert, engines, error, functions::Functions, wasi::Setting};
 /// Bytes of a page of memory.
 const PAGE: u64 = 1 << 16;
 
-/// What a plug-in was made of.
+/// What a plug-in was made of. A closed plug-in keeps it, so it has none of the code.
 #[derive(Clone)]
 pub(crate) struct Origin {
-    pub(crate) compiled: Compiled,
-    pub(crate) manifest: Arc<Manifest>,
+    contents: Arc<Contents>,
+    /// The most pages that all memories may have together.
+    memory_pages: Option<u64>,
+    manifest: Arc<Manifest>,
 }
 
 impl Origin {
+    /// What `compiled` was made of.
+    pub(crate) fn new(compiled: &Compiled, manifest: Manifest) -> Self {
+        Self {
+            contents: Arc::clone(compiled.contents()),
+            memory_pages: compiled.memory_pages(),
+            manifest: Arc::new(manifest),
+        }
+    }
+
     /// The exports of the main module.
     pub(crate) fn exports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let contents = self.compiled.contents();
+        let contents = &self.contents;
         exports(py, contents, contents.main)
     }
 
     /// The imports of all modules.
     pub(crate) fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let contents = self.compiled.contents();
+        let contents = &self.contents;
         let mut all = Vec::new();
         for module in 0..contents.modules.len() {
             all.extend(imports(py, contents, module)?);
@@ -54,12 +65,12 @@ impl Origin {
         py: Python<'py>,
         used: Option<u64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let modules = self.compiled.contents().modules.iter();
+        let modules = self.contents.modules.iter();
         let memories = modules.flat_map(|module| &module.memories);
         let initial: u64 = memories
             .map(|memory| memory.minimum.saturating_mul(PAGE))
             .sum();
-        let limit = self.compiled.memory_pages();
+        let limit = self.memory_pages;
         let limit = limit.map(|pages| pages.saturating_mul(PAGE));
         class(py, "MemoryInfo")?.call1((initial, limit, used))
     }

@@ -79,7 +79,11 @@ fn getcurrent(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyAny>>> {
     let modules = MODULES.get_or_try_init(py, || {
         let modules = py.import("sys")?.getattr("modules")?;
         Ok::<_, PyErr>(modules.cast_into::<PyDict>()?.unbind())
-    })?;
+    });
+    // At the very end of the interpreter nothing can be imported any more, and nobody switches greenlets.
+    let Ok(modules) = modules else {
+        return Ok(None);
+    };
     let Some(greenlet) = modules.bind(py).get_item(intern!(py, "greenlet"))? else {
         return Ok(None);
     };

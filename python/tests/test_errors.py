@@ -246,7 +246,7 @@ def test_a_manifest_that_contains_itself():
 
 
 def test_every_kind_has_its_class():
-    source = GUESTS.parents[1] / "core/src/error.rs"
+    source = GUESTS.parents[1] / "core/src/base/error.rs"
     body = re.search(r"impl ErrorKind \{.*?\n\}", source.read_text(), re.DOTALL)
     kinds = set(re.findall(r'=> "([a-z-]+)"', body[0]))
     subclasses = [*extism.Error.__subclasses__(), extism.EnginePanicError]

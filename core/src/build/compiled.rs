@@ -75,7 +75,7 @@ struct Inner {
     main: ModuleId,
     memories: u32,
     entries: Vec<Entry>,
-    contents: Contents,
+    contents: Arc<Contents>,
     guests: Arc<Guests>,
     postmortem: Option<Arc<dyn OnFailure>>,
     command: Option<usize>,
@@ -155,7 +155,7 @@ impl Compiled {
         let postmortem = Postmortem::hook(dumps, &guests, homes);
         let program = code.engine.prepare(program)?;
         let entries = entries(&units[linked.main].module);
-        let contents = Contents::new(units, linked.providers, linked.main);
+        let contents = Arc::new(Contents::new(units, linked.providers, linked.main));
         let (memory_pages, pages_by) = match manifest.memory.max_pages {
             Some(pages) => (pages.into(), "`memory.max_pages` of the manifest"),
             None => (options.limits.memory_pages, "the limit `memory_pages`"),
@@ -252,7 +252,7 @@ impl Compiled {
     }
 
     /// What the modules import and export, and how much memory there may be.
-    pub fn contents(&self) -> &Contents {
+    pub fn contents(&self) -> &Arc<Contents> {
         &self.0.contents
     }
 
