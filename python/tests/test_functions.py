@@ -249,7 +249,7 @@ def test_executors(engine):
     with concurrent.futures.ThreadPoolExecutor(3) as executor:
         assert list(executor.map(echo, ITEMS)) == EXPECTED
         batches = [ITEMS[:250], ITEMS[250:]]
-        assert sum(executor.map(echo.batch, batches), []) == EXPECTED
+        assert [item for batch in executor.map(echo.batch, batches) for item in batch] == EXPECTED
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())

@@ -119,7 +119,7 @@ def shown(register, number):
 def canonical(records, results):
     """What the operations returned, without addresses."""
     found, seen = [], {}
-    for position, ((letter, _), value) in enumerate(zip(records, results)):
+    for position, ((letter, _), value) in enumerate(zip(records, results, strict=True)):
         kind = OPERATIONS[letter][1]
         if kind == "":
             found.append("-")

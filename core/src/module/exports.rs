@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn names_are_found() {
-        let names = ["b", "", "ab", "a", "b", "ba"];
+        let names = ["b", "", "ab", "a", "b", "bc"];
         let list = names.map(|name| (name.into(), ExternType::Global(GLOBAL)));
         let exports = Exports::new(list.into());
         for name in names {

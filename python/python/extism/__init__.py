@@ -8,8 +8,8 @@ b'{"count": 3, "total": 3, "vowels": "aeiouAEIOU"}'
 `Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them; `AsyncPlugin` and
 `AsyncPool` are the same for asyncio; `CompiledPlugin.function` is what can be mapped on other threads and machines;
 `host_fn` makes Python functions that plug-ins can call; `engines` lists the engines that are built in,
-`compare` runs the same calls on all of them, `bench` measures a call, and `inspect` lists what a plug-in consists of; every failure is an `Error`,
-of its own subclass.
+`compare` runs the same calls on all of them, `bench` measures a call, and `inspect` lists what a plug-in consists of;
+every failure is an `Error`, of its own subclass.
 """
 
 from __future__ import annotations

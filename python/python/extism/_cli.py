@@ -13,7 +13,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -71,8 +71,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 success; 1-99 the guest's own; 2 usage; 100 trap; 101 out of fuel; 102 memory limit; 124 time "
-    "limit; 125 the plug-in is wrong; 126 the engine cannot; 130 Ctrl-C.",
+    epilog="Exit codes: 0 success; 1-99 the guest's own; 2 usage; 100 trap; 101 out of fuel; 102 memory limit; "
+    "124 time limit; 125 the plug-in is wrong; 126 the engine cannot; 130 Ctrl-C.",
 )
 cache_app = typer.Typer(name="cache", help="The compile cache: where it is, and emptying it.", no_args_is_help=True)
 app.add_typer(cache_app)
@@ -94,7 +94,9 @@ _WASI: Any = typer.Option("--wasi", help="Let the plug-in import WASI preview 1.
 _CONFIG: Any = typer.Option("--config", metavar="KEY=VALUE", help="A configuration value; repeatable.")
 _SET_CONFIG: Any = typer.Option("--set-config", metavar="JSON", help="The configuration, as a JSON object.")
 _ALLOW_HOST: Any = typer.Option("--allow-host", metavar="HOST", help="A host for HTTP, or a glob; repeatable.")
-_ALLOW_PATH: Any = typer.Option("--allow-path", metavar="HOST:GUEST", help="A folder for WASI; `ro:` before it for reading only.")
+_ALLOW_PATH: Any = typer.Option(
+    "--allow-path", metavar="HOST:GUEST", help="A folder for WASI; `ro:` before it for reading only."
+)
 _LINK: Any = typer.Option("--link", metavar="NAME=FILE", help="A module that others import by NAME.")
 _TIMEOUT: Any = typer.Option("--timeout", metavar="MS", help="The time limit of a call, in ms.")
 _PAGES: Any = typer.Option("--memory-max-pages", metavar="N", help="The most pages of 64 KiB.")
@@ -103,7 +105,9 @@ _VAR_BYTES: Any = typer.Option("--var-max-bytes", metavar="N", help="The most by
 _FUEL: Any = typer.Option("--fuel", metavar="N", help="How many instructions a call may execute.")
 _JSON: Any = typer.Option("--json", help="Write JSON.")
 _IS_MANIFEST: Any = typer.Option("--manifest", "-m", help="FILE is a manifest. This is seen without it, too.")
-_HEADERS: Any = typer.Option("--allow-http-response-headers", help="Let the plug-in read the headers of HTTP responses.")
+_HEADERS: Any = typer.Option(
+    "--allow-http-response-headers", help="Let the plug-in read the headers of HTTP responses."
+)
 
 
 class LogLevel(Enum):
@@ -138,7 +142,9 @@ def call(
     http_response_max_bytes: Annotated[int | None, _HTTP_BYTES] = None,
     var_max_bytes: Annotated[int | None, _VAR_BYTES] = None,
     fuel: Annotated[int | None, _FUEL] = None,
-    log_level: Annotated[LogLevel | None, typer.Option("--log-level", help="Write log lines to standard error.")] = None,
+    log_level: Annotated[
+        LogLevel | None, typer.Option("--log-level", help="Write log lines to standard error.")
+    ] = None,
     manifest: Annotated[bool, _IS_MANIFEST] = False,
     allow_http_response_headers: Annotated[bool, _HEADERS] = False,
     json_: Annotated[bool, typer.Option("--json", help="Write errors as JSON.")] = False,
@@ -164,7 +170,7 @@ def call(
             ) as plugin,
         ):
             progress.stop()
-            stream = open(output, "wb") if output is not None else sys.stdout.buffer
+            stream = open(output, "wb") if output is not None else sys.stdout.buffer  # noqa: SIM115
             try:
                 for _ in range(loop):
                     stream.write(plugin.call(function, data))

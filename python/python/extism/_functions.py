@@ -286,7 +286,8 @@ class CompiledFunction:
         fresh: Whether each call has a new instance.
         by: What a pickle has of the modules. `"bytes"`: their bytes, also of those that the manifest names by path.
             `"path"`: path or URL and the SHA-256 of what was compiled, which is checked where it is loaded. If not
-            given, the bytes of what was given as bytes or as the path of a module, and what the manifest says of others.
+            given, the bytes of what was given as bytes or as the path of a module, and what the manifest says of
+            others.
         timeout: How long each call may take, in seconds.
         fuel: How many units of work each call may do.
         config: Configuration values of each instance, added to those of the manifest.

@@ -38,9 +38,9 @@ def warn_of_the_sdk() -> None:
     if found:
         version = found[-1].removeprefix("extism-").removesuffix(".dist-info")
         warnings.warn(
-            f"the distribution extism {version} (the Extism Python SDK) is installed beside polyextism, and both provide "
-            "the package `extism`: which files are whose depends on the order of installing; uninstall both (pip "
-            "uninstall extism polyextism) and install the one that you want",
+            f"the distribution extism {version} (the Extism Python SDK) is installed beside polyextism, and both "
+            "provide the package `extism`: which files are whose depends on the order of installing; uninstall both "
+            "(pip uninstall extism polyextism) and install the one that you want",
             stacklevel=3,
         )
 
