@@ -35,18 +35,7 @@ TITLES = {
     "minutes.\n\n",
 }
 TESTED = re.compile(r"^```\w+[ ,].*$", re.MULTILINE)
-# Pages that belong to parts that are being built; each is in the navigation as soon as it exists.
-COMING = {"async.md", "c.md", "cli.md", "functions.md", "scaling.md", "webassembly.md"}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    missing = {page for page in COMING if not (ROOT / "docs" / page).exists()}
-    for section in config.nav:
-        for title, pages in section.items():
-            if isinstance(pages, list):
-                section[title] = [page for page in pages if page not in missing]
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -282,7 +282,7 @@ pub fn engines() -> impl Iterator<Item = Choice> {
 }
 
 /// Runs the same calls on every engine that is built in, with every one of its compilers, and says
-/// whether they agree. [`comparison::compare_on`] does the same for engines of one's choice.
+/// whether they agree. [`comparison::compare_on`] does the same for the engines that you name.
 ///
 /// ```
 /// use polyextism::{Manifest, compare, comparison::{Call, Setup}};

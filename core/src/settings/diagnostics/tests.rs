@@ -1,4 +1,4 @@
-//! What wishes and variables come to.
+//! What settings and variables come to.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -12,12 +12,8 @@ const ABLE: Capabilities = Capabilities::NONE
     .backtrace(true)
     .profilers(&[Profiler::Perf]);
 
-fn resolve(
-    wishes: &Diagnostics,
-    has: Capabilities,
-    variables: &[(&str, &str)],
-) -> Result<Resolved> {
-    wishes.resolve_with("e", has, |name| {
+fn resolve(asked: &Diagnostics, has: Capabilities, variables: &[(&str, &str)]) -> Result<Resolved> {
+    asked.resolve_with("e", has, |name| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| OsString::from(value))
     })
@@ -39,11 +35,11 @@ fn the_environment_fills_in() {
         memory_dump: Some(here("memory")),
         profiler: Some(Profiler::Perf),
     };
-    let wishes = Diagnostics::default();
-    let found = resolve(&wishes, ABLE, variables).expect("all is possible");
+    let asked = Diagnostics::default();
+    let found = resolve(&asked, ABLE, variables).expect("all is possible");
     assert_eq!(found, all);
 
-    let wishes = Diagnostics {
+    let asked = Diagnostics {
         core_dump: Setting::On("mine".into()),
         memory_dump: Setting::Off,
         profiler: Setting::Off,
@@ -52,7 +48,7 @@ fn the_environment_fills_in() {
         core_dump: Some(here("mine")),
         ..Resolved::default()
     };
-    let found = resolve(&wishes, ABLE, variables).expect("all is possible");
+    let found = resolve(&asked, ABLE, variables).expect("all is possible");
     assert_eq!(found, mine);
 
     let empty = &variables.map(|(name, _)| (name, ""));
@@ -80,18 +76,18 @@ fn what_an_engine_cannot_do_is_refused_if_the_program_asks() {
             "engine `e` has no profiler `jitdump`",
         ),
     ];
-    for (wishes, variable, message) in cases {
-        let error = resolve(&wishes, Capabilities::NONE, &[]).expect_err(message);
+    for (asked, variable, message) in cases {
+        let error = resolve(&asked, Capabilities::NONE, &[]).expect_err(message);
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert_eq!(error.to_string(), message);
         let asked = resolve(&Diagnostics::default(), Capabilities::NONE, &[variable]);
         assert_eq!(asked.expect("it is ignored"), Resolved::default());
     }
-    let wishes = Diagnostics {
+    let asked = Diagnostics {
         memory_dump: Setting::On("memory".into()),
         ..Diagnostics::default()
     };
-    let found = resolve(&wishes, Capabilities::NONE, &[]).expect("every engine can");
+    let found = resolve(&asked, Capabilities::NONE, &[]).expect("every engine can");
     assert_eq!(found.memory_dump, Some(here("memory")));
 }
 
@@ -106,24 +102,24 @@ fn mistakes_are_named() {
         ("src", "there is something that is no file"),
     ];
     for (path, why) in cases {
-        let wishes = Diagnostics {
+        let asked = Diagnostics {
             core_dump: Setting::On(path.into()),
             ..Diagnostics::default()
         };
-        let error = resolve(&wishes, ABLE, &[]).expect_err(why);
+        let error = resolve(&asked, ABLE, &[]).expect_err(why);
         assert_eq!(error.kind(), ErrorKind::Argument);
         let message = format!("{} is `{path}`: {why}", field("core_dump"));
         assert_eq!(error.to_string(), message);
         if path.is_empty() {
             continue;
         }
-        let wishes = Diagnostics::default();
-        let error = resolve(&wishes, ABLE, &[("EXTISM_MEMDUMP", path)]).expect_err(why);
+        let asked = Diagnostics::default();
+        let error = resolve(&asked, ABLE, &[("EXTISM_MEMDUMP", path)]).expect_err(why);
         let message = format!("{} is `{path}`: {why}", variable("EXTISM_MEMDUMP"));
         assert_eq!(error.to_string(), message);
     }
-    let wishes = Diagnostics::default();
-    let error = resolve(&wishes, ABLE, &[("EXTISM_PROFILE", "gprof")]).expect_err("no such");
+    let asked = Diagnostics::default();
+    let error = resolve(&asked, ABLE, &[("EXTISM_PROFILE", "gprof")]).expect_err("no such");
     let why = "it is perf, jitdump or vtune";
     let message = format!("{} is `gprof`: {why}", variable("EXTISM_PROFILE"));
     assert_eq!(error.to_string(), message);
