@@ -1,7 +1,7 @@
 """Adds documents of the repository to the site: those that lie elsewhere because they are read there, too.
 
-Their links are rewritten: to a page of the site if the target is one, otherwise to plain text. The options of code
-blocks that only tests read are taken away.
+Links of all pages are those of the repository and are rewritten: to a page of the site if the target is one, otherwise
+to plain text. The options of code blocks that only tests read are taken away.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         page.meta["hide"] = ["toc"]
     if page.file.src_uri == "reference.md":
         markdown += _rest_of_reference(markdown)
+    if page.file.src_uri not in PAGES.values():
+        markdown = _linked(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
     return TESTED.sub(lambda fence: re.sub(r',no_run| (?:skip|needs)="[^"]*"', "", fence.group()), markdown)
 
 

@@ -135,7 +135,7 @@ impl Failure {
 /// The first import that nothing provides comes first.
 fn cause(error: &Error) -> String {
     let mistakes = error.link_mistakes().iter();
-    let mut missing = mistakes.filter(|mistake| mistake.reason == LinkReason::Missing);
+    let mut missing = mistakes.filter(|mistake| mistake.reason != LinkReason::Misfit);
     match missing.next() {
         Some(mistake) => {
             let (namespace, name) = (&mistake.namespace, &mistake.name);

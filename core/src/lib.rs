@@ -59,7 +59,7 @@ pub mod internal;
 pub use crate::{
     base::{
         capabilities::{Capabilities, Determinism, Profiler},
-        error::{Error, ErrorKind, Family, GUEST_TEXT_LIMIT, Result, Trap},
+        error::{Error, ErrorKind, Family, Result, Trap},
         frames::Frame,
         link_mistake::{LinkMistake, LinkReason},
         numbers::{Number, Numbers},
@@ -71,18 +71,15 @@ pub use crate::{
         options::{Interrupted, KernelForm, Options},
         stopwatch::{Laps, Stopwatch},
     },
-    cache::{Cache, CachePlace, DEFAULT_CACHE_BYTES},
+    cache::{Cache, CachePlace},
     deadline::alarm::{Alarm, CancelHandle},
     engine::select::Choice,
     host::{
         Host,
-        log::{LINE_LIMIT, LogLevel, LogSink, Logger},
+        log::{LogLevel, LogSink, Logger},
         vars::{Vars, VarsError},
     },
-    http::{
-        DEFAULT_MODULE_BYTES, HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress,
-        ProgressFn,
-    },
+    http::{HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress, ProgressFn},
     kernel::caller::Caller,
     live::{
         plugin::{CallLimits, FunctionHandle, Plugin},
@@ -93,6 +90,6 @@ pub use crate::{
     settings::{
         diagnostics::{Diagnostics, Setting},
         limits::Limits,
-        wasi::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
+        wasi::{Clock, Output, Wasi},
     },
 };

@@ -1,14 +1,15 @@
 //! Errors of core as Python exceptions: the one mapping.
 //!
 //! The classes are Python's (`extism._errors`), found by the name of the kind. The text of an
-//! exception is exactly the message of core, so it is the same on every engine.
+//! exception is the message of core, so it is the same on every engine; where a decorator mends what
+//! is wrong, it comes after it.
 //!
 //! Invariant: an exception that a host function raised comes out as the same object, as the cause;
 //! one that is no `Exception` (KeyboardInterrupt, SystemExit) comes out as itself.
 
 use std::io;
 
-use polyextism::{Error, ErrorKind, Frame};
+use polyextism::{Error, ErrorKind, Frame, LinkReason};
 use pyo3::{
     exceptions::{PyException, PyRuntimeError},
     intern,
@@ -129,6 +130,20 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     Uuid::nil().into_pyobject(py).map(drop)
 }
 
+/// The message, with the decorator for each host function that answers another namespace.
+fn text(error: &Error) -> String {
+    let mut text = error.to_string();
+    for mistake in error.link_mistakes() {
+        if mistake.reason == LinkReason::OtherNamespace {
+            let (name, namespace) = (&mistake.name, &mistake.namespace);
+            text.push_str(&format!(
+                "; in Python: `@extism.host_fn(name=\"{name}\", namespace=\"{namespace}\")`"
+            ));
+        }
+    }
+    text
+}
+
 fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<Bound<'py, PyAny>> {
     let classes = classes(py)?;
     let kind = error.kind();
@@ -136,7 +151,7 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
         Some(class) => class,
         None => py.import("extism._errors")?.getattr("Error")?,
     };
-    let exception = class.call1((error.to_string(),))?;
+    let exception = class.call1((text(error),))?;
     if let Some(code) = error.code() {
         exception.setattr(intern!(py, "code"), code)?;
     }

@@ -2,7 +2,7 @@
 //!
 //! It only reads arguments; what they mean, and what is refused, is core's.
 
-use polyextism::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output};
+use polyextism::{Clock, Output};
 use pyo3::{
     prelude::*,
     types::{PyBool, PyBytes, PyDict, PyString, PyTuple},
@@ -55,8 +55,8 @@ impl Wasi {
     #[pyo3(
         signature = (
             *, args = None, env = None, stdin = None, stdout = None, stderr = None,
-            capture_limit = CAPTURE_LIMIT, clock = None, seed = None,
-            max_descriptors = MAX_DESCRIPTORS
+            capture_limit = Output::CAPTURE_LIMIT, clock = None, seed = None,
+            max_descriptors = polyextism::Wasi::MAX_DESCRIPTORS
         ),
         text_signature = "(*, args=None, env=None, stdin=None, stdout=None, stderr=None, \
                           capture_limit=1048576, clock=None, seed=None, max_descriptors=256)"

@@ -115,7 +115,7 @@ TEXTS = {
              "no function of that name; did you mean `count_vowels`? It exports "),
     "one": (ECHO, {}, "nope", "exports no function of that name; it exports `echo`"),
     "namespace": (THROUGH_HOST, {"functions": [extism.Function("mine", "host", [I64], [I64], print)]}, None,
-                  "answers the namespace `mine` only; give it the namespace of the import, in Python by "
+                  "answers the namespace `mine` only; give it the namespace `extism:host/user`; in Python: "
                   '`@extism.host_fn(name="host", namespace="extism:host/user")`'),
 }  # fmt: skip
 

@@ -75,7 +75,7 @@ impl Default for Cached {
     fn default() -> Self {
         Self {
             home: TempDir::new().expect("a folder can be made"),
-            max_bytes: polyextism::DEFAULT_CACHE_BYTES,
+            max_bytes: Cache::MAX_BYTES,
         }
     }
 }

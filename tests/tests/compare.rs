@@ -274,7 +274,7 @@ fn nothing_cannot_be_compared() {
 #[test]
 fn logs_of_any_length_are_bounded() {
     let act: Act = |caller, _| {
-        let line = "l".repeat(polyextism::LINE_LIMIT);
+        let line = "l".repeat(polyextism::LogSink::LINE_LIMIT);
         for _ in 0..70 {
             caller.host().log(LogLevel::Info, &line);
         }

@@ -117,7 +117,7 @@ fn error_texts_and_log_lines_of_every_size() {
                 Ok(output) => assert!(size == 0 && output.is_empty(), "the null handle"),
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Guest, "{choice:?} {size}");
-                    let bound = size.min(polyextism::GUEST_TEXT_LIMIT);
+                    let bound = size.min(Error::GUEST_TEXT_LIMIT);
                     assert!(error.to_string() == text[..bound], "{choice:?} {size}");
                 }
             }

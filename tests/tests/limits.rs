@@ -5,8 +5,7 @@
 use std::path::Path;
 
 use polyextism::{
-    Choice, Error, ErrorKind, GUEST_TEXT_LIMIT, LINE_LIMIT, Limits, LogLevel, LogSink, Manifest,
-    Options, Plugin,
+    Choice, Error, ErrorKind, Limits, LogLevel, LogSink, Manifest, Options, Plugin,
     internal::Bounds,
     manifest::{MODULE_LIMIT, Wasm},
 };
@@ -248,11 +247,14 @@ fn texts_are_cut() {
         plugin.call("log", b"").expect("it logs");
         let length = lines.try_recv().expect("there is a line");
         assert!(
-            (LINE_LIMIT..LINE_LIMIT + 100).contains(&length),
+            (LogSink::LINE_LIMIT..LogSink::LINE_LIMIT + 100).contains(&length),
             "{choice:?}: {length}"
         );
         let error = plugin.call("error", b"").expect_err("it sets an error");
-        assert_eq!(error.guest_text().map(<[u8]>::len), Some(GUEST_TEXT_LIMIT));
+        assert_eq!(
+            error.guest_text().map(<[u8]>::len),
+            Some(Error::GUEST_TEXT_LIMIT)
+        );
     }
 }
 

@@ -16,8 +16,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use polyextism::{
-    Choice, Function, Interrupted, LINE_LIMIT, LogLevel, LogSink, Manifest, Options, Plugin, Wasi,
-    engine,
+    Choice, Function, Interrupted, LogLevel, LogSink, Manifest, Options, Plugin, Wasi, engine,
 };
 use polyextism_tests::{engines, wasi::FUNCTIONS};
 
@@ -232,7 +231,7 @@ fn builtins(choice: &Choice) {
             }
             let mut plugin = Plugin::new(&compiled).expect("it starts");
             let sink = LogSink::new(LogLevel::Error, |_, line| {
-                assert_eq!(line.len(), LINE_LIMIT);
+                assert_eq!(line.len(), LogSink::LINE_LIMIT);
             });
             plugin.host().set_log_sink(Some(sink));
             let request = br#"{"url": "http://127.0.0.1:1/", "method": "POST"}"#;

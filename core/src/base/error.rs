@@ -5,7 +5,7 @@
 //! engine itself has to say is kept as the source and never shown first.
 //!
 //! Invariants: an [`Error`] is one pointer wide, so `Result<i32>` travels in registers; constructing
-//! one is cold; text that a guest made is bounded by [`GUEST_TEXT_LIMIT`].
+//! one is cold; text that a guest made is bounded by [`Error::GUEST_TEXT_LIMIT`].
 
 use std::{error::Error as StdError, fmt};
 
@@ -16,9 +16,6 @@ use crate::base::{
 
 /// What a fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The longest text, in bytes, that is taken over from a guest into a message.
-pub const GUEST_TEXT_LIMIT: usize = 64 * 1024;
 
 /// Why WebAssembly code stopped, in the words of the WebAssembly specification.
 #[non_exhaustive]
@@ -236,6 +233,9 @@ enum Trace {
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());
 
 impl Error {
+    /// The longest text, in bytes, that is taken over from a guest into a message.
+    pub const GUEST_TEXT_LIMIT: usize = 64 * 1024;
+
     /// An error of `kind` with a message.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
@@ -276,10 +276,10 @@ impl Error {
         )
     }
 
-    /// The error text that a guest set, cut at [`GUEST_TEXT_LIMIT`]; the bytes stay available.
+    /// The error text that a guest set, cut at [`Self::GUEST_TEXT_LIMIT`]; the bytes stay available.
     #[cold]
     pub(crate) fn guest(text: &[u8]) -> Self {
-        let cut = &text[..text.len().min(GUEST_TEXT_LIMIT)];
+        let cut = &text[..text.len().min(Self::GUEST_TEXT_LIMIT)];
         let message = match String::from_utf8_lossy(cut) {
             text if text.is_empty() => "the guest set an error without a text".to_owned(),
             text => text.into_owned(),

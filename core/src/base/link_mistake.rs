@@ -19,6 +19,8 @@ pub struct LinkMistake {
 pub enum LinkReason {
     /// Nothing provides it.
     Missing,
+    /// A host function of that name answers another namespace.
+    OtherNamespace,
     /// What is provided under that name does not fit.
     Misfit,
 }

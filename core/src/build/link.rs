@@ -399,16 +399,17 @@ impl<'a> Resolver<'a> {
         {
             return host(function.func());
         }
-        Err(Why::missing(match (module, unit) {
-            (ENV, _) => "the host has no function of that name".to_owned(),
-            (_, Some(_)) => "that module has no such export".to_owned(),
+        Err(match (module, unit) {
+            (ENV, _) => Why::missing("the host has no function of that name"),
+            (_, Some(_)) => Why::missing("that module has no such export"),
             _ => match self.elsewhere(name) {
-                Some(function) => elsewhere(function, module),
-                None => "nothing provides it: it is not a module of the manifest, and no host \
-                         function of that name was given"
-                    .to_owned(),
+                Some(function) => Why::other_namespace(elsewhere(function, module)),
+                None => Why::missing(
+                    "nothing provides it: it is not a module of the manifest, and no host function of that name \
+                     was given",
+                ),
             },
-        }))
+        })
     }
 
     /// A host function of that name that answers another namespace.
@@ -433,11 +434,10 @@ impl<'a> Resolver<'a> {
 /// Why a host function does not answer an import of its name from `module`, and what would.
 #[cold]
 fn elsewhere(function: &Function, module: &str) -> String {
-    let (name, module) = (function.name(), short(module));
+    let module = short(module);
     let namespace = function.namespace().unwrap_or_default();
     format!(
-        "the host function of that name answers the namespace `{namespace}` only; give it the namespace of the \
-         import, in Python by `@extism.host_fn(name=\"{name}\", namespace=\"{module}\")`"
+        "the host function of that name answers the namespace `{namespace}` only; give it the namespace `{module}`"
     )
 }
 

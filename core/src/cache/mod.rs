@@ -24,9 +24,6 @@ pub use self::entry::Artifact;
 use self::key::Key;
 use crate::base::error::Result;
 
-/// The most bytes that all files of the cache may have together, unless it is said: 512 MiB.
-pub const DEFAULT_CACHE_BYTES: u64 = 512 << 20;
-
 /// Where compiled code is kept for later, and how much.
 ///
 /// Files are readable and writable for their owner only, in a folder that must belong to the user and
@@ -73,12 +70,15 @@ impl Default for Cache {
 
 impl From<CachePlace> for Cache {
     fn from(place: CachePlace) -> Self {
-        let max_bytes = DEFAULT_CACHE_BYTES;
+        let max_bytes = Self::MAX_BYTES;
         Self { place, max_bytes }
     }
 }
 
 impl Cache {
+    /// The most bytes that all files may have together, unless another limit is set: 512 MiB.
+    pub const MAX_BYTES: u64 = 512 << 20;
+
     /// What is there for the user who asks.
     ///
     /// # Errors

@@ -7,9 +7,6 @@ use std::{fmt, sync::Arc};
 use tracing::{Level, level_filters::LevelFilter};
 use uuid::Uuid;
 
-/// The longest line, in bytes, that is logged for a guest; the rest is cut.
-pub const LINE_LIMIT: usize = 64 * 1024;
-
 /// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
@@ -62,8 +59,11 @@ pub struct LogSink {
 }
 
 impl LogSink {
+    /// The longest line, in bytes, that is logged for a guest; the rest is cut.
+    pub const LINE_LIMIT: usize = 64 * 1024;
+
     /// A sink for lines from `level` on. `take` is called on the thread of the guest, for each line
-    /// in order; the line has at most [`LINE_LIMIT`] bytes of the guest's.
+    /// in order; the line has at most [`Self::LINE_LIMIT`] bytes of the guest's.
     pub fn new(level: LogLevel, take: impl Fn(LogLevel, &str) + Send + Sync + 'static) -> Self {
         let take = Arc::new(take);
         Self { level, take }
@@ -95,7 +95,7 @@ impl Logger {
         self.sink = sink;
     }
 
-    /// Logs a line, if its level is wanted. What is longer than [`LINE_LIMIT`] is cut.
+    /// Logs a line, if its level is wanted. What is longer than [`LogSink::LINE_LIMIT`] is cut.
     pub fn log(&self, level: LogLevel, line: &str) {
         if self.wants(level) {
             self.write(level, line.as_bytes());
@@ -112,7 +112,7 @@ impl Logger {
     }
 
     pub(crate) fn write(&self, level: LogLevel, line: &[u8]) {
-        let line = String::from_utf8_lossy(&line[..line.len().min(LINE_LIMIT)]);
+        let line = String::from_utf8_lossy(&line[..line.len().min(LogSink::LINE_LIMIT)]);
         let mut buffer = Uuid::encode_buffer();
         // As text, so that it stands in quotes.
         let plugin = &*self.plugin.hyphenated().encode_lower(&mut buffer);

@@ -137,7 +137,7 @@ impl Host {
     }
 
     /// Logs a line on behalf of the plug-in, as if it had done so itself. What is longer than
-    /// [`LINE_LIMIT`](crate::LINE_LIMIT) is cut.
+    /// [`LogSink::LINE_LIMIT`](crate::LogSink::LINE_LIMIT) is cut.
     pub fn log(&self, level: LogLevel, line: &str) {
         self.logger.log(level, line);
     }

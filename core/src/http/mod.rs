@@ -34,9 +34,6 @@ use crate::base::error::Result;
 /// The most bytes of a response when the manifest names no limit.
 pub(crate) const DEFAULT_RESPONSE_BYTES: u64 = 50 << 20;
 
-/// The most bytes of a module behind a URL, if not said otherwise.
-pub const DEFAULT_MODULE_BYTES: u64 = 64 << 20;
-
 /// How long a request of a guest may take whose call has no deadline, with its redirects.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -116,13 +113,18 @@ pub struct HttpOptions {
     pub max_module_bytes: u64,
 }
 
+impl HttpOptions {
+    /// The most bytes of a module behind a URL, unless another limit is set: 64 MiB.
+    pub const MAX_MODULE_BYTES: u64 = 64 << 20;
+}
+
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             client: None,
             response_headers: false,
             progress: None,
-            max_module_bytes: DEFAULT_MODULE_BYTES,
+            max_module_bytes: Self::MAX_MODULE_BYTES,
         }
     }
 }

@@ -5,11 +5,6 @@
 
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// The most bytes of one stream that are captured, unless another limit is set.
-pub const CAPTURE_LIMIT: usize = 1 << 20;
-/// The most descriptors that a guest has open at a time, unless another limit is set.
-pub const MAX_DESCRIPTORS: usize = 256;
-
 /// What a plug-in's WASI is given.
 ///
 /// Each instance starts with it afresh; a command gets a new instance for each call.
@@ -62,7 +57,7 @@ impl Default for Wasi {
             stderr: Output::default(),
             clock: Clock::default(),
             seed: None,
-            max_descriptors: MAX_DESCRIPTORS,
+            max_descriptors: Self::MAX_DESCRIPTORS,
         }
     }
 }
@@ -89,9 +84,12 @@ pub enum Output {
 }
 
 impl Output {
-    /// Captures up to [`CAPTURE_LIMIT`] bytes.
+    /// The most bytes of one stream that are captured, unless another limit is set: 1 MiB.
+    pub const CAPTURE_LIMIT: usize = 1 << 20;
+
+    /// Captures up to [`Self::CAPTURE_LIMIT`] bytes.
     pub const CAPTURE: Self = Self::Capture {
-        limit: CAPTURE_LIMIT,
+        limit: Self::CAPTURE_LIMIT,
     };
 }
 
@@ -108,6 +106,9 @@ pub enum Clock {
 }
 
 impl Wasi {
+    /// The most descriptors that a guest has open at a time, unless another limit is set.
+    pub const MAX_DESCRIPTORS: usize = 256;
+
     #[cfg(feature = "wasi")]
     pub(crate) fn captures(&self) -> bool {
         let is_captured = |output| matches!(output, Output::Capture { .. });

@@ -1,6 +1,6 @@
 ;;! function one in example
 ;;! load
-;;! = error link "module `main` imports `other`::`one` (func (result i64)): the host function of that name answers the namespace `example` only; give it the namespace of the import, in Python by `@extism.host_fn(name=\"one\", namespace=\"other\")`; module `main` imports `extism:host/user`::`one` (func (result i64)): the host function of that name answers the namespace `example` only; give it the namespace of the import, in Python by `@extism.host_fn(name=\"one\", namespace=\"extism:host/user\")`; module `main` imports `env`::`one` (func (result i64)): the host function of that name answers the namespace `example` only; give it the namespace of the import, in Python by `@extism.host_fn(name=\"one\", namespace=\"env\")`"
+;;! = error link "module `main` imports `other`::`one` (func (result i64)): the host function of that name answers the namespace `example` only; give it the namespace `other`; module `main` imports `extism:host/user`::`one` (func (result i64)): the host function of that name answers the namespace `example` only; give it the namespace `extism:host/user`; module `main` imports `env`::`one` (func (result i64)): the host function of that name answers the namespace `example` only; give it the namespace `env`"
 (module
   (import "example" "one" (func (result i64)))
   (import "other" "one" (func (result i64)))

@@ -18,6 +18,14 @@ impl Why {
             text: text.into(),
         }
     }
+
+    /// A host function of that name answers another namespace.
+    pub(super) fn other_namespace(text: String) -> Self {
+        Self {
+            reason: LinkReason::OtherNamespace,
+            text,
+        }
+    }
 }
 
 impl Why {

@@ -4,7 +4,7 @@
 
 use crate::{
     base::error::Result,
-    host::log::{LINE_LIMIT, LogLevel},
+    host::log::{LogLevel, LogSink},
     kernel::caller::Caller,
 };
 
@@ -48,7 +48,7 @@ fn log(caller: &mut Caller<'_>, function: &str, level: LogLevel, offset: u64) ->
         return Ok(());
     }
     let line = super::argument(caller, function, "line", offset)?;
-    let line = line.start(caller, LINE_LIMIT)?;
+    let line = line.start(caller, LogSink::LINE_LIMIT)?;
     caller.free(offset);
     caller.host().logger().write(level, &line);
     Ok(())
