@@ -13,13 +13,14 @@ NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test check lint doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel c c-install c-sdk c-bench c-sanitise docs deny clean tools fetch
+.PHONY: help demo test check lint coverage doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel c c-install c-sdk c-bench c-sanitise docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
 	@echo "make check        the loop: fmt, clippy, unit tests and cases, Python on one engine"
 	@echo "make lint         ruff over the Python code, typos over everything"
+	@echo "make coverage     which lines the Rust tests run (needs llvm-tools of rustup), and the Python tests"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
 	@echo "make valgrind     some Python tests, and whole lives of plug-ins, under memcheck (needs valgrind)"
@@ -94,6 +95,13 @@ alone: tools fetch
 lint: $(BIN)/maturin
 	$(BIN)/ruff check
 	$(BIN)/typos
+
+# The native module is not counted while Python runs.
+coverage: $(NATIVE) $(VENV)/.clusters
+	$(BIN)/python .ci/coverage $(CARGO) $(ARGS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check coverage==7.17.5
+	cd python && ../$(BIN)/python -m coverage run --source extism,pytest_extism -m pytest -q
+	cd python && ../$(BIN)/python -m coverage report
 
 python: $(NATIVE) $(VENV)/.clusters
 	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
