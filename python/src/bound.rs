@@ -14,6 +14,7 @@ use crate::{
     ending::park_at_exit,
     error,
     fuel::Fuel,
+    parking,
     plugin::{Known, Plugin},
 };
 
@@ -108,6 +109,7 @@ impl PluginFunction {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyList>> {
+        parking::prepare();
         let py = items.py();
         let (plugin, known) = (self.plugin.get(), self.known());
         let outputs = PyList::empty(py);
@@ -143,7 +145,7 @@ impl PluginFunction {
         items: &Bound<'py, PyAny>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let map = slf.py().import("extism._functions")?.getattr("mapped")?;
+        let map = parking::import(slf.py(), "extism._functions")?.getattr("mapped")?;
         map.call((slf, items), options)
     }
 
@@ -166,7 +168,7 @@ impl PluginFunction {
         size: usize,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let batches = slf.py().import("extism._functions")?.getattr("batches")?;
+        let batches = parking::import(slf.py(), "extism._functions")?.getattr("batches")?;
         batches.call((slf, items, size), options)
     }
 
@@ -190,7 +192,7 @@ impl PluginFunction {
 
     #[getter]
     fn __signature__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import("extism._functions")?.getattr("CALL_SIGNATURE")
+        parking::import(py, "extism._functions")?.getattr("CALL_SIGNATURE")
     }
 
     fn __repr__(&self) -> String {

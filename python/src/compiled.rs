@@ -23,6 +23,7 @@ use crate::{
     functions::Functions,
     http::{Audience, Given},
     limits::Limits,
+    parking,
     wasi::Setting,
 };
 
@@ -273,9 +274,7 @@ impl CompiledPlugin {
         let py = slf.py();
         let known = slf.get().core().check_function(name);
         known.map_err(|failure| error::raise(py, failure))?;
-        let class = py
-            .import("extism._functions")?
-            .getattr("CompiledFunction")?;
+        let class = parking::import(py, "extism._functions")?.getattr("CompiledFunction")?;
         class.call((slf, name, takes, gives), options)
     }
 
@@ -359,10 +358,10 @@ impl CompiledPlugin {
         if let Some(cache) = this.cache.object(py)? {
             options.set_item("cache", cache)?;
         }
-        let make = py.import("functools")?.getattr("partial")?;
+        let make = parking::import(py, "functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;
         let manifest = this.origin.manifest(py)?;
-        let functions = py.import("extism._pickling")?.getattr("pickled")?;
+        let functions = parking::import(py, "extism._pickling")?.getattr("pickled")?;
         let functions = functions.call1((this.functions.list(py)?,))?;
         let arguments = (manifest, this.wasi.object(py)?, functions);
         // Of a subclass, what it adds.

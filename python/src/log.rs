@@ -19,7 +19,7 @@ use polyextism::{
 use pyo3::{PyTraverseError, PyVisit, exceptions::PyException, prelude::*, types::PyString};
 use tracing::level_filters::LevelFilter;
 
-use crate::{convert::type_name, error, logging::Logging};
+use crate::{convert::type_name, error, logging::Logging, parking};
 
 /// The level if `level=` says nothing.
 const DEFAULT: LevelFilter = LevelFilter::ERROR;
@@ -51,6 +51,7 @@ const DEFAULT: LevelFilter = LevelFilter::ERROR;
 #[pyfunction]
 #[pyo3(signature = (file, level = None))]
 pub(crate) fn set_log_file(file: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<()> {
+    parking::prepare();
     let py = file.py();
     let level = threshold(py, level)?;
     let name = file.cast::<PyString>().ok();
@@ -85,6 +86,7 @@ impl CustomLog {
     #[new]
     #[pyo3(signature = (f, level = None))]
     fn new(f: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<Self> {
+        parking::prepare();
         let py = f.py();
         let level = threshold(py, level)?;
         if !f.is_callable() {
@@ -106,6 +108,7 @@ impl CustomLog {
     /// the next time. What `f` raises goes to `sys.unraisablehook`, and the next line follows;
     /// KeyboardInterrupt and SystemExit pass through, and the other lines go on waiting.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        parking::prepare();
         let Some(f) = lock(&self.f).as_ref().map(|f| f.clone_ref(py)) else {
             return Ok(());
         };
@@ -140,6 +143,7 @@ impl CustomLog {
 
 impl Drop for CustomLog {
     fn drop(&mut self) {
+        parking::prepare();
         logs::unset(&self.waiting);
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     functions::Functions,
     http,
     limits::Limits,
+    parking,
     store::Store,
     ticket::Ticket,
     turns::Turns,
@@ -260,7 +261,7 @@ impl Plugin {
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let call = py.import("extism._async")?.getattr("call_async")?;
+        let call = parking::import(py, "extism._async")?.getattr("call_async")?;
         match data {
             Some(data) => call.call((slf, function_name, data), options),
             None => call.call((slf, function_name), options),
@@ -340,7 +341,7 @@ impl Plugin {
         match (takes, gives) {
             (None, None) => Ok(function),
             _ => {
-                let typed = py.import("extism._functions")?.getattr("TypedFunction")?;
+                let typed = parking::import(py, "extism._functions")?.getattr("TypedFunction")?;
                 typed.call1((function, takes, gives))
             }
         }
