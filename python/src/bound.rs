@@ -15,7 +15,7 @@ use crate::{
     error,
     fuel::Fuel,
     parking,
-    plugin::{Known, Plugin},
+    plugin::{Found, Known, Plugin},
 };
 
 /// A function of a plug-in, looked up once; `Plugin.function` makes it.
@@ -81,8 +81,9 @@ impl PluginFunction {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (plugin, known) = (self.plugin.get(), self.known());
-        park_at_exit(|| plugin.call_known(py, known, data, parse, host_context, timeout, fuel))
+        let (plugin, name, handle) = (self.plugin.get(), &*self.name, self.handle);
+        let found = Found { name, handle };
+        park_at_exit(|| plugin.call_here(py, found, data, parse, host_context, timeout, fuel))
     }
 
     /// Calls the function once for each item, in order.

@@ -5,7 +5,7 @@
 
 mod calls;
 
-pub(crate) use self::calls::Known;
+pub(crate) use self::calls::{Found, Known};
 
 use pyo3::{
     PyTraverseError, PyVisit,
