@@ -23,7 +23,7 @@ use crate::{
     functions::Functions,
     http::{Audience, Given},
     limits::Limits,
-    parking,
+    log, parking,
     wasi::Setting,
 };
 
@@ -126,6 +126,7 @@ impl CompiledPlugin {
         };
         options.http.client = functions.core_client();
         engines::prepare(py)?;
+        log::look_at_logging(py)?;
         let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
         let raised = |failure| match audience.take_raised() {
             Some(raised) => raised,

@@ -78,7 +78,7 @@ mod _native {
         engines::{Engine, engines, extism_version},
         function::Function,
         limits::{default_limits, strict_limits},
-        log::{CustomLog, set_log_file},
+        log::{CustomLog, follow_logging, set_log_file},
         plugin::Plugin,
         pool::Pool,
         schema::manifest_schema,

@@ -16,7 +16,9 @@ use polyextism::{
     Error, ErrorKind, LogLevel,
     logs::{self, LEVELS, Lines, LogFilter, LogPlace},
 };
-use pyo3::{PyTraverseError, PyVisit, exceptions::PyException, prelude::*, types::PyString};
+use pyo3::{
+    PyTraverseError, PyVisit, exceptions::PyException, intern, prelude::*, types::PyString,
+};
 use tracing::level_filters::LevelFilter;
 
 use crate::{convert::type_name, error, logging::Logging, parking};
@@ -27,8 +29,8 @@ const DEFAULT: LevelFilter = LevelFilter::ERROR;
 /// Sends the lines of guests to a file, from now on.
 ///
 /// This is for the whole process. It can be set again at any time: the new setting replaces the
-/// old one, also one of `set_log_custom`. Until something is set, nothing is logged and guests see
-/// the level `off`. A line looks so:
+/// old one, also one of `set_log_custom`. Until something is set, the module `logging` decides: guests
+/// log what the logger `extism` takes, and see the level `off` if it has no handler. A line looks so:
 ///
 /// `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
 ///
@@ -101,6 +103,13 @@ impl CustomLog {
         })
     }
 
+    fn __repr__(&self) -> String {
+        format!(
+            "<extism.CustomLogger: {} lines waiting>",
+            self.waiting.count()
+        )
+    }
+
     /// Calls `f` with each line that waits, in order.
     ///
     /// At most 4 MiB of text wait. Beyond that the oldest lines are dropped, and a line of level
@@ -148,14 +157,60 @@ impl Drop for CustomLog {
     }
 }
 
+/// What `logging` was found to take, as long as nothing else was set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    Level(LevelFilter),
+    /// `set_log_file` or `set_log_custom` decides.
+    Overruled,
+}
+
+static FOLLOWED: Mutex<Followed> = Mutex::new(Followed::Level(LevelFilter::OFF));
+
+/// Has guests log lines from this level on for `logging`, unless something else was set. For `extism._logging`.
+#[pyfunction]
+pub(crate) fn follow_logging(py: Python<'_>, level: &str) -> PyResult<()> {
+    let level = threshold(py, Some(level))?;
+    let mut followed = lock(&FOLLOWED);
+    if *followed == Followed::Overruled || *followed == Followed::Level(level) {
+        return Ok(());
+    }
+    let applied = apply(level, LogPlace::Nowhere);
+    *followed = Followed::Level(level);
+    drop(followed);
+    applied.map_err(|failure| error::raise(py, failure))
+}
+
+/// Looks whether `logging` was set up since. It may have got a handler, of which it tells nobody.
+pub(crate) fn look_at_logging(py: Python<'_>) -> PyResult<()> {
+    if *lock(&FOLLOWED) == Followed::Overruled {
+        return Ok(());
+    }
+    // At the end of the interpreter nothing can be imported, and nobody sets up anything.
+    match parking::import(py, "extism._logging") {
+        Ok(module) => module.call_method0(intern!(py, "look")).map(drop),
+        Err(_) => Ok(()),
+    }
+}
+
 fn set(py: Python<'_>, level: LevelFilter, place: LogPlace) -> PyResult<()> {
+    let mut followed = lock(&FOLLOWED);
+    let applied = apply(level, place);
+    if applied.is_ok() {
+        *followed = Followed::Overruled;
+    }
+    drop(followed);
+    applied.map_err(|failure| error::raise(py, failure))
+}
+
+/// It runs no Python code.
+fn apply(level: LevelFilter, place: LogPlace) -> polyextism::Result<()> {
     let report = |failure: io::Error| {
         Python::try_attach(|py| PyErr::from(failure).write_unraisable(py, None));
     };
-    let set = logs::set(LogFilter::level(level), place, report, || {
+    logs::set(LogFilter::level(level), place, report, || {
         Some(Box::new(Logging))
-    });
-    set.map_err(|failure| error::raise(py, failure))
+    })
 }
 
 fn threshold(py: Python<'_>, level: Option<&str>) -> PyResult<LevelFilter> {

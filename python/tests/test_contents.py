@@ -1,5 +1,8 @@
 """What a plug-in consists of: exports, imports, memory, features, and errors that use them."""
 
+import dataclasses
+import typing
+
 import pytest
 
 import extism
@@ -77,6 +80,7 @@ def test_inspect_needs_nothing_to_be_there():
         assert part in text
     assert found.to_dict()["modules"][1]["exports"][1]["name"] == "run"
     assert "<table>" in found._repr_html_()
+    assert found._repr_mimebundle_() == {"text/plain": str(found), "text/html": found._repr_html_()}
 
 
 def test_which_engines_can_run_it():
@@ -152,7 +156,15 @@ def test_what_things_are_called():
     wasi = extism.Wasi(args=["p"], env={"SECRET": "hidden"}, stdin=b"12", stdout="capture", clock=1, seed=2)
     assert repr(wasi) == "Wasi(args=['p'], env={'SECRET': ...}, stdin=<2 bytes>, stdout='capture', clock=1, seed=2)"
     assert repr(extism.Plugin(ECHO).cancel_handle()) == "<extism.CancelHandle: no call is running>"
-    assert extism.LinkError.__module__ == "extism"
+    for name in extism.__all__:
+        found = getattr(extism, name)
+        assert (found.__module__, found.__qualname__) == ("extism", name)
+        if dataclasses.is_dataclass(found):
+            # What pydantic and others read.
+            assert typing.get_type_hints(found).keys() == {field.name for field in dataclasses.fields(found)}
+    log = extism.set_log_custom(print)
+    assert repr(log) == "<extism.CustomLogger: 0 lines waiting>"
+    extism.set_log_file("stderr", "off")
     assert repr(extism.LinkError) == "<class 'extism.LinkError'>"
     assert all(hasattr(extism, name) for name in dir(extism))
     assert not [name for name in dir(extism) if name.startswith("_") and name != "__version__"]

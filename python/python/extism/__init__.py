@@ -15,7 +15,9 @@ every failure is an `Error`, of its own subclass.
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import os
+import typing
 from typing import TYPE_CHECKING, Any
 
 from . import _interpreter
@@ -81,7 +83,7 @@ from .host_fn import ExplicitFunction, TypeInferredFunction, host_fn
 from .http import HttpRequest, HttpResponse
 from .types import Memory, Val, ValType
 
-from . import _native
+from . import _logging, _native
 
 # Like `extism` below an attribute of the package, so that `extism.examples.count_vowels()` needs no further import.
 from . import examples as examples
@@ -101,6 +103,7 @@ if hasattr(os, "register_at_fork"):
         after_in_child=_native.forked,
     )
 atexit.register(_native.begin_to_end)
+_logging.install()
 
 __all__ = [
     "ArgumentError",
@@ -206,7 +209,10 @@ def _name_publicly() -> None:
     """Has classes and functions say the name by which they are imported."""
     for name in [*__all__, "TimeoutError"]:
         found = globals().get(name)
-        if str(getattr(found, "__module__", "")).startswith("extism._"):
+        if str(getattr(found, "__module__", "")).startswith("extism."):
+            if dataclasses.is_dataclass(found) and isinstance(found, type):
+                # Names in annotations are those of the module that the class is written in.
+                found.__annotations__ = typing.get_type_hints(found, include_extras=True)
             try:
                 setattr(found, "__module__", __name__)
             except (AttributeError, TypeError):

@@ -46,6 +46,7 @@ __all__ = [
     "default_limits",
     "engines",
     "extism_version",
+    "follow_logging",
     "forked",
     "inspect",
     "manifest_schema",
@@ -1241,6 +1242,8 @@ def extism_version() -> str:
     Returns:
         The version of polyextism.
     """
+def follow_logging(level: str) -> None:
+    """Has guests log lines from this level on for `logging`, unless something else was set. For `extism._logging`."""
 def begin_to_end() -> None:
     """The interpreter begins to end, on this thread: others enter guests no more, and come out. Python calls it when
     the threads that it waits for are over.
@@ -1257,8 +1260,8 @@ def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None
     """Sends the lines of guests to a file, from now on.
 
     This is for the whole process. It can be set again at any time: the new setting replaces the
-    old one, also one of `set_log_custom`. Until something is set, nothing is logged and guests see
-    the level `off`. A line looks so:
+    old one, also one of `set_log_custom`. Until something is set, the module `logging` decides: guests
+    log what the logger `extism` takes, and see the level `off` if it has no handler. A line looks so:
 
     `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
 
