@@ -1,7 +1,7 @@
 """Log lines of guests for programs that only set up `logging`: the level of the logger `extism` is that of guests.
 
-`logging` tells nobody when it is set up, but each logger has a cache that is cleared whenever a level changes; ours looks
-then. A handler that is added without a change of a level is seen when the next plug-in is compiled.
+`logging` does not tell when it is set up. But each logger has a cache that is cleared whenever a level changes; the
+cache here looks then. A handler that is added without a change of a level is seen when the next plug-in is compiled.
 
 Invariants: as long as the logger has no handler, nothing is set and guests see the level `off`; once `set_log_file` or
 `set_log_custom` was called, that decides.

@@ -399,7 +399,9 @@ class Plugin:
     ) -> Any:
         """As `call`, for `extism._async`."""
     @overload
-    def function(self, name: str, *, takes: None = None, gives: None = None) -> PluginFunction:
+    def function(  # pyright: ignore[reportOverlappingOverload]
+        self, name: str, *, takes: None = None, gives: None = None
+    ) -> PluginFunction:
         """Looks a function up once, for many calls.
 
         >>> count = plugin.function("count_vowels")
