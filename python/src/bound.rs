@@ -55,9 +55,9 @@ impl PluginFunction {
     ///
     /// Args:
     ///     data: Its input: a `str` (as UTF-8), bytes or another buffer.
-    ///     parse: What is called with the output, as bytes, to make the result. `None` gives a
-    ///         read-only buffer.
-    ///     host_context: What `CurrentPlugin.host_context()` gives to host functions.
+    ///     parse: Called with the output, as bytes; it returns the result. `None` returns a read-only
+    ///         buffer.
+    ///     host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
     ///     timeout: How long this call may take, in seconds, as `Plugin.call` takes it.
     ///     fuel: How many units of work this call may do, as `Plugin.call` takes it.
     ///

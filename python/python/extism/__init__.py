@@ -1,15 +1,20 @@
-"""Runs Extism WebAssembly plug-ins on the engine of your choice.
+"""Runs Extism WebAssembly plug-ins on wasmtime or wasmer.
 
 >>> import extism
 >>> with extism.Plugin(extism.examples.count_vowels(), engine="wasmer") as plugin:
 ...     plugin.call("count_vowels", "Hello, World!")
 b'{"count": 3, "total": 3, "vowels": "aeiouAEIOU"}'
 
-`Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them; `AsyncPlugin` and
-`AsyncPool` are the same for asyncio; `CompiledPlugin.function` is what can be mapped on other threads and machines;
-`host_fn` makes Python functions that plug-ins can call; `engines` lists the engines that are built in,
-`compare` runs the same calls on all of them, `bench` measures a call, and `inspect` lists what a plug-in consists of;
-every failure is an `Error`, of its own subclass.
+Start with `Plugin`. Further:
+
+- `CompiledPlugin` compiles once for many instances, and a `Pool` lends them. `CompiledPlugin.function` can be pickled
+  and mapped on threads, processes and other machines.
+- `AsyncPlugin` and `AsyncPool` are for asyncio.
+- `host_fn` makes Python functions that plug-ins can call.
+- `engines` lists the engines, `compare` runs the same calls on all of them, `bench` measures a call.
+- `inspect` lists what a plug-in consists of.
+
+Every failure is an `Error`, each kind with its own subclass.
 """
 
 from __future__ import annotations

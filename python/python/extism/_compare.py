@@ -60,7 +60,7 @@ class Step:
     """What was captured of standard error."""
 
     memory: int
-    """The size of the memories after the call, in bytes: that which the plug-in shares with the host,
+    """The size of the memories after the call, in bytes: the memory that the plug-in shares with the host,
     and those that its modules export as `memory`. It is not part of the verdict."""
 
     seconds: float
