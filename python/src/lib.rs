@@ -48,7 +48,8 @@ mod view;
 mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.
-#[pyo3::pymodule(gil_used = false)]
+// Locks are held with the GIL only, so that no fork leaves one locked. Free-threaded builds of Python switch the GIL on.
+#[pyo3::pymodule(gil_used = true)]
 mod _native {
     use pyo3::prelude::*;
 

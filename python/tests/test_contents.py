@@ -1,12 +1,14 @@
 """What a plug-in consists of: exports, imports, memory, features, and errors that use them."""
 
 import dataclasses
+import sys
 import typing
 
 import pytest
 
 import extism
 from conftest import GUESTS
+from processes import output
 from wat import ECHO, THROUGH_HOST
 
 C = GUESTS / "c/c_zig_freestanding.wasm"
@@ -191,3 +193,26 @@ def test_the_plugin_of_a_call():
     extism.Plugin(THROUGH_HOST, functions=[extism.Function("host", [I64], [I64], host)]).call("run")
     assert seen[0][1] == "<extism.CurrentPlugin of a running call>"
     assert repr(seen[0][0]) == "<extism.CurrentPlugin of no running call>"
+
+
+def test_free_threaded_python_is_refused_clearly():
+    """The wheel has no module that such a Python would load."""
+    program = """
+        import sys, sysconfig
+        asked = sysconfig.get_config_var
+        sysconfig.get_config_var = lambda name: 1 if name == "Py_GIL_DISABLED" else asked(name)
+        found = sys.meta_path[:]
+        class Without:
+            def find_spec(self, name, *rest):
+                if name == "extism._native":
+                    return None
+                return next((spec for finder in found if (spec := finder.find_spec(name, *rest))), None)
+        sys.meta_path[:] = [Without()]
+        try:
+            import extism
+        except ImportError as error:
+            print(error)
+    """
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    expected = f"extism has no build for free-threaded Python; use the ordinary build of Python {version}\n"
+    assert output(program) == expected
