@@ -104,8 +104,9 @@ coverage: $(NATIVE) $(VENV)/.clusters
 	cd python && ../$(BIN)/python -m coverage report
 
 python: $(NATIVE) $(VENV)/.clusters
-	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism
+	cd python && ../$(BIN)/python -m mypy --strict python/extism python/pytest_extism tests/typed.py
 	cd python && ../$(BIN)/python -m mypy.stubtest extism
+	cd python && PYRIGHT_PYTHON_IGNORE_WARNINGS=1 ../$(BIN)/pyright --pythonpath ../$(BIN)/python
 	cd python && ../$(BIN)/python -m pytest
 
 SECONDS ?= 600

@@ -34,7 +34,7 @@ def run(engine: str) -> list[str]:
         ready = f"{(time.perf_counter() - start) * 1e3:,.1f}"
         start = time.perf_counter()
         first = json.loads(plugin.call("count_vowels", TEXT))
-        first_call = microseconds(start)
+        first_call, last = microseconds(start), first
         start = time.perf_counter()
         for _ in range(CALLS):
             last = json.loads(plugin.call("count_vowels", TEXT))

@@ -14,7 +14,8 @@ use crate::{
     ending::park_at_exit,
     error,
     fuel::Fuel,
-    plugin::{Known, Plugin},
+    parking,
+    plugin::{Found, Known, Plugin},
 };
 
 /// A function of a plug-in, looked up once; `Plugin.function` makes it.
@@ -54,9 +55,9 @@ impl PluginFunction {
     ///
     /// Args:
     ///     data: Its input: a `str` (as UTF-8), bytes or another buffer.
-    ///     parse: What is called with the output, as bytes, to make the result. `None` gives a
-    ///         read-only buffer.
-    ///     host_context: What `CurrentPlugin.host_context()` gives to host functions.
+    ///     parse: Called with the output, as bytes; it returns the result. `None` returns a read-only
+    ///         buffer.
+    ///     host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
     ///     timeout: How long this call may take, in seconds, as `Plugin.call` takes it.
     ///     fuel: How many units of work this call may do, as `Plugin.call` takes it.
     ///
@@ -80,8 +81,9 @@ impl PluginFunction {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (plugin, known) = (self.plugin.get(), self.known());
-        park_at_exit(|| plugin.call_known(py, known, data, parse, host_context, timeout, fuel))
+        let (plugin, name, handle) = (self.plugin.get(), &*self.name, self.handle);
+        let found = Found { name, handle };
+        park_at_exit(|| plugin.call_here(py, found, data, parse, host_context, timeout, fuel))
     }
 
     /// Calls the function once for each item, in order.
@@ -108,6 +110,7 @@ impl PluginFunction {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyList>> {
+        parking::prepare();
         let py = items.py();
         let (plugin, known) = (self.plugin.get(), self.known());
         let outputs = PyList::empty(py);
@@ -143,7 +146,7 @@ impl PluginFunction {
         items: &Bound<'py, PyAny>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let map = slf.py().import("extism._functions")?.getattr("mapped")?;
+        let map = parking::import(slf.py(), "extism._functions")?.getattr("mapped")?;
         map.call((slf, items), options)
     }
 
@@ -166,7 +169,7 @@ impl PluginFunction {
         size: usize,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let batches = slf.py().import("extism._functions")?.getattr("batches")?;
+        let batches = parking::import(slf.py(), "extism._functions")?.getattr("batches")?;
         batches.call((slf, items, size), options)
     }
 
@@ -190,7 +193,7 @@ impl PluginFunction {
 
     #[getter]
     fn __signature__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import("extism._functions")?.getattr("CALL_SIGNATURE")
+        parking::import(py, "extism._functions")?.getattr("CALL_SIGNATURE")
     }
 
     fn __repr__(&self) -> String {

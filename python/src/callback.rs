@@ -19,6 +19,7 @@ use crate::{
     arguments::Arguments,
     convert::type_name,
     error,
+    parking::OnDrop,
     scope::{self, Token},
     signals,
     value::{self, Val},
@@ -33,6 +34,7 @@ pub(crate) struct Callback {
 
 /// The Python side of a host function.
 pub(crate) struct Target {
+    pub(crate) _parks: OnDrop,
     pub(crate) f: Py<PyAny>,
     pub(crate) user_data: Py<PyTuple>,
     /// What Python calls, if not `f`.
@@ -78,6 +80,7 @@ impl Callback {
 
     pub(crate) fn target(&self, py: Python<'_>) -> Option<Target> {
         self.lock().as_ref().map(|target| Target {
+            _parks: OnDrop,
             f: target.f.clone_ref(py),
             user_data: target.user_data.clone_ref(py),
             wrapped: target.wrapped.as_ref().map(|wrapped| wrapped.clone_ref(py)),

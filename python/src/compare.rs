@@ -25,7 +25,7 @@ use crate::{
     engines, error,
     functions::Functions,
     http::{Audience, Given},
-    log, signals, stacks,
+    log, parking, signals, stacks,
     wasi::Setting,
 };
 
@@ -94,6 +94,7 @@ pub(crate) fn compare<'py>(
     http_response_headers: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = plugin.py();
+    parking::prepare();
     let calls = self::calls(calls)?;
     let choices = choices(py, engines)?;
     check(&choices, &calls).map_err(|failure| error::raise(py, failure))?;
@@ -283,7 +284,7 @@ fn unsupported(py: Python<'_>, name: &str) -> PyResult<Unsupported> {
 
 /// The report as `extism.Report`.
 fn to_python(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyAny>> {
-    let types = py.import("extism._compare")?;
+    let types = parking::import(py, "extism._compare")?;
     let text = report.to_string();
     let mut differences = Vec::new();
     for one in report.differences() {

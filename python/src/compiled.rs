@@ -23,6 +23,7 @@ use crate::{
     functions::Functions,
     http::{Audience, Given},
     limits::Limits,
+    log, parking,
     wasi::Setting,
 };
 
@@ -47,16 +48,16 @@ use crate::{
 ///         is built in. It is called with an `extism.HttpRequest` and returns an
 ///         `extism.HttpResponse`; hosts are checked before.
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
-///     progress: While a module is fetched, it is called with the bytes that are there and those that
-///         are announced, or `None`. What it raises ends that.
+///     progress: Called while a module is downloaded, with the number of bytes received and the total, or
+///         `None` if the total is unknown. An exception ends the download.
 ///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
-///     limits: What modules may cost to compile and instances may have, an `extism.Limits`.
+///     limits: Limits on compiling and on memory, an `extism.Limits`.
 ///     cache: Where compiled code is kept for the next process: in the user's folder for caches if not
 ///         given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
 ///         path of a folder. Whoever can write it can run code as the user. Nothing about it is an
 ///         error.
-///     diagnostics: What is written down after a failure and for profilers, an `extism.Diagnostics`; if
-///         not given, what the environment says.
+///     diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+///         environment variables.
 ///
 /// Raises:
 ///     extism.ArgumentError: If WASI cannot be given what `wasi` says, or a dump has no place.
@@ -125,6 +126,7 @@ impl CompiledPlugin {
         };
         options.http.client = functions.core_client();
         engines::prepare(py)?;
+        log::look_at_logging(py)?;
         let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
         let raised = |failure| match audience.take_raised() {
             Some(raised) => raised,
@@ -273,9 +275,7 @@ impl CompiledPlugin {
         let py = slf.py();
         let known = slf.get().core().check_function(name);
         known.map_err(|failure| error::raise(py, failure))?;
-        let class = py
-            .import("extism._functions")?
-            .getattr("CompiledFunction")?;
+        let class = parking::import(py, "extism._functions")?.getattr("CompiledFunction")?;
         class.call((slf, name, takes, gives), options)
     }
 
@@ -285,7 +285,7 @@ impl CompiledPlugin {
         self.origin.exports(py)
     }
 
-    /// What the modules import and who provides it, as a tuple of `extism.Import`.
+    /// The imports of the modules and what provides them, as a tuple of `extism.Import`.
     #[getter]
     fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.imports(py)
@@ -359,10 +359,10 @@ impl CompiledPlugin {
         if let Some(cache) = this.cache.object(py)? {
             options.set_item("cache", cache)?;
         }
-        let make = py.import("functools")?.getattr("partial")?;
+        let make = parking::import(py, "functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;
         let manifest = this.origin.manifest(py)?;
-        let functions = py.import("extism._pickling")?.getattr("pickled")?;
+        let functions = parking::import(py, "extism._pickling")?.getattr("pickled")?;
         let functions = functions.call1((this.functions.list(py)?,))?;
         let arguments = (manifest, this.wasi.object(py)?, functions);
         // Of a subclass, what it adds.

@@ -14,7 +14,7 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use crate::{convert, engines, error, functions::Functions, wasi::Setting};
+use crate::{convert, engines, error, functions::Functions, parking, wasi::Setting};
 
 /// Bytes of a page of memory.
 const PAGE: u64 = 1 << 16;
@@ -196,5 +196,5 @@ fn imports<'py>(
 }
 
 fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    py.import("extism._contents")?.getattr(name)
+    parking::import(py, "extism._contents")?.getattr(name)
 }

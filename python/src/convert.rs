@@ -15,7 +15,7 @@ use pyo3::{
     types::{PyBytes, PyDict, PyMapping, PyMemoryView, PyString, PyTuple},
 };
 
-use crate::{bytes, error, tree};
+use crate::{bytes, error, parking, tree};
 
 /// Bytes that outlive the release of the GIL: borrowed from an immutable object, or copied.
 pub(crate) enum Input<'a, 'py> {
@@ -177,6 +177,7 @@ pub(crate) fn manifest_and_path(
 
 /// Understands what `Plugin(plugin=…)` was given.
 pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
+    parking::prepare();
     let py = plugin.py();
     if let Ok(text) = plugin.cast::<PyString>() {
         return match text.to_str() {
@@ -258,7 +259,7 @@ pub(crate) fn manifest_dict<'py>(
         }
     }
     let text = serde_json::to_string(&rest).map_err(|error| wrong(py, error.to_string()))?;
-    let manifest = py.import("json")?.call_method1("loads", (text,))?;
+    let manifest = parking::import(py, "json")?.call_method1("loads", (text,))?;
     for (index, bytes) in data {
         let wasm = manifest.get_item("wasm")?.get_item(index)?;
         wasm.set_item("data", bytes)?;

@@ -10,7 +10,7 @@ use pyo3::{
     types::{PyBool, PyString},
 };
 
-use crate::{convert, error, tree};
+use crate::{convert, error, parking, tree};
 
 /// What `diagnostics=` says: nothing, or an `extism.Diagnostics`.
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl<'py> FromPyObject<'_, 'py> for Diagnostics {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let py = object.py();
-        let class = py.import("extism._diagnostics")?.getattr("Diagnostics")?;
+        let class = parking::import(py, "extism._diagnostics")?.getattr("Diagnostics")?;
         if !object.is_instance(&class)? {
             let found = object.get_type().name()?;
             let message =

@@ -1,7 +1,7 @@
 //! Threads that are still there when the interpreter ends: daemon threads.
 //!
-//! Python 3.13 and older end every other thread that wants to go on, by unwinding its stack. Where that
-//! meets Rust code that catches panics the process aborts. And `faulthandler` takes signal handlers of engines
+//! Python 3.13 and older end every other thread that wants to go on, by unwinding its stack, which aborts the process
+//! where it meets Rust code; `parking` has such threads wait. And `faulthandler` takes signal handlers of engines
 //! away with its own when the interpreter ends, so a guest that traps afterwards ends the process by a signal. It
 //! does not know what runs. Invariants: a panic of Rust passes as if nothing were here; once the end has begun,
 //! the thread on which it began is the only one that enters guests.
@@ -95,6 +95,12 @@ pub(crate) fn stay_if_over() {
     if on != 0 {
         HERE.with(|here| wait_for_the_end(on, here));
     }
+}
+
+/// Whether the end of the interpreter has begun, on another thread.
+pub(crate) fn has_begun_elsewhere() -> bool {
+    let on = ENDS_ON.load(Ordering::SeqCst);
+    on != 0 && ThreadId(on) != scope::thread()
 }
 
 #[cold]

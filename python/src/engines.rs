@@ -8,7 +8,7 @@ use pyo3::{
     types::{IntoPyDict, PyFrozenSet, PyString, PyTuple},
 };
 
-use crate::error;
+use crate::{error, parking};
 
 /// An engine that is built in, and one of its compilers.
 ///
@@ -116,7 +116,7 @@ impl Engine {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let (py, this) = (slf.py(), slf.get());
         let options = [("deterministic", this.deterministic())].into_py_dict(py)?;
-        let make = py.import("functools")?.getattr("partial")?;
+        let make = parking::import(py, "functools")?.getattr("partial")?;
         let make = make.call((slf.get_type(),), Some(&options))?;
         (make, (this.0.name(),)).into_pyobject(py)
     }

@@ -19,7 +19,7 @@ use pyo3::{
 };
 use uuid::Uuid;
 
-use crate::{bytes, convert::type_name, ending::park_at_exit, signals::Raised};
+use crate::{bytes, convert::type_name, ending::park_at_exit, parking, signals::Raised};
 
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
@@ -43,6 +43,7 @@ pub(crate) fn argument(py: Python<'_>, message: impl Into<String>) -> PyErr {
 /// As [`raise`], with the place in the attributes.
 #[cold]
 pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> PyErr {
+    parking::prepare();
     let source = match error
         .take_source()
         .map(|source| source.downcast::<Raised>())

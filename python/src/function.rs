@@ -20,7 +20,9 @@ use crate::{
     callback::{Callback, Convention, Target},
     convert::{self, type_name},
     ending::park_at_exit,
-    error, value,
+    error,
+    parking::{self, OnDrop},
+    value,
 };
 
 /// A host function: a Python callable that plug-ins can import.
@@ -65,6 +67,7 @@ impl Function {
         numbers: bool,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
+        parking::prepare();
         let py = args.py();
         let args = &match kwargs {
             Some(kwargs) => convert::by_position(args, kwargs)?,
@@ -99,6 +102,7 @@ impl Function {
             false => Convention::Explicit,
         };
         let target = Target {
+            _parks: OnDrop,
             f: f.unbind(),
             user_data: rest.get_slice(4, rest.len()).unbind(),
             wrapped,
@@ -131,6 +135,7 @@ impl Function {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        parking::prepare();
         let py = args.py();
         match self.callback.target(py) {
             Some(target) => {
@@ -160,7 +165,7 @@ impl Function {
         );
         let arguments = arguments.into_pyobject(py)?.into_sequence();
         let arguments = arguments.concat(target.user_data.bind(py).as_sequence())?;
-        let reduce = py.import("extism._pickling")?.getattr("reduce_function")?;
+        let reduce = parking::import(py, "extism._pickling")?.getattr("reduce_function")?;
         let class = py.get_type::<Self>();
         reduce.call1((slf, class, arguments.to_tuple()?, &target.f))
     }

@@ -13,13 +13,20 @@ use std::{
 use polyextism::HttpClient;
 use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyList};
 
-use crate::{convert::type_name, error, function::Function, http::Client};
+use crate::{
+    convert::type_name,
+    error,
+    function::Function,
+    http::Client,
+    parking::{self, OnDrop},
+};
 
 /// Host functions that are kept alive, until they are dropped or cleared.
 pub(crate) struct Functions(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
+    _parks: OnDrop,
     functions: Vec<Py<Function>>,
     /// The user's own HTTP client lives as long.
     client: Option<Py<Client>>,
@@ -31,13 +38,17 @@ impl Functions {
         let functions = match functions {
             Some(functions) => collect(functions)?,
             None => collect(
-                &py.import("extism.host_fn")?
+                &parking::import(py, "extism.host_fn")?
                     .getattr("registered")?
                     .call0()?,
             )?,
         };
         let client = None;
-        Ok(Self(Mutex::new(Kept { functions, client })))
+        Ok(Self(Mutex::new(Kept {
+            functions,
+            client,
+            ..Kept::default()
+        })))
     }
 
     /// The same, with an HTTP client.
@@ -80,6 +91,7 @@ impl Functions {
         Self(Mutex::new(Kept {
             functions: functions.map(|function| function.clone_ref(py)).collect(),
             client: kept.client.as_ref().map(|client| client.clone_ref(py)),
+            ..Kept::default()
         }))
     }
 

@@ -18,7 +18,7 @@ use pyo3::{
     types::{PyDict, PyType},
 };
 
-use crate::{bytes, convert::type_name, error};
+use crate::{bytes, convert::type_name, error, parking::OnDrop};
 
 /// The arguments of a plug-in that are about HTTP.
 #[derive(Clone, Copy, Default)]
@@ -51,8 +51,10 @@ impl Given<'_, '_> {
             return Ok(None);
         };
         callable(client, "http_client")?;
-        let target = Mutex::new(Some(client.clone().unbind()));
-        let target = Arc::new(Target(target));
+        let target = Arc::new(Target {
+            _parks: OnDrop,
+            callable: Mutex::new(Some(client.clone().unbind())),
+        });
         Py::new(py, Client(target)).map(Some)
     }
 }
@@ -73,12 +75,15 @@ fn callable(object: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
 pub(crate) struct Client(Arc<Target>);
 
 /// What core holds on to.
-struct Target(Mutex<Option<Py<PyAny>>>);
+struct Target {
+    _parks: OnDrop,
+    callable: Mutex<Option<Py<PyAny>>>,
+}
 
 #[pymethods]
 impl Client {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Ok(target) = self.0.0.try_lock() {
+        if let Ok(target) = self.0.callable.try_lock() {
             visit.call(&*target)?;
         }
         Ok(())
@@ -105,7 +110,7 @@ impl Client {
 
 impl Target {
     fn lock(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.callable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ask(&self, py: Python<'_>, request: HttpRequest) -> Result<HttpResponse> {
@@ -130,7 +135,7 @@ impl Target {
 
 impl HttpClient for Target {
     fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
-        Python::attach(|py| self.ask(py, request))
+        Python::try_attach(|py| self.ask(py, request)).unwrap_or_else(|| Err(too_late()))
     }
 }
 
@@ -182,6 +187,12 @@ fn failed(py: Python<'_>, raised: PyErr) -> Error {
     error::raised(py, "the HTTP client", raised)
 }
 
+#[cold]
+fn too_late() -> Error {
+    let message = "Python code about HTTP cannot run: the Python interpreter is shutting down";
+    Error::new(ErrorKind::HostFunction, message)
+}
+
 /// Who is told about downloads while a plug-in is compiled.
 pub(crate) struct Audience {
     tell: Option<Py<PyAny>>,
@@ -218,9 +229,10 @@ impl Audience {
     }
 
     fn hear(&self, progress: Progress) -> Result<()> {
-        let raised = match Python::attach(|py| self.tell(py, progress)) {
-            Ok(()) => return Ok(()),
-            Err(raised) => raised,
+        let raised = match Python::try_attach(|py| self.tell(py, progress)) {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(raised)) => raised,
+            None => return Err(too_late()),
         };
         *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
         let message = "the download was given up";

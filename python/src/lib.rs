@@ -31,6 +31,7 @@ mod http;
 mod limits;
 mod log;
 mod logging;
+mod parking;
 mod plugin;
 mod pool;
 mod schema;
@@ -47,7 +48,8 @@ mod view;
 mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.
-#[pyo3::pymodule(gil_used = false)]
+// Locks are held with the GIL only, so that no fork leaves one locked. Free-threaded builds of Python switch the GIL on.
+#[pyo3::pymodule(gil_used = true)]
 mod _native {
     use pyo3::prelude::*;
 
@@ -77,7 +79,7 @@ mod _native {
         engines::{Engine, engines, extism_version},
         function::Function,
         limits::{default_limits, strict_limits},
-        log::{CustomLog, set_log_file},
+        log::{CustomLog, follow_logging, set_log_file},
         plugin::Plugin,
         pool::Pool,
         schema::manifest_schema,

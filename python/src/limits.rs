@@ -5,7 +5,7 @@
 use polyextism::Limits as Core;
 use pyo3::{prelude::*, types::PyDict};
 
-use crate::error;
+use crate::{error, parking};
 
 /// The limits that hold if nobody says others, by name.
 #[pyfunction]
@@ -49,7 +49,7 @@ impl<'py> FromPyObject<'_, 'py> for Limits {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let py = object.py();
-        let class = py.import("extism._limits")?.getattr("Limits")?;
+        let class = parking::import(py, "extism._limits")?.getattr("Limits")?;
         if !object.is_instance(&class)? {
             let found = object.get_type().name()?;
             let message = format!("limits= is an extism.Limits, found a value of type {found}");

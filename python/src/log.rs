@@ -16,10 +16,12 @@ use polyextism::{
     Error, ErrorKind, LogLevel,
     logs::{self, LEVELS, Lines, LogFilter, LogPlace},
 };
-use pyo3::{PyTraverseError, PyVisit, exceptions::PyException, prelude::*, types::PyString};
+use pyo3::{
+    PyTraverseError, PyVisit, exceptions::PyException, intern, prelude::*, types::PyString,
+};
 use tracing::level_filters::LevelFilter;
 
-use crate::{convert::type_name, error, logging::Logging};
+use crate::{convert::type_name, error, logging::Logging, parking};
 
 /// The level if `level=` says nothing.
 const DEFAULT: LevelFilter = LevelFilter::ERROR;
@@ -27,8 +29,8 @@ const DEFAULT: LevelFilter = LevelFilter::ERROR;
 /// Sends the lines of guests to a file, from now on.
 ///
 /// This is for the whole process. It can be set again at any time: the new setting replaces the
-/// old one, also one of `set_log_custom`. Until something is set, nothing is logged and guests see
-/// the level `off`. A line looks so:
+/// old one, also one of `set_log_custom`. Until something is set, the module `logging` decides: guests
+/// log what the logger `extism` takes, and see the level `off` if it has no handler. A line looks so:
 ///
 /// `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
 ///
@@ -51,6 +53,7 @@ const DEFAULT: LevelFilter = LevelFilter::ERROR;
 #[pyfunction]
 #[pyo3(signature = (file, level = None))]
 pub(crate) fn set_log_file(file: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<()> {
+    parking::prepare();
     let py = file.py();
     let level = threshold(py, level)?;
     let name = file.cast::<PyString>().ok();
@@ -85,6 +88,7 @@ impl CustomLog {
     #[new]
     #[pyo3(signature = (f, level = None))]
     fn new(f: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<Self> {
+        parking::prepare();
         let py = f.py();
         let level = threshold(py, level)?;
         if !f.is_callable() {
@@ -99,6 +103,13 @@ impl CustomLog {
         })
     }
 
+    fn __repr__(&self) -> String {
+        format!(
+            "<extism.CustomLogger: {} lines waiting>",
+            self.waiting.count()
+        )
+    }
+
     /// Calls `f` with each line that waits, in order.
     ///
     /// At most 4 MiB of text wait. Beyond that the oldest lines are dropped, and a line of level
@@ -106,6 +117,7 @@ impl CustomLog {
     /// the next time. What `f` raises goes to `sys.unraisablehook`, and the next line follows;
     /// KeyboardInterrupt and SystemExit pass through, and the other lines go on waiting.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
+        parking::prepare();
         let Some(f) = lock(&self.f).as_ref().map(|f| f.clone_ref(py)) else {
             return Ok(());
         };
@@ -140,18 +152,65 @@ impl CustomLog {
 
 impl Drop for CustomLog {
     fn drop(&mut self) {
+        parking::prepare();
         logs::unset(&self.waiting);
     }
 }
 
+/// What `logging` was found to take, as long as nothing else was set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Followed {
+    Level(LevelFilter),
+    /// `set_log_file` or `set_log_custom` decides.
+    Overruled,
+}
+
+static FOLLOWED: Mutex<Followed> = Mutex::new(Followed::Level(LevelFilter::OFF));
+
+/// Has guests log lines from this level on for `logging`, unless something else was set. For `extism._logging`.
+#[pyfunction]
+pub(crate) fn follow_logging(py: Python<'_>, level: &str) -> PyResult<()> {
+    let level = threshold(py, Some(level))?;
+    let mut followed = lock(&FOLLOWED);
+    if *followed == Followed::Overruled || *followed == Followed::Level(level) {
+        return Ok(());
+    }
+    let applied = apply(level, LogPlace::Nowhere);
+    *followed = Followed::Level(level);
+    drop(followed);
+    applied.map_err(|failure| error::raise(py, failure))
+}
+
+/// Looks whether `logging` was set up since. It may have got a handler, of which it tells nobody.
+pub(crate) fn look_at_logging(py: Python<'_>) -> PyResult<()> {
+    if *lock(&FOLLOWED) == Followed::Overruled {
+        return Ok(());
+    }
+    // At the end of the interpreter nothing can be imported, and nobody sets up anything.
+    match parking::import(py, "extism._logging") {
+        Ok(module) => module.call_method0(intern!(py, "look")).map(drop),
+        Err(_) => Ok(()),
+    }
+}
+
 fn set(py: Python<'_>, level: LevelFilter, place: LogPlace) -> PyResult<()> {
+    let mut followed = lock(&FOLLOWED);
+    let applied = apply(level, place);
+    if applied.is_ok() {
+        *followed = Followed::Overruled;
+    }
+    drop(followed);
+    applied.map_err(|failure| error::raise(py, failure))
+}
+
+/// It runs no Python code.
+fn apply(level: LevelFilter, place: LogPlace) -> polyextism::Result<()> {
     let report = |failure: io::Error| {
         Python::try_attach(|py| PyErr::from(failure).write_unraisable(py, None));
     };
-    let set = logs::set(LogFilter::level(level), place, report, || {
+    logs::set(LogFilter::level(level), place, report, || {
         Some(Box::new(Logging))
-    });
-    set.map_err(|failure| error::raise(py, failure))
+    })
 }
 
 fn threshold(py: Python<'_>, level: Option<&str>) -> PyResult<LevelFilter> {

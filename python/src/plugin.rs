@@ -5,7 +5,7 @@
 
 mod calls;
 
-pub(crate) use self::calls::Known;
+pub(crate) use self::calls::{Found, Known};
 
 use pyo3::{
     PyTraverseError, PyVisit,
@@ -29,6 +29,7 @@ use crate::{
     functions::Functions,
     http,
     limits::Limits,
+    parking,
     store::Store,
     ticket::Ticket,
     turns::Turns,
@@ -37,12 +38,12 @@ use crate::{
 
 /// A plug-in: WebAssembly modules that run together, ready to be called.
 ///
-/// Any thread may call it; calls wait for each other. It is a context manager that closes itself.
+/// Any thread may call it; calls run one at a time. Used in `with`, it closes at the end of the block.
 ///
 /// Args:
 ///     plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
 ///         manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
-///         a `CompiledPlugin`, which has decided everything but `config` and `fuel`.
+///         a `CompiledPlugin`; then only `config` and `fuel` may be given as well.
 ///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
 ///         it is given.
 ///     config: Configuration values, added to those of the manifest. Keys and values are `str`;
@@ -50,23 +51,23 @@ use crate::{
 ///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
 ///         those that a module imports are bound.
 ///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmtime:winch"`),
-///         or an `extism.Engine`. If not given, the environment variable `EXTISM_ENGINE` says it,
-///         else it is the first that is built in.
+///         or an `extism.Engine`. The default is the environment variable `EXTISM_ENGINE`, or else the
+///         first engine that is built in.
 ///     http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
 ///         is built in. It is called with an `extism.HttpRequest` and returns an
 ///         `extism.HttpResponse`; hosts are checked before.
 ///     http_response_headers: Whether plug-ins can read the headers of responses.
-///     progress: While a module is fetched, it is called with the bytes that are there and those that
-///         are announced, or `None`. What it raises ends that.
-///     fuel: How many units of work each call may do, or `math.inf` to count only; if not given, nobody
-///         counts. A unit is one WebAssembly instruction that is executed; what host functions do
-///         costs nothing. The same call uses the same number on every engine. What initialises the
-///         plug-in is part of the call that it happens in. Of a `CompiledPlugin`, which must be
-///         compiled with fuel, this is for the calls of this instance.
-///     limits: What modules may cost to compile and the plug-in may have, an `extism.Limits`.
+///     progress: Called while a module is downloaded, with the number of bytes received and the total, or
+///         `None` if the total is unknown. An exception ends the download.
+///     fuel: How many units of work each call may do; `math.inf` counts without a limit. By default nothing
+///         is counted. A unit is one executed WebAssembly instruction; host functions cost nothing. The
+///         same call uses the same number on every engine. Initialising the plug-in counts as part of the
+///         first call. With a `CompiledPlugin`, which must be compiled with fuel, this is for the calls of
+///         this instance.
+///     limits: Limits on compiling and on memory, an `extism.Limits`.
 ///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
-///     diagnostics: What is written down after a failure and for profilers, an `extism.Diagnostics`; if
-///         not given, what the environment says.
+///     diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+///         environment variables.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
@@ -180,14 +181,14 @@ impl Plugin {
     /// Args:
     ///     function_name: The name of the exported function.
     ///     data: Its input: a `str` (as UTF-8), bytes or another buffer.
-    ///     parse: What is called with the output, as bytes, to make the result. `None` gives a
-    ///         read-only buffer.
-    ///     host_context: What `CurrentPlugin.host_context()` gives to host functions.
-    ///     timeout: How long this call may take, in seconds; `math.inf` is no limit. If not given,
-    ///         `timeout_ms` of the manifest says it. What initialises the plug-in counts; waiting for the
-    ///         calls of other threads does not.
-    ///     fuel: How many units of work this call may do, or `math.inf`, if the plug-in was made with
-    ///         `fuel`. If not given, that says it.
+    ///     parse: Called with the output, as bytes; it returns the result. `None` returns a read-only
+    ///         buffer.
+    ///     host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
+    ///     timeout: How long this call may take, in seconds; `math.inf` is no limit. The default is
+    ///         `timeout_ms` of the manifest. Initialising the plug-in counts; waiting for calls of other
+    ///         threads does not.
+    ///     fuel: How many units of work this call may do, or `math.inf`. The plug-in must be made with
+    ///         `fuel`, which is the default.
     ///
     /// Returns:
     ///     What `parse` returns; by default the output as bytes.
@@ -260,7 +261,7 @@ impl Plugin {
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let call = py.import("extism._async")?.getattr("call_async")?;
+        let call = parking::import(py, "extism._async")?.getattr("call_async")?;
         match data {
             Some(data) => call.call((slf, function_name, data), options),
             None => call.call((slf, function_name), options),
@@ -340,7 +341,7 @@ impl Plugin {
         match (takes, gives) {
             (None, None) => Ok(function),
             _ => {
-                let typed = py.import("extism._functions")?.getattr("TypedFunction")?;
+                let typed = parking::import(py, "extism._functions")?.getattr("TypedFunction")?;
                 typed.call1((function, takes, gives))
             }
         }
@@ -352,7 +353,7 @@ impl Plugin {
         self.origin.exports(py)
     }
 
-    /// What the modules import and who provides it, as a tuple of `extism.Import`.
+    /// The imports of the modules and what provides them, as a tuple of `extism.Import`.
     #[getter]
     fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.imports(py)

@@ -16,10 +16,10 @@ use crate::{
     signals,
 };
 
-/// A bounded number of instances of one compiled plug-in, lent to whoever asks.
+/// A bounded number of instances of one compiled plug-in, created on demand.
 ///
-/// Any thread may use it. Who comes while all instances are lent waits, in the order of coming. A forked
-/// process starts with an empty pool; a pickled one is a new pool where it is loaded.
+/// Any thread may use it. If all instances are in use, callers wait: first come, first served. A forked
+/// process starts with an empty pool; unpickling makes a new one.
 ///
 /// >>> with pool.get(timeout=1) as plugin:
 /// ...     plugin.call("f")
@@ -77,13 +77,12 @@ impl Pool {
         })
     }
 
-    /// Lends an instance. Closing it, which it does itself as a context manager, gives it back; after
-    /// that it raises `ClosedError`. One that is forgotten makes room when it is collected, and is
-    /// not lent again.
+    /// Lends an instance. Close it to give it back, or use it in `with`; after that it raises
+    /// `ClosedError`. An instance that is garbage collected instead makes room for a new one.
     ///
     /// Args:
-    ///     timeout: How long to wait, in seconds, if all are lent. If not given, for as long as it takes;
-    ///         for ever, if the caller itself has them.
+    ///     timeout: How long to wait, in seconds, if all are in use. By default there is no limit: a caller
+    ///         that holds all of them itself waits for ever.
     ///
     /// Raises:
     ///     extism.TimeoutError: If none was given back in time.

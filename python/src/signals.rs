@@ -14,7 +14,7 @@ use std::{
 use polyextism::{Error, ErrorKind};
 use pyo3::{exceptions::PyImportError, prelude::*};
 
-use crate::ending::park_at_exit;
+use crate::{ending::park_at_exit, parking};
 
 /// Whether the main thread leaves the program by Ctrl-C, so that nobody wants what other threads do in guests.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
@@ -50,6 +50,7 @@ pub(crate) fn arrive(py: Python<'_>) -> PyResult<()> {
 
 #[cold]
 fn find_out(py: Python<'_>) -> PyResult<()> {
+    parking::prepare();
     let threading = match py.import("threading") {
         Ok(threading) => threading,
         // The interpreter ends: nothing can be imported, and no handler will run any more.

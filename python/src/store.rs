@@ -15,7 +15,7 @@ use pyo3::{
 use crate::{
     bytes,
     convert::{self, Input},
-    current, error,
+    current, error, parking,
     plugin::Plugin,
     scope::{self, Token},
 };
@@ -52,6 +52,7 @@ impl Store {
 
     /// `body` runs no Python code that could come back here.
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Host) -> R) -> PyResult<R> {
+        parking::prepare();
         match &self.0 {
             Owner::Plugin(plugin) => plugin.get().host(py, body),
             Owner::Call(token) => scope::with(*token, |mut caller| body(caller.host()))

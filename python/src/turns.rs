@@ -20,7 +20,10 @@ use polyextism::{
 };
 use pyo3::prelude::*;
 
-use crate::scope::{self, ThreadId};
+use crate::{
+    parking,
+    scope::{self, ThreadId},
+};
 
 /// How often a thread that waits for its turn looks for signals.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -161,6 +164,7 @@ impl Turns {
 
     #[cold]
     fn queue(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
+        parking::prepare();
         let waiting = self.wait();
         loop {
             let taken = take(&mut self.slot.lock(), Some(&waiting));

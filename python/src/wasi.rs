@@ -11,7 +11,7 @@ use pyo3::{
 use crate::{
     bytes,
     convert::{self, Input},
-    error,
+    error, parking,
 };
 
 /// What a plug-in's WASI is given. Nothing of the process is, unless it is said here.
@@ -73,6 +73,7 @@ impl Wasi {
         seed: Option<u64>,
         max_descriptors: usize,
     ) -> PyResult<Self> {
+        parking::prepare();
         let args = args.map(arguments).transpose()?;
         let env = match env {
             None => Vec::new(),
@@ -159,7 +160,7 @@ impl Wasi {
         }
         given.set_item("seed", self.0.seed)?;
         given.set_item("max_descriptors", self.0.max_descriptors)?;
-        let make = py.import("functools")?.getattr("partial")?;
+        let make = parking::import(py, "functools")?.getattr("partial")?;
         let make = make.call((py.get_type::<Self>(),), Some(&given))?;
         (make, PyTuple::empty(py)).into_pyobject(py)
     }

@@ -1,11 +1,16 @@
 """The command line, as a process."""
 
+import contextlib
+import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -156,6 +161,86 @@ def test_what_is_not_there(tmp_path):
     assert cli("call", broken, "f").returncode == 125
 
 
+HTTP = """(module
+  (import "extism:host/env" "input_offset" (func $offset (result i64)))
+  (import "extism:host/env" "output_set" (func $output (param i64 i64)))
+  (import "extism:host/env" "length" (func $size (param i64) (result i64)))
+  (import "extism:host/env" "http_request" (func $ask (param i64 i64) (result i64)))
+  (import "extism:host/env" "http_headers" (func $headers (result i64)))
+  (import "extism:host/env" "var_set" (func $set (param i64 i64)))
+  (func $give (param i64) (call $output (local.get 0) (call $size (local.get 0))))
+  (func (export "get") (call $give (call $ask (call $offset) (i64.const 0))))
+  (func (export "headers") (drop (call $ask (call $offset) (i64.const 0))) (call $give (call $headers)))
+  (func (export "keep") (call $set (call $offset) (call $offset))))"""
+
+
+@pytest.fixture
+def web(guest):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = Path(guest).read_bytes() if self.path.endswith(".wat") else b"hello"
+            self.send_response(200)
+            self.send_header("X-Test", "yes")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_http(web, tmp_path):
+    path = tmp_path / "http.wat"
+    path.write_text(HTTP)
+    request = json.dumps({"url": f"{web}/hello"})
+    ended = cli("call", path, "get", "-i", request)
+    assert ended.returncode == 103
+    assert b"allowed_hosts" in ended.stderr
+    allowed = ("-i", request, "--allow-host", "127.0.0.1")
+    assert output("call", path, "get", *allowed) == b"hello"
+    assert output("call", path, "headers", *allowed) == b""
+    assert json.loads(output("call", path, "headers", *allowed, "--allow-http-response-headers"))["x-test"] == "yes"
+    assert output("call", path, "get", *allowed, "--http-response-max-bytes", "5") == b"hello"
+    ended = cli("call", path, "get", *allowed, "--http-response-max-bytes", "4")
+    assert ended.returncode == 103
+    assert b"4 bytes" in ended.stderr
+
+
+def test_bytes_of_variables(tmp_path):
+    path = tmp_path / "vars.wat"
+    path.write_text(HTTP)
+    assert output("call", path, "keep", "-i", "x" * 40, "--var-max-bytes", "128") == b""
+    ended = cli("call", path, "keep", "-i", "x" * 40, "--var-max-bytes", "127")
+    assert ended.returncode == 103, ended
+    assert b"the limit is 127" in ended.stderr
+
+
+def test_allowed_paths(tmp_path):
+    """The plug-in opens a file of a folder that it is given under another name, for writing if it may."""
+    guest = tmp_path / "open.wat"
+    guest.write_text("""(module
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "made")
+      (func (export "make") (result i32)
+        (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 1) (i64.const 64) (i64.const 0)
+          (i32.const 0) (i32.const 16))))""")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    refused = cli("call", guest, "make", "--wasi")
+    assert refused.returncode != 0
+    assert cli("call", guest, "make", "--wasi", "--allow-path", f"ro:{folder}:/data").returncode != 0
+    assert not (folder / "made").exists()
+    assert cli("call", guest, "make", "--wasi", "--allow-path", f"{folder}:/data").returncode == 0
+    assert (folder / "made").exists()
+
+
 def test_errors_as_json(guest):
     ended = cli("call", guest, "trap", "--json")
     error = json.loads(ended.stderr)["error"]
@@ -253,10 +338,15 @@ def test_compile_and_cache(guest, tmp_path):
     assert info["files"] > 0
     assert info["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
     # What is not the cache's stays.
-    (folder / "mine").mkdir()
-    assert b"files deleted" in output("cache", "clear", **variables)
+    (folder / "folder").mkdir()
+    mine = ["folder", "notes.txt", "a" * 63, "a" * 65, "A" * 64, f"{'a' * 64}.new"]
+    for name in mine[1:]:
+        (folder / name).write_text("mine")
+    (folder / f"{'a' * 64}.00000000-0000-0000-0000-000000000000.new").write_text("not complete")
+    assert json.loads(output("cache", "info", "--json", **variables))["files"] == info["files"] + 1
+    assert f"{info['files'] + 1} files deleted".encode() in output("cache", "clear", **variables)
     assert json.loads(output("cache", "info", "--json", **variables))["files"] == 0
-    assert (folder / "mine").is_dir()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(mine)
     assert output("cache", "info", EXTISM_CACHE_DIR="") == b"the compile cache is off\n"
 
 
@@ -292,17 +382,52 @@ def test_no_colours_where_they_are_not_wanted(guest):
         assert b"\x1b[" not in ended.stdout + ended.stderr
 
 
+# What a terminal shows: tables, progress, and the output of a plug-in as it is.
+SHOWN = {
+    "inspect": ([], "exports"),
+    "call": (["echo", "-i", "x"], "x"),
+    "compile": ([], "compiling"),
+    "bench": (["echo", "--seconds", "0.01", "--engines", ENGINES[0]], "measuring"),
+    "compare": (["--call", "echo=x"], "comparing"),
+}
+
+
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
-def test_on_a_terminal(guest):
-    """Tables, and the output of a plug-in as it is."""
-    for arguments, text in ((["inspect", guest], b"exports"), (["call", guest, "echo", "-i", "x"], b"x")):
-        ours, theirs = os.openpty()
-        command = [sys.executable, "-m", "extism", *arguments]
-        with subprocess.Popen(command, env=environment() | {"TERM": "xterm"}, stdout=theirs, stderr=theirs) as process:
-            assert process.wait(timeout=60) == 0
+@pytest.mark.parametrize("colours", ["colours", "NO_COLOR"])
+@pytest.mark.parametrize("name", SHOWN)
+def test_on_a_terminal(guest, name, colours):
+    arguments, text = SHOWN[name]
+    variables = environment() | {"TERM": "xterm-256color"} | ({"NO_COLOR": "1"} if colours == "NO_COLOR" else {})
+    variables.pop("" if colours == "NO_COLOR" else "NO_COLOR", None)
+    shown = on_terminal([name, guest, *arguments], variables)
+    assert text in shown
+    coloured = re.search(r"\x1b\[(\d+;)*[349]\d[;m]", shown)
+    if colours == "NO_COLOR":
+        assert not coloured, shown
+    elif text.endswith("ing"):
+        assert coloured, shown
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_downloads_show_progress(web):
+    assert "downloading" in on_terminal(["call", f"{web}/guest.wat", "echo", "-i", "x"], environment() | {"TERM": "xterm"})
+    # Not in a pipe.
+    assert output("call", f"{web}/guest.wat", "echo", "-i", "x") == b"x"
+
+
+def on_terminal(arguments, variables):
+    """What a terminal gets."""
+    ours, theirs = os.openpty()
+    shown = b""
+    with subprocess.Popen([sys.executable, "-m", "extism", *arguments], env=variables, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
-        assert text in os.read(ours, 65536)
-        os.close(ours)
+        # A terminal takes no more than some kilobytes before somebody reads them.
+        with contextlib.suppress(OSError):
+            while part := os.read(ours, 65536):
+                shown += part
+        assert process.wait(timeout=60) == 0
+    os.close(ours)
+    return shown.decode()
 
 
 def test_the_console_script():

@@ -87,7 +87,9 @@ def test_forms_of_a_report():
     assert found["equal"] and found["differences"] == []
     assert [run["engine"] for run in found["runs"]] == ENGINES
     assert found["runs"][0]["steps"][0]["output"] == "\ufffd<"
-    assert report._repr_html_().startswith("<pre>equal: ")
+    shown = report._repr_mimebundle_()
+    assert shown == {"text/plain": str(report), "text/html": report._repr_html_()}
+    assert shown["text/html"].startswith("<table>\n<caption>equal</caption>")
 
 
 def test_what_differs_is_reported():

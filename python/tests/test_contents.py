@@ -1,9 +1,14 @@
 """What a plug-in consists of: exports, imports, memory, features, and errors that use them."""
 
+import dataclasses
+import sys
+import typing
+
 import pytest
 
 import extism
 from conftest import GUESTS
+from processes import output
 from wat import ECHO, THROUGH_HOST
 
 C = GUESTS / "c/c_zig_freestanding.wasm"
@@ -60,7 +65,7 @@ def test_the_limit_is_that_of_the_manifest():
 
 
 def test_inspect_needs_nothing_to_be_there():
-    found = extism.inspect(TWO)
+    found = extism.inspect(TWO, functions=[])
     assert [row.provider for row in found.imports] == ["module", None, None]
     assert [row.name for row in found.missing] == ["host", "proc_exit"]
     assert "no host function of that name was given" in found.missing[0].reason
@@ -77,6 +82,7 @@ def test_inspect_needs_nothing_to_be_there():
         assert part in text
     assert found.to_dict()["modules"][1]["exports"][1]["name"] == "run"
     assert "<table>" in found._repr_html_()
+    assert found._repr_mimebundle_() == {"text/plain": str(found), "text/html": found._repr_html_()}
 
 
 def test_which_engines_can_run_it():
@@ -152,7 +158,15 @@ def test_what_things_are_called():
     wasi = extism.Wasi(args=["p"], env={"SECRET": "hidden"}, stdin=b"12", stdout="capture", clock=1, seed=2)
     assert repr(wasi) == "Wasi(args=['p'], env={'SECRET': ...}, stdin=<2 bytes>, stdout='capture', clock=1, seed=2)"
     assert repr(extism.Plugin(ECHO).cancel_handle()) == "<extism.CancelHandle: no call is running>"
-    assert extism.LinkError.__module__ == "extism"
+    for name in extism.__all__:
+        found = getattr(extism, name)
+        assert (found.__module__, found.__qualname__) == ("extism", name)
+        if dataclasses.is_dataclass(found):
+            # What pydantic and others read.
+            assert typing.get_type_hints(found).keys() == {field.name for field in dataclasses.fields(found)}
+    log = extism.set_log_custom(print)
+    assert repr(log) == "<extism.CustomLogger: 0 lines waiting>"
+    extism.set_log_file("stderr", "off")
     assert repr(extism.LinkError) == "<class 'extism.LinkError'>"
     assert all(hasattr(extism, name) for name in dir(extism))
     assert not [name for name in dir(extism) if name.startswith("_") and name != "__version__"]
@@ -179,3 +193,26 @@ def test_the_plugin_of_a_call():
     extism.Plugin(THROUGH_HOST, functions=[extism.Function("host", [I64], [I64], host)]).call("run")
     assert seen[0][1] == "<extism.CurrentPlugin of a running call>"
     assert repr(seen[0][0]) == "<extism.CurrentPlugin of no running call>"
+
+
+def test_free_threaded_python_is_refused_clearly():
+    """The wheel has no module that such a Python would load."""
+    program = """
+        import sys, sysconfig
+        asked = sysconfig.get_config_var
+        sysconfig.get_config_var = lambda name: 1 if name == "Py_GIL_DISABLED" else asked(name)
+        found = sys.meta_path[:]
+        class Without:
+            def find_spec(self, name, *rest):
+                if name == "extism._native":
+                    return None
+                return next((spec for finder in found if (spec := finder.find_spec(name, *rest))), None)
+        sys.meta_path[:] = [Without()]
+        try:
+            import extism
+        except ImportError as error:
+            print(error)
+    """
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    expected = f"extism has no build for free-threaded Python; use the ordinary build of Python {version}\n"
+    assert output(program) == expected

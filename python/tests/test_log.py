@@ -12,6 +12,7 @@ import pytest
 
 import extism
 from conftest import ENGINES
+from processes import OPTIONS
 from wat import importing
 
 I64 = extism.ValType.I64
@@ -147,7 +148,8 @@ guests[0].call("info", "at the end")
 
 def test_off_before_anything_is_set(tmp_path):
     path = tmp_path / "log"
-    command = [sys.executable, "-c", CHILD, LOG, str(path), *ENGINES]
+    # Newer Pythons warn of forks beside threads.
+    command = [sys.executable, *OPTIONS, "-c", CHILD, LOG, str(path), *ENGINES]
     child = subprocess.run(command, capture_output=True, text=True, timeout=300)
     # What waits when the process ends is drained.
     assert (child.returncode, child.stdout, child.stderr) == (0, "drained ", "")

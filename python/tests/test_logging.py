@@ -166,3 +166,61 @@ def test_threads_log_while_the_setting_changes(engine, caplog, tmp_path):
         extism.set_log_file(tmp_path / str(n % 3), "info")
     [thread.join(60) for thread in threads]
     assert len(done) == 3
+
+
+# What is done after a plug-in was made, the level that guests see then (0 is trace), and what is logged.
+SETTINGS = {
+    "nothing": ("", None, []),
+    "a level": ("logging.basicConfig(level=logging.INFO, handlers=[handler])", "info", ["info", "warn", "error"]),
+    "the default level, seen by a plug-in that is compiled later": (
+        "logging.basicConfig(handlers=[handler]); guest = extism.Plugin(LOG, engine=sys.argv[1])",
+        "warn",
+        ["warn", "error"],
+    ),
+    "the logger's own level": (
+        "logging.basicConfig(handlers=[handler]); logging.getLogger('extism').setLevel(5)",
+        "trace",
+        ["trace", "debug", "info", "warn", "error"],
+    ),
+    "disabled": (
+        "logging.basicConfig(level=logging.INFO, handlers=[handler]); logging.disable(logging.WARNING)",
+        "error",
+        ["error"],
+    ),
+    "a level above all": (
+        "logging.basicConfig(level=logging.INFO, handlers=[handler]); logging.getLogger('extism').setLevel(60)",
+        None,
+        [],
+    ),
+    "no handler": ("logging.getLogger('extism').setLevel(5)", None, []),
+    "a file decides": (
+        "extism.set_log_file(os.devnull, 'error'); logging.basicConfig(level=logging.INFO, handlers=[handler])",
+        "error",
+        ["error"],
+    ),
+    "off decides": (
+        "extism.set_log_file('stderr', 'off'); logging.basicConfig(level=logging.INFO, handlers=[handler])",
+        None,
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_setting_up_logging_is_enough(engine, name):
+    act, level, logged = SETTINGS[name]
+    program = f"""
+        import logging, os, sys, extism
+        from test_log import LOG
+        class Handler(logging.Handler):
+            def emit(self, record):
+                logged.append(record.getMessage())
+        handler, logged = Handler(), []
+        guest = extism.Plugin(LOG, engine=sys.argv[1])
+        {act}
+        for name in ["trace", "debug", "info", "warn", "error"]:
+            guest.call(name, name)
+        print(int.from_bytes(guest.call("level"), "little"), logged)
+    """
+    seen = 2147483647 if level is None else list(NUMBERS).index(level)
+    assert output(program, engine) == f"{seen} {logged}\n"

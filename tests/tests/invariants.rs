@@ -12,8 +12,8 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, what counts forks, Python's handlers of fatal signals, and the border of the C
-/// library: its exports, its pointers, and the functions that it calls.
+/// wasmtime, what loads compiled code, what counts forks, Python's handlers of fatal signals and of threads that it ends, and the
+/// border of the C library: its exports, its pointers, and the functions that it calls.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/flag.rs",
@@ -29,6 +29,7 @@ const UNSAFE: &[&str] = &[
     "core/src/deadline/flag.rs",
     "core/src/process/per_process.rs",
     "python/src/faults.rs",
+    "python/src/parking.rs",
 ];
 
 /// What not every backend has: compiled code as bytes, a second engine behind the first one, memories that are kept

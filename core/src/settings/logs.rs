@@ -60,6 +60,8 @@ pub enum LogPlace {
     Stderr,
     /// Into memory, until somebody takes them.
     Lines(Arc<Lines>),
+    /// Nowhere, but what else gets them does.
+    Nowhere,
 }
 
 /// What else gets the lines that pass the filter.
@@ -259,6 +261,7 @@ impl Setting {
             LogPlace::Stdout => io::stdout().write_all(line),
             LogPlace::Stderr => io::stderr().write_all(line),
             LogPlace::Lines(lines) => return lines.push(line),
+            LogPlace::Nowhere => return,
         };
         if let Err(failure) = written
             && !self.failed.swap(true, Ordering::Relaxed)

@@ -1,21 +1,28 @@
-"""Runs Extism WebAssembly plug-ins on the engine of your choice.
+"""Runs Extism WebAssembly plug-ins on wasmtime or wasmer.
 
 >>> import extism
 >>> with extism.Plugin(extism.examples.count_vowels(), engine="wasmer") as plugin:
 ...     plugin.call("count_vowels", "Hello, World!")
 b'{"count": 3, "total": 3, "vowels": "aeiouAEIOU"}'
 
-`Plugin` is what most programs need, `CompiledPlugin` makes many of one, and a `Pool` lends them; `AsyncPlugin` and
-`AsyncPool` are the same for asyncio; `CompiledPlugin.function` is what can be mapped on other threads and machines;
-`host_fn` makes Python functions that plug-ins can call; `engines` lists the engines that are built in,
-`compare` runs the same calls on all of them, `bench` measures a call, and `inspect` lists what a plug-in consists of;
-every failure is an `Error`, of its own subclass.
+Start with `Plugin`. Further:
+
+- `CompiledPlugin` compiles once for many instances, and a `Pool` lends them. `CompiledPlugin.function` can be pickled
+  and mapped on threads, processes and other machines.
+- `AsyncPlugin` and `AsyncPool` are for asyncio.
+- `host_fn` makes Python functions that plug-ins can call.
+- `engines` lists the engines, `compare` runs the same calls on all of them, `bench` measures a call.
+- `inspect` lists what a plug-in consists of.
+
+Every failure is an `Error`, each kind with its own subclass.
 """
 
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import os
+import typing
 from typing import TYPE_CHECKING, Any
 
 from . import _interpreter
@@ -81,7 +88,7 @@ from .host_fn import ExplicitFunction, TypeInferredFunction, host_fn
 from .http import HttpRequest, HttpResponse
 from .types import Memory, Val, ValType
 
-from . import _native
+from . import _logging, _native
 
 # Like `extism` below an attribute of the package, so that `extism.examples.count_vowels()` needs no further import.
 from . import examples as examples
@@ -101,6 +108,7 @@ if hasattr(os, "register_at_fork"):
         after_in_child=_native.forked,
     )
 atexit.register(_native.begin_to_end)
+_logging.install()
 
 __all__ = [
     "ArgumentError",
@@ -206,7 +214,10 @@ def _name_publicly() -> None:
     """Has classes and functions say the name by which they are imported."""
     for name in [*__all__, "TimeoutError"]:
         found = globals().get(name)
-        if str(getattr(found, "__module__", "")).startswith("extism._"):
+        if str(getattr(found, "__module__", "")).startswith("extism."):
+            if dataclasses.is_dataclass(found) and isinstance(found, type):
+                # Names in annotations are those of the module that the class is written in.
+                found.__annotations__ = typing.get_type_hints(found, include_extras=True)
             try:
                 setattr(found, "__module__", __name__)
             except (AttributeError, TypeError):

@@ -22,14 +22,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mutabl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._errors import ArgumentError, ClosedError, TimeoutError
 from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket
 from ._state import Config, Vars
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Buffer, Self
 
 __all__ = ["AsyncFunction", "AsyncPlugin", "AsyncPool", "awaiting"]
 
@@ -393,6 +393,38 @@ class AsyncPlugin:
         """The plug-in; `None` as long as it is not made."""
         return self._plugin
 
+    @overload
+    async def call(
+        self,
+        function_name: str,
+        data: str | Buffer = ...,
+        *,
+        host_context: Any = ...,
+        timeout: float | None = ...,
+        fuel: float | None = ...,
+    ) -> bytes: ...
+    @overload
+    async def call(
+        self,
+        function_name: str,
+        data: str | Buffer = ...,
+        *,
+        parse: None,
+        host_context: Any = ...,
+        timeout: float | None = ...,
+        fuel: float | None = ...,
+    ) -> memoryview: ...
+    @overload
+    async def call(
+        self,
+        function_name: str,
+        data: str | Buffer = ...,
+        *,
+        parse: Callable[[bytes], _T],
+        host_context: Any = ...,
+        timeout: float | None = ...,
+        fuel: float | None = ...,
+    ) -> _T: ...
     async def call(self, function_name: str, data: Any = b"", **options: Any) -> Any:
         """Calls a function of the plug-in.
 
@@ -557,6 +589,38 @@ class AsyncPool:
         finally:
             self._places.release()
 
+    @overload
+    async def call(
+        self,
+        function_name: str,
+        data: str | Buffer = ...,
+        *,
+        host_context: Any = ...,
+        timeout: float | None = ...,
+        fuel: float | None = ...,
+    ) -> bytes: ...
+    @overload
+    async def call(
+        self,
+        function_name: str,
+        data: str | Buffer = ...,
+        *,
+        parse: None,
+        host_context: Any = ...,
+        timeout: float | None = ...,
+        fuel: float | None = ...,
+    ) -> memoryview: ...
+    @overload
+    async def call(
+        self,
+        function_name: str,
+        data: str | Buffer = ...,
+        *,
+        parse: Callable[[bytes], _T],
+        host_context: Any = ...,
+        timeout: float | None = ...,
+        fuel: float | None = ...,
+    ) -> _T: ...
     async def call(self, function_name: str, data: Any = b"", **options: Any) -> Any:
         """Calls a function of an instance that is lent for this call.
 

@@ -9,6 +9,7 @@ all of them; a call that fails ends the benchmark with its error.
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import statistics
@@ -68,6 +69,7 @@ def bench(
     seconds: float = 1.0,
     http_client: Callable[[HttpRequest], HttpResponse] | None = None,
     http_response_headers: bool = False,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Benchmark:
     """Measures what a call of a plug-in costs on several engines, and what it is spent on.
 
@@ -101,6 +103,7 @@ def bench(
             that is still made in every round.
         http_client: As for `Plugin`.
         http_response_headers: As for `Plugin`.
+        progress: It is called between measurements with the number of steps that are done and of all steps.
 
     Returns:
         A `Benchmark`. Engines that have not what the plug-in needs are in it, without costs.
@@ -148,11 +151,15 @@ def bench(
             compiled, took, other, probe, stopwatch, _Call(function, given, config, limit)
         )
     with _no_collection():
+        steps: list[Callable[[], None]] = []
         for subject in subjects.values():
-            subject.calibrate(seconds / ROUNDS)
+            steps.append(functools.partial(subject.calibrate, seconds / ROUNDS))
         for _ in range(ROUNDS):
-            for subject in subjects.values():
-                subject.round()
+            steps.extend(subject.round for subject in subjects.values())
+        for done, step in enumerate(steps):
+            if progress is not None:
+                progress(done, len(steps))
+            step()
     costs = tuple(subject.cost(name) for name, subject in subjects.items())
     return Benchmark(function, len(given), costs, errors)
 

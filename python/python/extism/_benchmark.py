@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ._errors import Error
-from ._html import table
+from ._html import Shown, table
 
 PARTS = ("entering", "guest", "host", "copying")
 """What a call is spent on, in the order of tables and drawings."""
@@ -76,7 +76,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Benchmark(Shown):
     """What `extism.bench` has found. As text it is a table."""
 
     function: str

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import extism
@@ -67,7 +68,7 @@ _LARGEST_GUEST_CODE = 99
 
 app = typer.Typer(
     name="polyextism",
-    help="Run, inspect, compare and measure Extism plug-ins on the engine of your choice.",
+    help="Run, inspect, compare and measure Extism plug-ins.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -159,7 +160,7 @@ def call(
         )  # fmt: skip
         data: str | bytes = sys.stdin.buffer.read() if stdin else input
         with (
-            _loading() as progress,
+            _bar("downloading", DownloadColumn, at_once=False) as progress,
             extism.Plugin(
                 made,
                 wasi=wasi,
@@ -275,7 +276,7 @@ def compare(
     with _failing(json_):
         made = _manifest(file, manifest, link, config, set_config, allow_host, allow_path, timeout)
         calls = [(name, text) for name, _, text in (one.partition("=") for one in call)]
-        with _status("comparing"):
+        with _bar("comparing"):
             report = extism.compare(made, calls, _names(engines), wasi=wasi)
         if json_:
             _write_json(report.to_dict())
@@ -305,8 +306,10 @@ def bench(
     """Measure what a call costs on each engine, and what it is spent on."""
     with _failing(json_):
         made = _manifest(file, manifest, link, config, set_config, None, allow_path, timeout)
-        with _status("measuring"):
-            report = extism.bench(made, function, input, _names(engines), wasi=wasi, seconds=seconds)
+        with _bar("measuring") as progress:
+            report = extism.bench(
+                made, function, input, _names(engines), wasi=wasi, seconds=seconds, progress=progress
+            )
         if plot is not None:
             try:
                 report.plot(plot)
@@ -336,7 +339,7 @@ def compile(
         made = _manifest(file, manifest, link)
         found = extism.inspect(made, wasi=wasi)
         functions = [_placeholder(row) for row in found.missing if row.kind == "function"]
-        with _loading() as progress, _status("compiling"):
+        with _bar("compiling", DownloadColumn) as progress:
             compiled = extism.CompiledPlugin(
                 made,
                 wasi=wasi,
@@ -373,7 +376,7 @@ def info(json_: Annotated[bool, _JSON] = False) -> None:
 
 @cache_app.command()
 def clear() -> None:
-    """Delete what is in the compile cache."""
+    """Delete the files of the compile cache, and no others in its folder."""
     folder = extism.cache_folder()
     files = _cached(folder)
     for path, _ in files:
@@ -381,12 +384,19 @@ def clear() -> None:
     print("the compile cache is off" if folder is None else f"{folder}: {len(files)} files deleted")
 
 
+_CACHE_FILE = re.compile(r"[0-9a-f]{64}(\.[0-9a-f-]{36}\.new)?")
+"""What files of the cache are called: by the hash of what was compiled, and until they are complete by more."""
+
+
 def _cached(folder: Path | None) -> list[tuple[Path, int]]:
-    """The files of the cache with their bytes. What is in the folder besides, or below it, is not the cache's."""
+    """The files of the cache with their bytes. What else is in the folder is not the cache's."""
     if folder is None or not folder.is_dir():
         return []
-    paths = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
-    return [(path, path.stat().st_size) for path in paths]
+    found = []
+    for path in folder.iterdir():
+        if _CACHE_FILE.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            found.append((path, path.stat().st_size))
+    return found
 
 
 # Options to manifests.
@@ -525,46 +535,41 @@ def _write_json(value: Any) -> None:
     print(json.dumps(value, indent=1))
 
 
-class _Loading:
-    """A progress bar for downloads, on a terminal."""
+class _Bar:
+    """A progress bar on a terminal. In a pipe there is none."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, what: str, columns: Sequence[type[ProgressColumn]]) -> None:
+        console = Console(stderr=True)
         self._progress: Progress | None = None
+        if console.is_terminal:
+            shown = (TextColumn(what), BarColumn(), *(column() for column in columns))
+            self._progress = Progress(*shown, console=console, transient=True)
         self._task: Any = None
 
     def __call__(self, done: int, total: int | None) -> None:
-        if not self._console.is_terminal:
-            return
+        """Shows how far it is. A bar whose end nobody knows only moves."""
         if self._progress is None:
-            columns = (TextColumn("downloading"), BarColumn(), DownloadColumn())
-            self._progress = Progress(*columns, console=self._console, transient=True)
-            self._task = self._progress.add_task("download", total=total)
+            return
+        if self._task is None:
+            self._task = self._progress.add_task("", total=total)
             self._progress.start()
         self._progress.update(self._task, completed=done, total=total)
 
     def stop(self) -> None:
+        """Takes it away."""
         if self._progress is not None:
             self._progress.stop()
 
 
 @contextmanager
-def _loading() -> Iterator[_Loading]:
-    loading = _Loading()
+def _bar(what: str, *columns: type[ProgressColumn], at_once: bool = True) -> Iterator[_Bar]:
+    bar = _Bar(what, columns or (TimeElapsedColumn,))
     try:
-        yield loading
+        if at_once:
+            bar(0, None)
+        yield bar
     finally:
-        loading.stop()
-
-
-@contextmanager
-def _status(what: str) -> Iterator[None]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(f"{what} …"):
-        yield
+        bar.stop()
 
 
 @contextmanager

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ._errors import Error
-from ._html import preformatted
+from ._html import Shown, table
+
+_SHOWN = 60
+"""How many characters of an outcome a table shows."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Step:
     """What was captured of standard error."""
 
     memory: int
-    """The size of the memories after the call, in bytes: that which the plug-in shares with the host,
+    """The size of the memories after the call, in bytes: the memory that the plug-in shares with the host,
     and those that its modules export as `memory`. It is not part of the verdict."""
 
     seconds: float
@@ -101,7 +104,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Shown):
     """What `extism.compare` has found. As text it is a table."""
 
     runs: tuple[Run, ...]
@@ -145,7 +148,32 @@ class Report:
         return self.text
 
     def _repr_html_(self) -> str:
-        return preformatted(self.text)
+        engines = [run.engine for run in self.runs]
+        rows: list[list[str]] = []
+        if any(run.error for run in self.runs):
+            rows.append(["start", *("works" if run.error is None else run.error.kind for run in self.runs)])
+        for call in range(max((len(run.steps) for run in self.runs), default=0)):
+            steps = [run.steps[call] if call < len(run.steps) else None for run in self.runs]
+            first = next(step for step in steps if step is not None)
+            rows.append([f"{first.function}({_short(first.input)})", *map(_outcome, steps)])
+        found = table(["call", *engines], rows, "equal" if self.equal else "different")
+        for one in self.differences:
+            where = "start" if one.call is None else f"call {one.call}, {one.function}"
+            found += "\n" + table(["engine", one.what], one.values, f"{where}: {one.what}")
+        return found
+
+
+def _short(value: bytes) -> str:
+    text = _text(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _outcome(step: Step | None) -> str:
+    if step is None:
+        return ""
+    if step.error is not None:
+        return f"{step.error.kind}: {_short(str(step.error).encode())}"
+    return _short(step.output or b"")
 
 
 def _step(step: Step) -> dict[str, Any]:

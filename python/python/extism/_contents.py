@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ._html import table
+from ._html import Shown, table
 from ._native import Engine
 
 __all__ = ["Export", "Import", "Inspection", "MemoryInfo", "ModuleInfo"]
@@ -108,7 +108,7 @@ class ModuleInfo:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class Inspection(Shown):
     """What `extism.inspect` has found. As text it is a list."""
 
     modules: tuple[ModuleInfo, ...]

@@ -89,8 +89,9 @@ def _instance(codec: type[Codec]) -> Codec:
     if codec is Codec:
         raise Refused("names Codec without a function; write extism.Codec(f)")
     # Json and the like have all that they need.
-    make: Callable[[], Codec] = codec
-    return make()
+    make: Any = codec
+    made: Codec = make()
+    return made
 
 
 def shown(hint: Any) -> str:

@@ -95,7 +95,7 @@ def _leaving() -> set[CodeType]:
 
 def _passing(thread: int) -> BaseException | None:
     """The exception that a thread is handling."""
-    found: Any = sys._current_exceptions().get(thread)
+    found: Any = sys._current_exceptions().get(thread)  # pyright: ignore[reportAttributeAccessIssue]
     # Before Python 3.12, what `sys.exc_info()` gives.
     exception: BaseException | None = found[1] if isinstance(found, tuple) else found
     return exception

@@ -1,7 +1,7 @@
 """Functions of plug-ins as objects: typed ones, and those that can be pickled and mapped anywhere.
 
 `PluginFunction`, of one live plug-in, is Rust's. Here is `CompiledFunction`, which makes its instances where it is
-called. It does not know who maps it.
+called. It does not know what maps it.
 
 Invariants: an instance is used by one thread of one process only; two pickles of one function share their compiled
 plug-in where they are loaded in the same process, so a further task compiles nothing.

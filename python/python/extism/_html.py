@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
-__all__ = ["preformatted", "table"]
+__all__ = ["Shown", "table"]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
@@ -34,13 +35,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = 
     return "\n".join(lines)
 
 
-def preformatted(text: str) -> str:
-    """Writes text as it is.
+class Shown:
+    """What notebooks show as tables, and other programs as text: a class with `_repr_html_` and `__str__`."""
 
-    Args:
-        text: The text.
+    def _repr_html_(self) -> str:
+        raise NotImplementedError
 
-    Returns:
-        It as HTML, in letters of one width.
-    """
-    return f"<pre>{escape(text)}</pre>"
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        del include, exclude  # Only wishes, and there is little to choose from.
+        return {"text/plain": str(self), "text/html": self._repr_html_()}

@@ -1,4 +1,4 @@
-"""Which interpreter of the process may import the package: the main one.
+"""Which interpreters may import the package: the main one of a process, of a Python that has the native module.
 
 The native module has one state for the process. In a second interpreter its classes and exceptions
 would be those of the first, and host functions could run in the wrong one; so it is refused there.
@@ -7,19 +7,28 @@ would be those of the first, and host functions could run in the wrong one; so i
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
+import sysconfig
 import warnings
 from pathlib import Path
 from typing import Any
 
-__all__ = ["refuse_others"]
+__all__ = ["refuse_others", "warn_of_the_sdk"]
 
 
 def refuse_others() -> None:
     """Does nothing in the main interpreter.
 
     Raises:
-        ImportError: In any other.
+        ImportError: In any other, and in a free-threaded Python that the native module is not built for.
     """
+    if sysconfig.get_config_var("Py_GIL_DISABLED") and importlib.util.find_spec("extism._native") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise ImportError(
+            f"extism has no build for free-threaded Python; use the ordinary build of Python {version}",
+            name="extism",
+        )
     interpreters = _interpreters()
     if interpreters is not None and interpreters.get_current() != interpreters.get_main():
         raise ImportError(

@@ -1,6 +1,6 @@
-"""What modules may cost and plug-ins may have: `Limits`.
+"""Limits on compiling and on memory: `Limits`.
 
-Names and values are those of `Limits` in Rust, where they are kept.
+Names and values are those of `Limits` in Rust.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _DEFAULTS: Final = default_limits()
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a plug-in may have, and what its modules may cost to compile, for `limits=`.
+    """Limits on compiling and on memory, for `limits=`.
 
-    The defaults let through what people really run, DuckDB, ONNX Runtime and LLVM included. `Limits.strict()` is for
-    the code of strangers. An error says which limit to raise, and to what. How long calls take is limited by
-    `timeout`, how much they do by `fuel`, and variables, HTTP responses and pages by the manifest.
+    The defaults admit large programs such as DuckDB, ONNX Runtime and LLVM. Use `Limits.strict()` for untrusted code.
+    An error says which limit to raise, and to what. Other limits: `timeout` for the duration of calls, `fuel` for their
+    work, the manifest for variables, HTTP responses and pages.
     """
 
     memory_pages: int = _DEFAULTS["memory_pages"]
-    """Pages of 64 KiB that all memories of the plug-in may have together, if `max_pages` of the manifest
-    does not say it. Growing beyond fails in the guest; more at the start is a `MemoryLimitError`."""
+    """Pages of 64 KiB that all memories of the plug-in may have together, unless the manifest has `max_pages`.
+    Growing beyond fails in the guest; more at the start is a `MemoryLimitError`."""
 
     table_elements: int = _DEFAULTS["table_elements"]
     """Elements that all tables of the plug-in may have together. What this leaves after the start is
@@ -41,5 +41,5 @@ class Limits:
 
     @classmethod
     def strict(cls) -> Limits:
-        """Limits for the code of strangers. `dataclasses.replace` changes some of them."""
+        """Limits for untrusted code. `dataclasses.replace` changes some of them."""
         return cls(**strict_limits())

@@ -1,7 +1,7 @@
 """Manifests as typed objects.
 
-They only hold what they are given: what a manifest may say is decided where it is used, in one
-place for every form of manifest, and mistakes are raised there as `extism.ManifestError`.
+They hold what they are given. `Plugin` checks manifests of every form in one place, and raises mistakes as
+`extism.ManifestError`.
 """
 
 from __future__ import annotations
@@ -146,12 +146,12 @@ class MemoryOptions:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a plug-in is made of and what it may use; for `Plugin` and `CompiledPlugin`.
+    """The modules of a plug-in and what it may use; for `Plugin` and `CompiledPlugin`.
 
     Attributes:
         wasm: The modules. The main one is called `main`, or is the last.
         memory: Bounds on memory.
-        config: What guests read as their configuration.
+        config: The configuration that guests read.
         allowed_hosts: Globs of the hosts that guests may send HTTP requests to; none if not given.
         allowed_paths: Host folders that a WASI guest may open, and the paths by which it does; `ro:`
             before a host folder makes it read-only.

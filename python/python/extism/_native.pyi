@@ -46,6 +46,7 @@ __all__ = [
     "default_limits",
     "engines",
     "extism_version",
+    "follow_logging",
     "forked",
     "inspect",
     "manifest_schema",
@@ -81,16 +82,16 @@ class CompiledPlugin:
             is built in. It is called with an `extism.HttpRequest` and returns an
             `extism.HttpResponse`; hosts are checked before.
         http_response_headers: Whether plug-ins can read the headers of responses.
-        progress: While a module is fetched, it is called with the bytes that are there and those that
-            are announced, or `None`. What it raises ends that.
+        progress: Called while a module is downloaded, with the number of bytes received and the total, or
+            `None` if the total is unknown. An exception ends the download.
         fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
-        limits: What modules may cost to compile and instances may have, an `extism.Limits`.
+        limits: Limits on compiling and on memory, an `extism.Limits`.
         cache: Where compiled code is kept for the next process: in the user's folder for caches if not
             given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
             path of a folder. Whoever can write it can run code as the user. Nothing about it is an
             error.
-        diagnostics: What is written down after a failure and for profilers, an `extism.Diagnostics`; if
-            not given, what the environment says.
+        diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+            environment variables.
 
     Raises:
         extism.ArgumentError: If WASI cannot be given what `wasi` says, or a dump has no place.
@@ -153,7 +154,7 @@ class CompiledPlugin:
         """What the main module exports, as a tuple of `extism.Export`."""
     @property
     def imports(self) -> tuple[Import, ...]:
-        """What the modules import and who provides it, as a tuple of `extism.Import`."""
+        """The imports of the modules and what provides them, as a tuple of `extism.Import`."""
     @property
     def manifest(self) -> dict[str, Any]:
         """What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`."""
@@ -189,12 +190,12 @@ class CompiledPlugin:
 class Plugin:
     """A plug-in: WebAssembly modules that run together, ready to be called.
 
-    Any thread may call it; calls wait for each other. It is a context manager that closes itself.
+    Any thread may call it; calls run one at a time. Used in `with`, it closes at the end of the block.
 
     Args:
         plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
             manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
-            a `CompiledPlugin`, which has decided everything but `config` and `fuel`.
+            a `CompiledPlugin`; then only `config` and `fuel` may be given as well.
         wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
             it is given.
         config: Configuration values, added to those of the manifest. Keys and values are `str`;
@@ -202,23 +203,23 @@ class Plugin:
         functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
             those that a module imports are bound.
         engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmtime:winch"`),
-            or an `extism.Engine`. If not given, the environment variable `EXTISM_ENGINE` says it,
-            else it is the first that is built in.
+            or an `extism.Engine`. The default is the environment variable `EXTISM_ENGINE`, or else the
+            first engine that is built in.
         http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
             is built in. It is called with an `extism.HttpRequest` and returns an
             `extism.HttpResponse`; hosts are checked before.
         http_response_headers: Whether plug-ins can read the headers of responses.
-        progress: While a module is fetched, it is called with the bytes that are there and those that
-            are announced, or `None`. What it raises ends that.
-        fuel: How many units of work each call may do, or `math.inf` to count only; if not given, nobody
-            counts. A unit is one WebAssembly instruction that is executed; what host functions do
-            costs nothing. The same call uses the same number on every engine. What initialises the
-            plug-in is part of the call that it happens in. Of a `CompiledPlugin`, which must be
-            compiled with fuel, this is for the calls of this instance.
-        limits: What modules may cost to compile and the plug-in may have, an `extism.Limits`.
+        progress: Called while a module is downloaded, with the number of bytes received and the total, or
+            `None` if the total is unknown. An exception ends the download.
+        fuel: How many units of work each call may do; `math.inf` counts without a limit. By default nothing
+            is counted. A unit is one executed WebAssembly instruction; host functions cost nothing. The
+            same call uses the same number on every engine. Initialising the plug-in counts as part of the
+            first call. With a `CompiledPlugin`, which must be compiled with fuel, this is for the calls of
+            this instance.
+        limits: Limits on compiling and on memory, an `extism.Limits`.
         cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
-        diagnostics: What is written down after a failure and for profilers, an `extism.Diagnostics`; if
-            not given, what the environment says.
+        diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+            environment variables.
 
     Raises:
         extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
@@ -261,14 +262,14 @@ class Plugin:
         Args:
             function_name: The name of the exported function.
             data: Its input: a `str` (as UTF-8), bytes or another buffer.
-            parse: What is called with the output, as bytes, to make the result. `None` gives a
-                read-only buffer.
-            host_context: What `CurrentPlugin.host_context()` gives to host functions.
-            timeout: How long this call may take, in seconds; `math.inf` is no limit. If not given,
-                `timeout_ms` of the manifest says it. What initialises the plug-in counts; waiting for the
-                calls of other threads does not.
-            fuel: How many units of work this call may do, or `math.inf`, if the plug-in was made with
-                `fuel`. If not given, that says it.
+            parse: Called with the output, as bytes; it returns the result. `None` returns a read-only
+                buffer.
+            host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
+            timeout: How long this call may take, in seconds; `math.inf` is no limit. The default is
+                `timeout_ms` of the manifest. Initialising the plug-in counts; waiting for calls of other
+                threads does not.
+            fuel: How many units of work this call may do, or `math.inf`. The plug-in must be made with
+                `fuel`, which is the default.
 
         Returns:
             What `parse` returns; by default the output as bytes.
@@ -398,7 +399,9 @@ class Plugin:
     ) -> Any:
         """As `call`, for `extism._async`."""
     @overload
-    def function(self, name: str, *, takes: None = None, gives: None = None) -> PluginFunction:
+    def function(  # pyright: ignore[reportOverlappingOverload]
+        self, name: str, *, takes: None = None, gives: None = None
+    ) -> PluginFunction:
         """Looks a function up once, for many calls.
 
         >>> count = plugin.function("count_vowels")
@@ -427,7 +430,7 @@ class Plugin:
         """What the main module exports, as a tuple of `extism.Export`."""
     @property
     def imports(self) -> tuple[Import, ...]:
-        """What the modules import and who provides it, as a tuple of `extism.Import`."""
+        """The imports of the modules and what provides them, as a tuple of `extism.Import`."""
     @property
     def manifest(self) -> dict[str, Any]:
         """What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`. `config` is that of
@@ -664,10 +667,10 @@ class PluginFunction:
 
 @final
 class Pool:
-    """A bounded number of instances of one compiled plug-in, lent to whoever asks.
+    """A bounded number of instances of one compiled plug-in, created on demand.
 
-    Any thread may use it. Who comes while all instances are lent waits, in the order of coming. A forked
-    process starts with an empty pool; a pickled one is a new pool where it is loaded.
+    Any thread may use it. If all instances are in use, callers wait: first come, first served. A forked
+    process starts with an empty pool; unpickling makes a new one.
 
     >>> with pool.get(timeout=1) as plugin:
     ...     plugin.call("f")
@@ -691,13 +694,12 @@ class Pool:
         reuse: bool = False,
     ) -> Self: ...
     def get(self, timeout: float | None = None) -> Plugin:
-        """Lends an instance. Closing it, which it does itself as a context manager, gives it back; after
-        that it raises `ClosedError`. One that is forgotten makes room when it is collected, and is
-        not lent again.
+        """Lends an instance. Close it to give it back, or use it in `with`; after that it raises
+        `ClosedError`. An instance that is garbage collected instead makes room for a new one.
 
         Args:
-            timeout: How long to wait, in seconds, if all are lent. If not given, for as long as it takes;
-                for ever, if the caller itself has them.
+            timeout: How long to wait, in seconds, if all are in use. By default there is no limit: a caller
+                that holds all of them itself waits for ever.
 
         Raises:
             extism.TimeoutError: If none was given back in time.
@@ -1241,6 +1243,8 @@ def extism_version() -> str:
     Returns:
         The version of polyextism.
     """
+def follow_logging(level: str) -> None:
+    """Has guests log lines from this level on for `logging`, unless something else was set. For `extism._logging`."""
 def begin_to_end() -> None:
     """The interpreter begins to end, on this thread: others enter guests no more, and come out. Python calls it when
     the threads that it waits for are over.
@@ -1257,8 +1261,8 @@ def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None
     """Sends the lines of guests to a file, from now on.
 
     This is for the whole process. It can be set again at any time: the new setting replaces the
-    old one, also one of `set_log_custom`. Until something is set, nothing is logged and guests see
-    the level `off`. A line looks so:
+    old one, also one of `set_log_custom`. Until something is set, the module `logging` decides: guests
+    log what the logger `extism` takes, and see the level `off` if it has no handler. A line looks so:
 
     `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
 

@@ -1,4 +1,4 @@
-"""The requests and responses of an HTTP client of one's own."""
+"""Requests and responses for `http_client=`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["HttpRequest", "HttpResponse"]
 class HttpRequest:
     """A request that an `http_client=` is to send.
 
-    Its host is allowed already, and it has been checked: it is what a plug-in may send.
+    It has been checked, and its host is allowed.
 
     Args:
         method: The method, in upper case.
@@ -34,7 +34,7 @@ class HttpRequest:
 class HttpResponse:
     """A response that an `http_client=` returns.
 
-    A redirect may be returned as it is: where it leads is checked, and then requested in turn.
+    Return a redirect as it is: its target is checked and requested in turn.
 
     Args:
         status: The status, such as 200.

@@ -45,6 +45,24 @@ impl Callee for Named<'_> {
     }
 }
 
+/// A function that was looked up once.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) handle: FunctionHandle,
+}
+
+impl Callee for Found<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    #[inline]
+    fn find(&self, _: &mut Live) -> polyextism::Result<FunctionHandle> {
+        Ok(self.handle)
+    }
+}
+
 /// A function that may have been looked up.
 #[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
@@ -101,10 +119,10 @@ impl Plugin {
         reason = "Python names them where it calls it"
     )]
     #[inline(always)]
-    pub(super) fn call_here<'py>(
+    pub(crate) fn call_here<'py>(
         &self,
         py: Python<'py>,
-        callee: Named<'_>,
+        callee: impl Callee,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -125,7 +143,7 @@ impl Plugin {
         )
     }
 
-    /// As [`call_here`](Self::call_here), for all other ways to call than `Plugin.call`: they share one copy of it.
+    /// As [`call_here`](Self::call_here), for the ways to call that share one copy of it.
     #[expect(
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
