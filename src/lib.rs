@@ -31,12 +31,12 @@
 
 pub use polyextism_core::{
     Alarm, CAPTURE_LIMIT, CachePlace, Caller, CancelHandle, Capabilities, Choice, Clock,
-    DEFAULT_CACHE_BYTES, DEFAULT_MODULE_BYTES, Determinism, Error, ErrorKind, Family, Frame,
-    FunctionHandle, GUEST_TEXT_LIMIT, Host, HttpClient, HttpOptions, HttpRequest, HttpResponse,
-    Interrupted, LINE_LIMIT, Laps, LinkMistake, LinkReason, LogLevel, Logger, MAX_DESCRIPTORS,
-    NumType, Number, Numbers, Options, Output, PooledPlugin, Profiler, Progress, ProgressFn,
-    Proposal, Proposals, Result, Reuse, Setting, Signature, Stopwatch, Trap, Vars, VarsError,
-    comparison, contents, manifest,
+    CompileCheck, Compiling, DEFAULT_CACHE_BYTES, DEFAULT_MODULE_BYTES, Determinism, Error,
+    ErrorKind, Family, Frame, FunctionHandle, GUEST_TEXT_LIMIT, Host, HttpClient, HttpOptions,
+    HttpRequest, HttpResponse, Interrupted, LINE_LIMIT, Laps, LinkMistake, LinkReason, LogLevel,
+    Logger, MAX_DESCRIPTORS, NumType, Number, Numbers, Options, Output, PooledPlugin, Profiler,
+    Progress, ProgressFn, Proposal, Proposals, Result, Reuse, Setting, Signature, Stopwatch, Trap,
+    Vars, VarsError, comparison, contents, manifest,
 };
 
 // For the Python front, the tests and the benchmarks of this repository.

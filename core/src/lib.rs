@@ -91,6 +91,7 @@ pub use crate::{
     manifest::Manifest,
     services::{builtins, function::Function},
     settings::{
+        compiling::{CompileCheck, Compiling},
         diagnostics::{Diagnostics, Setting},
         limits::Limits,
         wasi::{CAPTURE_LIMIT, Clock, MAX_DESCRIPTORS, Output, Wasi},
