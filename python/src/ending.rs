@@ -24,7 +24,13 @@ use crate::scope::{self, ThreadId};
 /// it traps within the last milliseconds of the process.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// The thread on which the interpreter ends; 0 as long as it does not.
+/// In place of a thread on which the interpreter ends: guests are held for a moment.
+const HELD: u64 = u64::MAX;
+
+/// How often one looks who waits for guests, or for the end of a hold.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// The thread on which the interpreter ends, or [`HELD`]; 0 otherwise.
 static ENDS_ON: AtomicU64 = AtomicU64::new(0);
 
 /// Of every thread that has been in a guest, whether it is in one. Its lock is taken with the GIL only, as forks
@@ -71,6 +77,7 @@ fn others_are_inside(here: &Arc<AtomicBool>) -> bool {
 /// This process has no other threads.
 pub(crate) fn forked() {
     HERE.with(|here| inside().retain(|flag| Arc::ptr_eq(flag, here)));
+    let _ = ENDS_ON.compare_exchange(HELD, 0, Ordering::SeqCst, Ordering::SeqCst);
 }
 
 /// Runs a guest, without the GIL. If the end has begun on another thread it waits for the end of the process.
@@ -79,9 +86,8 @@ pub(crate) fn run_guest<R: Send>(py: Python<'_>, guest: impl FnOnce() -> R + Sen
     HERE.with(|here| {
         py.detach(|| {
             let _inside = Inside::new(here);
-            let on = ENDS_ON.load(Ordering::Relaxed);
-            if on != 0 {
-                wait_for_the_end(on, here);
+            if ENDS_ON.load(Ordering::Relaxed) != 0 {
+                wait(here);
             }
             guest()
         })
@@ -91,17 +97,49 @@ pub(crate) fn run_guest<R: Send>(py: Python<'_>, guest: impl FnOnce() -> R + Sen
 /// Waits for the end of the process, if the end of the interpreter has begun on another thread. Who waits without the
 /// GIL in a host function calls it before it goes back to Python.
 pub(crate) fn stay_if_over() {
-    let on = ENDS_ON.load(Ordering::SeqCst);
-    if on != 0 {
-        HERE.with(|here| wait_for_the_end(on, here));
+    if ENDS_ON.load(Ordering::SeqCst) != 0 {
+        HERE.with(|here| wait(here));
     }
 }
 
+/// Waits for the end of the process, or of a hold.
 #[cold]
-fn wait_for_the_end(on: u64, here: &AtomicBool) {
-    while ThreadId(on) != scope::thread() {
-        here.store(false, Ordering::SeqCst);
-        thread::park();
+fn wait(here: &AtomicBool) {
+    let before = here.swap(false, Ordering::SeqCst);
+    loop {
+        match ENDS_ON.load(Ordering::SeqCst) {
+            0 => break,
+            HELD => thread::sleep(MOMENT),
+            on if ThreadId(on) == scope::thread() => break,
+            _ => thread::park(),
+        }
+    }
+    here.store(before, Ordering::SeqCst);
+}
+
+/// Runs `change` while no other thread is in a guest; those that stay in one for long are not waited for.
+pub(crate) fn without_guests<R>(py: Python<'_>, change: impl FnOnce() -> R) -> R {
+    let end = Instant::now() + GRACE;
+    let mut held = None;
+    while held.is_none() && Instant::now() < end {
+        let free = ENDS_ON.compare_exchange(0, HELD, Ordering::SeqCst, Ordering::SeqCst);
+        held = free.is_ok().then_some(Held);
+        // Who enters in the same nanoseconds has said so by then.
+        py.detach(|| thread::sleep(MOMENT));
+    }
+    while HERE.with(others_are_inside) && Instant::now() < end {
+        py.detach(|| thread::sleep(MOMENT));
+    }
+    change()
+}
+
+/// Guests are held until this is dropped.
+struct Held;
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Unless the interpreter has begun to end.
+        let _ = ENDS_ON.compare_exchange(HELD, 0, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 

@@ -34,6 +34,8 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
+use crate::ending;
+
 /// The signals by which guests trap.
 const SIGNALS: [c_int; 4] = [SIGBUS, SIGFPE, SIGILL, SIGSEGV];
 
@@ -69,7 +71,8 @@ fn install() {
 
 /// Calls a function that changes handlers of fatal signals, as if those of engines were not there.
 ///
-/// A guest of another thread that traps in this moment ends the process, as it would in any host.
+/// Guests of other threads are held meanwhile. One that is in a guest for long, and traps in this moment, ends the
+/// process, as it would in any host.
 #[pyfunction]
 #[pyo3(signature = (function, *args, **kwargs))]
 pub(crate) fn below_engine_handlers<'py>(
@@ -79,6 +82,14 @@ pub(crate) fn below_engine_handlers<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     // Whoever calls it may do so before there is any engine.
     install();
+    ending::without_guests(function.py(), || below(function, args, kwargs))
+}
+
+fn below<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let above = SIGNALS.map(current);
     for (signal, below) in SIGNALS.into_iter().zip(&BELOW) {
         // SAFETY: `install` has stored something, and what is stored is never freed.

@@ -264,3 +264,48 @@ def teardown_module():
     done = processes.run("-m", "pytest", *arguments, options=[])
     assert done.returncode == 0, done
     assert "3 passed" in done.stdout
+
+
+CHANGES = """
+import faulthandler, os, signal, sys, threading
+import extism
+
+engine = sys.argv[1]
+GUEST = '''(module (memory 1)
+    (func $deep (param i64) (call $deep (i64.add (local.get 0) (i64.const 1))))
+    (func (export "unreachable") unreachable)
+    (func (export "memory-out-of-bounds") (drop (i32.load (i32.const -1))))
+    (func (export "divide-by-zero") (drop (i32.div_s (i32.const 1) (i32.const 0)))))'''
+compiled = extism.CompiledPlugin(GUEST, engine=engine)
+over = threading.Event()
+wrong = []
+trapped = [0, 0]
+
+def trap(number):
+    plugin = extism.Plugin(compiled)
+    while not over.is_set():
+        for name in ("unreachable", "memory-out-of-bounds", "divide-by-zero"):
+            try:
+                plugin.call(name)
+            except extism.TrapError as error:
+                if error.trap != name:
+                    wrong.append(error.trap)
+        trapped[number] += 1
+
+threads = [threading.Thread(target=trap, args=(number,)) for number in range(2)]
+[thread.start() for thread in threads]
+while not all(trapped):
+    over.wait(0.01)
+for _ in range(150):
+    faulthandler.enable()
+    faulthandler.disable()
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    signal.signal(signal.SIGILL, signal.SIG_IGN)
+over.set()
+[thread.join() for thread in threads]
+print(wrong)
+"""
+
+
+def test_handlers_that_change_while_guests_trap(engine):
+    assert processes.output(CHANGES, engine) == "[]\n"

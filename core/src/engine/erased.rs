@@ -24,6 +24,7 @@ use crate::{
     host::Host,
     kernel::{self, guest::Guest},
     process::{
+        exhausted,
         forks::{Gated, section},
         threads,
     },
@@ -108,8 +109,8 @@ impl<E: Engine> DynEngine for E {
             let module = self.step("compiling a module", compile)?;
             Ok(Arc::new(Gated::new(module)))
         };
-        let module = threads::run(compile, &|| wait.check_interrupt())?;
-        Ok(module)
+        let module = threads::run(compile, &|| wait.check_interrupt());
+        Ok(module.map_err(exhausted::explain)?)
     }
 
     fn fingerprint(&self, state: &mut dyn Hasher) {
@@ -125,7 +126,7 @@ impl<E: Engine> DynEngine for E {
 
     fn load(&self, artifact: Artifact) -> Result<AnyModule> {
         let load = || Engine::load(self, artifact);
-        let module = section(|| catch("loading a module", load))?;
+        let module = section(|| catch("loading a module", load)).map_err(exhausted::explain)?;
         Ok(Arc::new(Gated::new(module)))
     }
 
@@ -149,8 +150,8 @@ impl<E: Engine> DynEngine for E {
         match program.downcast_ref::<Gated<E::Prepared>>() {
             Some(program) => {
                 let instantiate = || Engine::instantiate(self, program, host, limits);
-                let instance = section(|| self.step("instantiating a program", instantiate))?;
-                Ok(Box::new(instance))
+                let instance = section(|| self.step("instantiating a program", instantiate));
+                Ok(Box::new(instance.map_err(exhausted::explain)?))
             }
             None => Err(foreign(Engine::name(self), "program")),
         }
