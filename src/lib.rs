@@ -30,12 +30,12 @@
 //! `..Default::default()`.
 
 pub use polyextism_core::{
-    Alarm, CachePlace, Caller, CancelHandle, Capabilities, Choice, Clock, Determinism, Error,
-    ErrorKind, Family, Frame, FunctionHandle, Host, HttpClient, HttpOptions, HttpRequest,
-    HttpResponse, Interrupted, Laps, LinkMistake, LinkReason, LogLevel, Logger, NumType, Number,
-    Numbers, Options, Output, PooledPlugin, Profiler, Progress, ProgressFn, Proposal, Proposals,
-    Result, Reuse, Setting, Signature, Stopwatch, Trap, Vars, VarsError, comparison, contents,
-    manifest,
+    Alarm, CachePlace, Caller, CancelHandle, Capabilities, Choice, Clock, CompileCheck, Compiling,
+    Determinism, Error, ErrorKind, Family, Frame, FunctionHandle, Host, HttpClient, HttpOptions,
+    HttpRequest, HttpResponse, Interrupted, Laps, LinkMistake, LinkReason, LogLevel, Logger,
+    NumType, Number, Numbers, Options, Output, PooledPlugin, Profiler, Progress, ProgressFn,
+    Proposal, Proposals, Result, Reuse, Setting, Signature, Stopwatch, Trap, Vars, VarsError,
+    comparison, contents, manifest,
 };
 
 // For the Python front, the tests and the benchmarks of this repository.

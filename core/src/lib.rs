@@ -88,6 +88,7 @@ pub use crate::{
     manifest::Manifest,
     services::{builtins, function::Function},
     settings::{
+        compiling::{CompileCheck, Compiling},
         diagnostics::{Diagnostics, Setting},
         limits::Limits,
         wasi::{Clock, Output, Wasi},

@@ -117,6 +117,7 @@ pub(crate) fn compare<'py>(
         functions: functions.core(),
         wasi: wasi.0,
         http: audience.options(http),
+        compiling: signals::compiling(None),
         ..Options::default()
     };
     options.http.client = functions.core_client();

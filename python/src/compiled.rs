@@ -4,7 +4,7 @@
 //! any thread may use it at any time; its instances do not need it once they are made. A pickle has
 //! what it was made of, not its code: that fits the process and the engine it was compiled for.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use polyextism::{Choice, Compiled, Manifest, Options, Stopwatch};
 use pyo3::{
@@ -16,14 +16,14 @@ use pyo3::{
 use crate::{
     cache,
     contents::Origin,
-    convert,
+    convert::{self, Timeout},
     diagnostics::Diagnostics,
     engines, error,
     fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
     limits::Limits,
-    log, parking,
+    log, parking, signals,
     wasi::Setting,
 };
 
@@ -52,6 +52,8 @@ use crate::{
 ///         `None` if the total is unknown. An exception ends the download.
 ///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
 ///     limits: Limits on compiling and on memory, an `extism.Limits`.
+///     compile_timeout: How long compiling may take, in seconds, without downloads; `math.inf` or `None` is no limit.
+///         When it has passed, the engine goes on on a thread of its own, and what it makes is dropped.
 ///     cache: Where compiled code is kept for the next process: in the user's folder for caches if not
 ///         given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
 ///         path of a folder. Whoever can write it can run code as the user. Nothing about it is an
@@ -66,6 +68,7 @@ use crate::{
 ///     extism.LinkError: If an import cannot be resolved.
 ///     extism.UnknownEngineError: If the engine is not built in.
 ///     extism.UnsupportedError: If the engine cannot do what was asked.
+///     extism.TimeoutError: If compiling took longer than it may.
 #[pyclass(module = "extism", frozen, subclass, weakref)]
 pub(crate) struct CompiledPlugin {
     compiled: Compiled,
@@ -77,6 +80,7 @@ pub(crate) struct CompiledPlugin {
     response_headers: bool,
     fuel: Option<u64>,
     limits: Limits,
+    compile_timeout: Option<Duration>,
     cache: cache::Setting,
     diagnostics: Diagnostics,
     functions: Functions,
@@ -88,6 +92,7 @@ pub(crate) struct Extras<'a, 'py> {
     pub(crate) http: Given<'a, 'py>,
     pub(crate) fuel: Option<Fuel>,
     pub(crate) limits: Option<Limits>,
+    pub(crate) compile_timeout: Option<Timeout>,
     pub(crate) stopwatch: Option<Stopwatch>,
     pub(crate) cache: Option<cache::Setting>,
     pub(crate) diagnostics: Option<Diagnostics>,
@@ -109,6 +114,7 @@ impl CompiledPlugin {
         } = extras;
         let fuel = extras.fuel.map(Fuel::counted);
         let limits = extras.limits.unwrap_or_default();
+        let compile_timeout = extras.compile_timeout.and_then(|timeout| timeout.0);
         let cache = extras.cache.unwrap_or_default();
         let diagnostics = extras.diagnostics.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
@@ -119,6 +125,7 @@ impl CompiledPlugin {
             http: audience.options(http),
             fuel,
             limits: limits.limits.clone(),
+            compiling: signals::compiling(compile_timeout),
             stopwatch,
             cache: cache.0.clone(),
             diagnostics: diagnostics.settings.clone(),
@@ -127,6 +134,7 @@ impl CompiledPlugin {
         options.http.client = functions.core_client();
         engines::prepare(py)?;
         log::look_at_logging(py)?;
+        signals::arrive(py)?;
         let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
         let raised = |failure| match audience.take_raised() {
             Some(raised) => raised,
@@ -143,6 +151,7 @@ impl CompiledPlugin {
             response_headers: http.response_headers,
             fuel,
             limits,
+            compile_timeout,
             cache,
             diagnostics,
             functions,
@@ -196,11 +205,11 @@ impl CompiledPlugin {
         signature = (
             plugin, wasi = Setting::OFF, functions = None, *, engine = None, http_client = None,
             http_response_headers = false, progress = None, fuel = None, limits = None,
-            cache = None, diagnostics = None
+            compile_timeout = None, cache = None, diagnostics = None
         ),
         text_signature = "(plugin, wasi=False, functions=None, *, engine=None, http_client=None, \
                           http_response_headers=False, progress=None, fuel=None, \
-                          limits=None, cache=None, diagnostics=None)"
+                          limits=None, compile_timeout=None, cache=None, diagnostics=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -216,6 +225,7 @@ impl CompiledPlugin {
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
         limits: Option<Limits>,
+        compile_timeout: Option<Timeout>,
         cache: Option<cache::Setting>,
         diagnostics: Option<Diagnostics>,
     ) -> PyResult<Self> {
@@ -233,6 +243,7 @@ impl CompiledPlugin {
             http,
             fuel,
             limits,
+            compile_timeout,
             stopwatch: None,
             cache,
             diagnostics,
@@ -351,6 +362,9 @@ impl CompiledPlugin {
         let options = [("engine", engines::Engine(this.choice))].into_py_dict(py)?;
         options.set_item("http_response_headers", this.response_headers)?;
         options.set_item("limits", this.limits.object(py))?;
+        if let Some(timeout) = this.compile_timeout {
+            options.set_item("compile_timeout", timeout.as_secs_f64())?;
+        }
         options.set_item("diagnostics", this.diagnostics.object(py))?;
         options.set_item("fuel", Fuel::object(py, this.fuel)?)?;
         if let Some(client) = this.functions.client(py) {

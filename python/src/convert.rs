@@ -165,7 +165,7 @@ pub(crate) fn manifest_and_path(
 ) -> PyResult<(Manifest, Option<PathBuf>)> {
     let manifest = manifest(plugin)?;
     let path = match plugin.cast::<PyString>() {
-        Ok(text) => Some(PathBuf::from(text.to_str()?)).filter(|path| path.is_file()),
+        Ok(text) => Some(text.extract::<PathBuf>()?).filter(|path| path.is_file()),
         Err(_) => tree::path(plugin)?,
     };
     let is_module = match &*manifest.wasm {
@@ -252,17 +252,26 @@ pub(crate) fn manifest_dict<'py>(
     manifest: &Manifest,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut rest = manifest.clone();
-    let mut data = Vec::new();
+    // What JSON cannot say.
+    let mut others: Vec<(usize, &str, Bound<'_, PyAny>)> = Vec::new();
     for (index, wasm) in rest.wasm.iter_mut().enumerate() {
-        if let Source::Data(bytes) = &mut wasm.source {
-            data.push((index, bytes::bytes(py, &mem::take(bytes))?));
+        match &mut wasm.source {
+            Source::Data(bytes) => {
+                let bytes = bytes::bytes(py, &mem::take(bytes))?;
+                others.push((index, "data", bytes.into_any()));
+            }
+            Source::Path(path) if path.to_str().is_none() => {
+                let text = mem::take(path).into_os_string().into_pyobject(py)?;
+                others.push((index, "path", text.into_any()));
+            }
+            Source::Path(_) | Source::Url { .. } => {}
         }
     }
     let text = serde_json::to_string(&rest).map_err(|error| wrong(py, error.to_string()))?;
     let manifest = parking::import(py, "json")?.call_method1("loads", (text,))?;
-    for (index, bytes) in data {
+    for (index, field, value) in others {
         let wasm = manifest.get_item("wasm")?.get_item(index)?;
-        wasm.set_item("data", bytes)?;
+        wasm.set_item(field, value)?;
     }
     Ok(manifest)
 }

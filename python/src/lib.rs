@@ -90,7 +90,7 @@ mod _native {
         signals::unwatched,
         stopwatch::{Stopwatch, watched},
         store::Store,
-        ticket::Ticket,
+        ticket::{Ticket, make_until},
         value::{Memory, Val},
         wasi::Wasi,
     };

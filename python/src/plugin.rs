@@ -65,19 +65,21 @@ use crate::{
 ///         first call. With a `CompiledPlugin`, which must be compiled with fuel, this is for the calls of
 ///         this instance.
 ///     limits: Limits on compiling and on memory, an `extism.Limits`.
+///     compile_timeout: How long compiling may take, in seconds, as `CompiledPlugin` takes it.
 ///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
 ///     diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
 ///         environment variables.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
-///         that was decided when it was compiled (WASI, functions, HTTP, limits, cache, diagnostics), or if WASI
+///         that was decided when it was compiled (WASI, functions, HTTP, limits and the like), or if WASI
 ///         cannot be given what `wasi` says.
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
 ///     extism.UnknownEngineError: If the engine is not built in.
 ///     extism.UnsupportedError: If the engine cannot do what was asked.
+///     extism.TimeoutError: If compiling took longer than it may.
 #[pyclass(module = "extism", frozen, subclass, weakref)]
 pub(crate) struct Plugin {
     id: Uuid,
@@ -96,12 +98,12 @@ impl Plugin {
         signature = (
             plugin, wasi = Given(None), config = None, functions = None, *, engine = None,
             http_client = None, http_response_headers = false, progress = None, fuel = None,
-            limits = None,
+            limits = None, compile_timeout = None,
             cache = None, diagnostics = None
         ),
         text_signature = "(plugin, wasi=False, config=None, functions=None, *, engine=None, \
                           http_client=None, http_response_headers=False, progress=None, \
-                          fuel=None, limits=None, cache=None, diagnostics=None)"
+                          fuel=None, limits=None, compile_timeout=None, cache=None, diagnostics=None)"
     )]
     #[expect(
         clippy::too_many_arguments,
@@ -118,6 +120,7 @@ impl Plugin {
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
         limits: Option<Limits>,
+        compile_timeout: Option<Timeout>,
         cache: Option<cache::Setting>,
         diagnostics: Option<Diagnostics>,
     ) -> PyResult<Self> {
@@ -137,6 +140,7 @@ impl Plugin {
                     ("wasi", wasi.0.is_some()),
                     ("functions", functions.is_some()),
                     ("limits", limits.is_some()),
+                    ("compile_timeout", compile_timeout.is_some()),
                     ("cache", cache.is_some()),
                     ("diagnostics", diagnostics.is_some()),
                 ];
@@ -161,6 +165,7 @@ impl Plugin {
                     http,
                     fuel,
                     limits,
+                    compile_timeout,
                     stopwatch: None,
                     cache,
                     diagnostics,

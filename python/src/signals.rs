@@ -8,13 +8,20 @@
 use std::{
     cell::Cell,
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use polyextism::{Error, ErrorKind};
+use polyextism::{Compiling, Error, ErrorKind};
 use pyo3::{exceptions::PyImportError, prelude::*};
 
-use crate::{ending::park_at_exit, parking};
+use crate::{
+    ending::{park_at_exit, stay_if_over},
+    parking, ticket,
+};
 
 /// Whether the main thread leaves the program by Ctrl-C, so that nobody wants what other threads do in guests.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
@@ -77,6 +84,21 @@ pub(crate) fn check() -> polyextism::Result<()> {
         _ if WATCHED.load(Ordering::Relaxed) => Ok(()),
         _ => watch_main(),
     }
+}
+
+/// How long compiling is waited for, at most for so long.
+pub(crate) fn compiling(timeout: Option<Duration>) -> Compiling {
+    Compiling {
+        timeout,
+        check: Some(Arc::new(check_while_compiling)),
+    }
+}
+
+/// A thread that the end of the interpreter has overtaken does not come back.
+fn check_while_compiling() -> polyextism::Result<()> {
+    stay_if_over();
+    ticket::check()?;
+    check()
 }
 
 #[cold]

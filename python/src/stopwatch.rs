@@ -58,6 +58,7 @@ pub(crate) fn watched(
         http,
         fuel: None,
         limits: None,
+        compile_timeout: None,
         cache: None,
         diagnostics: None,
         stopwatch: Some(stopwatch.0.clone()),

@@ -4,7 +4,10 @@
 //! Invariants: a ticket cancels its own call and no other, because the plug-in is its call's between `begin` and
 //! `end`, and both take the lock that `cancel` holds; no Python code runs under the lock.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    cell::RefCell,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use polyextism::{CancelHandle, Error, ErrorKind};
 use pyo3::prelude::*;
@@ -51,6 +54,37 @@ impl Ticket {
             State::Cancelled | State::Over => false,
         }
     }
+}
+
+thread_local! {
+    /// Of what this thread makes, if that can be cancelled.
+    static CURRENT: RefCell<Option<Py<Ticket>>> = const { RefCell::new(None) };
+}
+
+/// Calls `make`, which compiles a plug-in; cancelling `ticket` ends the wait for that. For `extism._async`.
+#[pyfunction]
+pub(crate) fn make_until<'py>(
+    ticket: Py<Ticket>,
+    make: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let before = CURRENT.replace(Some(ticket));
+    let made = make.call0();
+    CURRENT.set(before);
+    made
+}
+
+/// Looks whether what this thread makes was cancelled.
+///
+/// # Errors
+/// `Cancelled`.
+pub(crate) fn check() -> polyextism::Result<()> {
+    CURRENT.with_borrow(|ticket| match ticket {
+        Some(ticket) if matches!(*ticket.get().lock(), State::Cancelled) => {
+            let message = "compiling was cancelled";
+            Err(Error::new(ErrorKind::Cancelled, message))
+        }
+        _ => Ok(()),
+    })
 }
 
 impl Ticket {

@@ -39,7 +39,11 @@ fn node(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         return Ok(Value::Bool(flag.is_true()));
     }
     if let Ok(text) = object.cast::<PyString>() {
-        return Ok(Value::Text(text.to_str()?.to_owned()));
+        return Ok(match text.to_str() {
+            Ok(text) => Value::Text(text.to_owned()),
+            // The file system has names that are not UTF-8.
+            Err(_) => Value::Path(text.extract()?),
+        });
     }
     if object.cast::<PyInt>().is_ok() {
         return Ok(match object.extract::<i128>() {

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import pickle
 import types
 
 import pytest
@@ -122,8 +123,26 @@ def test_a_path_that_is_no_text(engine, tmp_path):
     path = os.path.join(os.fsencode(tmp_path), b"\xff.wat")
     with open(path, "wb") as file:
         file.write(WASM)
-    wasm = extism.Wasm.file(type(tmp_path)(os.fsdecode(path)))
-    assert extism.Plugin(extism.Manifest([wasm]), engine=engine).call("echo", "x") == b"x"
+    text = os.fsdecode(path)
+    wasm = extism.Wasm.file(type(tmp_path)(text))
+    manifests = [
+        text,
+        type(tmp_path)(text),
+        extism.Manifest([wasm]),
+        {"wasm": [{"path": text}]},
+        {"wasm": [{"path": type(tmp_path)(text)}]},
+    ]
+    for manifest in manifests:
+        assert extism.Plugin(manifest, engine=engine).call("echo", "x") == b"x"
+        compiled = extism.CompiledPlugin(manifest, engine=engine)
+        assert extism.Plugin(compiled.manifest, engine=engine).call("echo", "x") == b"x"
+        again = pickle.loads(pickle.dumps(compiled))
+        assert extism.Plugin(again).call("echo", "x") == b"x"
+        assert extism.inspect(manifest).exports
+    with pytest.raises(extism.ManifestError, match="cannot read"):
+        extism.CompiledPlugin(text + ".not", engine=engine)
+    with pytest.raises(extism.ManifestError, match="name"):
+        extism.Plugin({"wasm": [{"path": text, "name": os.fsdecode(b"\xff")}]}, engine=engine)
 
 
 def test_objects_are_values():

@@ -4,6 +4,7 @@ clear error, or works: in processes of their own."""
 import os
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -242,3 +243,46 @@ print(seen)
 assert plugin.call("echo", b"again") == b"again"
 """
     assert output(program, engine) == f"large\n{['MemoryError'] * 4}\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mappings are counted on Linux")
+def test_more_live_plugins_than_the_system_has_room_for(engine):
+    """The error says what ran out, and there is room again when some are freed."""
+    body = """
+    import gc
+    GUEST = '(module (memory (export "memory") 1) (func (export "f")))'
+    other = '(module (memory (export "memory") 2) (func (export "g")))'
+    compiled = extism.CompiledPlugin(GUEST, engine=engine, cache=False)
+    live = []
+    full = None
+    while full is None and len(live) < 40_000:
+        try:
+            live.append(extism.Plugin(compiled))
+            live[-1].call("f")
+        except extism.Error as error:
+            full = error
+    if full is None:
+        print("there is room for 40000")
+        sys.exit()
+    def check(error):
+        assert type(error) is extism.EngineError, repr(error)
+        text = str(error)
+        mappings = text.startswith("the process has no memory mappings left: it has ")
+        space = text.startswith("the process has no address space left: it has ")
+        assert mappings or space, text
+        assert "free some" in text, text
+    check(full)
+    assert len(live) > 5_000, len(live)
+    try:
+        # What is compiled needs room as well.
+        live.append(extism.Plugin(other, engine=engine, cache=False))
+    except extism.Error as error:
+        check(error)
+    del live[: len(live) // 2]
+    gc.collect()
+    with extism.Plugin(other, engine=engine, cache=False) as plugin:
+        plugin.call("g")
+    print("there is room again")
+    """
+    text = output(PRELUDE + "import extism\n" + textwrap.dedent(body), engine)
+    assert text.strip() in ("there is room again", "there is room for 40000"), text

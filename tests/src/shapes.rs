@@ -5,6 +5,7 @@
 //! without proposals beyond what every engine has, and within the default bounds; a test compiles them.
 
 mod code;
+pub mod instructions;
 mod make;
 mod sections;
 mod values;

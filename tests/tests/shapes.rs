@@ -5,20 +5,23 @@
 //! may. A shape that the limits refuse is a mistake of the shape. Without `SHAPES` the limits, and with them
 //! the shapes, are a tenth of the strict ones, and so is the memory. `SHAPES=full` takes all of it,
 //! and `SHAPES=table` prints what each took of the strict ones: the time of the processor, the most memory, and how it
-//! ended, `SHAPES=default` of the default ones, without a guard; `SHAPES_PART=20` makes that a twentieth. A trial is named `<engine>::<shape>`.
+//! ended, `SHAPES=default` of the default ones, without a guard; `SHAPES_PART=20` makes that a twentieth. `SHAPES_FOLDER` writes the modules there. A trial is named `<engine>::<shape>`.
 
 use std::{
-    env,
+    env, fs,
+    path::Path,
     process::{Command, ExitCode},
     thread,
     time::{Duration, Instant},
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use polyextism::{Error, ErrorKind, Limits, Manifest, Options, Plugin, engine, internal::Bounds};
+use polyextism::{
+    Choice, Error, ErrorKind, Limits, Manifest, Options, Plugin, engine, internal::Bounds,
+};
 use polyextism_tests::{
     engines,
-    shapes::{Shape, shapes},
+    shapes::{Shape, instructions, shapes},
 };
 
 /// How long a shape may take on a machine that is busy with other tests, by a compiler that is itself not
@@ -31,6 +34,10 @@ const ENGINE: &str = "SHAPES_ENGINE";
 const SHAPE: &str = "SHAPES_SHAPE";
 /// Which part of the limits the shapes exhaust; 10 is a tenth.
 const PART: &str = "SHAPES_PART";
+/// Where to write modules instead of compiling them.
+const FOLDER: &str = "SHAPES_FOLDER";
+/// Of how many KiB those of instructions are; without it, the others are written.
+const LENGTHS: &str = "SHAPES_KIB";
 
 #[expect(
     clippy::print_stdout,
@@ -40,6 +47,9 @@ fn main() -> ExitCode {
     if let (Ok(name), Ok(shape)) = (env::var(ENGINE), env::var(SHAPE)) {
         return child(&name, &shape);
     }
+    if let Some(folder) = env::var_os(FOLDER) {
+        return write(Path::new(&folder));
+    }
     let mut arguments = Arguments::from_args();
     if prints() {
         arguments.test_threads = Some(1);
@@ -47,6 +57,8 @@ fn main() -> ExitCode {
     }
     let mut trials = Vec::new();
     for choice in engines() {
+        let name = format!("{}::every instruction", choice.name());
+        trials.push(Trial::test(name, move || every_instruction(choice)));
         for shape in shapes() {
             let engine = choice.name();
             let name = format!("{engine}::{}", shape.name);
@@ -54,6 +66,57 @@ fn main() -> ExitCode {
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Writes all shapes into a folder, and every instruction in the lengths that `benches/python/compiling.py` asks for.
+fn write(folder: &Path) -> ExitCode {
+    let bounds = Bounds::from(&limits());
+    let lengths = env::var(LENGTHS).unwrap_or_default();
+    let lengths = lengths.split_whitespace().map(|kib| {
+        let kib: usize = kib.parse().expect("SHAPES_KIB is numbers");
+        kib << 10
+    });
+    let file = |name: String, wasm: Vec<u8>| {
+        let path = folder.join(name.replace(' ', "_") + ".wasm");
+        fs::write(path, wasm).expect("the folder can be written");
+    };
+    let pieces = instructions::pieces();
+    for bytes in lengths {
+        for piece in &pieces {
+            let name = format!("{}@{bytes}", piece.name);
+            file(name, instructions::repeated(piece, bytes));
+        }
+    }
+    if env::var_os(LENGTHS).is_none() {
+        shapes().for_each(|shape| file(shape.name.to_owned(), (shape.make)(&bounds)));
+    }
+    ExitCode::SUCCESS
+}
+
+/// Compiles every instruction, again and again, in functions that are short: what grows with them shows in the tables
+/// of `benches/python/compiling.py`.
+fn every_instruction(choice: Choice) -> Result<(), Failed> {
+    for piece in instructions::pieces() {
+        let manifest = Manifest::of(instructions::repeated(&piece, 2 << 10));
+        let options = Options {
+            limits: Limits::strict(),
+            ..Options::default()
+        };
+        let start = Instant::now();
+        // What an engine does not have it refuses.
+        let made = choice.compile(&manifest, &options);
+        let expected = [ErrorKind::Unsupported, ErrorKind::InvalidModule];
+        match made {
+            Err(error) if !expected.contains(&error.kind()) => {
+                return Err(format!("{}: {error}", piece.name).into());
+            }
+            _ if start.elapsed() > GUARD => {
+                return Err(format!("{}: it did not end within {GUARD:?}", piece.name).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The limits that the shapes exhaust.

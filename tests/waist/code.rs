@@ -91,7 +91,7 @@ pub(crate) const CASES: &[Case] = &[
             ),
         ] {
             let wat = format!(r#"(module (memory (export "memory") 1) {wat})"#);
-            let refused = start(&*bench.engine(), &wat, vec![], None);
+            let refused = start(&bench.engine(), &wat, vec![], None);
             assert_trapped(&refused.err().expect("the segment does not fit"), trap);
         }
     }),
@@ -137,7 +137,7 @@ pub(crate) const CASES: &[Case] = &[
                 gives(20000),
             ];
             let modules = [(first, vec![]), (second, imports)];
-            let program = prepare(&*engine, &modules, &[(0, "memory"), (1, "m")]);
+            let program = prepare(&engine, &modules, &[(0, "memory"), (1, "m")]);
             let program = program.expect("the program is linked");
             let mut counts = [0, 1].map(|_| {
                 let host = Host::default();
@@ -161,7 +161,7 @@ pub(crate) const CASES: &[Case] = &[
         |bench| {
             let engine = bench.engine();
             let module = r#"(module (memory (export "memory") 1))"#;
-            let refused = prepare(&*engine, &[(module, vec![])], &[(0, "nothing")]);
+            let refused = prepare(&engine, &[(module, vec![])], &[(0, "nothing")]);
             let refused = refused.and_then(|program| {
                 engine.instantiate(&program, Host::default(), &InstanceLimits::default())
             });

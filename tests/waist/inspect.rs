@@ -1,5 +1,7 @@
 //! What a test can see of a live program, and programs that are extended.
 
+use std::sync::Arc;
+
 use polyextism_core::{
     backend::{DynEngine, ErrorKind, Import, Linked, ModuleId, NumType, Result, Trap, Value},
     internal::{
@@ -22,7 +24,7 @@ pub(crate) const CASES: &[Case] = &[
             assert_eq!(engine.capabilities().inspect, can);
             let mut instance = bench.instance(r#"(module (memory (export "memory") 0))"#, vec![]);
             assert_eq!(instance.inspect().is_some(), can);
-            let extended = extend(&*engine, &mut *instance, "(module)", vec![]);
+            let extended = extend(&engine, &mut *instance, "(module)", vec![]);
             match can {
                 true => assert_eq!(extended.ok(), Some(ModuleId(1))),
                 false => {
@@ -249,12 +251,12 @@ pub(crate) const CASES: &[Case] = &[
             ]
         };
         let engine = bench.engine();
-        let mut instance = start(&*engine, first, vec![], None).expect("the program starts");
+        let mut instance = start(&engine, first, vec![], None).expect("the program starts");
         assert_eq!(call(&mut *instance, "next", &[]).ok(), Some(vec![I32(2)]));
         let error = call(&mut *instance, "there", &[I32(1)]).expect_err("the table is empty");
         assert_trapped(&error, Trap::NullElement);
 
-        let added = extend(&*engine, &mut *instance, second, imports());
+        let added = extend(&engine, &mut *instance, second, imports());
         assert_eq!(added.ok(), Some(ModuleId(1)));
         let inspect = instance.inspect().expect("it is declared");
         assert_eq!(inspect.call(ModuleId(1), "f", &[]).ok(), Some(vec![I32(6)]));
@@ -269,7 +271,7 @@ pub(crate) const CASES: &[Case] = &[
         );
 
         // The same module again is another instance.
-        let added = extend(&*engine, &mut *instance, second, imports());
+        let added = extend(&engine, &mut *instance, second, imports());
         assert_eq!(added.ok(), Some(ModuleId(2)));
         let entry = instance.entry(ModuleId(2), "f").expect("it is exported");
         assert_eq!(instance.enter(entry).ok(), Some(8));
@@ -282,16 +284,16 @@ pub(crate) const CASES: &[Case] = &[
                 return;
             }
             let engine = bench.engine();
-            let mut instance = start(&*engine, first, vec![], None).expect("the program starts");
+            let mut instance = start(&engine, first, vec![], None).expect("the program starts");
             let late = r#"(module (import "a" "memory" (memory 1))
             (data (i32.const 0) "a") (data (i32.const 65536) "b"))"#;
             let other = r#"(module (import "a" "f" (func (param i32))))"#;
             for _ in 0..2 {
                 let imports = vec![export(0, "memory")];
-                let error = extend(&*engine, &mut *instance, late, imports).expect_err("no room");
+                let error = extend(&engine, &mut *instance, late, imports).expect_err("no room");
                 assert_trapped(&error, Trap::MemoryOutOfBounds);
                 for import in [export(0, "f"), export(0, "g"), export(1, "f")] {
-                    let error = extend(&*engine, &mut *instance, other, vec![import]);
+                    let error = extend(&engine, &mut *instance, other, vec![import]);
                     let error = error.expect_err("the import does not fit");
                     assert_eq!(error.kind(), ErrorKind::Engine, "{error:?}");
                 }
@@ -302,7 +304,7 @@ pub(crate) const CASES: &[Case] = &[
                 b'a'
             );
             assert_eq!(
-                extend(&*engine, &mut *instance, first, vec![]).ok(),
+                extend(&engine, &mut *instance, first, vec![]).ok(),
                 Some(ModuleId(1))
             );
         },
@@ -317,8 +319,8 @@ pub(crate) const CASES: &[Case] = &[
         }
         let engine = bench.engine();
         let first = r#"(module (memory (export "memory") 1))"#;
-        let mut instance = start(&*engine, first, vec![], Some(3)).expect("the program starts");
-        let error = extend(&*engine, &mut *instance, "(module)", vec![]);
+        let mut instance = start(&engine, first, vec![], Some(3)).expect("the program starts");
+        let error = extend(&engine, &mut *instance, "(module)", vec![]);
         let error = error.expect_err("new memories would escape the limit");
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
     }),
@@ -352,7 +354,7 @@ fn call(instance: &mut dyn DynInstance, export: &str, args: &[Value]) -> Result<
 }
 
 fn extend(
-    engine: &dyn DynEngine,
+    engine: &Arc<dyn DynEngine>,
     instance: &mut dyn DynInstance,
     wat: &str,
     imports: Vec<Import>,

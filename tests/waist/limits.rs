@@ -70,7 +70,7 @@ pub(crate) const CASES: &[Case] = &[
         |bench| {
             for limit in [None, Some(3), Some(100)] {
                 let wat = GROWS.replace("1 100", "1 3");
-                let mut instance = start(&*bench.engine(), &wat, vec![], limit).expect("it starts");
+                let mut instance = start(&bench.engine(), &wat, vec![], limit).expect("it starts");
                 for (name, former) in [("three", -1), ("two", 1), ("one", -1), ("none", 3)] {
                     assert_eq!(
                         enter(&mut *instance, name).ok(),
@@ -89,7 +89,7 @@ pub(crate) const CASES: &[Case] = &[
             (func (export "own grow") (result i32) (memory.grow 1 (i32.const 1))))"#;
         let engine = bench.engine();
         let modules = [(first, vec![]), (second, vec![export(0, "memory")])];
-        let program = prepare(&*engine, &modules, &[(0, "memory"), (1, "own")]);
+        let program = prepare(&engine, &modules, &[(0, "memory"), (1, "own")]);
         let program = program.expect("the program is linked");
         let open = |pages| {
             let limits = limits(Some(pages));
@@ -118,7 +118,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("each instance has a limit of its own", |bench| {
         let engine = bench.engine();
-        let program = prepare(&*engine, &[(GROWS, vec![])], &[(0, "memory")]);
+        let program = prepare(&engine, &[(GROWS, vec![])], &[(0, "memory")]);
         let program = program.expect("the program is linked");
         let open = |memory_pages| {
             let limits = limits(memory_pages);
@@ -143,7 +143,7 @@ pub(crate) const CASES: &[Case] = &[
                 (drop (memory.grow (i32.const 2)))
                 (i32.add (call $size) (i32.mul (memory.size) (i32.const 10)))))"#;
         let imports = vec![host(&[], &[polyextism_core::backend::NumType::I32], body)];
-        let mut instance = start(&*bench.engine(), wat, imports, Some(4)).expect("it starts");
+        let mut instance = start(&bench.engine(), wat, imports, Some(4)).expect("it starts");
         assert_eq!(enter(&mut *instance, "sizes").ok(), Some(33));
     }),
     (
@@ -153,8 +153,8 @@ pub(crate) const CASES: &[Case] = &[
                 return;
             }
             let engine = bench.open(Interruption::On).expect("it is declared");
-            let (mut stopped, stop) = attended(&*engine, SPINS, vec![]);
-            let (mut neighbour, _) = attended(&*engine, SPINS, vec![]);
+            let (mut stopped, stop) = attended(&engine, SPINS, vec![]);
+            let (mut neighbour, _) = attended(&engine, SPINS, vec![]);
             let over = Arc::new(AtomicBool::new(false));
             let neighbour = thread::spawn({
                 let over = Arc::clone(&over);
@@ -192,7 +192,7 @@ pub(crate) const CASES: &[Case] = &[
                 thread::sleep(Duration::from_millis(1));
                 Ok(())
             };
-            let (mut instance, stop) = attended(&*engine, wat, vec![host(&[], &[], wait)]);
+            let (mut instance, stop) = attended(&engine, wat, vec![host(&[], &[], wait)]);
             stop.store(true, Ordering::SeqCst);
             asked(&*engine, || {
                 let error = enter(&mut *instance, "run").expect_err("it never ends itself");
@@ -204,7 +204,7 @@ pub(crate) const CASES: &[Case] = &[
 
 /// An instance whose host stops it while the flag is set.
 fn attended(
-    engine: &dyn DynEngine,
+    engine: &Arc<dyn DynEngine>,
     wat: &str,
     imports: Vec<Import>,
 ) -> (Box<dyn DynInstance>, Arc<AtomicBool>) {

@@ -57,12 +57,12 @@ impl Bench {
 
     /// An instance of one module, which exports `memory`, without limits.
     pub(crate) fn instance(&self, wat: &str, imports: Vec<Import>) -> Box<dyn DynInstance> {
-        start(&*self.engine(), wat, imports, None).expect("the program starts")
+        start(&self.engine(), wat, imports, None).expect("the program starts")
     }
 
     /// As [`Bench::instance`], with at most so many pages.
     pub(crate) fn limited(&self, wat: &str, pages: u64) -> Result<Box<dyn DynInstance>> {
-        start(&*self.engine(), wat, Vec::new(), Some(pages))
+        start(&self.engine(), wat, Vec::new(), Some(pages))
     }
 }
 
@@ -79,7 +79,7 @@ fn settings(compiler: &'static str, interruption: Interruption, proposals: Propo
 
 /// An instance of one module, which exports `memory`.
 pub(crate) fn start(
-    engine: &dyn DynEngine,
+    engine: &Arc<dyn DynEngine>,
     wat: &str,
     imports: Vec<Import>,
     memory_pages: Option<u64>,
@@ -98,7 +98,7 @@ pub(crate) fn limits(memory_pages: Option<u64>) -> InstanceLimits {
 
 /// A program of several modules, and the memories that the host may touch.
 pub(crate) fn prepare(
-    engine: &dyn DynEngine,
+    engine: &Arc<dyn DynEngine>,
     modules: &[(&str, Vec<Import>)],
     memories: &[(u32, &str)],
 ) -> Result<AnyPrepared> {

@@ -115,7 +115,7 @@ impl Compiled {
     ///
     /// # Errors
     /// `Argument` if WASI cannot be given what `options` say, or a dump has no place; `Manifest`, `InvalidModule`, `Link`, or
-    /// `Unsupported`; never a failure of a guest.
+    /// `Unsupported`; never a failure of a guest. Why it is not waited for any longer, as [`Options::compiling`] says.
     pub fn new(choice: &Choice, manifest: &Manifest, options: &Options) -> Result<Self> {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
@@ -130,6 +130,7 @@ impl Compiled {
             bounds: &(&options.limits).into(),
         };
         let units = read(&declared, manifest, options)?;
+        let wait = options.compiling.wait();
         let opened = Opened::new(choice, dumps.profiler, &declared, &units, &options.cache)?;
         let terms = opened.terms(declared);
         let linked = Linked::new(&units, &terms, options)?;
@@ -146,6 +147,7 @@ impl Compiled {
             settings: &opened.settings,
             terms: &terms,
             cache: &options.cache,
+            wait: &wait,
         };
         let Made { code, compiled } = maker.code(Arc::clone(&opened.engine), &recipes)?;
         let fuel_owner = program::fuel_owner(&recipes);

@@ -6,7 +6,7 @@ use crate::{
     cache::Cache,
     http::HttpOptions,
     services::function::Function,
-    settings::{diagnostics::Diagnostics, limits::Limits, wasi::Wasi},
+    settings::{compiling::Compiling, diagnostics::Diagnostics, limits::Limits, wasi::Wasi},
 };
 
 /// What a plug-in is given beside its manifest.
@@ -35,6 +35,8 @@ pub struct Options {
     /// it needs succeeds, with one unit less it fails. Initialisation is part of the call that it happens
     /// in; a library that exports `_start` pays for putting back its state before each call.
     pub fuel: Option<u64>,
+    /// How long compiling is waited for.
+    pub compiling: Compiling,
     /// Where compiled code is kept for later.
     pub cache: Cache,
     /// What is written down after a failure, and for profilers.

@@ -35,6 +35,7 @@ use crate::{
         shared::{self, Code},
     },
     cache::{Cache, key::Key},
+    deadline::compiling::CompileWait,
     engine::{
         erased::{AnyModule, DynEngine},
         program::{Import, Linked, MemoryExport, Program},
@@ -55,6 +56,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) terms: &'a Terms<'a>,
     pub(crate) cache: &'a Cache,
+    pub(crate) wait: &'a CompileWait<'a>,
 }
 
 /// Code, and how much of it is new.
@@ -70,7 +72,7 @@ impl Maker<'_> {
     /// # Errors
     /// `Argument` if what names the folder of the cache is wrong. `InvalidModule` if a module is not
     /// valid; `Unsupported` if it needs what the engine does not offer, or if the engine refuses it;
-    /// `Engine` if the engine fails.
+    /// `Engine` if the engine fails. Why the wait ends, if it does before.
     pub(crate) fn code(&self, engine: Arc<dyn DynEngine>, recipes: &[Recipe<'_>]) -> Result<Made> {
         let engine_key = self.engine_key(engine.as_ref());
         let keys = recipes.iter().map(|recipe| recipe.key(&engine_key));
@@ -129,6 +131,7 @@ impl Maker<'_> {
         };
         let missing = found.iter().zip(recipes);
         for (_, recipe) in missing.filter(|(found, _)| found.is_none()) {
+            self.wait.check_interrupt()?;
             recipe.validate(self.terms)?;
         }
         let mut modules = Vec::with_capacity(recipes.len());
@@ -137,7 +140,9 @@ impl Maker<'_> {
             let module = match found {
                 Some(module) => module,
                 None => {
-                    let module = engine.compile(&recipe.wasm()?)?;
+                    self.wait.check_interrupt()?;
+                    let wasm = recipe.wasm()?.into_owned();
+                    let module = Arc::clone(&engine).compile_while(wasm, self.wait)?;
                     if store.is_on() {
                         store.keep(key, engine.save(&module));
                     }

@@ -20,10 +20,11 @@ use crate::{
         panic::catch,
     },
     cache::Artifact,
-    deadline::alarm::RequestCheck,
+    deadline::{alarm::RequestCheck, compiling::CompileWait},
     host::Host,
     kernel::{self, guest::Guest},
     process::{
+        exhausted,
         forks::{Gated, section},
         threads,
     },
@@ -41,11 +42,11 @@ pub trait DynEngine: RequestCheck {
     fn name(&self) -> &'static str;
     /// See [`Engine::capabilities`].
     fn capabilities(&self) -> Capabilities;
-    /// See [`Engine::compile`].
+    /// See [`Engine::compile`]. It happens on another thread, and goes on there when the wait ends before.
     ///
     /// # Errors
-    /// As there.
-    fn compile(&self, wasm: &[u8]) -> Result<AnyModule>;
+    /// As there; why the wait ends.
+    fn compile_while(self: Arc<Self>, wasm: Vec<u8>, wait: &CompileWait<'_>) -> Result<AnyModule>;
     /// See [`Engine::fingerprint`].
     fn fingerprint(&self, state: &mut dyn Hasher);
     /// See [`Engine::save`].
@@ -83,6 +84,16 @@ pub trait DynEngine: RequestCheck {
     fn retire(&self);
 }
 
+impl dyn DynEngine {
+    /// See [`Engine::compile`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile(self: &Arc<Self>, wasm: &[u8]) -> Result<AnyModule> {
+        Arc::clone(self).compile_while(wasm.to_vec(), &CompileWait::default())
+    }
+}
+
 impl<E: Engine> DynEngine for E {
     fn name(&self) -> &'static str {
         Engine::name(self)
@@ -92,10 +103,14 @@ impl<E: Engine> DynEngine for E {
         Engine::capabilities(self)
     }
 
-    fn compile(&self, wasm: &[u8]) -> Result<AnyModule> {
-        let compile = || self.step("compiling a module", || Engine::compile(self, wasm));
-        let module = threads::run(compile)?;
-        Ok(Arc::new(Gated::new(module)))
+    fn compile_while(self: Arc<Self>, wasm: Vec<u8>, wait: &CompileWait<'_>) -> Result<AnyModule> {
+        let compile = move || {
+            let compile = || Engine::compile(&*self, &wasm);
+            let module = self.step("compiling a module", compile)?;
+            Ok(Arc::new(Gated::new(module)))
+        };
+        let module = threads::run(compile, &|| wait.check_interrupt());
+        Ok(module.map_err(exhausted::explain)?)
     }
 
     fn fingerprint(&self, state: &mut dyn Hasher) {
@@ -111,7 +126,7 @@ impl<E: Engine> DynEngine for E {
 
     fn load(&self, artifact: Artifact) -> Result<AnyModule> {
         let load = || Engine::load(self, artifact);
-        let module = section(|| catch("loading a module", load))?;
+        let module = section(|| catch("loading a module", load)).map_err(exhausted::explain)?;
         Ok(Arc::new(Gated::new(module)))
     }
 
@@ -135,8 +150,8 @@ impl<E: Engine> DynEngine for E {
         match program.downcast_ref::<Gated<E::Prepared>>() {
             Some(program) => {
                 let instantiate = || Engine::instantiate(self, program, host, limits);
-                let instance = section(|| self.step("instantiating a program", instantiate))?;
-                Ok(Box::new(instance))
+                let instance = section(|| self.step("instantiating a program", instantiate));
+                Ok(Box::new(instance.map_err(exhausted::explain)?))
             }
             None => Err(foreign(Engine::name(self), "program")),
         }

@@ -9,6 +9,7 @@
 //! the most that is allowed.
 
 mod code;
+mod weights;
 
 use wasmparser::{CompositeInnerType, Encoding, FunctionBody, Parser, Payload, TypeRef};
 
@@ -41,6 +42,14 @@ pub struct Bounds {
     pub functions: u64,
     /// Bytes of the code of one function.
     pub function_bytes: u64,
+    /// Units of long instructions in one function, as [`weights`] has them.
+    pub long: u64,
+    /// As [`Bounds::long`], of all functions together.
+    pub all_long: u64,
+    /// Units of costly instructions in one function, as [`weights`] has them: what they cost grows with their square.
+    pub costly: u64,
+    /// Ten thousands of pairs of such units in the same function, of all functions together.
+    pub costly_pairs: u64,
     /// Indirect calls in the code of all functions.
     pub indirect_calls: u64,
     /// Parameters and results of what is called, for all calls in the code, and values that branches take to each of
@@ -83,6 +92,8 @@ impl From<&Limits> for Bounds {
         let of = |strict: u64| (strict.saturating_mul(cost) / 100).max(strict.min(8));
         // Loops inside each other cost the third power of their number.
         let loops = 100.0 * (cost as f64 / 100.0).cbrt();
+        // These cost the second one.
+        let costly = 16_000.0 * (cost as f64 / 100.0).sqrt();
         Self {
             limits: limits.clone(),
             module_bytes: limits.module_bytes,
@@ -94,6 +105,10 @@ impl From<&Limits> for Bounds {
             exports: of(100_000),
             functions: of(50_000),
             function_bytes: of(1 << 20),
+            long: of(500_000),
+            all_long: of(2_000_000),
+            costly: (costly as u64).max(8),
+            costly_pairs: of(100_000),
             indirect_calls: of(50_000),
             call_values: of(2_000_000),
             block_values: of(20_000),

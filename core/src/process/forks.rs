@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use crate::base::error::Result;
+
 /// How long a fork waits for sections: more than compiling any module takes, and no deadlock lasts longer.
 pub const LONGEST: Duration = Duration::from_secs(60);
 
@@ -47,16 +49,51 @@ pub fn section<T>(step: impl FnOnce() -> T) -> T {
 
 fn wait_and_enter() {
     if DEPTH.get() == 0 {
-        loop {
-            INSIDE.fetch_add(1, Ordering::SeqCst);
-            if WANTED.load(Ordering::SeqCst) == 0 {
-                break;
-            }
-            INSIDE.fetch_sub(1, Ordering::SeqCst);
+        while !step_in() {
             thread::sleep(PATIENCE);
         }
     }
     DEPTH.set(DEPTH.get() + 1);
+}
+
+/// Counts one more, if no fork is wanted.
+fn step_in() -> bool {
+    INSIDE.fetch_add(1, Ordering::SeqCst);
+    let free = WANTED.load(Ordering::SeqCst) == 0;
+    if !free {
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
+    free
+}
+
+/// A section that one thread begins for the work of another, which takes this along.
+pub(crate) struct Lent(());
+
+impl Lent {
+    /// Begins one. It waits for a fork that is wanted, unless this thread is in a section; meanwhile it asks `check`.
+    ///
+    /// # Errors
+    /// Those of `check`.
+    pub(crate) fn enter(check: &dyn Fn() -> Result<()>) -> Result<Self> {
+        match DEPTH.get() {
+            0 => {
+                while !step_in() {
+                    thread::sleep(PATIENCE);
+                    check()?;
+                }
+            }
+            _ => {
+                INSIDE.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn enter() {

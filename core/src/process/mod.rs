@@ -4,6 +4,7 @@
 //! its parent, nor touches a lock of one.
 
 pub mod address_space;
+pub(crate) mod exhausted;
 pub mod forks;
 mod forks_native;
 mod per_process;

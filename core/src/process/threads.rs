@@ -3,33 +3,145 @@
 //! Engines compile the functions of a module in parallel, on the threads of the pool that they are
 //! called in, or else on those of a pool of the whole process. The threads of the latter are gone
 //! in a forked process, where compiling would wait for them for ever. So compiling happens inside
-//! a pool of this process, which is made again after a fork. It does not know what it runs.
+//! a pool of this process, which is made again after a fork. Who waits for work may leave: nobody can stop an
+//! engine, so the work goes on. It does not know what it runs.
 //!
-//! Invariant: no thread of the pool waits for a fork. One that did could do so in the middle of another's work,
-//! which it helps with, and the fork waits for that.
+//! Invariants: no thread of the pool waits for a fork. One that did could do so in the middle of another's work,
+//! which it helps with, and the fork waits for that. There is never more work in the pool than it has threads,
+//! whether anybody waits for it or not; work that has not begun when its waiter leaves never begins.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::SeqCst},
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::Duration,
+};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
-    base::error::{Error, ErrorKind, Result},
-    process::{PerProcess, forks::section},
+    base::{
+        error::{Error, ErrorKind, Result},
+        panic::catch,
+    },
+    process::{PerProcess, Process, forks::Lent},
 };
 
 /// The stack of each thread, in bytes: that of a main thread. Only what is used takes memory.
 const STACK: usize = 8 << 20;
 
-static POOL: PerProcess<ThreadPool> = PerProcess::new();
+/// How often one looks who waits whether to go on waiting.
+const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Runs `work` in the pool of this process, and waits for it: a section, which the caller enters.
-///
-/// # Errors
-/// Those of `work`; `Engine` if the system gives no threads.
-pub(crate) fn run<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    section(|| pool()?.install(work))
+static THREADS: PerProcess<Threads> = PerProcess::new();
+
+struct Threads {
+    pool: ThreadPool,
+    seats: Arc<Seats>,
 }
 
-fn pool() -> Result<&'static ThreadPool> {
-    POOL.own_or_try(build)
+/// How much more work may come into the pool.
+struct Seats {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// Runs `work` in the pool of this process, in a section, and waits for it as long as `check` says so.
+///
+/// # Errors
+/// Those of `work` and of `check`; `Engine` if the system gives no threads.
+pub(crate) fn run<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+    check: &dyn Fn() -> Result<()>,
+) -> Result<T> {
+    let here = Process::current();
+    let threads = threads()?;
+    if threads.pool.current_thread_index().is_some() {
+        // Work within work, which has a seat and a section.
+        return work();
+    }
+    let section = Lent::enter(check)?;
+    let seat = threads.seats.take(check)?;
+    let (send, outcome) = mpsc::sync_channel(1);
+    let waiter = Waiter::default();
+    let left = Arc::clone(&waiter.0);
+    threads.pool.spawn(move || {
+        let outcome = match left.load(SeqCst) {
+            true => None,
+            false => Some(catch("compiling a module", work)),
+        };
+        drop(seat);
+        if let Some(outcome) = outcome {
+            // In the section: if nobody waits any more, what was made is dropped here.
+            drop(send.send(outcome));
+        }
+        drop(section);
+    });
+    loop {
+        match outcome.recv_timeout(PATIENCE) {
+            Ok(outcome) => return outcome,
+            Err(RecvTimeoutError::Timeout) if here == Process::current() => check()?,
+            Err(_) => return Err(left_behind()),
+        }
+    }
+}
+
+/// One that waits for work. Dropping it says that it does not any more.
+#[derive(Default)]
+struct Waiter(Arc<AtomicBool>);
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+/// A fork in a check, such as a handler of Python's signals, leaves the work in the parent.
+#[cold]
+fn left_behind() -> Error {
+    let message =
+        "the process was forked while it waited for compiling, which goes on in the parent only";
+    Error::new(ErrorKind::Engine, message)
+}
+
+fn threads() -> Result<&'static Threads> {
+    THREADS.own_or_try(|| {
+        let pool = build()?;
+        let free = Mutex::new(pool.current_num_threads());
+        let freed = Condvar::new();
+        let seats = Arc::new(Seats { free, freed });
+        Ok(Threads { pool, seats })
+    })
+}
+
+impl Seats {
+    fn take(self: &Arc<Self>, check: &dyn Fn() -> Result<()>) -> Result<Seat> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        while *free == 0 {
+            let waited = self.freed.wait_timeout(free, PATIENCE);
+            let (still, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            // What is asked may run anything.
+            drop(still);
+            check()?;
+            free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+        Ok(Seat(Arc::clone(self)))
+    }
+}
+
+/// A place in the pool.
+struct Seat(Arc<Seats>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free += 1;
+        drop(free);
+        self.0.freed.notify_one();
+    }
 }
 
 fn build() -> Result<ThreadPool> {
@@ -46,29 +158,59 @@ fn build() -> Result<ThreadPool> {
 mod tests {
     use std::{
         num::NonZeroUsize,
-        sync::{Barrier, mpsc},
+        sync::{
+            Arc, Barrier, Mutex, MutexGuard, PoisonError,
+            atomic::{AtomicUsize, Ordering::SeqCst},
+            mpsc,
+        },
         thread::{self, available_parallelism},
         time::Duration,
     };
 
     use rayon::prelude::*;
 
-    use super::{pool, run};
-    use crate::process::forks::{release, want};
+    use super::{run, threads};
+    use crate::{
+        base::error::{Error, ErrorKind, Result},
+        process::forks::{is_quiet, release, want},
+    };
+
+    /// One test at a time fills the pool or wants to fork.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    fn alone() -> MutexGuard<'static, ()> {
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stay() -> Result<()> {
+        Ok(())
+    }
+
+    fn leave() -> Result<()> {
+        Err(Error::new(ErrorKind::Cancelled, "enough"))
+    }
+
+    fn processors() -> usize {
+        available_parallelism().map_or(1, NonZeroUsize::get)
+    }
 
     #[test]
     fn work_is_shared_by_all_processors() {
-        let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+        let _alone = alone();
+        let processors = processors();
         let meet = Barrier::new(processors);
-        let names = run(|| {
-            assert_eq!(rayon::current_num_threads(), processors);
-            // It ends only if every thread of the pool takes one.
-            let names = (0..processors).into_par_iter().with_max_len(1).map(|_| {
-                meet.wait();
-                thread::current().name().unwrap_or_default().to_owned()
-            });
-            Ok(names.collect::<Vec<_>>())
-        });
+        let names = run(
+            move || {
+                assert_eq!(rayon::current_num_threads(), processors);
+                // It ends only if every thread of the pool takes one.
+                let names = (0..processors).into_par_iter().with_max_len(1).map(|_| {
+                    meet.wait();
+                    thread::current().name().unwrap_or_default().to_owned()
+                });
+                Ok(names.collect::<Vec<_>>())
+            },
+            &stay,
+        );
         let mut names = names.expect("it does not fail");
         names.sort();
         names.dedup();
@@ -81,9 +223,10 @@ mod tests {
 
     #[test]
     fn threads_use_it_at_once() {
+        let _alone = alone();
         thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|n| scope.spawn(move || run(move || Ok(n))))
+                .map(|n| scope.spawn(move || run(move || Ok(n), &stay)))
                 .collect();
             for (expected, thread) in threads.into_iter().enumerate() {
                 let n = thread.join().expect("nothing panics");
@@ -93,17 +236,27 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_is_an_error() {
+        let _alone = alone();
+        let outcome = run(|| -> Result<()> { panic!("on purpose") }, &stay);
+        let failure = outcome.expect_err("it panics");
+        assert_eq!(failure.kind(), ErrorKind::EnginePanic);
+    }
+
+    #[test]
     fn who_waits_for_a_fork_takes_no_thread_of_the_pool() {
-        let processors = available_parallelism().map_or(1, NonZeroUsize::get);
+        let _alone = alone();
+        let processors = processors();
         want();
-        let waiting = || thread::spawn(|| run(|| Ok(())));
+        let waiting = || thread::spawn(|| run(|| Ok(()), &stay));
         let waiting: Vec<_> = (0..=processors).map(|_| waiting()).collect();
         thread::sleep(Duration::from_millis(20));
         let waited = waiting.iter().all(|thread| !thread.is_finished());
+        let left = run(|| Ok(()), &leave).map_err(|failure| failure.kind());
         let (done, ended) = mpsc::channel();
         thread::spawn(move || {
-            let pool = pool().expect("the system gives threads");
-            pool.install(|| ());
+            let threads = threads().expect("the system gives threads");
+            threads.pool.install(|| ());
             done.send(()).expect("the test waits for it");
         });
         // A fork waits for who has begun, and that takes the threads that others have left.
@@ -114,6 +267,43 @@ mod tests {
             ran.expect("it does not fail");
         }
         assert!(waited, "the fork was not waited for");
+        assert_eq!(left, Err(ErrorKind::Cancelled));
         free.expect("a thread of the pool is free");
+    }
+
+    #[test]
+    fn what_nobody_waits_for_keeps_its_seat_until_it_ends() {
+        let _alone = alone();
+        let processors = processors();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let mut gates = Vec::new();
+        // What is left while it runs, on all threads of the pool.
+        for number in 0..processors {
+            let (open, gate) = mpsc::channel::<()>();
+            gates.push(open);
+            let (counted, begins) = (Arc::clone(&begun), Arc::clone(&begun));
+            let work = move || {
+                counted.fetch_add(1, SeqCst);
+                // It ends when the test drops the other end.
+                let _ = gate.recv();
+                Ok(())
+            };
+            let until_it_runs = || match begins.load(SeqCst) > number {
+                true => leave(),
+                false => stay(),
+            };
+            let left = run(work, &until_it_runs).map_err(|failure| failure.kind());
+            assert_eq!(left, Err(ErrorKind::Cancelled));
+        }
+        assert!(!is_quiet(), "a fork waits for what goes on");
+        // There is no seat, and who leaves before there is one has begun nothing.
+        let counted = Arc::clone(&begun);
+        let work = move || Ok(counted.fetch_add(1, SeqCst));
+        let left = run(work, &leave).map_err(|failure| failure.kind());
+        assert_eq!(left, Err(ErrorKind::Cancelled));
+        assert_eq!(begun.load(SeqCst), processors);
+        drop(gates);
+        assert_eq!(run(|| Ok(7), &stay).expect("there are seats again"), 7);
+        assert_eq!(begun.load(SeqCst), processors);
     }
 }

@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._errors import ArgumentError, ClosedError, TimeoutError
-from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket
+from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket, make_until
 from ._state import Config, Vars
 
 if TYPE_CHECKING:
@@ -384,8 +384,9 @@ class AsyncPlugin:
 
     async def _made(self) -> Plugin:
         if self._plugin is None:
+            ticket = Ticket()
             make = functools.partial(Plugin, self._source, **self._options)
-            self._plugin = await _in_thread(make, None, self._executor)
+            self._plugin = await _in_thread(functools.partial(make_until, ticket, make), ticket, self._executor)
         return self._plugin
 
     @property

@@ -49,6 +49,7 @@ __all__ = [
     "follow_logging",
     "forked",
     "inspect",
+    "make_until",
     "manifest_schema",
     "set_log_file",
     "strict_limits",
@@ -86,6 +87,8 @@ class CompiledPlugin:
             `None` if the total is unknown. An exception ends the download.
         fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
         limits: Limits on compiling and on memory, an `extism.Limits`.
+        compile_timeout: How long compiling may take, in seconds, without downloads; `math.inf` or `None` is no limit.
+            When it has passed, the engine goes on on a thread of its own, and what it makes is dropped.
         cache: Where compiled code is kept for the next process: in the user's folder for caches if not
             given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
             path of a folder. Whoever can write it can run code as the user. Nothing about it is an
@@ -100,6 +103,7 @@ class CompiledPlugin:
         extism.LinkError: If an import cannot be resolved.
         extism.UnknownEngineError: If the engine is not built in.
         extism.UnsupportedError: If the engine cannot do what was asked.
+        extism.TimeoutError: If compiling took longer than it may.
     """
     def __new__(
         cls,
@@ -113,6 +117,7 @@ class CompiledPlugin:
         progress: Callable[[int, int | None], object] | None = None,
         fuel: float | None = None,
         limits: Limits | None = None,
+        compile_timeout: float | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
         diagnostics: Diagnostics | None = None,
     ) -> Self: ...
@@ -217,19 +222,21 @@ class Plugin:
             first call. With a `CompiledPlugin`, which must be compiled with fuel, this is for the calls of
             this instance.
         limits: Limits on compiling and on memory, an `extism.Limits`.
+        compile_timeout: How long compiling may take, in seconds, as `CompiledPlugin` takes it.
         cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
         diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
             environment variables.
 
     Raises:
         extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
-            that was decided when it was compiled (WASI, functions, HTTP, limits, cache, diagnostics), or if WASI
+            that was decided when it was compiled (WASI, functions, HTTP, limits and the like), or if WASI
             cannot be given what `wasi` says.
         extism.ManifestError: If the manifest or the configuration is wrong.
         extism.InvalidModuleError: If a module is not WebAssembly that can be run.
         extism.LinkError: If an import cannot be resolved.
         extism.UnknownEngineError: If the engine is not built in.
         extism.UnsupportedError: If the engine cannot do what was asked.
+        extism.TimeoutError: If compiling took longer than it may.
     """
     def __new__(
         cls,
@@ -244,6 +251,7 @@ class Plugin:
         progress: Callable[[int, int | None], object] | None = None,
         fuel: float | None = None,
         limits: Limits | None = None,
+        compile_timeout: float | None = None,
         cache: bool | str | os.PathLike[str] | None = None,
         diagnostics: Diagnostics | None = None,
     ) -> Self: ...
@@ -1255,6 +1263,8 @@ def after_fork() -> None:
     """Python calls it after a fork, in the parent."""
 def forked() -> None:
     """Tells that this process is a new one, with one thread only. Python calls it after a fork."""
+def make_until(ticket: Ticket, make: Callable[[], _T]) -> _T:
+    """Calls `make`, which compiles a plug-in; cancelling `ticket` ends the wait for that. For `extism._async`."""
 def manifest_schema() -> str:
     """The JSON Schema of manifests, as text."""
 def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None:

@@ -3,7 +3,10 @@
 //! The module goes the way of plug-ins: core reads it, takes its start section out, and gives it a
 //! budget where the engine needs one. Engines are deterministic: what WebAssembly leaves open is no difference.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+};
 
 use polyextism::{
     Choice, ErrorKind, Host, Result,
@@ -74,8 +77,8 @@ fn instantiate(
     let engine = choice.open(&choice.deterministic().settings(interruption))?;
     let ready = alone::ready(&*engine, wasm)?;
     let modules = vec![
-        link(&*engine, STATE, Vec::new())?,
-        link(&*engine, &ready.wasm, ready.further.into_iter().collect())?,
+        link(&engine, STATE, Vec::new())?,
+        link(&engine, &ready.wasm, ready.further.into_iter().collect())?,
     ];
     let memories = vec![MemoryExport {
         module: ModuleId(0),
@@ -90,7 +93,11 @@ fn instantiate(
     Ok(instance)
 }
 
-fn link(engine: &dyn DynEngine, wasm: &[u8], imports: Vec<Import>) -> Result<Linked<AnyModule>> {
+fn link(
+    engine: &Arc<dyn DynEngine>,
+    wasm: &[u8],
+    imports: Vec<Import>,
+) -> Result<Linked<AnyModule>> {
     let module = engine.compile(wasm)?;
     Ok(Linked { module, imports })
 }

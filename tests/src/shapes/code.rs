@@ -4,7 +4,7 @@ use wasm_encoder::{BlockType, Function, Instruction as I, TableSection, ValType}
 
 use super::{
     Shape,
-    make::{finish, nested, one, program, straight, table},
+    make::{nested, program, straight, table, with_table},
     shape,
 };
 
@@ -102,15 +102,51 @@ pub(super) const CODE: &[Shape] = &[
     shape("indirect calls", |b| {
         let mut tables = TableSection::new();
         tables.table(table(10));
-        let mut f = Function::new([]);
-        for _ in 0..b.indirect_calls.min((b.function_bytes - 30) / 5) {
-            f.instruction(&I::I32Const(0));
-            f.instruction(&I::CallIndirect {
-                type_index: 0,
-                table_index: 0,
-            });
-        }
-        let (types, functions, code) = one(f);
-        finish(&[&types, &functions, &tables, &code])
+        // Two units each, and the pairs of units in all functions are bounded.
+        let each = (b.costly / 4).max(1);
+        let functions = (b.indirect_calls / each).min(b.costly_pairs * 10_000 / (4 * each * each));
+        let body = || {
+            let mut f = Function::new([]);
+            for _ in 0..each {
+                f.instruction(&I::I32Const(0));
+                f.instruction(&I::CallIndirect {
+                    type_index: 0,
+                    table_index: 0,
+                });
+            }
+            f
+        };
+        with_table((0..functions).map(|_| body()), &tables)
+    }),
+    shape("costly instructions", |b| {
+        let mut tables = TableSection::new();
+        tables.table(table(10));
+        let pairs = (b.costly * b.costly / 10_000).max(1);
+        let body = || {
+            let mut f = Function::new([(1, ValType::I32)]);
+            for _ in 0..b.costly {
+                f.instruction(&I::LocalGet(0));
+                f.instruction(&I::TableGet(0));
+                f.instruction(&I::Drop);
+            }
+            f
+        };
+        with_table((0..b.costly_pairs / pairs).map(|_| body()), &tables)
+    }),
+    shape("long instructions", |b| {
+        let mut tables = TableSection::new();
+        tables.table(table(10));
+        let body = || {
+            let mut f = Function::new([(1, ValType::I32)]);
+            for _ in 0..(b.long / 19).min(b.function_bytes / 12) {
+                (0..3).for_each(|_| _ = f.instruction(&I::LocalGet(0)));
+                f.instruction(&I::TableCopy {
+                    src_table: 0,
+                    dst_table: 0,
+                });
+            }
+            f
+        };
+        with_table((0..b.all_long / b.long).map(|_| body()), &tables)
     }),
 ];

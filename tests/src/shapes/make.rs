@@ -3,7 +3,8 @@
 use polyextism::internal::Bounds;
 use wasm_encoder::{
     CodeSection, ConstExpr, Function, FunctionSection, GlobalSection, GlobalType, Instruction as I,
-    MemorySection, MemoryType, Module, RefType, Section, TableType, TypeSection, ValType,
+    MemorySection, MemoryType, Module, RefType, Section, TableSection, TableType, TypeSection,
+    ValType,
 };
 
 /// As much as a name or a section may have in a test: more costs only the time to make it.
@@ -103,6 +104,21 @@ pub(super) fn program(params: &[ValType], bodies: impl IntoIterator<Item = Funct
         code.function(&body);
     }
     finish(&[&types, &functions, &code])
+}
+
+/// Functions without parameters, and tables.
+pub(super) fn with_table(
+    bodies: impl IntoIterator<Item = Function>,
+    tables: &TableSection,
+) -> Vec<u8> {
+    let (mut types, mut functions) = (TypeSection::new(), FunctionSection::new());
+    types.ty().function([], []);
+    let mut code = CodeSection::new();
+    for body in bodies {
+        functions.function(0);
+        code.function(&ended(body));
+    }
+    finish(&[&types, &functions, tables, &code])
 }
 
 pub(super) fn finish(sections: &[&dyn Section]) -> Vec<u8> {

@@ -27,8 +27,11 @@ const REACH: u64 = 16_384;
 const UNNAMED: u64 = 1024;
 /// What a call costs beside what the callee does.
 const CALL: u64 = 10;
-/// What growing a memory costs.
+/// What growing a memory costs, and what moving as much as is moved in place does.
 const GROW: u64 = 1000;
+/// What an instruction costs that may move all of a segment, a table or an array. There are never two of them
+/// without a look in between.
+const BULK: u64 = REACH / 2 + 1;
 /// Loops without loops inside are doubled up to this cost of a turn.
 const DOUBLED: u64 = 100;
 /// How many locals are taken out of the way of the call.
@@ -135,7 +138,22 @@ impl Planner<'_> {
     fn units(operator: &Operator<'_>) -> u64 {
         match operator {
             Operator::End | Operator::Else | Operator::Block { .. } | Operator::Loop { .. } => 0,
-            Operator::MemoryGrow { .. } => GROW,
+            Operator::MemoryGrow { .. }
+            | Operator::MemoryFill { .. }
+            | Operator::MemoryCopy { .. } => GROW,
+            Operator::MemoryInit { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableGrow { .. }
+            | Operator::ArrayNew { .. }
+            | Operator::ArrayNewDefault { .. }
+            | Operator::ArrayNewData { .. }
+            | Operator::ArrayNewElem { .. }
+            | Operator::ArrayFill { .. }
+            | Operator::ArrayCopy { .. }
+            | Operator::ArrayInitData { .. }
+            | Operator::ArrayInitElem { .. } => BULK,
             _ => 1,
         }
     }

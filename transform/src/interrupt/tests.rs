@@ -181,6 +181,41 @@ fn long_straight_ways_have_looks() {
     assert_eq!(looks(&format!("(module (func (param i32) {arms}))")), [0]);
 }
 
+/// One instruction may move all of a segment, a table or a piece of memory, so that few turns are long.
+#[test]
+fn instructions_that_move_much_have_looks() {
+    let three = "(local.get 0) (local.get 0) (local.get 0)";
+    for (body, number) in [
+        (format!("(memory.init $d {three})"), 1),
+        (format!("(table.init $t $e {three})"), 1),
+        (format!("(table.copy $t $t {three})"), 1),
+        (
+            "(table.fill $t (local.get 0) (ref.null func) (local.get 0))".to_owned(),
+            1,
+        ),
+        (
+            "(drop (table.grow $t (ref.null func) (local.get 0)))".to_owned(),
+            1,
+        ),
+        (format!("(memory.fill {three})"), 1),
+        (format!("(memory.copy {three})"), 1),
+        ("(i32.store8 (local.get 0) (local.get 0))".to_owned(), 0),
+    ] {
+        let text = format!(
+            r#"(module (memory 1) (data $d "abc") (table $t 1 funcref) (elem $e funcref (ref.null func))
+            (func (param i32) (local i32) (local.set 1 (i32.const 100))
+              (loop $l {body} (br_if $l (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))))"#
+        );
+        assert_eq!(looks(&text), [number], "{body}");
+    }
+    // Each has a look of its own, without a loop.
+    let text = format!(
+        r#"(module (memory 1) (data $d "abc") (func (param i32) {}))"#,
+        format!("(memory.init $d {three})").repeat(10)
+    );
+    assert_eq!(looks(&text), [9]);
+}
+
 /// Deep nesting costs no stack, and no time that grows faster than the code.
 #[test]
 fn depth_is_no_matter() {

@@ -11,7 +11,7 @@ use std::ops::AddAssign;
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
-use super::{Bound, Bounds, Stop};
+use super::{Bound, Bounds, Stop, weights};
 
 /// What was found in the code of one function, or of several.
 #[derive(Clone, Copy, Default)]
@@ -22,6 +22,10 @@ pub(super) struct Code {
     loops: u64,
     block_locals: u64,
     loop_locals: u64,
+    long: u64,
+    costly: u64,
+    /// Ten thousands of pairs, once the function is at its end.
+    costly_pairs: u64,
     indirect_calls: u64,
     call_values: u64,
     block_values: u64,
@@ -105,6 +109,9 @@ impl Code {
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             let operator = operators.read()?;
+            let weight = weights::of(&operator);
+            found.long += weight.long;
+            found.costly += weight.costly;
             let (ty, is_loop) = match operator {
                 Operator::Loop { blockty } => (blockty, true),
                 Operator::Block { blockty }
@@ -160,12 +167,15 @@ impl Code {
             }
         }
         found.block_locals = locals.saturating_mul(blocks);
+        found.costly_pairs = found.costly.saturating_mul(found.costly) / 10_000;
         Ok(found)
     }
 
     /// What is bounded for each function.
-    pub(super) fn of_function(&self) -> [Row; 4] {
+    pub(super) fn of_function(&self) -> [Row; 6] {
         [
+            (self.long, |b| b.long, "units of long instructions"),
+            (self.costly, |b| b.costly, "units of costly instructions"),
             (self.nesting, |b| b.nesting, "blocks inside each other"),
             (self.loops, |b| b.loops, "loops inside each other"),
             (self.block_locals, |b| b.block_locals, "locals times blocks"),
@@ -178,8 +188,18 @@ impl Code {
     }
 
     /// What is bounded for all functions together.
-    pub(super) fn of_module(&self) -> [Row; 5] {
+    pub(super) fn of_module(&self) -> [Row; 7] {
         [
+            (
+                self.long,
+                |b| b.all_long,
+                "units of long instructions in all functions",
+            ),
+            (
+                self.costly_pairs,
+                |b| b.costly_pairs,
+                "ten thousands of pairs of units of costly instructions in all functions",
+            ),
             (
                 self.block_locals,
                 |b| b.all_block_locals,
@@ -211,6 +231,8 @@ impl AddAssign for Code {
         self.loops = self.loops.max(other.loops);
         self.block_locals = self.block_locals.saturating_add(other.block_locals);
         self.loop_locals += other.loop_locals;
+        self.long += other.long;
+        self.costly_pairs = self.costly_pairs.saturating_add(other.costly_pairs);
         self.indirect_calls += other.indirect_calls;
         self.call_values += other.call_values;
         self.block_values += other.block_values;

@@ -4,10 +4,10 @@
 mod made;
 
 use self::made::{
-    all_block_locals, all_locals, all_loop_locals, all_signatures, block_locals, block_values,
-    branch_values, bytes, call_values, data_segments, element_segments, exports, function_bytes,
-    functions, globals, imports, indirect_calls, locals, loop_locals, loops, memories, nesting,
-    signature, table_elements, tables, types,
+    all_block_locals, all_locals, all_long, all_loop_locals, all_signatures, block_locals,
+    block_values, branch_values, bytes, call_values, costly, costly_pairs, data_segments,
+    element_segments, exports, function_bytes, functions, globals, imports, indirect_calls, locals,
+    long, loop_locals, loops, memories, nesting, signature, table_elements, tables, types,
 };
 use super::{Bound, Bounds};
 use crate::settings::limits::Limits;
@@ -109,6 +109,30 @@ const ROWS: &[Row] = &[
         all_loop_locals,
         "module `m` has",
         "locals times loops that set them in all functions",
+    ),
+    (
+        |b| b.long,
+        long,
+        "the code of function 0 of module `m` has",
+        "units of long instructions",
+    ),
+    (
+        |b| b.all_long,
+        all_long,
+        "module `m` has",
+        "units of long instructions in all functions",
+    ),
+    (
+        |b| b.costly,
+        costly,
+        "the code of function 0 of module `m` has",
+        "units of costly instructions",
+    ),
+    (
+        |b| b.costly_pairs,
+        costly_pairs,
+        "module `m` has",
+        "ten thousands of pairs of units of costly instructions in all functions",
     ),
     (
         |b| b.indirect_calls,

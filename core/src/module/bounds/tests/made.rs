@@ -46,11 +46,11 @@ pub(super) fn all_signatures(n: u64) -> Vec<u8> {
 }
 
 /// A program of one function that has one parameter, of which a call takes one value; and a type of ten.
-fn passing(code: &[u8]) -> Vec<u8> {
+fn passing(code: &[u8], part: usize) -> Vec<u8> {
     let mut types = void();
     types.ty().function([ValType::I32; 9], [ValType::I32]);
     let (mut functions, mut bodies) = (FunctionSection::new(), CodeSection::new());
-    for part in code.chunks(300_000) {
+    for part in code.chunks(part) {
         functions.function(0);
         bodies.function(&body(0, part));
     }
@@ -64,7 +64,7 @@ pub(super) fn call_values(n: u64) -> Vec<u8> {
     const INDIRECT: u64 = 40_000;
     let indirect = [0x11, 1, 0].repeat(INDIRECT as usize);
     let direct = [0x10, 0].repeat((n - 10 * INDIRECT) as usize);
-    passing(&[indirect, direct].concat())
+    passing(&[indirect, direct].concat(), 9000)
 }
 
 /// Most of them by a `br_table` out of a block of ten values, where each target is a byte.
@@ -76,13 +76,13 @@ pub(super) fn branch_values(n: u64) -> Vec<u8> {
     code.resize(code.len() + targets as usize + 1, 0);
     code.push(0x0b);
     code.extend([0x10, 0].repeat((n % 10) as usize));
-    passing(&code)
+    passing(&code, 300_000)
 }
 
 pub(super) fn block_values(n: u64) -> Vec<u8> {
     let (ten, one) = ([3, 1, 0x0b], [2, 0, 0x0b]);
     let ten = ten.repeat((n / 10) as usize);
-    passing(&[ten, one.repeat((n % 10) as usize)].concat())
+    passing(&[ten, one.repeat((n % 10) as usize)].concat(), 300_000)
 }
 
 pub(super) fn imports(n: u64) -> Vec<u8> {
@@ -193,8 +193,45 @@ pub(super) fn all_loop_locals(n: u64) -> Vec<u8> {
     program(full.chain([looping(n % EACH)]))
 }
 
+/// `table.copy`, 19 units each, and `memory.init`, a unit each.
+fn copying(n: u64) -> Function {
+    let copies = [0xfc, 14, 0, 0].repeat(n as usize / 19);
+    let rest = [0xfc, 8, 0, 0].repeat(n as usize % 19);
+    body(0, &[copies, rest].concat())
+}
+
+pub(super) fn long(n: u64) -> Vec<u8> {
+    program([copying(n)])
+}
+
+pub(super) fn all_long(n: u64) -> Vec<u8> {
+    // Far fewer than one function may have.
+    const EACH: u64 = 100_000;
+    let whole = (0..n / EACH).map(|_| copying(EACH));
+    program(whole.chain([copying(n % EACH)]))
+}
+
+/// `table.get`, a unit each.
+fn getting(n: u64) -> Function {
+    body(0, &[0x25, 0].repeat(n as usize))
+}
+
+pub(super) fn costly(n: u64) -> Vec<u8> {
+    program([getting(n)])
+}
+
+pub(super) fn costly_pairs(n: u64) -> Vec<u8> {
+    let of = |pairs: u64, units: u64| (0..pairs).map(move |_| getting(units));
+    let bodies = of(n / 10_000, 10_000).chain(of(n / 100 % 100, 1000));
+    program(bodies.chain(of(n % 100, 100)))
+}
+
 pub(super) fn indirect_calls(n: u64) -> Vec<u8> {
-    program([body(0, &[0x11, 0, 0].repeat(n as usize))])
+    // Far fewer than one function may have.
+    const EACH: u64 = 4000;
+    let calling = |n: u64| body(0, &[0x11, 0, 0].repeat(n as usize));
+    let whole = (0..n / EACH).map(|_| calling(EACH));
+    program(whole.chain([calling(n % EACH)]))
 }
 
 /// One of them is imported.

@@ -1,0 +1,60 @@
+//! What instructions cost a compiler that cost far more than others.
+//!
+//! The table was measured with all instructions that there are, each again and again in one function, on every engine
+//! (`benches/python/compiling.py`; docs/limits.md has the worst). It says what the most expensive engine needs. What
+//! is not in it costs less than a microsecond for each of its bytes.
+
+use wasmparser::Operator;
+
+/// What one instruction adds.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Weight {
+    /// Units of some 10 microseconds, and up to a KiB of memory, whatever else there is.
+    pub(super) long: u64,
+    /// Units that cost some 18 nanoseconds for each such unit in the same function.
+    pub(super) costly: u64,
+}
+
+const fn weight(long: u64, costly: u64) -> Weight {
+    Weight { long, costly }
+}
+
+/// What an instruction adds.
+#[inline]
+pub(super) fn of(operator: &Operator<'_>) -> Weight {
+    use Operator as O;
+
+    match operator {
+        O::MemoryInit { .. } => weight(1, 0),
+        O::MemoryGrow { .. } => weight(2, 0),
+        O::MemoryFill { .. } | O::MemoryCopy { .. } => weight(7, 0),
+        O::RefFunc { .. } | O::TableSet { .. } | O::CallRef { .. } | O::ReturnCallRef { .. } => {
+            weight(3, 0)
+        }
+        O::TableGet { .. } => weight(4, 1),
+        O::TableFill { .. } => weight(7, 0),
+        O::TableGrow { .. } => weight(10, 0),
+        O::TableInit { .. } => weight(16, 0),
+        O::TableCopy { .. } => weight(19, 0),
+        O::CallIndirect { .. } | O::ReturnCallIndirect { .. } => weight(6, 2),
+        O::RefTestNonNull { .. }
+        | O::RefTestNullable { .. }
+        | O::RefCastNonNull { .. }
+        | O::RefCastNullable { .. }
+        | O::BrOnCast { .. }
+        | O::BrOnCastFail { .. } => weight(2, 0),
+        O::ArrayGet { .. } | O::ArrayGetS { .. } | O::ArrayGetU { .. } => weight(3, 0),
+        O::ArraySet { .. } => weight(5, 0),
+        O::ArrayFill { .. }
+        | O::ArrayCopy { .. }
+        | O::ArrayInitData { .. }
+        | O::ArrayInitElem { .. } => weight(10, 0),
+        O::StructNew { .. } | O::StructNewDefault { .. } => weight(12, 2),
+        O::ArrayNew { .. }
+        | O::ArrayNewDefault { .. }
+        | O::ArrayNewFixed { .. }
+        | O::ArrayNewData { .. }
+        | O::ArrayNewElem { .. } => weight(15, 3),
+        _ => Weight::default(),
+    }
+}

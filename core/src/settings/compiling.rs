@@ -1,0 +1,38 @@
+//! How long compiling is waited for.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{base::error::Result, deadline::compiling::CompileWait};
+
+/// What is asked while compiling is waited for. An error ends the wait.
+pub type CompileCheck = dyn Fn() -> Result<()> + Send + Sync;
+
+/// How long compiling is waited for.
+///
+/// An engine cannot be stopped while it compiles a module. When the wait ends, the engine goes on on its own thread, and
+/// what it makes is dropped. As many modules as there are processors are compiled at a time, those that nobody waits
+/// for any more included; others wait for their turn.
+#[derive(Clone, Default)]
+pub struct Compiling {
+    /// How long reading, linking and compiling may take together, without downloads. Then it is `Timeout`.
+    /// No limit if not given.
+    pub timeout: Option<Duration>,
+    /// Is asked on the thread that waits, at least 20 times a second. What it fails with is what compiling fails with.
+    pub check: Option<Arc<CompileCheck>>,
+}
+
+impl fmt::Debug for Compiling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiling")
+            .field("timeout", &self.timeout)
+            .field("check", &self.check.as_ref().map(|_| "…"))
+            .finish()
+    }
+}
+
+impl Compiling {
+    /// A wait that begins now.
+    pub(crate) fn wait(&self) -> CompileWait<'_> {
+        CompileWait::new(self.timeout, self.check.as_deref())
+    }
+}
