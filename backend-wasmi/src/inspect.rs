@@ -35,7 +35,9 @@ impl Inspect for Instance {
         }
         let results = ty.results().iter().copied();
         let mut results: Vec<_> = results.map(Val::default_for_ty).collect();
-        let called = instance::run(&mut self.store, |store| func.call(store, &values, &mut results));
+        let called = instance::run(&mut self.store, |store| {
+            func.call(store, &values, &mut results)
+        });
         called.map_err(conv::failure)?;
         let results = results
             .iter()

@@ -65,10 +65,7 @@ pub(crate) struct State {
 
 /// Runs a guest. wasmi takes a lock for the stack of each call before the guest begins and after it has ended, which no fork
 /// may find locked; it tells us in between.
-pub(crate) fn run<T>(
-    store: &mut Store<State>,
-    call: impl FnOnce(&mut Store<State>) -> T,
-) -> T {
+pub(crate) fn run<T>(store: &mut Store<State>, call: impl FnOnce(&mut Store<State>) -> T) -> T {
     section(|| {
         let outcome = limits::on_enough_stack(|| call(store));
         // Of guests that fail wasmi does not tell the end.

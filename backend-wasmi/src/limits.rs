@@ -30,7 +30,8 @@ const NEEDED_SPACE: u64 = 32 << 20;
 pub(crate) fn enough_space() -> Result<()> {
     match address_space::left() {
         Some(left) if left < NEEDED_SPACE => {
-            let source = format!("{left} bytes of address space are left, an instance needs {NEEDED_SPACE}");
+            let source =
+                format!("{left} bytes of address space are left, an instance needs {NEEDED_SPACE}");
             let message = "the engine could not instantiate the program";
             Err(Error::new(ErrorKind::Engine, message).with_source(source))
         }

@@ -118,6 +118,7 @@ impl CompiledPlugin {
             http: audience.options(http),
             fuel,
             limits: limits.limits.clone(),
+            forbidden: limits.forbidden,
             stopwatch,
             cache: cache.0.clone(),
             diagnostics: diagnostics.settings.clone(),

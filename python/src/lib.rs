@@ -76,7 +76,7 @@ mod _native {
         ending::begin_to_end,
         engines::{Engine, engines, extism_version},
         function::Function,
-        limits::{default_limits, strict_limits},
+        limits::{default_limits, feature_names, strict_limits},
         log::{CustomLog, set_log_file},
         plugin::Plugin,
         pool::Pool,

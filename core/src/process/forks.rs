@@ -243,7 +243,10 @@ mod tests {
                 inside.send(()).expect("the test waits for it");
                 may_end.recv().expect("the test sends it");
                 resume(paused);
-                assert!(is_quiet(), "it is the only one, and does not wait for itself");
+                assert!(
+                    is_quiet(),
+                    "it is the only one, and does not wait for itself"
+                );
             });
         });
         entered.recv().expect("the thread sends it");
