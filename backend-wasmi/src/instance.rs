@@ -8,11 +8,11 @@ use std::sync::Arc;
 use polyextism_core::{
     backend::{
         self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
-        MemoryExport, MemoryId, ModuleId, Program, Result,
+        MemoryExport, MemoryId, ModuleId, Paused, Program, Result, pause, resume, section,
     },
     internal::inspect::EXTENDED_LIMITS,
 };
-use wasmi::{Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
+use wasmi::{CallHook, Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
 
 use crate::{
     BACKEND, conv,
@@ -59,6 +59,21 @@ pub(crate) struct State {
     pub(crate) host: Host,
     pub(crate) memories: Vec<Memory>,
     limit: MemoryLimit,
+    /// While a guest runs.
+    paused: Option<Paused>,
+}
+
+/// Runs a guest. wasmi takes a lock for the stack of each call before the guest begins and after it has ended, which no fork
+/// may find locked; it tells us in between.
+pub(crate) fn run<T>(store: &mut Store<State>, call: impl FnOnce(&mut Store<State>) -> T) -> T {
+    section(|| {
+        let outcome = limits::on_enough_stack(|| call(store));
+        // Of guests that fail wasmi does not tell the end.
+        if let Some(paused) = store.data_mut().paused.take() {
+            resume(paused);
+        }
+        outcome
+    })
 }
 
 /// A live program on wasmi.
@@ -94,9 +109,19 @@ impl Instance {
             host,
             memories: Vec::with_capacity(program.memories.len()),
             limit: MemoryLimit::default(),
+            paused: None,
         };
+        limits::enough_space()?;
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.limit);
+        store.call_hook(|state, hook| {
+            match hook {
+                CallHook::CallingWasm => state.paused = Some(pause()),
+                CallHook::ReturningFromWasm => state.paused.take().into_iter().for_each(resume),
+                CallHook::CallingHost | CallHook::ReturningFromHost => {}
+            }
+            Ok(())
+        });
 
         let mut instances = Vec::with_capacity(program.modules.len());
         for (module, imports) in &program.modules {
@@ -221,7 +246,8 @@ impl backend::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
-        limits::on_enough_stack(|| self.enter_here(entry))
+        let Self { store, entries, .. } = self;
+        run(store, |store| entries[entry.0 as usize].call(store)).map_err(conv::failure)
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {
@@ -229,14 +255,13 @@ impl backend::Instance for Instance {
     }
 }
 
-impl Instance {
+impl Code {
     #[inline]
-    fn enter_here(&mut self, entry: EntryId) -> Result<i32> {
-        let store = &mut self.store;
-        let status = match &mut self.entries[entry.0 as usize] {
-            Code::Status(func) => func.call(store, ()),
-            Code::Void(func) => func.call(store, ()).map(|()| 0),
-            Code::Other {
+    fn call(&mut self, store: &mut Store<State>) -> std::result::Result<i32, wasmi::Error> {
+        match self {
+            Self::Status(func) => func.call(store, ()),
+            Self::Void(func) => func.call(store, ()).map(|()| 0),
+            Self::Other {
                 func,
                 zeros,
                 results,
@@ -244,7 +269,6 @@ impl Instance {
                 [Val::I32(status)] => status,
                 _ => 0,
             }),
-        };
-        status.map_err(conv::failure)
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! The memory limit and the stack of an instance.
+//! The memory limit and the stack of an instance, and the address space that must be left to make one.
 //!
 //! This file does not know when core sets them. wasmi cannot be interrupted. Invariant: the limit
 //! counts the pages of all memories of the instance and never counts too few.
 
-use polyextism_core::backend::PageLimit;
+use polyextism_core::backend::{Error, ErrorKind, PageLimit, Result, address_space};
 use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;
 
@@ -17,6 +17,32 @@ pub(crate) const STACK: usize = 1024 * 1024;
 const NEEDED_STACK: usize = 128 * 1024;
 /// What they get instead if there is less.
 const GROWN_STACK: usize = 1024 * 1024;
+
+/// What must be left of an address space that is limited, in bytes. Memories of wasmi take what they have and reserve
+/// nothing, so without this the last one would leave nothing to anybody, and the process would end at the next small
+/// allocation.
+const NEEDED_SPACE: u64 = 32 << 20;
+
+/// Whether there is address space for a further instance.
+///
+/// # Errors
+/// `Engine` if there is not.
+pub(crate) fn enough_space() -> Result<()> {
+    match address_space::left() {
+        Some(left) if left < NEEDED_SPACE => {
+            let source =
+                format!("{left} bytes of address space are left, an instance needs {NEEDED_SPACE}");
+            let message = "the engine could not instantiate the program";
+            Err(Error::new(ErrorKind::Engine, message).with_source(source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a memory may grow by so many bytes.
+fn has_space(growth: usize) -> bool {
+    address_space::left().is_none_or(|left| left >= NEEDED_SPACE.saturating_add(growth as u64))
+}
 
 /// Does what wasmi does on the stack of the calling thread, which may have little left.
 #[inline]
@@ -34,8 +60,8 @@ impl ResourceLimiter for MemoryLimit {
         current: usize,
         desired: usize,
         maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
-        Ok(self.0.grant(current, desired, maximum))
+    ) -> std::result::Result<bool, LimiterError> {
+        Ok(self.0.grant(current, desired, maximum) && has_space(desired.saturating_sub(current)))
     }
 
     fn table_growing(
@@ -43,7 +69,7 @@ impl ResourceLimiter for MemoryLimit {
         _current: usize,
         desired: usize,
         maximum: Option<usize>,
-    ) -> Result<bool, LimiterError> {
+    ) -> std::result::Result<bool, LimiterError> {
         Ok(maximum.is_none_or(|maximum| desired <= maximum))
     }
 

@@ -103,7 +103,7 @@ impl Instance {
         if settings.interruption == Interruption::On {
             limits::check_interrupt(&mut store);
         }
-        if limits.memory_pages.is_some() {
+        if limits.memory_pages.is_some() || limits.heap_pages.is_some() {
             store.limiter(|state| &mut state.limit);
         }
 
@@ -136,6 +136,9 @@ impl Instance {
         }
         if let Some(limit) = limits.memory_pages {
             store.data_mut().limit.0.enforce(limit)?;
+        }
+        if let Some(limit) = limits.heap_pages {
+            store.data_mut().limit.0.enforce_heap(limit)?;
         }
         for export in &program.memories {
             let memory = export.get(&mut store, &instances).into_memory();

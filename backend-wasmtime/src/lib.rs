@@ -13,6 +13,7 @@ mod artifact;
 mod conv;
 mod engines;
 mod flag;
+mod heap;
 mod host;
 mod inspect;
 mod instance;
@@ -291,7 +292,11 @@ impl Engine for Wasmtime {
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmtime::Module> {
-        let compile = |engine: &_| wasmtime::Module::from_binary(engine, wasm);
+        let wasm = match collects(&self.settings) {
+            Collects::Objects => heap::told_apart(wasm)?,
+            Collects::Nothing => wasm.into(),
+        };
+        let compile = |engine: &_| wasmtime::Module::from_binary(engine, &wasm);
         self.engines.either(compile).map_err(|source| {
             let message = format!("engine `{}` cannot compile the module", self.variant.name);
             Error::new(ErrorKind::Unsupported, message).with_source(source)

@@ -7,7 +7,7 @@
 use polyextism_core::backend::PageLimit;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
-use crate::instance::State;
+use crate::{heap, instance::State};
 
 /// The stack that guests may use, in bytes. They run on the stack of the calling thread.
 pub(crate) const STACK: usize = 512 * 1024;
@@ -32,7 +32,10 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(self.0.grant(current, desired, maximum))
+        Ok(match heap::is_heap(current, desired, maximum) {
+            true => self.0.grant_heap(current, desired),
+            false => self.0.grant(current, desired, maximum),
+        })
     }
 
     fn table_growing(

@@ -282,6 +282,8 @@ typedef struct {
   uint64_t compile_cost;   /* how much compiling a module may cost, in percent of the strict limit */
   const char *cache_folder; /* where compiled code is kept; NULL is the user's folder for caches */
   uint64_t cache_bytes;     /* the most bytes that are kept */
+  uint64_t heap_pages;      /* pages of 64 KiB of the heap of objects (structs, arrays, exceptions) */
+  const char *forbidden;    /* features that modules must not use, with commas between: "simd,exceptions" */
 } ExtismPolyOptions;
 
 /* Flags of ExtismPolyLimits. */

@@ -153,6 +153,8 @@ pub(crate) struct RawOptions {
     pub(crate) compile_cost: u64,
     pub(crate) cache_folder: *const c_char,
     pub(crate) cache_bytes: u64,
+    pub(crate) heap_pages: u64,
+    pub(crate) forbidden: *const c_char,
 }
 
 /// Limits of a call as the header has them.
@@ -178,6 +180,8 @@ unsafe impl Sized64 for RawOptions {
         compile_cost: 0,
         cache_folder: std::ptr::null(),
         cache_bytes: 0,
+        heap_pages: 0,
+        forbidden: std::ptr::null(),
     };
 }
 
@@ -191,7 +195,7 @@ unsafe impl Sized64 for RawLimits {
     };
 }
 
-const _: () = assert!(size_of::<RawOptions>() == 80 && size_of::<RawLimits>() == 32);
+const _: () = assert!(size_of::<RawOptions>() == 96 && size_of::<RawLimits>() == 32);
 /// A handle is handed over as an address is.
 const _: () = assert!(size_of::<Handle>() == size_of::<*const ()>());
 

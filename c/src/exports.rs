@@ -63,6 +63,7 @@ unsafe fn wanted(options: *const RawOptions) -> Result<Wanted, Failure> {
         [
             options::owned("engine", text_or_none(raw.engine)),
             options::owned("cache_folder", text_or_none(raw.cache_folder)),
+            options::owned("forbidden", text_or_none(raw.forbidden)),
         ]
     })
 }

@@ -2,7 +2,9 @@
 //!
 //! Invariant: zero is the default of everything, so callers that know an older struct get what they know.
 
-use polyextism::{Cache, CachePlace, Choice, Limits, Options, Wasi, default_engine, engine};
+use polyextism::{
+    Cache, CachePlace, Choice, Limits, Options, Proposal, Proposals, Wasi, default_engine, engine,
+};
 
 use crate::{
     border::{Bad, RawLimits, RawOptions},
@@ -48,14 +50,16 @@ impl Wanted {
     /// If it is wrong.
     pub(crate) fn from_raw(
         raw: Result<Option<RawOptions>, String>,
-        texts: impl FnOnce(&RawOptions) -> [Result<Option<String>, String>; 2],
+        texts: impl FnOnce(&RawOptions) -> [Result<Option<String>, String>; 3],
     ) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::Argument(format!("options: {what}"));
         let Some(raw) = raw.map_err(wrong)? else {
             return Self::plain(false, None);
         };
-        let [name, folder] = texts(&raw);
+        let [name, folder, forbidden] = texts(&raw);
         let (name, folder) = (name.map_err(wrong)?, folder.map_err(wrong)?);
+        let forbidden = forbidden.and_then(|names| features(names.as_deref().unwrap_or_default()));
+        let forbidden = forbidden.map_err(wrong)?;
         let has = |flag: u64| raw.flags & flag != 0;
         if raw.flags & !ALL != 0 {
             let unknown = raw.flags & !ALL;
@@ -72,6 +76,7 @@ impl Wanted {
         };
         let given = [
             ("memory_pages", raw.memory_pages),
+            ("heap_pages", raw.heap_pages),
             ("table_elements", raw.table_elements),
             ("module_bytes", raw.module_bytes),
             ("compile_cost", raw.compile_cost),
@@ -99,6 +104,7 @@ impl Wanted {
                 (fuel, _) => Some(fuel),
             },
             limits,
+            forbidden,
             cache,
             ..Options::default()
         };
@@ -111,6 +117,18 @@ impl Wanted {
             options,
         })
     }
+}
+
+/// The features that a text names, with commas between.
+///
+/// # Errors
+/// If there is none of a name.
+fn features(names: &str) -> Result<Proposals, String> {
+    let names = names
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names.map(Proposal::parse).collect()
 }
 
 /// The limits of a call.
@@ -140,5 +158,38 @@ pub(crate) fn owned(name: &str, text: Result<Option<&str>, Bad>) -> Result<Optio
     match text {
         Ok(text) => Ok(text.map(str::to_owned)),
         Err(bad) => Err(bad.about(&format!("the field `{name}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polyextism::{Limits, Proposal, Proposals};
+
+    use super::Wanted;
+    use crate::border::{RawOptions, Sized64};
+
+    fn wanted(raw: RawOptions, forbidden: Option<&str>) -> Option<Wanted> {
+        let forbidden = forbidden.map(str::to_owned);
+        Wanted::from_raw(Ok(Some(raw)), |_| [Ok(None), Ok(None), Ok(forbidden)]).ok()
+    }
+
+    #[test]
+    fn the_heap_and_what_is_forbidden() {
+        let raw = RawOptions {
+            heap_pages: 7,
+            ..RawOptions::ZERO
+        };
+        let wanted = wanted(raw, Some("simd, garbage-collection,")).expect("both are known");
+        assert_eq!(wanted.options.limits.heap_pages, 7);
+        let forbidden = Proposals::of(&[Proposal::Simd, Proposal::Gc]);
+        assert_eq!(wanted.options.forbidden, forbidden);
+    }
+
+    #[test]
+    fn zero_is_the_default() {
+        let found = wanted(RawOptions::ZERO, None).expect("nothing is wrong");
+        assert_eq!(found.options.limits, Limits::default());
+        assert!(found.options.forbidden.is_empty());
+        assert!(wanted(RawOptions::ZERO, Some("goto")).is_none());
     }
 }

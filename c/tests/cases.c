@@ -1319,6 +1319,16 @@ CASE(poly, memory_pages, "made 0, Unable to create Extism plugin: *memory_pages*
   made(p, why);
   say("kind %s", x.poly_error_kind_name(kind));
 }
+CASE(poly, forbidden, "kind invalid-module; made 0, Unable to compile Extism plugin: *uses SIMD, which this host forbids*") {
+  ExtismPolyOptions options = {.size = sizeof options, .forbidden = "exceptions, simd"};
+  char *why = NULL;
+  ExtismPlugin *p = x.poly_plugin_new(BYTES("(module (func (param v128)))"), NULL, 0, &options, &why);
+  say("kind %s", x.poly_error_kind_name(x.poly_new_error_kind()));
+  made(p, why);
+}
+CASE(poly, forbidden_goto, "kind argument; made 0, options: unknown feature `goto`*") {
+  with_options((ExtismPolyOptions){.size = sizeof(ExtismPolyOptions), .forbidden = "goto"});
+}
 CASE(poly, cache_folder, "files 1") {
   char folder[] = "/tmp/edges-cache-XXXXXX", command[64];
   if (mkdtemp(folder) == NULL) return;

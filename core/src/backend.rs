@@ -27,6 +27,6 @@ pub use crate::{
     process::{
         PerProcess,
         address_space::{self, Room},
-        forks::section,
+        forks::{Paused, pause, resume, section},
     },
 };

@@ -126,6 +126,7 @@ impl CompiledPlugin {
             fuel,
             limits: limits.limits.clone(),
             compiling: signals::compiling(compile_timeout),
+            forbidden: limits.forbidden,
             stopwatch,
             cache: cache.0.clone(),
             diagnostics: diagnostics.settings.clone(),

@@ -2,7 +2,7 @@
 //!
 //! The list is the root package's; there is no name of an engine here.
 
-use polyextism::{Choice, Determinism};
+use polyextism::{Choice, Determinism, Proposal, Proposals};
 use pyo3::{
     prelude::*,
     types::{IntoPyDict, PyFrozenSet, PyString, PyTuple},
@@ -96,8 +96,8 @@ impl Engine {
             .map(|(name, _)| (*name).to_owned());
         let profilers = has.profilers.iter();
         let profilers = profilers.map(|profiler| format!("profile-{}", profiler.name()));
-        let proposals = has.proposals.iter();
-        let proposals = proposals.map(|proposal| proposal.name().to_lowercase().replace(' ', "-"));
+        let proposals = Proposals::of(has.proposals).with_translated();
+        let proposals = proposals.iter().map(Proposal::id);
         PyFrozenSet::new(py, flags.chain(profilers).chain(proposals))
     }
 

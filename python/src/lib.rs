@@ -78,7 +78,7 @@ mod _native {
         ending::begin_to_end,
         engines::{Engine, engines, extism_version},
         function::Function,
-        limits::{default_limits, strict_limits},
+        limits::{default_limits, feature_names, strict_limits},
         log::{CustomLog, follow_logging, set_log_file},
         plugin::Plugin,
         pool::Pool,

@@ -2,8 +2,11 @@
 //!
 //! The names and values are core's; the class is Python's (`extism._limits`).
 
-use polyextism::Limits as Core;
-use pyo3::{prelude::*, types::PyDict};
+use polyextism::{Limits as Core, Proposal, Proposals};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyFrozenSet},
+};
 
 use crate::{error, parking};
 
@@ -19,6 +22,12 @@ pub(crate) fn strict_limits(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     named(py, Core::strict())
 }
 
+/// Every WebAssembly feature that `Limits(forbidden=...)` can name.
+#[pyfunction]
+pub(crate) fn feature_names(py: Python<'_>) -> PyResult<Bound<'_, PyFrozenSet>> {
+    PyFrozenSet::new(py, Proposal::ALL.iter().map(|proposal| proposal.id()))
+}
+
 fn named(py: Python<'_>, mut limits: Core) -> PyResult<Bound<'_, PyDict>> {
     let named = PyDict::new(py);
     for (name, value) in limits.fields() {
@@ -31,6 +40,7 @@ fn named(py: Python<'_>, mut limits: Core) -> PyResult<Bound<'_, PyDict>> {
 #[derive(Default)]
 pub(crate) struct Limits {
     pub(crate) limits: Core,
+    pub(crate) forbidden: Proposals,
     given: Option<Py<PyAny>>,
 }
 
@@ -68,7 +78,18 @@ impl<'py> FromPyObject<'_, 'py> for Limits {
                 error::argument(py, message)
             })?;
         }
+        let mut forbidden = Proposals::NONE;
+        for name in object.getattr("forbidden")?.try_iter()? {
+            let name: String = name?.extract()?;
+            let proposal = Proposal::parse(&name);
+            let wrong = |found| error::argument(py, format!("limits: forbidden: {found}"));
+            forbidden = forbidden.with(proposal.map_err(wrong)?);
+        }
         let given = Some(object.to_owned().unbind());
-        Ok(Self { limits, given })
+        Ok(Self {
+            limits,
+            forbidden,
+            given,
+        })
     }
 }

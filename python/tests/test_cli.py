@@ -127,6 +127,7 @@ FAILURES = {
     "fuel": (["endless", "--fuel", "1000"], 101, "out-of-fuel"),
     "memory": (["echo", "--stdin", "--memory-max-pages", "18"], 102, "memory-limit"),
     "pages": (["grow", "--memory-max-pages", "40"], 100, "trap"),
+    "feature": (["echo", "--forbid", "goto"], 125, "unknown feature 'goto'"),
     "time": (["endless", "--timeout", "50"], 124, "timeout"),
     "function": (["ehco"], 125, "did you mean `echo`?"),
     "engine": (["echo", "--engine", "nope"], 126, "unknown-engine"),
@@ -143,6 +144,17 @@ def test_exit_codes(guest, arguments, code, text):
     assert text in ended.stderr.decode()
     assert ended.stdout == b""
     assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", [["call", "f"], ["compile"]], ids=["call", "compile"])
+def test_forbidden_features(tmp_path, command):
+    path = tmp_path / "vector.wat"
+    path.write_text('(module (func (export "f") (drop (v128.const i64x2 0 0))))')
+    name, *arguments = command
+    assert cli(name, path, *arguments, "--forbid", "exceptions").returncode == 0
+    ended = cli(name, path, *arguments, "--forbid", "exceptions", "--forbid", "simd", NO_COLOR="1")
+    assert ended.returncode == 125
+    assert "uses SIMD, which this host forbids" in ended.stderr.decode()
 
 
 def test_every_kind_of_failure_has_a_code():

@@ -181,3 +181,44 @@ def test_limits():
     for wrong in (-1, 2**64, 1.5, "1"):
         with pytest.raises(extism.ArgumentError, match="limits: compile_cost: expected a number from 0"):
             extism.Plugin(many, limits=extism.Limits(compile_cost=wrong))
+
+
+def test_forbidden_features(engine):
+    """A module that uses what the host forbids is refused by its name; other modules run."""
+    limits = extism.Limits(forbidden=["bulk-memory", "multi-value"])
+    fill = '(module (memory 1) (func (export "f") (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))'
+    plain = '(module (func (export "f") (drop (i32.extend8_s (i32.const 1)))))'
+    for make in [extism.Plugin, extism.CompiledPlugin]:
+        with pytest.raises(extism.InvalidModuleError) as raised:
+            make(fill, limits=limits, engine=engine)
+        assert str(raised.value) == "module `main` uses bulk memory, which this host forbids"
+        make(plain, limits=limits, engine=engine)
+        everything = extism.Limits(forbidden=extism.Limits.FEATURES)
+        with pytest.raises(extism.InvalidModuleError, match="uses sign extension, which this host forbids"):
+            make(plain, limits=everything, engine=engine)
+        make('(module (func (export "f")))', limits=everything, engine=engine)
+
+
+def test_what_can_be_forbidden():
+    assert {"simd", "garbage-collection", "exceptions", "sign-extension"} <= extism.Limits.FEATURES
+    forbidding = extism.Limits(forbidden=iter(["simd"]))
+    assert forbidding.forbidden == {"simd"} and extism.Limits().forbidden == frozenset()
+    assert pickle.loads(pickle.dumps(forbidding)) == forbidding
+    assert dataclasses.replace(forbidding, heap_pages=1).forbidden == {"simd"}
+    assert len({forbidding, extism.Limits(forbidden={"simd"}), extism.Limits()}) == 2
+    with pytest.raises(extism.ArgumentError, match="limits: forbidden: unknown feature 'goto'; there are bulk-memory"):
+        extism.Limits(forbidden=["goto"])
+    with pytest.raises(extism.ArgumentError, match="a set of names is expected, found the text 'simd'"):
+        extism.Limits(forbidden="simd")
+
+
+def test_objects_are_limited(engine):
+    if "garbage-collection" not in extism.Engine(engine).capabilities:
+        pytest.skip(f"{engine} has no garbage collection")
+    text = """(module (type $a (array i8)) (global $kept (mut (ref null $a)) (ref.null $a))
+        (func (export "f") (global.set $kept (array.new_default $a (i32.const 200000)))))"""
+    with extism.Plugin(text, engine=engine) as plugin:
+        plugin.call("f")
+    with extism.Plugin(text, limits=extism.Limits(heap_pages=2), engine=engine) as plugin:
+        with pytest.raises(extism.MemoryLimitError, match="heap_pages"):
+            plugin.call("f")

@@ -7,6 +7,7 @@
 //! counted; nothing else is let through. It knows engines only by what they can do and by their gaps.
 
 mod counts;
+mod forms;
 mod generated;
 mod mended;
 mod observed;
@@ -14,7 +15,7 @@ mod written;
 
 use polyextism::{Capabilities, Choice, ErrorKind, Trap, backend::Interruption};
 
-pub use self::{counts::Counts, generated::Generated, written::Modules};
+pub use self::{counts::Counts, forms::forms, generated::Generated, written::Modules};
 use self::{
     generated::Nans,
     observed::{Observed, observe},

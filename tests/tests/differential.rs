@@ -6,8 +6,9 @@
 
 use std::{io::Write, path::Path};
 
+use polyextism::Choice;
 use polyextism_tests::{
-    differential::{Counts, Generated, Known, Modules, compare},
+    differential::{Counts, Generated, Known, Modules, compare, forms},
     engines,
     gaps::{NAN_CONVERSION, NAN_SIGN, lacks},
     null,
@@ -16,6 +17,8 @@ use polyextism_tests::{
 
 /// How many modules, if nobody says it.
 const MODULES: u64 = 2000;
+/// How many of them in every form, if nobody says it with `POLYEXTISM_FORMS`.
+const IN_FORMS: u64 = 200;
 const TMP: &str = env!("CARGO_TARGET_TMPDIR");
 /// After so many divergences there is no use in more.
 const ENOUGH: usize = 20;
@@ -67,6 +70,50 @@ fn only_payloads_of_converted_nans_are_let_through() {
     let differs = choices.len() > 1 && choices.iter().any(|choice| lacks(choice, NAN_SIGN));
     let found = compare(sign, &choices, &mut Counts::default());
     assert_eq!(found.is_err(), differs, "{found:?}");
+}
+
+/// Whether the kernel is in a module or apart, and whether its fuel is counted, does not matter.
+#[test]
+fn forms_agree_on_generated_modules() {
+    let first = seed();
+    let modules = number("POLYEXTISM_FORMS").unwrap_or(IN_FORMS);
+    let mut written = Modules::from(first, modules, TMP);
+    let mut source = written.source();
+    let choices = engines();
+    let mut calls = vec![0; choices.len()];
+    let mut found = Vec::new();
+    for seed in first..first + modules {
+        let generated = Generated::read(&mut source, seed).expect("a module is written");
+        for (choice, calls) in choices.iter().zip(&mut calls) {
+            match forms(&generated, choice) {
+                Ok(compared) => *calls += compared,
+                Err(divergence) => {
+                    let file = Path::new(TMP).join(format!("forms-{seed}.wasm"));
+                    std::fs::write(&file, &divergence.wasm).expect("the module can be written");
+                    found.push(format!(
+                        "seed {seed}, {}: {}",
+                        file.display(),
+                        divergence.text
+                    ));
+                }
+            }
+        }
+        if found.len() >= ENOUGH {
+            break;
+        }
+    }
+    let names = choices.iter().map(Choice::name);
+    let summary: Vec<_> = names
+        .zip(&calls)
+        .map(|(name, calls)| format!("{name}: {calls}"))
+        .collect();
+    let summary = format!(
+        "seeds from {first}: {modules} modules, calls: {}",
+        summary.join(", ")
+    );
+    writeln!(std::io::stdout(), "{summary}").expect("standard output can be written");
+    assert!(found.is_empty(), "{summary}\n{}", found.join("\n\n"));
+    assert!(calls.iter().all(|calls| *calls > modules), "{summary}");
 }
 
 #[test]

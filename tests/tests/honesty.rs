@@ -123,6 +123,7 @@ fn memory_limit() {
         let engine = engine.expect("it opens");
         let limit = |pages| InstanceLimits {
             memory_pages: Some(pages),
+            heap_pages: Some(pages),
             table_elements: Some(1000),
         };
         if !choice.compiler().capabilities.memory_limit {

@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "src/artifact.rs",
     "src/engines.rs",
     "src/exceptions.rs",
+    "src/heap.rs",
     "src/flag.rs",
     "src/memories.rs",
     "src/memories/elsewhere.rs",

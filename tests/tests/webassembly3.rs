@@ -4,7 +4,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use polyextism::{
@@ -12,7 +12,7 @@ use polyextism::{
     Proposal, Proposals, Trap, manifest::Wasm,
 };
 use polyextism_tests::{
-    endless::{LATE, fails},
+    endless::{LATE, fails, running},
     engines,
     gaps::{STORED_EXCEPTIONS, lacks},
 };
@@ -135,7 +135,7 @@ fn every_endless_guest_ends_in_time() {
                 };
                 let mut plugin = plugin(&choice, &manifest, &options);
                 for _ in 0..2 {
-                    let begin = Instant::now();
+                    let begin = running();
                     let error = fails(&mut plugin, "endless");
                     assert_eq!(
                         error.kind(),
@@ -143,7 +143,7 @@ fn every_endless_guest_ends_in_time() {
                         "{choice:?} {proposal:?} {what}: {error:?}"
                     );
                     assert!(
-                        begin.elapsed() < Duration::from_millis(20) + LATE,
+                        running() - begin < Duration::from_millis(20) + LATE,
                         "{choice:?} {what}"
                     );
                 }
@@ -247,17 +247,27 @@ const OBJECTS: &str = r#"(module
   (func (export "none") (global.set $kept (ref.null $list)))
   (func (export "large") (drop (array.new_default $bytes (i32.const -1)))))"#;
 
-/// Objects are part of the memory limit: who has too many fails, and nobody else.
+/// The engines that collect objects.
+fn collecting() -> impl Iterator<Item = Choice> {
+    let engines = engines().into_iter();
+    engines.filter(|choice| has(choice, Proposal::Gc))
+}
+
+/// Objects are limited by themselves and together with the memories: who has too many fails, and nobody else.
 #[test]
 fn objects_are_limited() {
-    for choice in engines()
-        .into_iter()
-        .filter(|choice| has(choice, Proposal::Gc))
-    {
+    let default = Limits::default;
+    for (choice, memory_pages, heap_pages) in collecting().flat_map(|choice| {
+        [
+            (choice, 200, default().heap_pages),
+            (choice, default().memory_pages, 200),
+        ]
+    }) {
         let options = Options {
             limits: Limits {
-                memory_pages: 200,
-                ..Limits::default()
+                memory_pages,
+                heap_pages,
+                ..default()
             },
             ..Options::default()
         };
@@ -275,7 +285,8 @@ fn objects_are_limited() {
             ErrorKind::MemoryLimit,
             "{choice:?}: {error:?}"
         );
-        assert!(plugin.memory_bytes() <= 200 << 16, "{choice:?}");
+        // The kernel's memory has one more.
+        assert!(plugin.memory_bytes() <= 201 << 16, "{choice:?}");
         let error = fails(&mut plugin, "large");
         assert_eq!(
             error.kind(),
@@ -289,6 +300,102 @@ fn objects_are_limited() {
             plugin.call("none", b"").expect("it ends");
         }
         other.call("few", b"").expect("its heap is its own");
+    }
+}
+
+/// The limit of the heap is none of the memories, whatever their maximum, nor the other way round.
+#[test]
+fn heaps_and_memories_are_told_apart() {
+    const GROWS: &str = r#"
+      (type $bytes (array (mut i8)))
+      (func (export "grow") (if (i32.eq (i32.const -1) (memory.grow (i32.const 3))) (then unreachable)))
+      (func (export "object") (drop (array.new_default $bytes (i32.const 100000))))
+      (func (export "large") (drop (array.new_default $bytes (i32.const 400000))))"#;
+    let memories = ["0", "1", "4 65536", "4 65535", "9 100"];
+    for (choice, memory) in collecting().flat_map(|choice| memories.map(|memory| (choice, memory)))
+    {
+        let text = format!("(module (memory {memory}) {GROWS})");
+        let options = Options {
+            limits: Limits {
+                heap_pages: 8,
+                ..Limits::default()
+            },
+            ..Options::default()
+        };
+        let mut plugin = plugin(&choice, &Manifest::of(text.into_bytes()), &options);
+        for _ in 0..8 {
+            for name in ["grow", "object", "grow"] {
+                let outcome = plugin.call(name, b"").map(drop);
+                outcome.unwrap_or_else(|error| panic!("{choice:?} {memory} {name}: {error}"));
+            }
+            let error = fails(&mut plugin, "large");
+            assert_eq!(error.kind(), ErrorKind::MemoryLimit, "{choice:?} {memory}");
+            let message =
+                "the guest has more objects than the limits `heap_pages` and `memory_pages` allow";
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}
+
+/// Objects that a module makes at the start count as well.
+#[test]
+fn objects_at_the_start_are_limited() {
+    let text = r#"(module (type $bytes (array i8))
+      (global (ref $bytes) (array.new_default $bytes (i32.const 200000))) (func (export "f")))"#;
+    for choice in collecting() {
+        let start = |heap_pages| {
+            let limits = Limits {
+                heap_pages,
+                ..Limits::default()
+            };
+            let options = Options {
+                limits,
+                ..Options::default()
+            };
+            let compiled = choice.compile(&Manifest::of(text.as_bytes()), &options);
+            Plugin::new(&compiled.expect("it compiles")).map(drop)
+        };
+        let error = start(2).expect_err("they need more");
+        assert_eq!(error.kind(), ErrorKind::MemoryLimit, "{choice:?}: {error}");
+        start(16).expect("it is enough");
+    }
+}
+
+/// A deadline ends a guest that does nothing but have many objects collected again and again.
+#[test]
+fn deadlines_reach_guests_that_have_objects_collected() {
+    // A list of many objects stays in use, and is copied each time.
+    let text = r#"(module
+      (type $list (struct (field (ref null $list))))
+      (type $bytes (array (mut i8)))
+      (global $kept (mut (ref null $list)) (ref.null $list))
+      (func (export "keep") (local $n i32)
+        (loop $l
+          (global.set $kept (struct.new $list (global.get $kept)))
+          (br_if $l (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 200000)))))
+      (func (export "endless")
+        (loop $l (drop (array.new_default $bytes (i32.const 1000000))) (br $l))))"#;
+    for choice in collecting() {
+        let options = Options {
+            limits: Limits {
+                heap_pages: 2000,
+                ..Limits::default()
+            },
+            interrupted: Interrupted::Kept,
+            ..Options::default()
+        };
+        let mut plugin = plugin(&choice, &Manifest::of(text.as_bytes()), &options);
+        plugin.call("keep", b"").expect("there is room");
+        plugin.set_timeout(Some(Duration::from_millis(20)));
+        for _ in 0..3 {
+            let begin = running();
+            assert_eq!(
+                fails(&mut plugin, "endless").kind(),
+                ErrorKind::Timeout,
+                "{choice:?}"
+            );
+            assert!(running() - begin < LATE, "{choice:?}");
+        }
     }
 }
 
@@ -341,10 +448,7 @@ fn failures_of_the_host_are_not_caught() {
 /// Instances give their heaps back: many in turn, more than there are places in a pool.
 #[test]
 fn instances_give_their_heaps_back() {
-    for choice in engines()
-        .into_iter()
-        .filter(|choice| has(choice, Proposal::Gc))
-    {
+    for choice in collecting() {
         let manifest = Manifest::of(OBJECTS.as_bytes());
         let compiled = choice
             .compile(&manifest, &Options::default())
@@ -357,7 +461,7 @@ fn instances_give_their_heaps_back() {
         };
         in_turn(100);
         let before = resident();
-        in_turn(1500);
+        in_turn(10_000);
         // Each has had more than 400 KiB.
         assert!(resident() < before + (64 << 20), "{choice:?}");
     }

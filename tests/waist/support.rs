@@ -92,6 +92,7 @@ pub(crate) fn start(
 pub(crate) fn limits(memory_pages: Option<u64>) -> InstanceLimits {
     InstanceLimits {
         memory_pages,
+        heap_pages: memory_pages,
         table_elements: memory_pages.map(|_| 1000),
     }
 }

@@ -79,6 +79,9 @@ pub enum Determinism {
 pub struct InstanceLimits {
     /// The most pages (of 64 KiB) that all memories of the instance may have together.
     pub memory_pages: Option<u64>,
+    /// The most pages (of 64 KiB) that its heap of objects may have, which count among those of the memories, too. An engine
+    /// that collects nothing has no heap.
+    pub heap_pages: Option<u64>,
     /// The most elements that all its tables may have together. Core enforces this through table maxima; backends use
     /// it to size pools.
     pub table_elements: Option<u64>,

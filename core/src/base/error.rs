@@ -260,10 +260,11 @@ impl Error {
         Self::new(ErrorKind::Trap(trap), format!("the guest trapped: {trap}"))
     }
 
-    /// The guest needs more objects than the memory limit of the plug-in allows.
+    /// The guest has more objects than the limits of the plug-in allow.
     #[cold]
     pub fn heap_full() -> Self {
-        let message = "the guest has more objects than the memory limit of the plug-in allows";
+        let message =
+            "the guest has more objects than the limits `heap_pages` and `memory_pages` allow";
         Self::new(ErrorKind::MemoryLimit, message)
     }
 

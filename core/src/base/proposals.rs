@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// The characters of a name that messages repeat.
+const LONGEST_NAME: usize = 40;
+
 /// A WebAssembly proposal.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +128,18 @@ impl Proposal {
         self.name().to_lowercase().replace(' ', "-")
     }
 
+    /// As [`Proposal::named`].
+    ///
+    /// # Errors
+    /// If there is none of that name: the message lists those that there are.
+    pub fn parse(id: &str) -> Result<Self, String> {
+        Self::named(id).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|known| known.id()).collect();
+            let id: String = id.chars().take(LONGEST_NAME).collect();
+            format!("unknown feature `{id}`; there are {}", known.join(", "))
+        })
+    }
+
     /// The proposal with this [`Proposal::id`].
     pub fn named(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.id() == id)
@@ -154,6 +169,15 @@ impl Proposals {
     #[must_use]
     pub const fn with(self, proposal: Proposal) -> Self {
         Self(self.0 | 1 << proposal as u8)
+    }
+
+    /// With those that core translates to what is among them.
+    #[must_use]
+    pub const fn with_translated(self) -> Self {
+        match self.contains(Proposal::Exceptions) {
+            true => self.with(Proposal::LegacyExceptions),
+            false => self,
+        }
     }
 
     /// Whether one is among them.
@@ -224,6 +248,9 @@ mod tests {
             assert_eq!(Proposal::named(&proposal.id()), Some(*proposal));
         }
         assert_eq!(Proposal::named("goto"), None);
+        assert_eq!(Proposal::parse("simd"), Ok(Proposal::Simd));
+        let unknown = Proposal::parse("goto").expect_err("there is none");
+        assert!(unknown.starts_with("unknown feature `goto`; there are simd, relaxed-simd"));
     }
 
     #[test]

@@ -179,6 +179,7 @@ impl Compiled {
             config: Arc::new(manifest.config.clone()),
             limits: InstanceLimits {
                 memory_pages: Some(memory_pages),
+                heap_pages: Some(options.limits.heap_pages),
                 table_elements: Some(options.limits.table_elements),
             },
             pages_by,

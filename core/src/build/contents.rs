@@ -212,6 +212,7 @@ impl Contents {
     /// Which of the features an engine lacks that offers these proposals.
     pub fn lacking(&self, proposals: &[Proposal]) -> Vec<&'static str> {
         let offered = Proposals::of(proposals).union(Proposals::of(Proposal::COMMON));
+        let offered = offered.with_translated();
         let lacks = |name: &&str| {
             let named = Proposal::ALL
                 .iter()

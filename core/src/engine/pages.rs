@@ -17,6 +17,10 @@ pub struct PageLimit {
     used: u64,
     /// In bytes.
     limit: Option<u64>,
+    /// In bytes, of those that are used.
+    heap: u64,
+    /// In bytes.
+    heap_limit: Option<u64>,
 }
 
 impl PageLimit {
@@ -28,6 +32,33 @@ impl PageLimit {
         pages_left(self.used.div_ceil(PAGE), limit)?;
         self.limit = Some(limit.saturating_mul(PAGE));
         Ok(())
+    }
+
+    /// Starts to refuse a heap of more than `limit` pages.
+    ///
+    /// # Errors
+    /// `MemoryLimit` if it has more already.
+    pub fn enforce_heap(&mut self, limit: u64) -> Result<()> {
+        let used = self.heap.div_ceil(PAGE);
+        if used > limit {
+            let message = format!(
+                "the objects of the program need {used} pages at the start, the limit `heap_pages` is {limit}"
+            );
+            return Err(Error::new(ErrorKind::MemoryLimit, message));
+        }
+        self.heap_limit = Some(limit.saturating_mul(PAGE));
+        Ok(())
+    }
+
+    /// Whether the heap may grow from `current` to `desired` bytes.
+    pub fn grant_heap(&mut self, current: usize, desired: usize) -> bool {
+        let heap = self.heap + desired.saturating_sub(current) as u64;
+        let granted =
+            self.heap_limit.is_none_or(|limit| heap <= limit) && self.grant(current, desired, None);
+        if granted {
+            self.heap = heap;
+        }
+        granted
     }
 
     /// Whether a memory may grow from `current` to `desired` bytes, of at most `maximum`. What is granted stays
@@ -57,4 +88,36 @@ pub fn pages_left(used: u64, limit: u64) -> Result<u64> {
         );
         Error::new(ErrorKind::MemoryLimit, message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PageLimit;
+    use crate::base::error::ErrorKind;
+
+    const PAGE: usize = 64 * 1024;
+
+    #[test]
+    fn a_heap_has_its_own_limit_within_that_of_all() {
+        let mut limit = PageLimit::default();
+        assert!(limit.grant_heap(0, PAGE) && limit.grant(0, 6 * PAGE, None));
+        limit.enforce(10).expect("they are seven");
+        limit.enforce_heap(3).expect("it is one");
+        assert!(limit.grant_heap(PAGE, 3 * PAGE));
+        assert!(!limit.grant_heap(3 * PAGE, 4 * PAGE), "its own limit");
+        assert!(
+            limit.grant(6 * PAGE, 7 * PAGE, None),
+            "what was refused is not counted"
+        );
+        assert!(!limit.grant(7 * PAGE, 8 * PAGE, None), "the limit of all");
+    }
+
+    #[test]
+    fn a_heap_that_is_too_large_from_the_start() {
+        let mut limit = PageLimit::default();
+        assert!(limit.grant_heap(0, 5 * PAGE));
+        let error = limit.enforce_heap(4).expect_err("it has five");
+        assert_eq!(error.kind(), ErrorKind::MemoryLimit);
+        assert!(error.to_string().contains("need 5 pages"), "{error}");
+    }
 }

@@ -158,14 +158,6 @@ pub(crate) enum State {
     Fresh,
 }
 
-/// With what core translates to what is there.
-fn with_translated(proposals: Proposals) -> Proposals {
-    match proposals.contains(Proposal::Exceptions) {
-        true => proposals.with(Proposal::LegacyExceptions),
-        false => proposals,
-    }
-}
-
 /// What a module must be to be taken.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
@@ -182,7 +174,7 @@ impl Terms<'_> {
     /// What the engine has, with what core makes of it.
     fn offered(&self) -> Proposals {
         let own = Proposals::of(Proposal::COMMON).union(Proposals::of(self.proposals));
-        with_translated(own)
+        own.with_translated()
     }
 
     /// What modules may use.

@@ -37,14 +37,40 @@ pub fn room() -> Room {
     Room::Ample
 }
 
+/// How many bytes of address space a limit leaves to this process; `None` if there is no limit, or no way to know. Asks
+/// the system.
+#[cfg(target_os = "linux")]
+pub fn left() -> Option<u64> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::As).current?;
+    let sizes = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = sizes.split(' ').next()?.parse().ok()?;
+    Some(limit.saturating_sub(pages.saturating_mul(rustix::param::page_size() as u64)))
+}
+
+/// How many bytes of address space a limit leaves to this process; `None` if there is no limit, or no way to know.
+#[cfg(not(target_os = "linux"))]
+pub fn left() -> Option<u64> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Room, within};
+    use super::{Room, left, within};
 
     #[test]
     fn few_memories_are_little_room() {
         assert_eq!(within(16 << 30), Room::Scarce);
         assert_eq!(within(1 << 40), Room::Ample);
         assert_eq!(within(u64::MAX), Room::Ample);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_left_is_within_the_limit() {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+        match limit {
+            Some(limit) => assert!(left().is_none_or(|left| left < limit)),
+            None => assert_eq!(left(), None),
+        }
     }
 }

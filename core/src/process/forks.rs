@@ -7,7 +7,10 @@
 //! locks also to find out why a guest failed; a fork does not wait for that. It does not know the engines, nor
 //! who forks: the Python front does, before every `os.fork`.
 //!
-//! Invariants: no guest runs in a section; while a fork is wanted nobody enters a [`section`]; a section inside
+//! An engine that has locks at the start and at the end of each call has its calls in a section, which it [`pause`]s while
+//! the guest runs.
+//!
+//! Invariants: no guest runs in a section that is not paused; while a fork is wanted nobody enters a [`section`]; a section inside
 //! of another on the same thread never waits; there is no lock here that a fork could leave locked, nor one to
 //! wait for with the GIL. So what is freed, which may be with the GIL, is in a section without waiting for
 //! anybody: who has the GIL cannot be in the middle of it when another thread that has the GIL forks.
@@ -131,6 +134,23 @@ pub fn renew() {
     WANTED.store(0, Ordering::SeqCst);
 }
 
+/// A section of this thread that is left until the value is given to [`resume`].
+#[must_use]
+#[derive(Debug)]
+pub struct Paused(());
+
+/// The engine is about to run a guest, for which no fork waits. In a [`section`].
+pub fn pause() -> Paused {
+    leave();
+    Paused(())
+}
+
+/// The guest has ended. It waits for a fork that is wanted, as [`section`] does.
+pub fn resume(paused: Paused) {
+    let Paused(()) = paused;
+    wait_and_enter();
+}
+
 fn own() -> usize {
     usize::from(DEPTH.get() > 0)
 }
@@ -195,7 +215,7 @@ mod tests {
         thread,
     };
 
-    use super::{Gated, PATIENCE, is_quiet, release, section, want};
+    use super::{Gated, PATIENCE, is_quiet, pause, release, resume, section, want};
 
     /// One test at a time wants to fork.
     static ALONE: Mutex<()> = Mutex::new(());
@@ -247,5 +267,32 @@ mod tests {
             release();
         });
         section(|| ());
+    }
+
+    #[test]
+    fn a_fork_waits_for_no_guest_but_for_the_end_of_its_call() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let (inside, entered) = mpsc::channel();
+        let (go_on, may_end) = mpsc::channel();
+        let busy = thread::spawn(move || {
+            section(|| {
+                let paused = pause();
+                inside.send(()).expect("the test waits for it");
+                may_end.recv().expect("the test sends it");
+                resume(paused);
+                assert!(
+                    is_quiet(),
+                    "it is the only one, and does not wait for itself"
+                );
+            });
+        });
+        entered.recv().expect("the thread sends it");
+        hold();
+        go_on.send(()).expect("the thread waits for it");
+        thread::sleep(PATIENCE * 10);
+        assert!(!busy.is_finished(), "the call ended beside a fork");
+        assert!(is_quiet());
+        release();
+        busy.join().expect("it does not panic");
     }
 }

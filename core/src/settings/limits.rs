@@ -22,6 +22,10 @@ pub struct Limits {
     /// [`Memory::max_pages`](crate::manifest::Memory::max_pages) does not say it. Growing beyond fails;
     /// more at the start is `MemoryLimit`. 65 536, which is 4 GiB; strict: 16 384.
     pub memory_pages: u64,
+    /// Pages of 64 KiB that the heap may have on which an engine keeps objects of guests: structs, arrays and exceptions.
+    /// They are part of `memory_pages`. A guest that has more objects fails with `MemoryLimit`. 32 768, which is
+    /// 2 GiB; strict: 8192.
+    pub heap_pages: u64,
     /// Elements that all tables of a plug-in may have together. What this leaves after the start is shared
     /// equally by the tables that can grow; growing beyond fails, and more at the start is
     /// `InvalidModule`. 1 000 000, also strict.
@@ -38,6 +42,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory_pages: 65_536,
+            heap_pages: 32_768,
             table_elements: 1_000_000,
             module_bytes: 256 << 20,
             compile_cost: 400,
@@ -50,6 +55,7 @@ impl Limits {
     pub fn strict() -> Self {
         Self {
             memory_pages: 16_384,
+            heap_pages: 8192,
             module_bytes: 64 << 20,
             compile_cost: 100,
             ..Self::default()
@@ -57,9 +63,10 @@ impl Limits {
     }
 
     /// Every limit, by the name of its field.
-    pub fn fields(&mut self) -> [(&'static str, &mut u64); 4] {
+    pub fn fields(&mut self) -> [(&'static str, &mut u64); 5] {
         [
             ("memory_pages", &mut self.memory_pages),
+            ("heap_pages", &mut self.heap_pages),
             ("table_elements", &mut self.table_elements),
             ("module_bytes", &mut self.module_bytes),
             ("compile_cost", &mut self.compile_cost),

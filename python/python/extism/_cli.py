@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -101,6 +102,10 @@ _ALLOW_PATH: Any = typer.Option(
 _LINK: Any = typer.Option("--link", metavar="NAME=FILE", help="A module that others import by NAME.")
 _TIMEOUT: Any = typer.Option("--timeout", metavar="MS", help="The time limit of a call, in ms.")
 _PAGES: Any = typer.Option("--memory-max-pages", metavar="N", help="The most pages of 64 KiB.")
+_HEAP: Any = typer.Option("--heap-max-pages", metavar="N", help="The most pages of 64 KiB for objects of the guest.")
+_FORBID: Any = typer.Option(
+    "--forbid", metavar="FEATURE", help="A WebAssembly feature that modules must not use, such as simd; repeatable."
+)
 _HTTP_BYTES: Any = typer.Option("--http-response-max-bytes", metavar="N", help="The most bytes of an HTTP response.")
 _VAR_BYTES: Any = typer.Option("--var-max-bytes", metavar="N", help="The most bytes of variables.")
 _FUEL: Any = typer.Option("--fuel", metavar="N", help="How many instructions a call may execute.")
@@ -140,6 +145,8 @@ def call(
     link: Annotated[list[str] | None, _LINK] = None,
     timeout: Annotated[int | None, _TIMEOUT] = None,
     memory_max_pages: Annotated[int | None, _PAGES] = None,
+    heap_max_pages: Annotated[int | None, _HEAP] = None,
+    forbid: Annotated[list[str] | None, _FORBID] = None,
     http_response_max_bytes: Annotated[int | None, _HTTP_BYTES] = None,
     var_max_bytes: Annotated[int | None, _VAR_BYTES] = None,
     fuel: Annotated[int | None, _FUEL] = None,
@@ -166,6 +173,7 @@ def call(
                 wasi=wasi,
                 engine=engine,
                 fuel=fuel,
+                limits=_limits(heap_max_pages, forbid),
                 http_response_headers=allow_http_response_headers,
                 progress=progress,
             ) as plugin,
@@ -329,6 +337,7 @@ def compile(
     link: Annotated[list[str] | None, _LINK] = None,
     manifest: Annotated[bool, _IS_MANIFEST] = False,
     fuel: Annotated[bool, typer.Option("--fuel", help="For calls with fuel, which is other code.")] = False,
+    forbid: Annotated[list[str] | None, _FORBID] = None,
     json_: Annotated[bool, _JSON] = False,
 ) -> None:
     """Compile a plug-in into the compile cache, where its next start finds it.
@@ -346,6 +355,7 @@ def compile(
                 functions=functions,
                 engine=engine,
                 fuel=float("inf") if fuel else None,
+                limits=_limits(None, forbid),
                 progress=progress,
             )
         folder = extism.cache_folder()
@@ -434,6 +444,12 @@ def _manifest(
     if given:
         manifest["memory"] = {**manifest.get("memory", {}), **given}
     return manifest
+
+
+def _limits(heap_pages: int | None, forbidden: Sequence[str] | None) -> extism.Limits:
+    """The limits that options say, the rest by default."""
+    limits = extism.Limits(forbidden=forbidden or ())
+    return limits if heap_pages is None else replace(limits, heap_pages=heap_pages)
 
 
 def _read(file: str, is_manifest: bool) -> dict[str, Any]:

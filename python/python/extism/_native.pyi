@@ -52,6 +52,7 @@ __all__ = [
     "make_until",
     "manifest_schema",
     "set_log_file",
+    "feature_names",
     "strict_limits",
     "unwatched",
     "watched",
@@ -1237,6 +1238,8 @@ def cache_folder() -> Path | None:
     """
 def default_limits() -> dict[str, int]:
     """The limits that hold if nobody says others, by name."""
+def feature_names() -> frozenset[str]:
+    """Every WebAssembly feature that `Limits(forbidden=...)` can name."""
 def strict_limits() -> dict[str, int]:
     """The limits for the code of strangers, by name."""
 def engines() -> list[Engine]:

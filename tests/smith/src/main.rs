@@ -3,7 +3,8 @@
 //! Each module is valid, imports nothing, exports everything, and ends: a global counts how much it
 //! may do. Memories and tables have maxima, so that growing never depends on the machine. A module
 //! comes as a byte that says whether its NaNs are canonical (1) or as the engine makes them (0), its
-//! length as four bytes, the least first, and its bytes. It knows no engine.
+//! length as four bytes, the least first, and its bytes. With `POLYEXTISM_PROPOSALS=3.0` each module is for something
+//! that came with WebAssembly 3.0. It knows no engine.
 
 use std::io::{self, Write};
 
@@ -30,6 +31,8 @@ enum Proposal {
     Memory64,
     Exceptions,
     Gc,
+    /// All of these but SIMD.
+    All,
 }
 
 /// None more often than not.
@@ -46,17 +49,30 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::Gc,
 ];
 
+/// What there is beside SIMD since WebAssembly 3.0, alone and together.
+const NEWER: &[Proposal] = &[
+    Proposal::TailCall,
+    Proposal::Memory64,
+    Proposal::Exceptions,
+    Proposal::Gc,
+    Proposal::All,
+];
+
 fn main() -> io::Result<()> {
     let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u64>());
     let (Some(Ok(first)), Some(Ok(count)), None) = (numbers.next(), numbers.next(), numbers.next())
     else {
         panic!("expected two numbers: the first seed, and how many modules there are to be");
     };
+    let proposals = match std::env::var("POLYEXTISM_PROPOSALS").as_deref() {
+        Ok("3.0") => NEWER,
+        _ => PROPOSALS,
+    };
     let mut out = io::BufWriter::new(io::stdout().lock());
     for seed in first..first + count {
         let mut random = Random::new(seed);
         let canonical = random.below(2) == 1;
-        let wasm = module(&mut random, canonical);
+        let wasm = module(&mut random, proposals, canonical);
         out.write_all(&[u8::from(canonical)])?;
         out.write_all(&(wasm.len() as u32).to_le_bytes())?;
         out.write_all(&wasm)?;
@@ -64,8 +80,9 @@ fn main() -> io::Result<()> {
     out.flush()
 }
 
-fn module(random: &mut Random, canonicalize_nans: bool) -> Vec<u8> {
-    let proposal = random.one_of(PROPOSALS);
+fn module(random: &mut Random, proposals: &[Proposal], canonicalize_nans: bool) -> Vec<u8> {
+    let proposal = random.one_of(proposals);
+    let has = |one: Proposal| proposal == one || proposal == Proposal::All;
     let mut chance = |one_in: u64| random.below(one_in) == 0;
     let config = Config {
         max_imports: 0,
@@ -87,14 +104,14 @@ fn module(random: &mut Random, canonicalize_nans: bool) -> Vec<u8> {
         max_element_segments: 4,
         disallow_traps: chance(2),
         canonicalize_nans,
-        reference_types_enabled: proposal == Proposal::Gc || chance(2),
+        reference_types_enabled: has(Proposal::Gc) || chance(2),
         simd_enabled: proposal == Proposal::Simd,
         relaxed_simd_enabled: false,
-        tail_call_enabled: proposal == Proposal::TailCall,
-        memory64_enabled: proposal == Proposal::Memory64,
+        tail_call_enabled: has(Proposal::TailCall),
+        memory64_enabled: has(Proposal::Memory64),
         wide_arithmetic_enabled: false,
-        exceptions_enabled: proposal == Proposal::Exceptions,
-        gc_enabled: proposal == Proposal::Gc,
+        exceptions_enabled: has(Proposal::Exceptions),
+        gc_enabled: has(Proposal::Gc),
         threads_enabled: false,
         compact_imports_enabled: false,
         ..Config::default()

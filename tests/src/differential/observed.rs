@@ -24,6 +24,7 @@ const MAIN: ModuleId = ModuleId(1);
 /// Objects of guests may be as large as memory is.
 const LIMITS: InstanceLimits = InstanceLimits {
     memory_pages: Some(4096),
+    heap_pages: Some(4096),
     table_elements: Some(1000),
 };
 

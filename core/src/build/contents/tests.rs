@@ -129,6 +129,17 @@ fn features_are_those_that_are_used() {
     }
 }
 
+/// What core translates an engine need not have.
+#[test]
+fn engines_with_exceptions_run_legacy_ones() {
+    let text = "(module (tag $t) (func try (throw $t) catch $t end))";
+    let contents = inspect(&manifest(&[("main", text)]), &Options::default()).expect(text);
+    assert!(contents.features().contains(&"legacy exceptions"));
+    let lacking = |proposals: &[Proposal]| contents.lacking(proposals);
+    assert_eq!(lacking(&[Proposal::Exceptions]), <[&str; 0]>::default());
+    assert_eq!(lacking(&[]), ["exceptions", "legacy exceptions"]);
+}
+
 #[test]
 fn sections_add_up() {
     let text = "(module (func (export \"f\")) (memory 1) (data (i32.const 0) \"abc\"))";
