@@ -382,7 +382,6 @@ def test_arguments_that_do_not_fit(name):
 def test_arguments_by_position_and_by_name():
     f = extism.Plugin(ECHO).function("echo")
     assert f() == b""
-    assert f(**{}) == b""
     assert f("x") == f(data="x") == f("x", bytes) == f("x", parse=bytes, host_context=None, timeout=None, fuel=None) == b"x"
     assert f("x", len) == f(parse=len, data="x") == 1
     assert isinstance(f("x", None), memoryview)
