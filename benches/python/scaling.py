@@ -3,7 +3,8 @@
     python benches/python/scaling.py [--items 20000] [--work 200] [--only loop,threads] [--json FILE]
 
 For each way and batch size it prints microseconds for an item and the part of that which is not the guest's. The guest
-alone is the same function called with batches of all items, on one thread. Two workers are compared with one. The last
+alone is the same function called with batches of all items, on one thread. Two workers are compared with one. The CPU
+time of a worker, as a multiple of the guest's own, is what counts on a machine that does other things as well. The last
 table is the heartbeat of an event loop beside guests that are busy.
 """
 
@@ -39,31 +40,39 @@ GUEST = """(module
     (i32.and (local.get $x) (i32.const 0)))
   (func (export "endless") (loop $l (br $l))))"""
 
-Way = Callable[[extism.CompiledFunction, list[list[str]]], int]
+Way = Callable[[Any, list[list[str]]], list[Any]]
 
 
-def count(results: Any) -> int:
-    return sum(len(batch) for batch in results)
+class OnTheClock:
+    """A function whose batches give the CPU time that they took where they ran, in seconds."""
+
+    def __init__(self, work: extism.CompiledFunction) -> None:
+        self.work = work
+
+    def batch(self, items: list[str]) -> float:
+        start = time.thread_time()
+        assert len(self.work.batch(items)) == len(items)
+        return time.thread_time() - start
 
 
-# Each way maps the batches, with a number of workers, and counts the results.
+# Each way maps the batches, with a number of workers, and returns the results of each.
 
 
 @contextmanager
 def loop(workers: int) -> Iterator[Way]:
-    yield lambda work, batches: count(map(work.batch, batches))
+    yield lambda work, batches: list(map(work.batch, batches))
 
 
 @contextmanager
 def threads(workers: int) -> Iterator[Way]:
     with concurrent.futures.ThreadPoolExecutor(workers) as executor:
-        yield lambda work, batches: count(executor.map(work.batch, batches))
+        yield lambda work, batches: list(executor.map(work.batch, batches))
 
 
 @contextmanager
 def processes(workers: int) -> Iterator[Way]:
     with multiprocessing.get_context("forkserver").Pool(workers) as pool:
-        yield lambda work, batches: count(pool.map(work.batch, batches))
+        yield lambda work, batches: list(pool.map(work.batch, batches))
 
 
 @contextmanager
@@ -74,7 +83,7 @@ def dask(workers: int) -> Iterator[Way]:
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
-        yield lambda work, batches: count(client.gather(client.map(work.batch, batches, pure=False)))
+        yield lambda work, batches: list(client.gather(client.map(work.batch, batches, pure=False)))
 
 
 @contextmanager
@@ -83,9 +92,9 @@ def ray(workers: int) -> Iterator[Way]:
 
     ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
-        def way(work: extism.CompiledFunction, batches: list[list[str]]) -> int:
+        def way(work: Any, batches: list[list[str]]) -> list[Any]:
             task = ray.remote(lambda batch, work=ray.put(work): ray.get(work).batch(batch))
-            return count(ray.get([task.remote(batch) for batch in batches]))
+            return list(ray.get([task.remote(batch) for batch in batches]))
 
         yield way
     finally:
@@ -108,14 +117,21 @@ def best(action: Callable[[], object], rounds: int = 3) -> float:
     return min(times)
 
 
+def own_time(own: Any, items: list[str]) -> float:
+    start = time.thread_time()
+    own.batch(items)
+    return time.thread_time() - start
+
+
 def measure(turns: int, total: int, ways: list[str]) -> list[dict[str, Any]]:
     compiled = extism.CompiledPlugin(GUEST.format(turns=turns))
     work = compiled.function("work")
     items = [f"item {n}" for n in range(total)]
     own = extism.Plugin(compiled).function("work")
     guest = best(lambda: own.batch(items)) / total
-    print(f"the guest alone: {1e6 * guest:.2f} us for an item, {os.cpu_count()} cores")
-    print(f"{'way':12} {'batch':>6} {'us/item':>9} {'not the guest':>14} {'speed of two':>13}")
+    own_cpu = min(own_time(own, items) for _ in range(5)) / total
+    print(f"the guest alone: {1e6 * guest:.2f} us for an item, {1e6 * own_cpu:.2f} us of CPU, {os.cpu_count()} cores")
+    print(f"{'way':12} {'batch':>6} {'us/item':>9} {'not the guest':>14} {'speed of two':>13} {'CPU of a worker':>16}")
     rows = []
     for name in ways:
         package = NEEDS.get(name)
@@ -123,13 +139,16 @@ def measure(turns: int, total: int, ways: list[str]) -> list[dict[str, Any]]:
             print(f"{name:12} needs the package {package}")
             continue
         speeds: dict[tuple[int, int], float] = {}
+        busy: dict[tuple[int, int], float] = {}
         for workers in (1,) if name == "loop" else (1, WORKERS):
             with WAYS[name](workers) as way:
                 for size in (1, 100, 1000, 10_000):
                     mine = items[: SLOW[name]] if size == 1 and name in SLOW else items
                     batches = [mine[start : start + size] for start in range(0, len(mine), size)]
-                    assert way(work, batches) == len(mine)
+                    assert sum(map(len, way(work, batches))) == len(mine)
                     speeds[workers, size] = best(lambda: way(work, batches)) / len(mine)
+                    clocked = min(sum(way(OnTheClock(work), batches)) for _ in range(3))
+                    busy[workers, size] = clocked / len(mine)
         for size in (1, 100, 1000, 10_000):
             one, most = speeds[1, size], speeds.get((WORKERS, size))
             row = {
@@ -138,10 +157,11 @@ def measure(turns: int, total: int, ways: list[str]) -> list[dict[str, Any]]:
                 "seconds": one,
                 "overhead": max(0.0, 1 - guest / one),
                 "two": None if most is None else one / most,
+                "cpu": max(found for (_, at), found in busy.items() if at == size) / own_cpu,
             }
             rows.append(row)
             two = "" if row["two"] is None else f"{row['two']:.2f}x"
-            print(f"{name:12} {size:6} {1e6 * one:9.2f} {row['overhead']:14.0%} {two:>13}")
+            print(f"{name:12} {size:6} {1e6 * one:9.2f} {row['overhead']:14.0%} {two:>13} {row['cpu']:15.2f}x")
     return rows
 
 

@@ -6,7 +6,7 @@ use polyextism::FunctionHandle;
 use pyo3::{
     PyTraverseError, PyVisit,
     prelude::*,
-    types::{PyDict, PyList},
+    types::{PyDict, PyList, PyTuple},
 };
 
 use crate::{
@@ -14,9 +14,14 @@ use crate::{
     ending::park_at_exit,
     error,
     fuel::Fuel,
-    parking,
+    named, parking,
     plugin::{Found, Known, Plugin},
 };
+
+/// How a call is named in errors about its arguments, what those are, and how many can be given by position.
+const CALL: &str = "PluginFunction.__call__()";
+const NAMES: [&str; 5] = ["data", "parse", "host_context", "timeout", "fuel"];
+const POSITIONAL: usize = 3;
 
 /// A function of a plug-in, looked up once; `Plugin.function` makes it.
 ///
@@ -39,6 +44,21 @@ impl PluginFunction {
             name,
             handle,
         }
+    }
+
+    #[inline(always)]
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        data: Input<'_, 'py>,
+        parse: Parse<'py>,
+        host_context: Option<Py<PyAny>>,
+        timeout: Option<Timeout>,
+        fuel: Option<Fuel>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (plugin, name, handle) = (self.plugin.get(), &*self.name, self.handle);
+        let found = Found { name, handle };
+        park_at_exit(|| plugin.call_here(py, found, data, parse, host_context, timeout, fuel))
     }
 
     fn known(&self) -> Known<'_> {
@@ -66,24 +86,37 @@ impl PluginFunction {
     ///
     /// Raises:
     ///     extism.Error: As `Plugin.call`.
-    #[pyo3(
-        signature = (
-            data = Input::EMPTY, parse = Parse::Bytes, host_context = None, *, timeout = None,
-            fuel = None
-        )
-    )]
+    #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
         &self,
-        py: Python<'py>,
-        data: Input<'_, 'py>,
-        parse: Parse<'py>,
-        host_context: Option<Py<PyAny>>,
-        timeout: Option<Timeout>,
-        fuel: Option<Fuel>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (plugin, name, handle) = (self.plugin.get(), &*self.name, self.handle);
-        let found = Found { name, handle };
-        park_at_exit(|| plugin.call_here(py, found, data, parse, host_context, timeout, fuel))
+        let (py, call) = (args.py(), |data| {
+            self.call(args.py(), data, Parse::Bytes, None, None, None)
+        });
+        // Most calls. What is general about arguments costs more than the look-up that is saved here.
+        match (kwargs, args.len()) {
+            (None, 0) => call(Input::EMPTY),
+            (None, 1) => call(args.get_borrowed_item(0)?.extract()?),
+            _ => {
+                let given = named::arguments(CALL, &NAMES, POSITIONAL, args, kwargs)?;
+                let [data, parse, host_context, timeout, fuel] = &given;
+                let data = data.as_ref().map(|data| data.extract());
+                let parse = parse.as_ref().map(|parse| parse.extract());
+                let context = host_context.as_ref().filter(|context| !context.is_none());
+                self.call(
+                    py,
+                    data.transpose()?.unwrap_or(Input::EMPTY),
+                    parse.transpose()?.unwrap_or(Parse::Bytes),
+                    context.map(|context| context.clone().unbind()),
+                    timeout
+                        .as_ref()
+                        .map_or(Ok(None), |timeout| timeout.extract())?,
+                    fuel.as_ref().map_or(Ok(None), |fuel| fuel.extract())?,
+                )
+            }
+        }
     }
 
     /// Calls the function once for each item, in order.

@@ -31,6 +31,7 @@ mod http;
 mod limits;
 mod log;
 mod logging;
+mod named;
 mod parking;
 mod plugin;
 mod pool;

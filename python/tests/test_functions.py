@@ -357,3 +357,32 @@ def test_types_that_say_no_bytes_are_refused(type_):
     for options in ({"takes": type_}, {"gives": type_}):
         with pytest.raises(extism.ArgumentError, match=next(iter(options))):
             extism.Plugin(ECHO).function("echo", **options)
+
+
+# Arguments of a bound function that do not fit, and what is said. They are those of `Plugin.call` without the name.
+MISFITS = {
+    "too many": (lambda f: f("x", bytes, None, 1), TypeError, "takes from 0 to 3 positional arguments but 4 were given"),
+    "unknown": (lambda f: f("x", tiemout=1), TypeError, "got an unexpected keyword argument 'tiemout'"),
+    "twice": (lambda f: f("x", data="y"), TypeError, "got multiple values for argument 'data'"),
+    "no input": (lambda f: f(1), extism.ArgumentError, "expected a str, bytes or another buffer, found a value of type int"),
+    "no input by name": (lambda f: f(data=1), extism.ArgumentError, "found a value of type int"),
+    "no function": (lambda f: f("x", 3), extism.ArgumentError, "parse is a callable or None"),
+    "no time": (lambda f: f("x", timeout="soon"), extism.ArgumentError, "timeout: expected a number of seconds"),
+    "no fuel": (lambda f: f("x", fuel=-1), extism.ArgumentError, "fuel: expected a number of units"),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_arguments_that_do_not_fit(name):
+    act, error, text = MISFITS[name]
+    with pytest.raises(error, match=text):
+        act(extism.Plugin(ECHO).function("echo"))
+
+
+def test_arguments_by_position_and_by_name():
+    f = extism.Plugin(ECHO).function("echo")
+    assert f() == b""
+    assert f("x") == f(data="x") == f("x", bytes) == f("x", parse=bytes, host_context=None, timeout=None, fuel=None) == b"x"
+    assert f("x", len) == f(parse=len, data="x") == 1
+    assert isinstance(f("x", None), memoryview)
+    assert f("x", timeout=10.0) == b"x"
