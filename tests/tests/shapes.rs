@@ -208,7 +208,7 @@ fn child(name: &str, shape: &str) -> ExitCode {
 
 /// How long this process has kept processors busy, in seconds, if the system says it.
 fn processor() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Behind the name, which may contain anything (`man 5 proc_pid_stat`): user and system, in hundredths.
     let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
     let times = fields.split_whitespace().skip(11).take(2);
@@ -218,7 +218,7 @@ fn processor() -> f64 {
 
 /// The most memory that this process has had, in KiB, if the system says it.
 fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.trim().split(' ').next());
     number
