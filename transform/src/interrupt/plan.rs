@@ -27,8 +27,10 @@ const REACH: u64 = 16_384;
 const UNNAMED: u64 = 1024;
 /// What a call costs beside what the callee does.
 const CALL: u64 = 10;
-/// What growing a memory costs, and what moving as much as is moved in place does.
+/// What growing a memory costs.
 const GROW: u64 = 1000;
+/// What an instruction on memories costs that moves no more than `bulk` leaves in place.
+const MOVE: u64 = 256;
 /// What an instruction costs that may move all of a segment, a table or an array. There are never two of them
 /// without a look in between.
 const BULK: u64 = REACH / 2 + 1;
@@ -138,9 +140,8 @@ impl Planner<'_> {
     fn units(operator: &Operator<'_>) -> u64 {
         match operator {
             Operator::End | Operator::Else | Operator::Block { .. } | Operator::Loop { .. } => 0,
-            Operator::MemoryGrow { .. }
-            | Operator::MemoryFill { .. }
-            | Operator::MemoryCopy { .. } => GROW,
+            Operator::MemoryGrow { .. } => GROW,
+            Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } => MOVE,
             Operator::MemoryInit { .. }
             | Operator::TableInit { .. }
             | Operator::TableFill { .. }
