@@ -362,7 +362,7 @@ def test_types_that_say_no_bytes_are_refused(type_):
 # Arguments of a bound function that do not fit, and what is said. They are those of `Plugin.call` without the name.
 MISFITS = {
     "too many": (lambda f: f("x", bytes, None, 1), TypeError, "takes from 0 to 3 positional arguments but 4 were given"),
-    "unknown": (lambda f: f("x", tiemout=1), TypeError, "got an unexpected keyword argument 'tiemout'"),
+    "unknown": (lambda f: f("x", delay=1), TypeError, "got an unexpected keyword argument 'delay'"),
     "twice": (lambda f: f("x", data="y"), TypeError, "got multiple values for argument 'data'"),
     "no input": (lambda f: f(1), extism.ArgumentError, "expected a str, bytes or another buffer, found a value of type int"),
     "no input by name": (lambda f: f(data=1), extism.ArgumentError, "found a value of type int"),
