@@ -1319,10 +1319,10 @@ CASE(poly, memory_pages, "made 0, Unable to create Extism plugin: *memory_pages*
   made(p, why);
   say("kind %s", x.poly_error_kind_name(kind));
 }
-CASE(poly, forbidden, "kind invalid-module; made 0, Unable to compile Extism plugin: *uses SIMD, which this host forbids*") {
-  ExtismPolyOptions options = {.size = sizeof options, .forbidden = "exceptions, simd"};
+CASE(poly, forbidden, "kind invalid-module; made 0, Unable to compile Extism plugin: *uses bulk memory, which this host forbids*") {
+  ExtismPolyOptions options = {.size = sizeof options, .forbidden = "exceptions, bulk-memory"};
   char *why = NULL;
-  ExtismPlugin *p = x.poly_plugin_new(BYTES("(module (func (param v128)))"), NULL, 0, &options, &why);
+  ExtismPlugin *p = x.poly_plugin_new(BYTES("(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))"), NULL, 0, &options, &why);
   say("kind %s", x.poly_error_kind_name(x.poly_new_error_kind()));
   made(p, why);
 }

@@ -35,7 +35,10 @@ fn every_endless_guest_ends_at_the_deadline() {
                     "{choice:?} {what}: {took:?}"
                 );
                 assert!(took < LATE, "{choice:?} {what}: {took:?}");
+                // On a machine that is busy, a new instance may take longer than that.
+                plugin.set_timeout(None);
                 assert_eq!(plugin.call("ready", b"").expect("it is ready again"), b"");
+                plugin.set_timeout(Some(Duration::from_millis(30)));
             }
         }
     }
