@@ -40,15 +40,14 @@ pub(super) fn of(operator: &Operator<'_>) -> Weight {
         O::RefTestNonNull { .. }
         | O::RefTestNullable { .. }
         | O::RefCastNonNull { .. }
-        | O::RefCastNullable { .. }
-        | O::BrOnCast { .. }
-        | O::BrOnCastFail { .. } => weight(2, 0),
+        | O::RefCastNullable { .. } => weight(3, 2),
+        O::BrOnCast { .. } | O::BrOnCastFail { .. } => weight(8, 3),
         O::ArrayGet { .. } | O::ArrayGetS { .. } | O::ArrayGetU { .. } => weight(3, 0),
-        O::ArraySet { .. } => weight(5, 0),
+        O::ArraySet { .. } => weight(8, 0),
         O::ArrayFill { .. }
         | O::ArrayCopy { .. }
         | O::ArrayInitData { .. }
-        | O::ArrayInitElem { .. } => weight(10, 0),
+        | O::ArrayInitElem { .. } => weight(15, 0),
         O::StructNew { .. } | O::StructNewDefault { .. } => weight(12, 2),
         O::ArrayNew { .. }
         | O::ArrayNewDefault { .. }
