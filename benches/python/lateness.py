@@ -23,6 +23,18 @@ LOOPS = {
     "kernel calls": "(call $free (call $alloc (i64.const 5000))) (br $again)",
     "host calls": "(drop (call $host (i64.const 0))) (br $again)",
 }
+STEP = "(local.set $n (i64.mul (i64.add (local.get $n) (i64.const 3)) (i64.const 5)))"
+ARMS = 10_000
+LONG = {
+    "a loop of 100 000": f"(local $n i64) (loop $again {STEP * (100_000 // 6)} (br $again))",
+    "a table of 10 000 arms": "(local $n i32) loop $again "
+    + "block " * ARMS
+    + f"local.get $n br_table {' '.join(map(str, range(ARMS)))} "
+    + " ".join(
+        f"end i32.const {(arm * 7919 + 1) % ARMS} local.set $n br $again" for arm in range(ARMS)
+    )
+    + " end",
+}
 SLEEP = r"""(module
   (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
@@ -57,6 +69,8 @@ def guests(engine: str, other: str, url: str) -> dict[str, tuple[extism.Plugin, 
         name: (extism.Plugin(looping(body), functions=[host], engine=engine), "")
         for name, body in LOOPS.items()
     }
+    for name, body in LONG.items():
+        made[name] = extism.Plugin(f'(module (func (export "run") {body}))', engine=engine), ""
     manifest = {"wasm": [{"data": GET.encode()}], "allowed_hosts": ["127.0.0.1"]}
     made["a sleep in WASI"] = extism.Plugin(SLEEP, wasi=True, engine=engine), ""
     made["an HTTP request"] = extism.Plugin(manifest, engine=engine), json.dumps({"url": url})

@@ -168,3 +168,27 @@ pub fn guest(body: &str) -> String {
     (i32.sub (global.get $calls) (i32.const 1))))"#
     )
 }
+
+/// As [`ENDLESS`], of functions that are long: a loop of 100 000 instructions, and one around a table of 10 000 arms.
+pub fn long() -> [(&'static str, String); 2] {
+    const ARMS: usize = 10_000;
+    let step = "(local.set $n (i64.mul (i64.add (local.get $n) (i64.const 3)) (i64.const 5)))";
+    let steps = step.repeat(100_000 / 6);
+    let straight = format!("(local $n i64) (loop $l {steps} (br $l))");
+    let mut table = format!(
+        "(local $n i32) loop $l {} local.get $n br_table",
+        "block ".repeat(ARMS)
+    );
+    for arm in 0..ARMS {
+        table.push_str(&format!(" {arm}"));
+    }
+    for arm in 0..ARMS {
+        let next = (arm * 7919 + 1) % ARMS;
+        table.push_str(&format!(" end i32.const {next} local.set $n br $l"));
+    }
+    table.push_str(" end");
+    [
+        ("a loop of 100 000 instructions", straight),
+        ("a br_table of 10 000 arms", table),
+    ]
+}

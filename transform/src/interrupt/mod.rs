@@ -20,7 +20,8 @@ mod plan;
 mod write;
 
 use wasm_encoder::{
-    CodeSection, ConstExpr, EntityType, GlobalType, HeapType, MemoryType, ValType, reencode,
+    BranchHint, BranchHints, CodeSection, ConstExpr, EntityType, GlobalType, HeapType, MemoryType,
+    ValType, reencode,
 };
 use wasmparser::{FunctionBody, Parser, Payload};
 
@@ -28,7 +29,7 @@ use self::{
     calls::Calls,
     flat::Flat,
     plan::Planner,
-    write::{Spare, Target, Writer},
+    write::{Body, Spare, Target, Writer},
 };
 use crate::rewrite::{self, Added, Bodies, Moved, Shape};
 
@@ -91,6 +92,7 @@ pub fn instrument(wasm: &[u8], flag: Flag) -> Result<Option<Vec<u8>>, reencode::
         };
         added.globals.push((ty, zero(val_type)));
     }
+    added.hints = Some(hints(&bodies, target.check + MOVED));
     rewrite::add(wasm, &shape, &added, &mut Written(bodies.into_iter())).map(Some)
 }
 
@@ -101,10 +103,10 @@ fn bodies(
     moved: Moved,
     target: Target,
     spare: &mut Spare,
-) -> Result<Vec<Vec<u8>>, reencode::Error> {
+) -> Result<Vec<Body>, reencode::Error> {
     let calls = Calls::read(wasm, shape)?;
     let code = code(wasm)?;
-    let mut bodies = vec![Vec::new(); code.len()];
+    let mut bodies = vec![Body::default(); code.len()];
     let mut costs = vec![None; code.len()];
     for &function in &calls.order {
         let ty = shape.function_type(shape.functions[function]);
@@ -121,8 +123,24 @@ fn bodies(
     Ok(bodies)
 }
 
+/// Tells engines that guests hardly ever find the flag set. `first` is the index of the first function.
+fn hints(bodies: &[Body], first: u32) -> BranchHints {
+    const NOT_TAKEN: u32 = 0;
+    let mut hints = BranchHints::new();
+    for (function, body) in (first..).zip(bodies) {
+        if !body.rare.is_empty() {
+            let rare = body.rare.iter().map(|at| BranchHint {
+                branch_func_offset: *at,
+                branch_hint_value: NOT_TAKEN,
+            });
+            hints.function_hints(function, rare);
+        }
+    }
+    hints
+}
+
 /// Functions that are written already, in order.
-struct Written(std::vec::IntoIter<Vec<u8>>);
+struct Written(std::vec::IntoIter<Body>);
 
 impl Bodies for Written {
     fn write(
@@ -132,7 +150,7 @@ impl Bodies for Written {
         _ty: u32,
         _body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
-        code.raw(&self.0.next().expect("every function is written"));
+        code.raw(&self.0.next().expect("every function is written").bytes);
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ const MOVE: u64 = 256;
 const BULK: u64 = REACH / 2 + 1;
 /// Loops without loops inside are doubled up to this cost of a turn.
 const DOUBLED: u64 = 100;
-/// How many locals are taken out of the way of the call.
+/// How many locals are taken out of the way of the call; with more, the call stays in the loop.
 const PASSED: usize = 24;
 
 /// How a loop looks.
@@ -48,7 +48,7 @@ pub(super) enum Look {
     Inside,
     /// At its head, with the call in a loop around it.
     Around {
-        /// The locals that are put away during the call: all numbers that are live.
+        /// The locals that are put away during the call: all that are live.
         passed: Vec<u32>,
         /// Whether a turn of the loop is two turns of the guest's, with the look in between.
         doubled: bool,
@@ -208,11 +208,12 @@ impl Planner<'_> {
             } else {
                 let live = live.get_or_insert_with(|| liveness::at_loops(flat));
                 let live = live.as_ref().and_then(|live| live.get(&opener));
-                let passed = live.filter(|live| can_pass(flat, live));
-                Look::Around {
-                    passed: passed.cloned().unwrap_or_default(),
-                    doubled: !found.has_loops && found.units <= DOUBLED,
-                }
+                // Around a loop that too much is alive in, the call costs more than in it.
+                live.filter(|live| can_pass(flat, live))
+                    .map_or(Look::Inside, |passed| Look::Around {
+                        passed: passed.clone(),
+                        doubled: !found.has_loops && found.units <= DOUBLED,
+                    })
             };
             looks.insert(opener, look);
         }

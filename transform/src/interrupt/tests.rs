@@ -1,7 +1,7 @@
 //! What comes out is valid, and looks are where the rules want them. That it computes the same is
 //! what all other tests show on engines that need it.
 
-use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{KnownCustom, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
 
 use super::{Flag, IMPORT, instrument};
 use crate::rewrite::samples::{FLAG, KERNEL};
@@ -228,4 +228,50 @@ fn depth_is_no_matter() {
     let wasm = wat::parse_str(text).expect("the text is valid");
     let out = instrument(&wasm, Flag::Added).expect("the module is valid");
     assert!(out.expect("it has functions").len() > wasm.len());
+}
+
+/// Each branch to the check, and no other, is one that is hardly ever taken.
+#[test]
+fn the_way_to_the_check_is_rare() {
+    for text in MODULES {
+        let wasm = wat::parse_str(text).expect("the text is valid");
+        let with = out(&wasm, Flag::Added);
+        let (mut hints, mut looks) = (Vec::new(), Vec::new());
+        let mut function = 0;
+        for payload in Parser::new(0).parse_all(&with) {
+            match payload.expect("it is valid") {
+                Payload::ImportSection(section) => {
+                    let imports = section.into_imports();
+                    let types = imports.map(|import| import.expect("it is valid").ty);
+                    function = types.filter(|ty| matches!(ty, TypeRef::Func(_))).count() as u32;
+                }
+                Payload::CustomSection(section) => {
+                    let KnownCustom::BranchHints(section) = section.as_known() else {
+                        continue;
+                    };
+                    for of in section {
+                        let of = of.expect("it is valid");
+                        for hint in of.hints {
+                            let hint = hint.expect("it is valid");
+                            assert!(!hint.taken, "{text}");
+                            hints.push((of.func, u64::from(hint.func_offset)));
+                        }
+                    }
+                }
+                Payload::CodeSectionEntry(body) => {
+                    let operators = body.get_operators_reader().expect("it is valid");
+                    let operators = operators.into_iter_with_offsets();
+                    let operators: Vec<_> = operators.map(|op| op.expect("it is valid")).collect();
+                    for pair in operators.windows(2) {
+                        if let (Operator::I32AtomicLoad { .. }, _) = pair[0] {
+                            looks.push((function, pair[1].1 - body.range().start));
+                        }
+                    }
+                    function += 1;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(hints, looks, "{text}");
+    }
 }

@@ -19,6 +19,8 @@
 //!   ;; live locals to globals; (call $check); live locals from globals
 //!   (br $again)))
 //! ```
+//! The branch to the call is noted as one that is hardly ever taken, for engines that put such code out of the way.
+//!
 //! Most instructions are copied as bytes: only labels and the indices of functions are written anew.
 //! Invariant: the stack and the locals are after a look what they were before.
 
@@ -84,10 +86,21 @@ pub(super) struct Writer<'a, 'b> {
     target: Target,
     spare: &'b mut Spare,
     out: Vec<u8>,
+    /// Where in `out` the branches to the call are.
+    rare: Vec<u32>,
     /// How many blocks are open in what is written, with that of the function.
     depth: u32,
     /// The blocks of the guest that are open.
     frames: Vec<Frame>,
+}
+
+/// A function with its looks.
+#[derive(Clone, Default)]
+pub(super) struct Body {
+    /// With its declarations of locals.
+    pub(super) bytes: Vec<u8>,
+    /// The positions in it of branches that are hardly ever taken, in order.
+    pub(super) rare: Vec<u32>,
 }
 
 /// A block of the guest.
@@ -122,6 +135,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             target,
             spare,
             out,
+            rare: Vec::new(),
             depth: 1,
             frames: vec![Frame {
                 end: flat.ops.len() - 1,
@@ -131,17 +145,25 @@ impl<'a, 'b> Writer<'a, 'b> {
         }
     }
 
-    /// The body, with its declarations of locals.
-    pub(super) fn write(mut self) -> Result<Vec<u8>, reencode::Error> {
+    pub(super) fn write(mut self) -> Result<Body, reencode::Error> {
         if self.plan.entry {
             self.look();
         }
         self.range(0, self.flat.ops.len())?;
-        Ok(self.out)
+        Ok(Body {
+            bytes: self.out,
+            rare: self.rare,
+        })
     }
 
     fn put(&mut self, instruction: &Instruction<'_>) {
         instruction.encode(&mut self.out);
+    }
+
+    /// Puts a branch that is hardly ever taken.
+    fn put_rare(&mut self, branch: &Instruction<'_>) {
+        self.rare.push(self.out.len() as u32);
+        self.put(branch);
     }
 
     fn open(&mut self, instruction: &Instruction<'_>) {
@@ -168,7 +190,7 @@ impl<'a, 'b> Writer<'a, 'b> {
     /// A look with the call in its place.
     fn look(&mut self) {
         self.flag();
-        self.put(&Instruction::If(BlockType::Empty));
+        self.put_rare(&Instruction::If(BlockType::Empty));
         self.put(&Instruction::Call(self.target.check));
         self.put(&Instruction::End);
     }
@@ -256,7 +278,7 @@ impl<'a, 'b> Writer<'a, 'b> {
                     self.first_turn(position, end)?;
                 }
                 self.flag();
-                self.put(&Instruction::BrIf(1));
+                self.put_rare(&Instruction::BrIf(1));
             }
         }
         self.frames.push(frame);

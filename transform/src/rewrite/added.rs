@@ -6,9 +6,9 @@
 //! lacks is written where it has its place.
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
-    MemoryType, Module, SectionId, TypeSection, ValType,
+    BlockType, BranchHints, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection,
+    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction,
+    MemorySection, MemoryType, Module, SectionId, TypeSection, ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
@@ -31,6 +31,8 @@ pub(crate) struct Added {
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<(GlobalType, ConstExpr)>,
     pub(crate) exports: Vec<(&'static str, ExportKind, u32)>,
+    /// Which branches of the functions that are written are hardly ever taken.
+    pub(crate) hints: Option<BranchHints>,
 }
 
 /// For each type of the module that is a function's, a block that gives what the function gives: some need
@@ -352,6 +354,9 @@ impl Reencode for Step<'_> {
             let mut exports = ExportSection::new();
             self.exports(&mut exports);
             module.section(&exports);
+        }
+        if let (Some(hints), Some(SectionId::Code)) = (&added.hints, before) {
+            module.section(hints);
         }
         if !added.functions.is_empty() && self.is_missing(SectionId::Code, before) {
             let mut code = CodeSection::new();
