@@ -47,8 +47,9 @@ const POOLS: usize = 8;
 static POOLED: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether instances have a heap of objects that are collected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Collects {
+    #[default]
     Nothing,
     Objects,
 }

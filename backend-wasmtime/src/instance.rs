@@ -95,8 +95,13 @@ impl Instance {
         host: Host,
         limits: &InstanceLimits,
     ) -> Result<Self, Unmade> {
+        let limit = MemoryLimit {
+            collects: crate::collects(settings),
+            ..MemoryLimit::default()
+        };
         let state = State {
             host,
+            limit,
             ..State::default()
         };
         let mut store = Store::new(engine, state);
@@ -128,17 +133,17 @@ impl Instance {
                 Err(error) => {
                     // What the system cannot give may be more than is allowed, and that is what is wrong then.
                     if let Some(limit) = limits.memory_pages {
-                        store.data_mut().limit.0.enforce(limit)?;
+                        store.data_mut().limit.pages.enforce(limit)?;
                     }
                     return Err(conv::refusal(error).into());
                 }
             }
         }
         if let Some(limit) = limits.memory_pages {
-            store.data_mut().limit.0.enforce(limit)?;
+            store.data_mut().limit.pages.enforce(limit)?;
         }
         if let Some(limit) = limits.heap_pages {
-            store.data_mut().limit.0.enforce_heap(limit)?;
+            store.data_mut().limit.pages.enforce_heap(limit)?;
         }
         for export in &program.memories {
             let memory = export.get(&mut store, &instances).into_memory();

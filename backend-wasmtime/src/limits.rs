@@ -7,7 +7,7 @@
 use polyextism_core::backend::PageLimit;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
-use crate::{heap, instance::State};
+use crate::{engines::Collects, heap, instance::State};
 
 /// The stack that guests may use, in bytes. They run on the stack of the calling thread.
 pub(crate) const STACK: usize = 512 * 1024;
@@ -23,7 +23,11 @@ pub(crate) const SMALL_GUARD: u64 = 64 << 10;
 
 /// [`PageLimit`] as the engine asks it.
 #[derive(Default)]
-pub(crate) struct MemoryLimit(pub(crate) PageLimit);
+pub(crate) struct MemoryLimit {
+    pub(crate) pages: PageLimit,
+    /// Only where there is a heap are memories told from it.
+    pub(crate) collects: Collects,
+}
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
@@ -32,9 +36,11 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(match heap::is_heap(current, desired, maximum) {
-            true => self.0.grant_heap(current, desired),
-            false => self.0.grant(current, desired, maximum),
+        let is_heap =
+            self.collects == Collects::Objects && heap::is_heap(current, desired, maximum);
+        Ok(match is_heap {
+            true => self.pages.grant_heap(current, desired),
+            false => self.pages.grant(current, desired, maximum),
         })
     }
 

@@ -10,9 +10,10 @@ use std::{
 
 use polyextism_transform::{
     interrupt::{self, Flag},
+    legacy,
     meter::{self, Tank},
 };
-use wasmparser::{Parser, Payload};
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
 /// The folders that have guests.
 const FOLDERS: [&str; 3] = ["tests/guests", "benches/guests", "examples/plugins"];
@@ -55,6 +56,12 @@ fn code(wasm: &[u8]) -> f64 {
     f64::from(sections.sum::<u32>())
 }
 
+fn has_legacy_exceptions(wasm: &[u8]) -> bool {
+    let without = WasmFeatures::all().difference(WasmFeatures::LEGACY_EXCEPTIONS);
+    let valid = Validator::new_with_features(without).validate_all(wasm);
+    valid.is_err()
+}
+
 /// How much larger the code of each guest is after a step.
 #[expect(clippy::print_stdout, reason = "figures for who asks with --nocapture")]
 fn growth(name: &str, step: impl Fn(&[u8]) -> Vec<u8>) -> f64 {
@@ -63,6 +70,11 @@ fn growth(name: &str, step: impl Fn(&[u8]) -> Vec<u8>) -> f64 {
     let mut sum = 0.0;
     for path in &guests {
         let wasm = fs::read(path).expect("the guest can be read");
+        // Core does the same before.
+        let wasm = match has_legacy_exceptions(&wasm) {
+            true => legacy::translate(&wasm).expect("the guest is valid"),
+            false => wasm,
+        };
         let ratio = code(&step(&wasm)) / code(&wasm);
         let guest = path.file_name().expect("it is a file").to_string_lossy();
         println!("{name}: {ratio:.3} {guest}");
