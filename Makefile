@@ -17,7 +17,7 @@ SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
-	@echo "make test         everything: fmt, clippy, Rust, conformance, each engine alone, instructions, Python"
+	@echo "make test         everything: fmt, lints, Rust, conformance, each engine alone, instructions, Python, the site"
 	@echo "make check        the loop: fmt, clippy, unit tests and cases, Python on one engine"
 	@echo "make lint         ruff over the Python code, typos over everything"
 	@echo "make coverage     which lines the Rust tests run (needs llvm-tools of rustup), and the Python tests"
@@ -44,7 +44,7 @@ tools:
 demo: $(NATIVE)
 	$(BIN)/python examples/quickstart.py
 
-test: fmt clippy rust doc alone instructions python
+test: fmt lint clippy rust doc alone instructions python docs
 
 # The loop of a developer: what most mistakes fail in, on the engines of a default build.
 check: fmt clippy $(NATIVE)
