@@ -1,9 +1,9 @@
 """What modules cost to compile that are made to cost as much as they can.
 
-`python compiling.py FOLDER [--engine NAME] [--strict] [--seconds N] [--together N] [--only TEXT]` takes the modules of a folder, which
-`SHAPES_FOLDER=FOLDER cargo test --test shapes` writes, and prints a row for each engine and module: the seconds that
-all processors took, the MiB by which the process grew, and how it ended. The MiB mean something only if each process
-takes one module. It judges nothing.
+`python compiling.py FOLDER [--engine NAME] [--strict] [--seconds N] [--together N] [--only TEXT]` takes the modules of
+a folder, which `SHAPES_FOLDER=FOLDER cargo test --test shapes` writes, and prints a row for each engine and module: the
+seconds that all processors took, the MiB by which the process grew, and how it ended. The MiB mean something only if
+each process takes one module. It judges nothing.
 """
 
 import argparse

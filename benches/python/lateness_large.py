@@ -1,7 +1,7 @@
-"""How late calls end that are in the middle of one operation on gigabytes: `python lateness_large.py [ENGINE...]`.
+"""How late calls end that are in the middle of a large operation: `python lateness_large.py [ENGINE...]`.
 
-Prints milliseconds from the deadline to the end of the call for each engine and operation. It takes 4 GiB of memory, and
-judges nothing: what else runs on the machine counts as well.
+Prints milliseconds from the deadline to the end of the call for each engine and operation. It takes 4 GiB of memory,
+and judges nothing: what else runs on the machine counts as well.
 """
 
 import random
@@ -29,7 +29,7 @@ def on_tables(body: str) -> str:
     """Two tables that are as large as they may be."""
     return f"""(module (table $a 450000 funcref) (table $b 450000 funcref) (table $c 0 90000 funcref)
       (elem $e func {"$f " * 100_000}) (func $f)
-      (func (export "run") (local $n i32) {body}))"""
+      (func (export "run") {body}))"""
 
 
 def builtin(name: str, params: str, call: str, result: str = "") -> str:
@@ -41,7 +41,8 @@ def builtin(name: str, params: str, call: str, result: str = "") -> str:
 
 def again(body: str, times: int = 1000) -> str:
     """So often that it is running when the time is over."""
-    return f"(local $i i32) (loop $l {body} (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {times}))))"
+    more = f"(i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const {times}))"
+    return f"(local $i i32) (loop $l {body} (br_if $l {more}))"
 
 
 DATA = '(data $d "' + "x" * 30_000_000 + '")'
@@ -66,8 +67,7 @@ GUESTS = {
         "http_request", " i64 i64", "(drop (call $f (local.get $p) (i64.const 0)))", " (result i64)"
     ),
 } | {
-    name: on_tables(again(body).replace("(local $i i32)", "(local $i i32)")).replace("(local $n i32) ", "")
-    for name, body in TABLES.items()
+    name: on_tables(again(body)) for name, body in TABLES.items()
 }
 
 
