@@ -293,7 +293,12 @@ fn libraries_that_start_afresh_are_interrupted() {
         for name in ["quick", "endless"] {
             let error = fails(&mut made("1"), name);
             assert_eq!(error.kind(), ErrorKind::Timeout, "{choice:?}: {error}");
-            assert_eq!(names(&error)[..2], ["lib!spin", "lib!start"], "{choice:?}");
+            let names = names(&error);
+            let expected: &[&str] = match traces(&choice) {
+                true => &["lib!spin", "lib!start"],
+                false => &[],
+            };
+            assert_eq!(names[..expected.len()], *expected, "{choice:?}");
         }
     }
 }
@@ -391,10 +396,16 @@ fn nested_plugins_have_deadlines_of_their_own() {
             );
             // The outer deadline passes while the inner one runs on.
             let (mut plugin, seen) = nested(&outer, &inner, Some(NOTICED));
-            plugin.set_timeout(Some(Duration::from_millis(10)));
-            let error = fails(&mut plugin, "call");
-            assert_eq!(error.kind(), ErrorKind::Timeout, "{what}");
-            assert!(error.to_string().ends_with("10ms"), "{what}: {error}");
+            // On a machine that is busy, a call may end before the inner one begins.
+            let mut limit = Duration::from_millis(10);
+            while seen.lock().expect("nobody panicked").is_empty() {
+                plugin.set_timeout(Some(limit));
+                let error = fails(&mut plugin, "call");
+                assert_eq!(error.kind(), ErrorKind::Timeout, "{what}");
+                let text = error.to_string();
+                assert!(text.ends_with(&format!("{limit:?}")), "{what}: {error}");
+                limit *= 2;
+            }
             assert_eq!(
                 *seen.lock().expect("nobody panicked"),
                 [ErrorKind::Timeout],
