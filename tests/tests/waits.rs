@@ -87,7 +87,8 @@ fn a_request_ends_at_the_deadline() {
             let expected = "the call did not end within its time limit of 150ms";
             assert_eq!(error.to_string(), expected, "{choice:?} {path}");
             assert!(took < LATE, "{choice:?} {path}: {took:?}");
-            assert_eq!(names(&error).len(), 1, "{choice:?} {path}: {error:?}");
+            let frames = usize::from(traces(&choice));
+            assert_eq!(names(&error).len(), frames, "{choice:?} {path}: {error:?}");
             // The plug-in goes on, and the failed request has left no status.
             plugin.set_timeout(None);
             let (outcome, status) = web::send(&mut plugin, &get(&server, "/bytes/3"), b"");
@@ -158,7 +159,10 @@ fn a_sleep_by_a_fixed_clock_ends() {
             plugin.set_timeout(Some(Duration::from_millis(30)));
             let error = fails(&mut plugin, name);
             assert_eq!(error.kind(), ErrorKind::Timeout, "{choice:?} {name}");
-            let expected = ["main!sleep".to_owned(), format!("main!{name}")];
+            let mut expected = vec!["main!sleep".to_owned(), format!("main!{name}")];
+            if !traces(&choice) {
+                expected.clear();
+            }
             assert_eq!(names(&error), expected, "{choice:?} {name}");
             plugin.set_timeout(None);
             let error = cancelled(&mut plugin, |plugin| fails(plugin, name));
@@ -218,9 +222,15 @@ fn backtraces_of_what_was_interrupted() {
             plugin.set_timeout(Some(Duration::from_millis(20)));
             let error = fails(&mut plugin, name);
             assert_eq!(error.kind(), ErrorKind::Timeout, "{choice:?} {name}");
+            let expected = if traces(&choice) { expected } else { &[][..] };
             assert_eq!(names(&error), *expected, "{choice:?} {name}");
         }
     }
+}
+
+/// Whether the engine can say where a guest was.
+fn traces(choice: &Choice) -> bool {
+    choice.compiler().capabilities.backtrace
 }
 
 fn plugin(choice: &Choice, wat: &str, functions: &[Function]) -> Plugin {
@@ -266,12 +276,16 @@ fn libraries_that_start_afresh_are_interrupted() {
             let error = fails(&mut plugin, "endless");
             assert_eq!(error.kind(), ErrorKind::Timeout, "{choice:?}: {error}");
             let names = names(&error);
-            assert_eq!(names[..2], ["lib!spin", "lib!endless"], "{choice:?}");
-            assert_eq!(
-                names.last().map(String::as_str),
-                Some("main!calls"),
-                "{choice:?} {names:?}"
-            );
+            if traces(&choice) {
+                assert_eq!(names[..2], ["lib!spin", "lib!endless"], "{choice:?}");
+                assert_eq!(
+                    names.last().map(String::as_str),
+                    Some("main!calls"),
+                    "{choice:?} {names:?}"
+                );
+            } else {
+                assert!(names.is_empty(), "{choice:?} {names:?}");
+            }
             plugin.set_timeout(None);
             plugin.call("quick", b"").expect("each call starts with 0");
             plugin.set_timeout(Some(Duration::from_millis(20)));
@@ -279,7 +293,12 @@ fn libraries_that_start_afresh_are_interrupted() {
         for name in ["quick", "endless"] {
             let error = fails(&mut made("1"), name);
             assert_eq!(error.kind(), ErrorKind::Timeout, "{choice:?}: {error}");
-            assert_eq!(names(&error)[..2], ["lib!spin", "lib!start"], "{choice:?}");
+            let names = names(&error);
+            let expected: &[&str] = match traces(&choice) {
+                true => &["lib!spin", "lib!start"],
+                false => &[],
+            };
+            assert_eq!(names[..expected.len()], *expected, "{choice:?}");
         }
     }
 }
@@ -377,10 +396,16 @@ fn nested_plugins_have_deadlines_of_their_own() {
             );
             // The outer deadline passes while the inner one runs on.
             let (mut plugin, seen) = nested(&outer, &inner, Some(NOTICED));
-            plugin.set_timeout(Some(Duration::from_millis(10)));
-            let error = fails(&mut plugin, "call");
-            assert_eq!(error.kind(), ErrorKind::Timeout, "{what}");
-            assert!(error.to_string().ends_with("10ms"), "{what}: {error}");
+            // On a machine that is busy, a call may end before the inner one begins.
+            let mut limit = Duration::from_millis(10);
+            while seen.lock().expect("nobody panicked").is_empty() {
+                plugin.set_timeout(Some(limit));
+                let error = fails(&mut plugin, "call");
+                assert_eq!(error.kind(), ErrorKind::Timeout, "{what}");
+                let text = error.to_string();
+                assert!(text.ends_with(&format!("{limit:?}")), "{what}: {error}");
+                limit *= 2;
+            }
             assert_eq!(
                 *seen.lock().expect("nobody panicked"),
                 [ErrorKind::Timeout],
