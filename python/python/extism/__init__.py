@@ -1,4 +1,4 @@
-"""Runs Extism WebAssembly plug-ins on wasmtime or wasmer.
+"""Runs Extism WebAssembly plug-ins on wasmtime, wasmer or wasmi.
 
 >>> import extism
 >>> with extism.Plugin(extism.examples.count_vowels(), engine="wasmer") as plugin:
