@@ -1155,8 +1155,7 @@ class Wasi:
 def below_engine_handlers(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     """Calls a function that changes handlers of fatal signals, as if those of engines were not there.
 
-    Guests of other threads are held meanwhile. One that is in a guest for long, and traps in this moment, ends the
-    process, as it would in any host.
+    A guest of another thread that traps in this moment ends the process, as it would in any host.
     """
 def compare(
     plugin: str | Buffer | os.PathLike[str] | _Manifest,
