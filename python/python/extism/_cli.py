@@ -90,7 +90,7 @@ def run() -> None:
 _FILE: Any = typer.Argument(metavar="FILE", help="A module, a manifest in JSON or TOML, or the URL of a module.")
 _FUNCTION: Any = typer.Argument(help="The name of the exported function.")
 _CALL: Any = typer.Option("--call", "-c", metavar="F=INPUT", help="A call; repeatable, in order.")
-_ENGINE: Any = typer.Option("--engine", "-e", help="The engine, such as wasmtime, wasmer or wasmi.", envvar="EXTISM_ENGINE")
+_ENGINE: Any = typer.Option("--engine", "-e", help="The engine: wasmtime, wasmer or wasmi.", envvar="EXTISM_ENGINE")
 _ENGINES: Any = typer.Option("--engines", help="Engines, with commas between; all that are built in if not given.")
 _WASI: Any = typer.Option("--wasi", help="Let the plug-in import WASI preview 1.")
 _CONFIG: Any = typer.Option("--config", metavar="KEY=VALUE", help="A configuration value; repeatable.")
