@@ -14,7 +14,7 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
-mod select;
+mod mended;
 
 use std::sync::Arc;
 
@@ -126,7 +126,7 @@ impl Engine for Wasmi {
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {
         let module =
-            limits::on_enough_stack(|| wasmi::Module::new(&self.engine, select::mended(wasm)));
+            limits::on_enough_stack(|| wasmi::Module::new(&self.engine, mended::mended(wasm)));
         module.map_err(conv::rejection)
     }
 

@@ -52,7 +52,7 @@ impl PageLimit {
 
     /// Whether the heap may grow from `current` to `desired` bytes.
     pub fn grant_heap(&mut self, current: usize, desired: usize) -> bool {
-        let heap = self.heap + desired.saturating_sub(current) as u64;
+        let heap = grown(self.heap, current, desired);
         let granted =
             self.heap_limit.is_none_or(|limit| heap <= limit) && self.grant(current, desired, None);
         if granted {
@@ -68,13 +68,18 @@ impl PageLimit {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return false;
         }
-        let used = self.used + desired.saturating_sub(current) as u64;
+        let used = grown(self.used, current, desired);
         let granted = self.limit.is_none_or(|limit| used <= limit);
         if granted {
             self.used = used;
         }
         granted
     }
+}
+
+/// `used` and what a memory grows by. Memories with 64-bit addresses ask for up to 2^64 bytes.
+fn grown(used: u64, current: usize, desired: usize) -> u64 {
+    used.saturating_add(desired.saturating_sub(current) as u64)
 }
 
 /// How many pages a limit leaves to memories that have `used` when no guest code has run.
@@ -110,6 +115,17 @@ mod tests {
             "what was refused is not counted"
         );
         assert!(!limit.grant(7 * PAGE, 8 * PAGE, None), "the limit of all");
+    }
+
+    #[test]
+    fn what_is_asked_for_may_be_all_that_there_is() {
+        let mut limit = PageLimit::default();
+        assert!(limit.grant(0, 2 * PAGE, None) && limit.grant_heap(0, PAGE));
+        limit.enforce(4).expect("they are three");
+        assert!(!limit.grant(PAGE, usize::MAX, None));
+        assert!(!limit.grant_heap(PAGE, usize::MAX));
+        assert!(limit.grant(2 * PAGE, 3 * PAGE, None), "one is left");
+        assert!(!limit.grant(3 * PAGE, 4 * PAGE, None), "none is left");
     }
 
     #[test]

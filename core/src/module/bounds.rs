@@ -42,11 +42,11 @@ pub struct Bounds {
     pub functions: u64,
     /// Bytes of the code of one function.
     pub function_bytes: u64,
-    /// Units of long instructions in one function, as [`weights`] has them.
+    /// Units of long instructions in one function, as `weights` has them.
     pub long: u64,
     /// As [`Bounds::long`], of all functions together.
     pub all_long: u64,
-    /// Units of costly instructions in one function, as [`weights`] has them: what they cost grows with their square.
+    /// Units of costly instructions in one function, as `weights` has them: what they cost grows with their square.
     pub costly: u64,
     /// Ten thousands of pairs of such units in the same function, of all functions together.
     pub costly_pairs: u64,

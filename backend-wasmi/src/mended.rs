@@ -1,14 +1,17 @@
-//! A way round a mistake of wasmi 2.0.0: a `select` whose condition is that a local is, or is not, zero
-//! takes its condition from a register in which that local was never put.
+//! Ways round two mistakes of wasmi 2.0.0.
 //!
-//! wasmi leaves such a comparison out and selects by its operand, of which it forgets the place. It
-//! does so only where nothing is computed between the two, so something is put there that changes
-//! nothing. The test below fails when wasmi is right, and then this file has to go.
+//! A `select` whose condition is that a local is, or is not, zero takes its condition from a register in which that
+//! local was never put: wasmi leaves such a comparison out and selects by its operand, of which it forgets the place.
+//! It does so only where nothing is computed between the two, so something is put there that changes nothing. A
+//! test fails when wasmi is right, and then that has to go.
+//!
+//! Growing a memory whose maximum is 2^64 bytes ends the process: wasmi computes that number in 64 bits and panics
+//! where nothing can be caught. Such a maximum is one page smaller here, which no guest can tell.
 
 use std::borrow::Cow;
 
-use wasm_encoder::{CodeSection, Encode, Instruction, RawSection};
-use wasmparser::{BinaryReaderError, FunctionBody, Operator, Parser, Payload};
+use wasm_encoder::{CodeSection, Encode, Instruction, MemorySection, MemoryType, RawSection};
+use wasmparser::{BinaryReaderError, FunctionBody, MemorySectionReader, Operator, Parser, Payload};
 
 /// What is put before the `select`: the same condition once more.
 const SAME: &[Instruction<'_>] = &[Instruction::I32Const(-1), Instruction::I32And];
@@ -32,6 +35,9 @@ fn rewritten(wasm: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
                     module.section(&code);
                 }
             }
+            Payload::MemorySection(memories) => {
+                module.section(&below_the_largest(memories)?);
+            }
             payload => {
                 if let Some((id, range)) = payload.as_section() {
                     let data = &wasm[range.start as usize..range.end as usize];
@@ -41,6 +47,30 @@ fn rewritten(wasm: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
         }
     }
     Ok(module.finish())
+}
+
+/// The most pages that wasmi can compute with: its bytes are a number of 64 bits.
+const MOST_PAGES: u64 = u64::MAX >> 16;
+
+fn below_the_largest(
+    memories: MemorySectionReader<'_>,
+) -> Result<MemorySection, BinaryReaderError> {
+    let mut section = MemorySection::new();
+    for memory in memories {
+        let memory = memory?;
+        let largest = match memory.page_size_log2 {
+            None | Some(16) => MOST_PAGES,
+            Some(_) => u64::MAX,
+        };
+        section.memory(MemoryType {
+            minimum: memory.initial,
+            maximum: memory.maximum.map(|maximum| maximum.min(largest)),
+            memory64: memory.memory64,
+            shared: memory.shared,
+            page_size_log2: memory.page_size_log2,
+        });
+    }
+    Ok(section)
 }
 
 fn function(body: &FunctionBody<'_>) -> Result<Vec<u8>, BinaryReaderError> {
@@ -120,6 +150,32 @@ mod tests {
             wrong.count() > 0,
             "the mistake is gone, and so is the need for this file"
         );
+    }
+
+    /// A memory with this maximum, and what growing it by one page gives.
+    fn grown(maximum: u64) -> i64 {
+        let text = format!(
+            r#"(module (memory i64 0 {maximum})
+              (func (export "f") (result i64) (memory.grow (i64.const 1))))"#
+        );
+        let wasm = wat::parse_str(text).expect("it is a module");
+        let engine = Engine::default();
+        let module = Module::new(&engine, mended(&wasm)).expect("it is valid");
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate_and_start(&mut store, &module);
+        let instance = instance.expect("it has no imports");
+        let function = instance.get_typed_func::<(), i64>(&store, "f");
+        let function = function.expect("it is exported");
+        function.call(&mut store, ()).expect("it returns")
+    }
+
+    /// What wasmi does with the largest maximum itself cannot be a test: it ends the process.
+    #[test]
+    fn the_largest_memory_can_grow() {
+        for maximum in [1, (1 << 48) - 1, 1 << 48] {
+            assert_eq!(grown(maximum), 0, "{maximum}");
+        }
+        assert_eq!(grown(0), -1);
     }
 
     #[test]
