@@ -146,25 +146,35 @@ impl Turns {
         }
     }
 
-    /// Waits for the live plug-in and takes it.
+    /// Waits for the live plug-in, for `limit` at most if there is one, and takes it.
     ///
     /// # Errors
-    /// The outer one is what a signal handler raised; the inner one is `Reentrant` or `Closed`, or why a
+    /// The outer one is what a signal handler raised; the inner one is `Reentrant`, `Closed` or `Timeout`, or why a
     /// call that this thread is in has to end.
     #[inline]
-    pub(crate) fn next(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
+    pub(crate) fn next(
+        &self,
+        py: Python<'_>,
+        limit: Option<Duration>,
+    ) -> PyResult<polyextism::Result<Turn<'_>>> {
         // Not in the match, which would hold the lock.
         let taken = take(&mut self.slot.lock(), None);
         match taken {
-            Ok(None) => self.queue(py),
+            Ok(None) => self.queue(py, limit),
             Ok(live) => Ok(Ok(Turn { owner: self, live })),
             Err(failure) => Ok(Err(failure)),
         }
     }
 
     #[cold]
-    fn queue(&self, py: Python<'_>) -> PyResult<polyextism::Result<Turn<'_>>> {
+    fn queue(
+        &self,
+        py: Python<'_>,
+        limit: Option<Duration>,
+    ) -> PyResult<polyextism::Result<Turn<'_>>> {
         parking::prepare();
+        // A limit that is beyond the clock never ends.
+        let end = limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
         let waiting = self.wait();
         loop {
             let taken = take(&mut self.slot.lock(), Some(&waiting));
@@ -174,7 +184,15 @@ impl Turns {
                 Err(failure) => return Ok(Err(failure)),
             };
             if turn.is_none() {
-                py.detach(|| thread::park_timeout(nesting::patience(PATIENCE)));
+                let mut patience = nesting::patience(PATIENCE);
+                if let Some((limit, end)) = end {
+                    let left = end.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Ok(Err(busy(limit)));
+                    }
+                    patience = patience.min(left);
+                }
+                py.detach(|| thread::park_timeout(patience));
             }
             // On both ways out a turn is given back.
             py.check_signals()?;
@@ -256,6 +274,15 @@ fn reentrant() -> Error {
     let message = "the plug-in is called by a host function that it called itself; another plug-in \
                    can be called there";
     Error::new(ErrorKind::Reentrant, message)
+}
+
+#[cold]
+fn busy(limit: Duration) -> Error {
+    let message = format!(
+        "the call did not begin within its time limit of {limit:?}: another thread was using the plug-in; \
+         use a Pool for calls in parallel"
+    );
+    Error::new(ErrorKind::Timeout, message)
 }
 
 #[cold]

@@ -146,6 +146,16 @@ def test_exit_codes(guest, arguments, code, text):
     assert b"Traceback" not in ended.stderr
 
 
+def test_strict_limits(tmp_path):
+    path = tmp_path / "large.wat"
+    pages = extism.Limits.strict().memory_pages
+    path.write_text(f'(module (memory {pages + 1}) (func (export "f")))', encoding="utf-8")
+    assert cli("call", path, "f").returncode == 0
+    ended = cli("call", path, "f", "--strict", NO_COLOR="1")
+    assert ended.returncode == 125
+    assert f"the limit is {pages}" in ended.stderr.decode()
+
+
 @pytest.mark.parametrize("command", [["call", "f"], ["compile"]], ids=["call", "compile"])
 def test_forbidden_features(tmp_path, command):
     path = tmp_path / "vector.wat"

@@ -34,3 +34,47 @@ PROGRAM = """
 def test_who_calls_in_a_loop_keeps_nobody_out(engine, attempt):
     """Without a queue this takes for ever, or nearly: see OVERTAKING in python/src/turns.rs."""
     assert output(PROGRAM, str(engine)) == "12\n"
+
+
+BUSY = """
+    import sys, threading
+    import extism
+
+    GUEST = '(module (import "extism:host/user" "host" (func $host))'
+    GUEST += '(func (export "hold") (call $host)) (func (export "quick")))'
+    held, over = threading.Event(), threading.Event()
+
+    def host():
+        held.set()
+        # Without a limit this thread and the one that it waits for would wait for each other.
+        seen = []
+        other = threading.Thread(target=lambda: seen.append(refused()))
+        other.start()
+        other.join()
+        print(*seen)
+        over.wait()
+
+    def refused():
+        try:
+            plugin.call("quick", timeout=0.02)
+        except extism.TimeoutError as error:
+            return str(error)
+
+    functions = [extism.Function("host", [], [], lambda *_: host())]
+    plugin = extism.Plugin(GUEST, engine=sys.argv[1], functions=functions)
+    thread = threading.Thread(target=plugin.call, args=("hold",))
+    thread.start()
+    held.wait()
+    print(refused())
+    over.set()
+    plugin.call("quick", timeout=60)
+    thread.join()
+    """
+
+
+def test_nobody_waits_longer_than_the_call_may_take(engine):
+    text = (
+        "the call did not begin within its time limit of 20ms: another thread was using the plug-in; "
+        "use a Pool for calls in parallel\n"
+    )
+    assert output(BUSY, str(engine)) == 2 * text

@@ -44,7 +44,7 @@ const OWN: &[&str] = &[
     "src/memories/elsewhere.rs",
     "src/memories/image.rs",
     "src/program.rs",
-    "src/select.rs",
+    "src/mended.rs",
     "src/singlepass.rs",
 ];
 

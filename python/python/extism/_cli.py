@@ -106,6 +106,7 @@ _HEAP: Any = typer.Option("--heap-max-pages", metavar="N", help="The most pages 
 _FORBID: Any = typer.Option(
     "--forbid", metavar="FEATURE", help="A WebAssembly feature that modules must not use, such as simd; repeatable."
 )
+_STRICT: Any = typer.Option("--strict", help="Use the limits for untrusted code, of extism.Limits.strict().")
 _HTTP_BYTES: Any = typer.Option("--http-response-max-bytes", metavar="N", help="The most bytes of an HTTP response.")
 _VAR_BYTES: Any = typer.Option("--var-max-bytes", metavar="N", help="The most bytes of variables.")
 _FUEL: Any = typer.Option("--fuel", metavar="N", help="How many instructions a call may execute.")
@@ -147,6 +148,7 @@ def call(
     memory_max_pages: Annotated[int | None, _PAGES] = None,
     heap_max_pages: Annotated[int | None, _HEAP] = None,
     forbid: Annotated[list[str] | None, _FORBID] = None,
+    strict: Annotated[bool, _STRICT] = False,
     http_response_max_bytes: Annotated[int | None, _HTTP_BYTES] = None,
     var_max_bytes: Annotated[int | None, _VAR_BYTES] = None,
     fuel: Annotated[int | None, _FUEL] = None,
@@ -173,7 +175,7 @@ def call(
                 wasi=wasi,
                 engine=engine,
                 fuel=fuel,
-                limits=_limits(heap_max_pages, forbid),
+                limits=_limits(heap_max_pages, forbid, strict),
                 http_response_headers=allow_http_response_headers,
                 progress=progress,
             ) as plugin,
@@ -338,6 +340,7 @@ def compile(
     manifest: Annotated[bool, _IS_MANIFEST] = False,
     fuel: Annotated[bool, typer.Option("--fuel", help="For calls with fuel, which is other code.")] = False,
     forbid: Annotated[list[str] | None, _FORBID] = None,
+    strict: Annotated[bool, _STRICT] = False,
     json_: Annotated[bool, _JSON] = False,
 ) -> None:
     """Compile a plug-in into the compile cache, where its next start finds it.
@@ -355,7 +358,7 @@ def compile(
                 functions=functions,
                 engine=engine,
                 fuel=float("inf") if fuel else None,
-                limits=_limits(None, forbid),
+                limits=_limits(None, forbid, strict),
                 progress=progress,
             )
         folder = extism.cache_folder()
@@ -446,9 +449,9 @@ def _manifest(
     return manifest
 
 
-def _limits(heap_pages: int | None, forbidden: Sequence[str] | None) -> extism.Limits:
+def _limits(heap_pages: int | None, forbidden: Sequence[str] | None, strict: bool) -> extism.Limits:
     """The limits that options say, the rest by default."""
-    limits = extism.Limits(forbidden=forbidden or ())
+    limits = replace(extism.Limits.strict() if strict else extism.Limits(), forbidden=forbidden or ())
     return limits if heap_pages is None else replace(limits, heap_pages=heap_pages)
 
 

@@ -104,8 +104,14 @@ impl Plugin {
 
     /// Waits for the live plug-in and takes it.
     pub(super) fn turn(&self, py: Python<'_>) -> PyResult<Turn<'_>> {
+        self.turn_within(py, None)
+    }
+
+    /// The same, for no longer than a call may take.
+    #[inline]
+    fn turn_within(&self, py: Python<'_>, limit: Option<Timeout>) -> PyResult<Turn<'_>> {
         self.turns
-            .next(py)?
+            .next(py, limit.and_then(|limit| limit.0))?
             .map_err(|failure| self.raise(py, failure, None))
     }
 
@@ -129,7 +135,7 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let turn = self.turn(py)?;
+        let turn = self.turn_within(py, timeout)?;
         self.call_in(
             py,
             turn,
@@ -179,7 +185,7 @@ impl Plugin {
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let turn = self.turn(py)?;
+        let turn = self.turn_within(py, timeout)?;
         let begun = ticket.map(|ticket| ticket.begin(&self.cancel)).transpose();
         let begun = begun.map_err(|failure| self.raise(py, failure, Some(callee.name())))?;
         self.call_in(
