@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import extism
-from conftest import ENGINES
+from conftest import BUILT_IN
 from wat import ECHO, THROUGH_HOST, function
 
 TRAP = function("unreachable")
@@ -30,7 +30,7 @@ def answering(calls):
 
 def test_every_engine_has_its_costs():
     report = extism.bench(ECHO, "echo", "hello", seconds=FAST)
-    assert [cost.engine for cost in report.costs] == ENGINES
+    assert [cost.engine for cost in report.costs] == BUILT_IN
     assert (report.function, report.input_bytes, report.errors) == ("echo", 5, {})
     assert report.equal
     for cost in report.costs:
@@ -79,7 +79,7 @@ def test_a_long_output_costs_copying(engine):
 def test_engines_that_cannot_run_it():
     report = extism.bench(SIMD, "run", seconds=FAST)
     can = [cost.engine for cost in report.costs]
-    assert can and report.errors and {*can, *report.errors} == set(ENGINES)
+    assert can and report.errors and {*can, *report.errors} == set(BUILT_IN)
     for engine, error in report.errors.items():
         assert isinstance(error, extism.UnsupportedError)
         assert engine in str(report) and str(error) in str(report)

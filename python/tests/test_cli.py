@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import extism
-from conftest import ENGINES, GUESTS
+from conftest import BUILT_IN, GUESTS
 from processes import environment
 
 pytest.importorskip("typer", reason="needs the package typer")
@@ -70,7 +70,7 @@ def test_call(guest):
     assert output("call", guest, "echo", "-i", "é") == "é".encode()
     assert output("call", guest, "echo", "--stdin", data=b"\0\xff\n") == b"\0\xff\n"
     assert output("call", guest, "echo", "-i", "x", "--loop", "3") == b"xxx"
-    for engine in ENGINES:
+    for engine in BUILT_IN:
         assert output("call", guest, "echo", "-i", "x", "--engine", engine) == b"x"
         assert output("call", guest, "echo", "-i", "x", EXTISM_ENGINE=engine) == b"x"
 
@@ -306,28 +306,28 @@ def test_inspect(guest):
     found = json.loads(output("inspect", SQLITE, "--wasi", "--json"))
     assert {row["provider"] for row in found["modules"][0]["imports"]} == {"host", "wasi"}
     assert found["features"]
-    assert set(found["engines"]) == set(ENGINES)
+    assert set(found["engines"]) == set(BUILT_IN)
 
 
 def test_engines():
     rows = json.loads(output("engines", "--json"))
-    assert [row["engine"] for row in rows] == ENGINES
+    assert [row["engine"] for row in rows] == BUILT_IN
     assert [row["default"] for row in rows] == [True] + [False] * (len(rows) - 1)
-    assert output("engines").decode().count("\n") == len(ENGINES)
+    assert output("engines").decode().count("\n") == len(BUILT_IN)
 
 
 def test_compare(guest):
     assert b"echo" in output("compare", guest, "--call", "echo=x", "--call", "code")
-    report = json.loads(output("compare", guest, "--call", "echo=a=b", "--json", "--engines", ",".join(ENGINES)))
+    report = json.loads(output("compare", guest, "--call", "echo=a=b", "--json", "--engines", ",".join(BUILT_IN)))
     assert report["equal"]
-    assert [run["steps"][0]["output"] for run in report["runs"]] == ["a=b"] * len(ENGINES)
+    assert [run["steps"][0]["output"] for run in report["runs"]] == ["a=b"] * len(BUILT_IN)
     ended = cli("compare", guest, "--call", "ehco=x")
     assert ended.returncode == 125
     assert b"did you mean `echo`" in ended.stderr
 
 
 def test_compare_ends_with_1_on_a_difference(tmp_path):
-    if "wasmtime:winch" not in ENGINES:
+    if "wasmtime:winch" not in BUILT_IN:
         pytest.skip("needs an engine without SIMD")
     path = tmp_path / "simd.wat"
     path.write_text('(module (func (export "f") (drop (v128.const i64x2 0 0))))')
@@ -337,8 +337,8 @@ def test_compare_ends_with_1_on_a_difference(tmp_path):
 
 
 def test_bench(guest, tmp_path):
-    arguments = ["bench", guest, "echo", "-i", "x", "--seconds", "0.05", "--engines", ENGINES[0]]
-    assert ENGINES[0].encode() in output(*arguments)
+    arguments = ["bench", guest, "echo", "-i", "x", "--seconds", "0.05", "--engines", BUILT_IN[0]]
+    assert BUILT_IN[0].encode() in output(*arguments)
     report = json.loads(output(*arguments, "--json"))
     assert report["function"] == "echo"
     assert report["costs"][0]["call"]["median"] > 0
@@ -409,7 +409,7 @@ SHOWN = {
     "inspect": ([], "exports"),
     "call": (["echo", "-i", "x"], "x"),
     "compile": ([], "compiling"),
-    "bench": (["echo", "--seconds", "0.01", "--engines", ENGINES[0]], "measuring"),
+    "bench": (["echo", "--seconds", "0.01", "--engines", BUILT_IN[0]], "measuring"),
     "compare": (["--call", "echo=x"], "comparing"),
 }
 

@@ -14,7 +14,7 @@ import pytest
 
 import extism
 
-from conftest import ENGINES
+from conftest import BUILT_IN
 from wat import CANONICAL, ECHO, NAN, THROUGH_HOST, function
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def test_engines_agree_on_a_real_plugin(guests):
     calls = [("count_vowels", "yes"), ("call_host", b"x"), ("echo", bytearray(b"\xff"))]
     report = extism.compare(plugin, calls, config=config, functions=[hello])
     assert report.equal and report.differences == (), report
-    assert [run.engine for run in report.runs] == ENGINES
+    assert [run.engine for run in report.runs] == BUILT_IN
     for run in report.runs:
         assert run.error is None and run.seconds > 0
         vowels, called, echo = run.steps
@@ -61,7 +61,7 @@ def test_engines_agree_on_a_real_plugin(guests):
         assert echo.output == b"\xff" and echo.stdout == b"" and echo.stderr == b""
         assert all(step.memory >= 65536 and step.seconds > 0 for step in run.steps)
     text = str(report)
-    assert text.startswith("equal: ") and all(engine in text for engine in ENGINES)
+    assert text.startswith("equal: ") and all(engine in text for engine in BUILT_IN)
     assert max(map(len, text.splitlines())) <= 120
     with pytest.raises(dataclasses.FrozenInstanceError):
         report.text = ""
@@ -85,7 +85,7 @@ def test_forms_of_a_report():
     report = extism.compare(ECHO, [("echo", b"\xff<")])
     found = json.loads(report.to_json())
     assert found["equal"] and found["differences"] == []
-    assert [run["engine"] for run in found["runs"]] == ENGINES
+    assert [run["engine"] for run in found["runs"]] == BUILT_IN
     assert found["runs"][0]["steps"][0]["output"] == "\ufffd<"
     shown = report._repr_mimebundle_()
     assert shown == {"text/plain": str(report), "text/html": report._repr_html_()}
@@ -99,7 +99,7 @@ def test_what_differs_is_reported():
     [difference] = report.differences
     assert not report.equal
     assert (difference.call, difference.function, difference.what) == (0, "run", "outcome")
-    expected = [(engine, f'ok 6 bytes "turn {turn}"') for turn, engine in enumerate(ENGINES)]
+    expected = [(engine, f'ok 6 bytes "turn {turn}"') for turn, engine in enumerate(BUILT_IN)]
     assert list(difference.values) == expected
     assert "difference in 1 run: outcome" in str(report)
 
@@ -257,7 +257,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess:
 def test_the_example_finds_the_engines_equal():
     done = python(str(EXAMPLE))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("equal: " + ", ".join(ENGINES))
+    assert done.stdout.startswith("equal: " + ", ".join(BUILT_IN))
     assert "the guest says" not in done.stderr
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import ENGINES
+from conftest import BUILT_IN
 from wat import ECHO
 
 pytest_plugins = ["pytester"]
@@ -38,13 +38,13 @@ def run(pytester: pytest.Pytester, tests: str, *arguments: str) -> pytest.RunRes
 
 def test_tests_run_on_every_engine(pytester):
     result = run(pytester, TESTS)
-    result.assert_outcomes(passed=len(ENGINES) + 1)
-    for engine in ENGINES:
+    result.assert_outcomes(passed=len(BUILT_IN) + 1)
+    for engine in BUILT_IN:
         result.stdout.fnmatch_lines([f"*::test_engine[[]{engine}] PASSED*"])
 
 
 def test_the_command_line_chooses_engines(pytester):
-    chosen = [ENGINES[-1], ENGINES[0], ENGINES[-1]]
+    chosen = [BUILT_IN[-1], BUILT_IN[0], BUILT_IN[-1]]
     result = run(pytester, TESTS, *(f"--extism-engine={name}" for name in chosen))
     result.assert_outcomes(passed=2 + 1)
     for engine in chosen:
@@ -61,13 +61,13 @@ def test_tests_may_choose_engines_themselves(pytester):
     tests = f"""
         import pytest
 
-        @pytest.mark.parametrize("extism_engine", [{ENGINES[0]!r}])
+        @pytest.mark.parametrize("extism_engine", [{BUILT_IN[0]!r}])
         def test_one(extism_plugin):
-            assert extism_plugin("(module)").engine == {ENGINES[0]!r}
+            assert extism_plugin("(module)").engine == {BUILT_IN[0]!r}
 
-        @pytest.mark.parametrize("number, extism_engine", [(1, {ENGINES[-1]!r})])
+        @pytest.mark.parametrize("number, extism_engine", [(1, {BUILT_IN[-1]!r})])
         def test_two(number, extism_engine):
-            assert extism_engine == {ENGINES[-1]!r}
+            assert extism_engine == {BUILT_IN[-1]!r}
         """
     run(pytester, tests).assert_outcomes(passed=2)
 
