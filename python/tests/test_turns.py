@@ -42,6 +42,7 @@ BUSY = """
 
     GUEST = '(module (import "extism:host/user" "host" (func $host))'
     GUEST += '(func (export "hold") (call $host)) (func (export "quick")))'
+    lines = []
     held, over = threading.Event(), threading.Event()
 
     def host():
@@ -51,7 +52,7 @@ BUSY = """
         other = threading.Thread(target=lambda: seen.append(refused()))
         other.start()
         other.join()
-        print(*seen)
+        lines.extend(seen)
         over.wait()
 
     def refused():
@@ -65,10 +66,11 @@ BUSY = """
     thread = threading.Thread(target=plugin.call, args=("hold",))
     thread.start()
     held.wait()
-    print(refused())
+    lines.append(refused())
     over.set()
     plugin.call("quick", timeout=60)
     thread.join()
+    [print(line) for line in lines]
     """
 
 

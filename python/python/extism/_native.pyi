@@ -275,8 +275,8 @@ class Plugin:
                 buffer.
             host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
             timeout: How long this call may take, in seconds; `math.inf` is no limit. The default is
-                `timeout_ms` of the manifest. Initialising the plug-in counts; waiting for calls of other
-                threads does not.
+                `timeout_ms` of the manifest. Initialising the plug-in counts. Before that, the call waits for
+                calls of other threads for no longer than the same time.
             fuel: How many units of work this call may do, or `math.inf`. The plug-in must be made with
                 `fuel`, which is the default.
 
