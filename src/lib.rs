@@ -30,17 +30,16 @@
 //! `..Default::default()`.
 
 pub use polyextism_core::{
-    Alarm, CachePlace, Caller, CancelHandle, Capabilities, Choice, Clock, CompileCheck, Compiling,
-    Determinism, Error, ErrorKind, Family, Frame, FunctionHandle, Host, HttpClient, HttpOptions,
-    HttpRequest, HttpResponse, Interrupted, Laps, LinkMistake, LinkReason, LogLevel, Logger,
-    NumType, Number, Numbers, Options, Output, PooledPlugin, Profiler, Progress, ProgressFn,
-    Proposal, Proposals, Result, Reuse, Setting, Signature, Stopwatch, Trap, Vars, VarsError,
-    comparison, contents, manifest,
+    Alarm, CachePlace, Caller, CancelHandle, Capabilities, Choice, Clock, Compiling, Determinism,
+    Error, ErrorKind, Family, Frame, FunctionHandle, Host, HttpClient, HttpOptions, HttpRequest,
+    HttpResponse, Interrupted, LinkMistake, LinkReason, LogLevel, Logger, NumType, Number, Numbers,
+    Options, Output, PooledPlugin, Profiler, Progress, Proposal, Proposals, Result, Reuse, Setting,
+    Signature, Trap, Vars, VarsError, comparison, contents,
 };
 
 // For the Python front, the tests and the benchmarks of this repository.
 #[doc(hidden)]
-pub use polyextism_core::{KernelForm, Place, backend, builtins, internal};
+pub use polyextism_core::{KernelForm, Laps, Place, Stopwatch, backend, builtins, internal};
 
 #[cfg(feature = "logs")]
 #[doc(hidden)]
@@ -249,7 +248,17 @@ use polyextism_core::{
     comparison::{Call, Report, Setup},
 };
 
-/// The engines that are built in, in the order of preference.
+/// The parts of a [`Manifest`].
+pub mod manifest {
+    pub use polyextism_core::manifest::{Hash, Memory, Source, Wasm};
+    #[doc(hidden)]
+    pub use polyextism_core::manifest::{
+        JSON_SCHEMA, MODULE_LIMIT, SIZE_LIMIT, Value, config_update,
+    };
+}
+
+/// The engines that are built in, in the order of preference. [`engines`] lists them for users.
+#[doc(hidden)]
 pub const BACKENDS: &[Backend] = &[
     #[cfg(feature = "wasmtime")]
     polyextism_wasmtime::BACKEND,

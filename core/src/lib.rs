@@ -79,7 +79,7 @@ pub use crate::{
         log::{LogLevel, LogSink, Logger},
         vars::{Vars, VarsError},
     },
-    http::{HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress, ProgressFn},
+    http::{HttpClient, HttpOptions, HttpRequest, HttpResponse, Progress},
     kernel::caller::Caller,
     live::{
         plugin::{CallLimits, FunctionHandle, Plugin},
@@ -88,7 +88,7 @@ pub use crate::{
     manifest::Manifest,
     services::{builtins, function::Function},
     settings::{
-        compiling::{CompileCheck, Compiling},
+        compiling::Compiling,
         diagnostics::{Diagnostics, Setting},
         limits::Limits,
         wasi::{Clock, Output, Wasi},

@@ -42,8 +42,10 @@ pub struct Options {
     /// What is written down after a failure, and for profilers.
     pub diagnostics: Diagnostics,
     /// Counts the host functions of all instances, which costs each call of one some 50 ns.
+    #[doc(hidden)]
     pub stopwatch: Option<Stopwatch>,
     /// Where the guests' half of the kernel is.
+    #[doc(hidden)]
     pub kernel: KernelForm,
 }
 

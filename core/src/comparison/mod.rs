@@ -130,7 +130,8 @@ pub fn check(engines: &[Choice], calls: &[Call]) -> Result<()> {
     ))
 }
 
-/// A plug-in on one engine, whose calls are observed.
+/// A plug-in on one engine, whose calls are observed. The Python front compares step by step with it.
+#[doc(hidden)]
 pub struct Trial {
     plugin: Plugin,
     log: Arc<Mutex<Kept>>,

@@ -95,11 +95,6 @@ pub struct Progress {
     pub total: Option<u64>,
 }
 
-/// What is told about the progress of downloads. An error ends them.
-///
-/// It is called on the thread that compiles, at least every 50 ms, and once when all is there.
-pub type ProgressFn = dyn Fn(Progress) -> Result<()> + Send + Sync;
-
 /// What a plug-in is given for its HTTP requests and for the download of its modules.
 #[derive(Clone)]
 pub struct HttpOptions {
@@ -107,8 +102,9 @@ pub struct HttpOptions {
     pub client: Option<Arc<dyn HttpClient>>,
     /// Whether guests can read the headers of responses.
     pub response_headers: bool,
-    /// Is told about the progress of downloads.
-    pub progress: Option<Arc<ProgressFn>>,
+    /// Is told about the progress of downloads, on the thread that compiles: at least every 50 ms, and once when all
+    /// is there. An error ends the download.
+    pub progress: Option<Arc<dyn Fn(Progress) -> Result<()> + Send + Sync>>,
     /// The most bytes of a module behind a URL.
     pub max_module_bytes: u64,
 }

@@ -169,6 +169,7 @@ impl Manifest {
     ///
     /// # Errors
     /// `Manifest`, with every mistake and the path of its field.
+    #[doc(hidden)]
     pub fn from_value(value: Value) -> Result<Self> {
         read::manifest(value)
     }
@@ -183,7 +184,7 @@ impl Manifest {
     }
 }
 
-/// A manifest as a part of something else. Mistakes are found as in [`Manifest::from_value`].
+/// A manifest as a part of something else. One error names every mistake.
 impl<'de> Deserialize<'de> for Manifest {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         Self::from_value(Value::deserialize(source)?).map_err(D::Error::custom)

@@ -24,7 +24,8 @@ const TOML_DATE: &str = "$__toml_private_datetime";
 /// How many characters of a text are shown in a message.
 const SHOWN: usize = 64;
 
-/// A value of a manifest, in whatever form the manifest came.
+/// A value of a manifest, in whatever form the manifest came. Bindings to other languages make it.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Nothing.

@@ -4,9 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{base::error::Result, deadline::compiling::CompileWait};
 
-/// What is asked while compiling is waited for. An error ends the wait.
-pub type CompileCheck = dyn Fn() -> Result<()> + Send + Sync;
-
 /// How long compiling is waited for.
 ///
 /// An engine cannot be stopped while it compiles a module. When the wait ends, the engine goes on on its own thread, and
@@ -18,7 +15,7 @@ pub struct Compiling {
     /// No limit if not given.
     pub timeout: Option<Duration>,
     /// Is asked on the thread that waits, at least 20 times a second. What it fails with is what compiling fails with.
-    pub check: Option<Arc<CompileCheck>>,
+    pub check: Option<Arc<dyn Fn() -> Result<()> + Send + Sync>>,
 }
 
 impl fmt::Debug for Compiling {
