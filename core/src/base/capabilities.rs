@@ -1,41 +1,41 @@
-//! What engines can do, and what they are opened with.
+//! Capabilities of engines, and the settings with which engines are opened.
 //!
-//! Invariant: an engine does what is asked of it or says `Unsupported`.
+//! It imports only `base`. Invariant: an engine does what it is asked for or returns `Unsupported`.
 
 use super::{
     error::Error,
     proposals::{Proposal, Proposals},
 };
 
-/// What is decided when an engine is opened, because it changes the code that is compiled.
+/// The settings of an engine that change compiled code. They are fixed when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// One of the backend's compilers, by name.
     pub compiler: &'static str,
     /// Whether a running guest can be stopped from another thread.
     pub interruption: Interruption,
-    /// What instructions give whose results are open.
+    /// The results of instructions that WebAssembly leaves open.
     pub determinism: Determinism,
-    /// Who is told which machine code belongs to which function.
+    /// The profiler that is told which machine code belongs to which function.
     pub profiler: Option<Profiler>,
-    /// What guests may use beyond [`Proposal::COMMON`]. The engine is set up for that and for nothing else; what it does
-    /// not have it leaves out.
+    /// What guests may use beyond [`Proposal::COMMON`]. The engine enables these proposals and no others. It
+    /// ignores those that it does not have.
     pub proposals: Proposals,
 }
 
-/// A way to tell a profiler of the machine which code belongs to which function of a guest.
+/// A profiler that is told which machine code belongs to which function of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Profiler {
     /// The file `/tmp/perf-PID.map` with all functions, for `perf` of Linux.
     Perf,
     /// A file `jit-PID.dump` with all functions and their code, for `perf inject` of Linux.
     JitDump,
-    /// Notices to VTune of Intel.
+    /// Notifications to Intel VTune.
     VTune,
 }
 
 impl Profiler {
-    /// All that there are. Whether an engine has one, [`Capabilities::profilers`] says.
+    /// All profilers. [`Capabilities::profilers`] lists those of an engine.
     pub const ALL: &'static [Self] = &[Self::Perf, Self::JitDump, Self::VTune];
 
     /// The name by which users choose it.
@@ -47,63 +47,62 @@ impl Profiler {
         }
     }
 
-    /// The error of an engine that does not have it.
+    /// The error of an engine that does not support it.
     #[cold]
     pub fn unsupported(self, engine: &str) -> Error {
         Error::unsupported(engine, format_args!("profiler `{}`", self.name()))
     }
 }
 
-/// Whether compiled code looks up when `Engine::request_check` is called.
+/// Whether running guests call the host after `Engine::request_check`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interruption {
-    /// It does not; nothing stops a guest but itself and what it calls.
+    /// They do not. Only the guest itself and the functions that it calls end a call.
     #[default]
     Off,
-    /// It does.
+    /// They do.
     On,
 }
 
-/// What the instructions give whose results WebAssembly leaves open: NaNs of arithmetic and relaxed SIMD.
+/// The results that WebAssembly leaves open: NaNs of arithmetic, and relaxed SIMD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Determinism {
-    /// What is fastest on the engine and the machine.
+    /// Whatever is fastest on the engine and the machine.
     #[default]
     Off,
     /// The same bits on every machine. A NaN that arithmetic makes is the positive canonical one.
     On,
 }
 
-/// What one instance may have.
+/// Limits of one instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InstanceLimits {
     /// The most pages (of 64 KiB) that all memories of the instance may have together.
     pub memory_pages: Option<u64>,
-    /// The most pages (of 64 KiB) that its heap of objects may have, which count among those of the memories, too. An engine
-    /// that collects nothing has no heap.
+    /// The most pages (of 64 KiB) of its heap of objects. They count as pages of memories, too. An engine without
+    /// garbage collection has no heap.
     pub heap_pages: Option<u64>,
     /// The most elements that all its tables may have together. Core enforces this through table maxima; backends use
     /// it to size pools.
     pub table_elements: Option<u64>,
 }
 
-/// What an engine can do beyond running code. What it cannot do it refuses with
-/// `Unsupported`; it never ignores a request.
+/// What an engine can do beyond running code. It refuses anything else with `Unsupported`; it never ignores a
+/// request.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Failures of guests say which functions were running.
     pub backtrace: bool,
-    /// Running guests look up when the engine requests it. Core makes the guests of other engines look up
-    /// by themselves.
+    /// Running guests call `Host::check_interrupt` after `Engine::request_check`. For other engines, core adds the
+    /// checks to the code.
     pub interrupt: bool,
-    /// 32-bit memories stay in their place as long as their instance, which tells it
-    /// (`Instance::word`), and code may load words of them atomically. Core then makes guests look
-    /// at such a word.
+    /// A 32-bit memory keeps its address as long as its instance lives (`Instance::word` returns one), and guest
+    /// code may load words of it atomically. Core then makes guests read a flag there.
     pub flag: bool,
-    /// Live programs can be looked into and extended. Only tests need it.
+    /// Live programs can be inspected and extended. Only tests need it.
     pub inspect: bool,
-    /// [`InstanceLimits::memory_pages`] is kept.
+    /// [`InstanceLimits::memory_pages`] is enforced.
     pub memory_limit: bool,
     /// Compiled modules can be saved and loaded.
     pub artifacts: bool,
@@ -132,7 +131,7 @@ impl Capabilities {
         Self { backtrace, ..self }
     }
 
-    /// With or without a look inside.
+    /// With or without inspection.
     #[must_use]
     pub const fn inspect(self, inspect: bool) -> Self {
         Self { inspect, ..self }
@@ -144,7 +143,7 @@ impl Capabilities {
         Self { interrupt, ..self }
     }
 
-    /// With or without memories that stay in their place.
+    /// With or without memories that keep their address.
     #[must_use]
     pub const fn flag(self, flag: bool) -> Self {
         Self { flag, ..self }

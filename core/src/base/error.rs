@@ -1,11 +1,11 @@
 //! The one error type: a kind, a message, and what caused it.
 //!
-//! Kinds come in three families (see [`Family`]): the guest failed, the input is wrong, the engine
-//! cannot. Messages are made here and in core only, so they are the same on every engine; what an
-//! engine itself has to say is kept as the source and never shown first.
+//! Kinds come in three families (see [`Family`]): the guest failed, the input is wrong, the engine cannot. Messages
+//! are made here and in core only, so they are the same on every engine; the engine's own text is kept as the
+//! source.
 //!
-//! Invariants: an [`Error`] is one pointer wide, so `Result<i32>` travels in registers; constructing
-//! one is cold; text that a guest made is bounded by [`Error::GUEST_TEXT_LIMIT`].
+//! Invariants: an [`Error`] is one pointer wide, so `Result<i32>` travels in registers; constructors are `#[cold]`;
+//! the length of text from guests is bounded by [`Error::GUEST_TEXT_LIMIT`].
 
 use std::{error::Error as StdError, fmt};
 
@@ -14,7 +14,7 @@ use crate::base::{
     link_mistake::LinkMistake,
 };
 
-/// What a fallible function of this crate returns.
+/// The result of a fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why WebAssembly code stopped, in the words of the WebAssembly specification.
@@ -63,7 +63,7 @@ pub enum Trap {
     /// A reference was cast to a type that it does not have.
     #[error("cast failure")]
     CastFailure,
-    /// An array of a length was to be made that no heap can have.
+    /// The requested array is longer than any heap allows.
     #[error("allocation size too large")]
     AllocationTooLarge,
     /// An exception was thrown that no guest caught.
@@ -78,16 +78,15 @@ pub enum Trap {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// An argument of the host's own call has no valid meaning.
+    /// An argument of the host's call is invalid.
     Argument,
     /// The call was cancelled.
     Cancelled,
     /// The plug-in was used after it was closed.
     Closed,
-    /// The engine itself failed: out of address space, or it refuses what core has made.
+    /// The engine itself failed: it is out of address space, or it refuses a module that core has made.
     Engine,
-    /// The engine panicked, which is a defect of it. The plug-in in which it did cannot be used any more;
-    /// others can.
+    /// The engine panicked, which is a bug of the engine. This plug-in cannot be used any more; others can.
     EnginePanic,
     /// The guest ended itself with this WASI exit code, which is not zero.
     Exit(i32),
@@ -101,7 +100,7 @@ pub enum ErrorKind {
     Link,
     /// The manifest is wrong, or a source that it names cannot be read.
     Manifest,
-    /// The memory limit of the plug-in does not allow what was asked.
+    /// The request exceeds the memory limit of the plug-in.
     MemoryLimit,
     /// The fuel of the call is used up.
     OutOfFuel,
@@ -117,7 +116,7 @@ pub enum ErrorKind {
     UnknownEngine,
     /// The plug-in has no such function that can be called.
     UnknownFunction,
-    /// The engine has no such power.
+    /// The engine does not support what was asked for.
     Unsupported,
 }
 
@@ -126,7 +125,7 @@ pub enum ErrorKind {
 pub enum Family {
     /// The guest, or a host function on its behalf, failed while it ran.
     Guest,
-    /// What the host was given is wrong.
+    /// The input of the host is wrong.
     Input,
     /// The engine cannot do what was asked.
     Engine,
@@ -222,9 +221,9 @@ struct Repr {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What guests were doing.
+/// Where guests were when the call failed.
 enum Trace {
-    /// As the engine said it; empty if it said nothing.
+    /// As the engine reported it; empty if it reported nothing.
     Positions(Vec<Position>),
     /// As users see it.
     Frames(Box<[Frame]>),
@@ -233,7 +232,7 @@ enum Trace {
 const _: () = assert!(size_of::<Error>() == size_of::<usize>());
 
 impl Error {
-    /// The longest text, in bytes, that is taken over from a guest into a message.
+    /// The longest text of a guest, in bytes, that a message contains.
     pub const GUEST_TEXT_LIMIT: usize = 64 * 1024;
 
     /// An error of `kind` with a message.
@@ -268,7 +267,7 @@ impl Error {
         Self::new(ErrorKind::MemoryLimit, message)
     }
 
-    /// A request that an engine cannot honour.
+    /// The engine does not support `what`.
     #[cold]
     pub fn unsupported(engine: &str, what: impl fmt::Display) -> Self {
         Self::new(
@@ -277,7 +276,7 @@ impl Error {
         )
     }
 
-    /// The error text that a guest set, cut at [`Self::GUEST_TEXT_LIMIT`]; the bytes stay available.
+    /// The error text that a guest set, cut at [`Self::GUEST_TEXT_LIMIT`]; [`Error::guest_text`] returns the bytes.
     #[cold]
     pub(crate) fn guest(text: &[u8]) -> Self {
         let cut = &text[..text.len().min(Self::GUEST_TEXT_LIMIT)];
@@ -312,7 +311,7 @@ impl Error {
         self
     }
 
-    /// The same error with what `other` knows about where it happened, if it knows nothing itself.
+    /// The same error with the trace of `other`, if it has none itself.
     #[must_use]
     pub(crate) fn with_trace_of(mut self, other: &mut Self) -> Self {
         if matches!(&self.0.trace, Trace::Positions(positions) if positions.is_empty()) {
@@ -321,8 +320,8 @@ impl Error {
         self
     }
 
-    /// The same error with frames instead of positions. Frames that are there already stay: they
-    /// are those of another plug-in, which was called on behalf of this one.
+    /// The same error with frames instead of positions. Existing frames stay: they belong to another plug-in, which
+    /// was called on behalf of this one.
     #[must_use]
     pub(crate) fn with_frames(mut self, frame: impl Fn(Position) -> Option<Frame>) -> Self {
         if let Trace::Positions(positions) = &self.0.trace {
@@ -350,8 +349,7 @@ impl Error {
         self.0.code
     }
 
-    /// The imports that could not be resolved, in their order, as far as the message names them; empty for
-    /// any other error.
+    /// The unresolved imports that the message names, in order. Empty for any other error.
     pub fn link_mistakes(&self) -> &[LinkMistake] {
         &self.0.link_mistakes
     }
@@ -370,7 +368,7 @@ impl Error {
         }
     }
 
-    /// Where guests were, as the engine said it; empty once there are frames.
+    /// Where guests were, as the engine reported it. Empty once there are frames.
     pub(crate) fn positions(&self) -> &[Position] {
         match &self.0.trace {
             Trace::Positions(positions) => positions,
@@ -378,7 +376,7 @@ impl Error {
         }
     }
 
-    /// Takes the source out, to hand it on as itself.
+    /// Takes the source out of the error.
     pub fn take_source(&mut self) -> Option<Box<dyn StdError + Send + Sync>> {
         self.0.source.take()
     }

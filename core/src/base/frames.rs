@@ -7,7 +7,7 @@ use crate::base::ids::ModuleId;
 /// The most frames of a backtrace; the innermost are kept.
 pub const FRAMES: usize = 20;
 
-/// The longest name of a function, in bytes. What goes beyond is cut.
+/// The longest name of a function, in bytes. Longer names are cut.
 pub const NAME_LIMIT: usize = 1024;
 
 /// A function that was running, as an engine reports it.

@@ -1,4 +1,4 @@
-//! The ids of what an instance of a program has. Each kind is a type of its own, so that they cannot be mixed up.
+//! The ids of modules, memories and entries. Each kind is a type of its own, so that they cannot be mixed up.
 
 /// A module of a program, by its position in instantiation order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

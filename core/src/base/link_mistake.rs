@@ -1,13 +1,13 @@
-//! Imports that cannot be resolved, as data: for hosts that say it in words of their own.
+//! Imports that cannot be resolved, as data, for hosts that write their own messages.
 
 /// An import that cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkMistake {
-    /// The name of the module that imports it, cut if it is very long.
+    /// The name of the importing module, cut if it is very long.
     pub importer: String,
-    /// The namespace that it imports it from, likewise.
+    /// The namespace of the import, likewise cut.
     pub namespace: String,
-    /// The name of what it imports, likewise.
+    /// The name of the import, likewise cut.
     pub name: String,
     /// Why it cannot be resolved.
     pub reason: LinkReason,
@@ -19,8 +19,8 @@ pub struct LinkMistake {
 pub enum LinkReason {
     /// Nothing provides it.
     Missing,
-    /// A host function of that name answers another namespace.
+    /// A host function of this name exists in another namespace.
     OtherNamespace,
-    /// What is provided under that name does not fit.
+    /// The provided item has another kind or type.
     Misfit,
 }

@@ -1,4 +1,4 @@
-//! What everything else is written in: errors, ids, the types of functions, what engines can do.
+//! The basic types of the crate: errors, ids, types of functions, capabilities of engines.
 //!
 //! It imports nothing of this crate. Invariant: nothing here knows of plug-ins, processes or time.
 

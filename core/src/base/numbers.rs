@@ -1,4 +1,4 @@
-//! Numbers of Rust as the slots in which they cross between guest and host.
+//! Conversions between Rust numbers and the 64-bit slots that carry values between guest and host.
 
 use super::types::NumType;
 

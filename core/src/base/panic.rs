@@ -1,4 +1,4 @@
-//! Panics of engines and host functions, made errors: none crosses the waist.
+//! Turns panics of engines and host functions into errors. No panic crosses the traits of `engine`.
 
 use std::{
     any::Any,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// Runs a step of an engine; a panic of it becomes an error of kind `EnginePanic`.
+/// Runs a step of an engine. A panic becomes an error of kind `EnginePanic`.
 #[inline]
 pub(crate) fn catch<T>(doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(step)) {
@@ -22,7 +22,7 @@ fn panicked(doing: &str, panic: &(dyn Any + Send)) -> Error {
     Error::new(ErrorKind::EnginePanic, message).with_source(text(panic))
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn text(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned

@@ -1,11 +1,11 @@
-//! The proposals by which WebAssembly grew, by name, and sets of them.
+//! The WebAssembly proposals, by name, and sets of them.
 //!
-//! It knows neither modules nor engines: which proposals a module uses is found out in `module::uses`, which an engine
-//! offers says [`super::capabilities::Capabilities`].
+//! It imports only `base` and knows neither modules nor engines. `module::uses` finds the proposals that a module
+//! uses; [`super::capabilities::Capabilities`] lists those of an engine.
 
 use std::fmt;
 
-/// The characters of a name that messages repeat.
+/// The most characters of a wrong name that a message repeats.
 const LONGEST_NAME: usize = 40;
 
 /// A WebAssembly proposal.
@@ -35,31 +35,31 @@ pub enum Proposal {
     CustomPageSizes,
     /// Stack switching. No engine offers it.
     StackSwitching,
-    /// The exceptions of before WebAssembly 3.0: `try`, `catch`, `delegate` and `rethrow`. No engine offers them: core
-    /// translates them to [`Proposal::Exceptions`].
+    /// The exceptions from before WebAssembly 3.0: `try`, `catch`, `delegate` and `rethrow`. No engine offers them:
+    /// core translates them to [`Proposal::Exceptions`].
     LegacyExceptions,
     /// Custom descriptors. No engine offers them.
     CustomDescriptors,
     /// Bulk instructions for memories and tables, and passive segments.
     BulkMemory,
-    /// Constant expressions that compute.
+    /// Arithmetic in constant expressions.
     ExtendedConst,
     /// Several memories in a module.
     MultiMemory,
-    /// Several results of functions and blocks, and parameters of blocks.
+    /// Multiple results of functions and blocks, and parameters of blocks.
     MultiValue,
-    /// Globals that change and are imported or exported.
+    /// Mutable globals that are imported or exported.
     MutableGlobals,
-    /// References as values, and several tables in a module.
+    /// Reference types, and several tables in a module.
     ReferenceTypes,
-    /// Conversions of floats to integers that never trap.
+    /// Saturating conversions of floats to integers.
     SaturatingConversions,
-    /// Extensions of short integers.
+    /// Sign extension of short integers.
     SignExtension,
 }
 
 impl Proposal {
-    /// What every engine offers.
+    /// The proposals that every engine supports.
     pub const COMMON: &'static [Self] = &[
         Self::BulkMemory,
         Self::ExtendedConst,
@@ -71,7 +71,7 @@ impl Proposal {
         Self::SignExtension,
     ];
 
-    /// All that there are. Of several that would do, messages name those that are listed first.
+    /// All proposals. Where several would do, messages name the first of this list.
     pub const ALL: &'static [Self] = &[
         Self::Simd,
         Self::RelaxedSimd,
@@ -96,7 +96,7 @@ impl Proposal {
         Self::SignExtension,
     ];
 
-    /// The name of the proposal, for messages.
+    /// The display name, for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Simd => "SIMD",
@@ -131,7 +131,7 @@ impl Proposal {
     /// As [`Proposal::named`].
     ///
     /// # Errors
-    /// If there is none of that name: the message lists those that there are.
+    /// If the name is unknown. The message lists the known names.
     pub fn parse(id: &str) -> Result<Self, String> {
         Self::named(id).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|known| known.id()).collect();
@@ -151,10 +151,10 @@ impl Proposal {
 pub struct Proposals(u32);
 
 impl Proposals {
-    /// None of them.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// These.
+    /// The set of these proposals.
     pub const fn of(proposals: &[Proposal]) -> Self {
         let mut set = Self::NONE;
         let mut position = 0;
@@ -165,13 +165,13 @@ impl Proposals {
         set
     }
 
-    /// With one more.
+    /// With one more proposal.
     #[must_use]
     pub const fn with(self, proposal: Proposal) -> Self {
         Self(self.0 | 1 << proposal as u8)
     }
 
-    /// With those that core translates to what is among them.
+    /// With the proposals that core translates to a member of the set.
     #[must_use]
     pub const fn with_translated(self) -> Self {
         match self.contains(Proposal::Exceptions) {
@@ -180,41 +180,41 @@ impl Proposals {
         }
     }
 
-    /// Whether one is among them.
+    /// Whether the set contains a proposal.
     pub const fn contains(self, proposal: Proposal) -> bool {
         self.0 & (1 << proposal as u8) != 0
     }
 
-    /// Those of either set.
+    /// The union of both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Those of both sets.
+    /// The intersection of both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Those that are not in the other set.
+    /// The members that are not in the other set.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether there are none.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Each, in the order of [`Proposal::ALL`].
+    /// The members in the order of [`Proposal::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Proposal> {
         let all = Proposal::ALL.iter().copied();
         all.filter(move |proposal| self.contains(*proposal))
     }
 
-    /// As a number that [`Proposals::from_bits`] takes, of the same version of this crate.
+    /// The set as a number for [`Proposals::from_bits`] of the same version of this crate.
     pub(crate) const fn bits(self) -> u32 {
         self.0
     }

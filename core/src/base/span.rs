@@ -1,8 +1,8 @@
-//! The one bounds check: an offset and a length that a guest supplied, made safe to index with.
+//! The one bounds check for offsets and lengths that guests supply.
 
 use std::ops::Range;
 
-/// A range of bytes that lies inside a memory of the size it was checked against.
+/// A range of bytes that lies inside a memory of the checked size.
 ///
 /// Memories never shrink, so a span stays valid as long as its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ mod tests {
 
     use super::Span;
 
-    /// Numbers around everything that may be an edge, and any others.
+    /// Numbers around every edge, and random ones.
     fn near(edge: u64) -> impl Strategy<Value = u64> {
         let edges = [0, edge, 1 << 16, 1 << 32, 1 << 63, u64::MAX];
         let around = (
@@ -53,7 +53,7 @@ mod tests {
     }
 
     proptest! {
-        /// A span is given exactly if every byte of it lies inside, counted without overflow.
+        /// `Span::new` succeeds exactly if every byte lies inside; the sum must not overflow.
         #[test]
         fn a_span_lies_inside((size, offset, length) in (0u64..1 << 40)
             .prop_flat_map(|size| (Just(size), near(size), near(size)))) {

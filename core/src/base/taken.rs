@@ -1,22 +1,23 @@
-//! Memory of the host for bytes of which a guest decides how many there are.
+//! Host memory whose size a guest decides.
 //!
-//! It can fail, as a process may have none left. Invariant: nothing else allocates as much as a guest says.
+//! Allocating can fail, because the process may be out of memory. It imports only `base`. Invariant: every host
+//! allocation whose size a guest decides goes through here.
 
 use std::fmt;
 
 use super::error::{Error, ErrorKind, Result};
 
-/// A copy of bytes of which a guest decides how many there are. `what` is the subject of the message.
+/// A copy of bytes whose number a guest decides. `what` is the subject of the error message.
 ///
 /// # Errors
-/// `HostFunction` if the host has no memory for them.
+/// `HostFunction` if the host is out of memory.
 pub(crate) fn bytes(bytes: &[u8], what: impl fmt::Display) -> Result<Vec<u8>> {
     let mut taken = room(bytes.len(), what)?;
     taken.extend_from_slice(bytes);
     Ok(taken)
 }
 
-/// Room for so many bytes.
+/// An empty buffer with this capacity.
 ///
 /// # Errors
 /// As [`bytes`].

@@ -45,7 +45,7 @@ impl Signature {
         }
     }
 
-    /// How many slots a call needs: parameters and results share them.
+    /// How many slots a call needs. Parameters and results share slots.
     pub fn slots(&self) -> usize {
         self.params.len().max(self.results.len())
     }

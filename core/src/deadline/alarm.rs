@@ -1,13 +1,13 @@
 //! The alarm of a plug-in: whether its running call has to end, and why.
 //!
-//! One word of atomic state says whether a call runs and whether its deadline has passed or somebody
-//! has cancelled it. The thread of the call looks at it in [`Alarm::check_interrupt`], which guests reach at
-//! loop heads and function entries and blocking host functions every few milliseconds. This
-//! module does not know how guests are made to look; `clock` has the thread that watches deadlines.
+//! One atomic word says whether a call runs, whether its deadline has passed and whether it was cancelled. The
+//! thread of the call reads it in [`Alarm::check_interrupt`]. Guests get there at loop heads and function entries,
+//! blocking host functions every few milliseconds. This module does not know how guests are made to check. `clock`
+//! has the thread that watches deadlines.
 //!
-//! Invariants: a call starts and ends with one atomic exchange each, without a lock, and reads the
-//! clock only if it has a deadline, at both ends; a call that outlives its deadline fails; what stops one call never stops the next one, because every call
-//! has a number of its own; nothing here is held over a fork.
+//! Invariants: a call starts and ends with one atomic exchange each, without a lock; only a call with a deadline
+//! reads the clock, at both ends; a call that outlives its deadline fails; stopping a call never stops the next
+//! one, because every call has its own number; no lock here is held over a fork.
 
 use std::{
     fmt,
@@ -30,12 +30,12 @@ use crate::{
 const RUNNING: u64 = 1;
 /// Its deadline has passed.
 const EXPIRED: u64 = 2;
-/// Somebody cancelled it.
+/// It was cancelled.
 const CANCELLED: u64 = 4;
 /// Its guest was stopped.
 const STOPPED: u64 = 8;
 const FLAGS: u64 = RUNNING | EXPIRED | CANCELLED | STOPPED;
-/// What the state grows by with every call.
+/// Every call adds this to the state.
 const NUMBER: u64 = 16;
 
 /// A deadline that never comes.
@@ -44,10 +44,10 @@ const NEVER: u64 = u64::MAX;
 /// How long a blocking host function may take to notice a cancellation.
 const PATIENCE: Duration = Duration::from_millis(8);
 
-/// How often a running call lets the host look after its own affairs.
+/// How often a running call runs the host's own check.
 pub(crate) const CHECK_PERIOD: Duration = Duration::from_millis(50);
 
-/// What makes the guests of an engine look at their alarms.
+/// An engine that can make its guests check their alarms.
 pub trait RequestCheck: Send + Sync {
     /// Makes every running guest check soon, on its own thread, whether it has to stop.
     fn request_check(&self);
@@ -60,42 +60,41 @@ pub struct Alarm {
     deadline: AtomicU64,
     /// Nanoseconds that the call may take.
     limit: AtomicU64,
-    /// Whether the running call is within another one.
+    /// Whether the running call is nested in another one.
     nested: AtomicBool,
     /// When `check` last ran.
     checked: AtomicU64,
     /// The process whose watchdog watches this alarm, in the numbering of `clock`.
     pub(crate) watched: AtomicU64,
     check: OnceLock<Box<dyn Fn() -> Result<()> + Send + Sync>>,
-    /// Not owned: the watchdog drops alarms, and must never be the one who drops an engine. That takes
-    /// locks of the engine, which a fork at that moment would leave locked in the child.
+    /// Not owned: the watchdog drops alarms and must never drop an engine. Dropping one takes locks of the engine,
+    /// which a fork at that moment would leave locked in the child.
     engine: Option<Weak<dyn RequestCheck>>,
-    /// What its guests look at, on engines that need no telling.
+    /// The flag that guests read, on engines with the capability `flag`.
     pub(crate) flag: Flag,
 }
 
-/// How a call ended, as far as its alarm knows.
+/// What the alarm knows about the end of a call.
 pub(crate) struct Ended {
-    /// The call has to fail with this, if it has not failed by itself.
+    /// If the call did not fail by itself, it fails with this.
     pub(crate) overdue: Option<Error>,
     /// Whether the guest was stopped in the middle of its work.
     pub(crate) stopped: bool,
 }
 
-/// What the watchdog finds.
+/// What the watchdog sees of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
     /// No call is running.
     Idle,
-    /// A call is running; the nanoseconds to its deadline, if it has one.
+    /// A call is running, with the nanoseconds to its deadline if it has one.
     Running(Option<u64>),
     /// A call is running that has to end.
     Overdue,
 }
 
 impl Alarm {
-    /// The alarm of a plug-in on `engine`, whose guests look at it when the engine requests it, or by
-    /// themselves.
+    /// The alarm of a plug-in. Its guests check when `engine` requests it; without one they check by themselves.
     pub(crate) fn new(engine: Option<Weak<dyn RequestCheck>>) -> Self {
         Self {
             state: AtomicU64::new(0),
@@ -118,18 +117,18 @@ impl Alarm {
         alarm
     }
 
-    /// Has `check` run on the thread of each running call, about twenty times a second: an error of
-    /// it ends the call. Only the first one that is set counts.
+    /// Runs `check` on the thread of each running call, about twenty times a second. An error of `check` ends the
+    /// call. Only the first `check` that is set counts.
     pub fn set_check(&self, check: impl Fn() -> Result<()> + Send + Sync + 'static) {
         let _ = self.check.set(Box::new(check));
     }
 
-    /// Starts a call. The plug-in's owner calls it, one call at a time.
+    /// Starts a call. The owner of the plug-in makes one call at a time.
     ///
-    /// One within another call has no more time than is left to that one.
+    /// A nested call has no more time than the call around it has left.
     ///
     /// # Errors
-    /// `Timeout` if no time is given; why a call around it has to end; `Engine` if the watchdog cannot
+    /// `Timeout` if the time is zero; the reason why an enclosing call has to end; `Engine` if the watchdog cannot
     /// be started.
     #[inline(always)]
     pub(crate) fn begin(self: &Arc<Self>, timeout: Option<Duration>) -> Result<()> {
@@ -144,8 +143,8 @@ impl Alarm {
             self.deadline.store(NEVER, Relaxed);
         }
         let number = (self.state.load(Relaxed) & !FLAGS).wrapping_add(NUMBER);
-        // The exchange comes before the look at `watched` in the one order of these operations, and
-        // the watchdog stops to watch before it looks at the state once more: one of both sees it.
+        // All these operations have one order. The exchange comes before reading `watched`, and the watchdog stops
+        // watching before it reads the state once more. So at least one side sees the other.
         self.state.swap(number | RUNNING, SeqCst);
         let needed = now.is_some() || nested || self.has_check();
         if needed && !clock::watches(self) {
@@ -174,7 +173,7 @@ impl Alarm {
         })
     }
 
-    /// Ends the call. One whose deadline has passed is overdue, whether anybody has noticed or not.
+    /// Ends the call. If its deadline has passed, it is overdue, whether or not that was noticed before.
     #[inline]
     pub(crate) fn end(&self) -> Ended {
         let deadline = self.deadline.load(Relaxed);
@@ -210,19 +209,17 @@ impl Alarm {
         )
     }
 
-    /// Whether the running call is known to have to end. One load; who wants to know it exactly
-    /// calls [`Alarm::check_interrupt`].
+    /// Whether the running call is known to have to end. Costs one load. [`Alarm::check_interrupt`] is exact.
     #[inline]
     pub(crate) fn is_overdue(&self) -> bool {
         self.state.load(Relaxed) & (EXPIRED | CANCELLED) != 0
     }
 
-    /// Looks whether the running call has to end. A host function that blocks calls it after
-    /// every [`Alarm::patience`], on the thread of the call, and ends with what it returns.
+    /// Checks whether the running call has to end. A blocking host function calls this after every
+    /// [`Alarm::patience`], on the thread of the call, and returns its error.
     ///
     /// # Errors
-    /// `Cancelled`, `Timeout`, or what the host's own check says (in Python: the exception of a
-    /// signal handler).
+    /// `Cancelled`, `Timeout`, or the error of the host's own check (in Python: the exception of a signal handler).
     pub fn check_interrupt(&self) -> Result<()> {
         let flags = self.state.load(Acquire) & FLAGS;
         let deadline = self.deadline.load(Relaxed);
@@ -250,7 +247,7 @@ impl Alarm {
         outcome
     }
 
-    /// Takes note that the guest of the running call is stopped in the middle of its work.
+    /// Marks the running call: its guest is stopped in the middle of its work.
     #[cold]
     pub(crate) fn stop(&self) {
         self.state.fetch_or(STOPPED, SeqCst);
@@ -285,8 +282,8 @@ impl Alarm {
         due
     }
 
-    /// Puts the running call under the watchdog of this process. It is for host functions in which
-    /// the process was forked, in the child: the call that they return to is still the parent's.
+    /// Puts the running call under the watchdog of this process. A host function that forked the process calls it
+    /// in the child, because its call began in the parent.
     ///
     /// # Errors
     /// `Engine` if the watchdog cannot be started.
@@ -294,7 +291,7 @@ impl Alarm {
         clock::watch(self)
     }
 
-    /// How long the running call may go on; `None` if it has no deadline.
+    /// How much time the running call has left; `None` if it has no deadline.
     pub fn remaining(&self) -> Option<Duration> {
         match self.deadline.load(Relaxed) {
             NEVER => None,
@@ -302,8 +299,8 @@ impl Alarm {
         }
     }
 
-    /// How long a host function may block before it calls [`Alarm::check_interrupt`] again, so that a call
-    /// ends on time however it has to end.
+    /// How long a host function may block before it calls [`Alarm::check_interrupt`] again, so that a call ends on
+    /// time.
     pub fn patience(&self) -> Duration {
         let remaining = self.remaining().unwrap_or(PATIENCE);
         remaining.min(PATIENCE)
@@ -315,13 +312,13 @@ impl Alarm {
         let running = self.state.fetch_update(SeqCst, SeqCst, running).is_ok();
         if running {
             self.request_check();
-            // Without a watchdog the guest has been told once, which nearly always is enough.
+            // Without a watchdog the guest is told only once, which is nearly always enough.
             let _ = clock::watch(self);
         }
         running
     }
 
-    /// Makes the guest look.
+    /// Makes the guest check.
     pub(crate) fn request_check(&self) {
         self.flag.raise();
         if let Some(engine) = self.engine.as_ref().and_then(Weak::upgrade) {
@@ -329,23 +326,22 @@ impl Alarm {
         }
     }
 
-    /// Whether calls want to look after the host's affairs.
+    /// Whether the host has a check of its own.
     pub(crate) fn has_check(&self) -> bool {
         self.check.get().is_some()
     }
 
-    /// How often the guest of the running call has to look up, whatever its deadline; `None` if it need
-    /// not.
+    /// How often the guest of the running call has to check, whatever its deadline; `None` if it need not.
     pub(crate) fn period(&self) -> Option<Duration> {
         match (self.nested.load(Relaxed), self.has_check()) {
-            // What ends the call around it is not told to this one.
+            // A reason that ends only the enclosing call is not reported to this one.
             (true, _) => Some(PATIENCE),
             (false, true) => Some(CHECK_PERIOD),
             (false, false) => None,
         }
     }
 
-    /// What there is to see at `now`. Marks a call whose deadline has passed.
+    /// The state at `now`. Marks a call whose deadline has passed.
     pub(crate) fn look(&self, now: u64) -> Sight {
         let state = self.state.load(SeqCst);
         if state & RUNNING == 0 {
@@ -358,7 +354,7 @@ impl Alarm {
         match deadline {
             NEVER => Sight::Running(None),
             deadline if now < deadline => Sight::Running(Some(deadline - now)),
-            // Only if it still is the call whose deadline this was.
+            // Only if the call is still the one with this deadline.
             _ => match self
                 .state
                 .compare_exchange(state, state | EXPIRED, SeqCst, SeqCst)
@@ -375,7 +371,7 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 impl Default for Alarm {
-    /// An alarm that nobody watches.
+    /// An alarm without a watchdog.
     fn default() -> Self {
         Self::new(None)
     }
@@ -388,13 +384,13 @@ impl fmt::Debug for Alarm {
     }
 }
 
-/// Cancels the call of a plug-in from any thread. It stays valid when the plug-in is gone.
+/// Cancels the call of a plug-in from any thread. It stays valid after the plug-in is dropped.
 #[derive(Clone, Debug)]
 pub struct CancelHandle(pub(crate) Arc<Alarm>);
 
 impl CancelHandle {
-    /// Ends the running call with `Cancelled`. Returns whether there was one: then it fails, unless
-    /// it fails by itself. The next call is not touched.
+    /// Ends the running call with `Cancelled`, unless it fails by itself. Returns whether a call was running. The
+    /// next call is not affected.
     pub fn cancel(&self) -> bool {
         self.0.cancel()
     }

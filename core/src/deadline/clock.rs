@@ -1,11 +1,10 @@
 //! The watchdog: one thread of the process that notices when deadlines pass.
 //!
-//! It looks at the alarms of the plug-ins that are in use, every 4 ms or when the next deadline
-//! comes, and makes overdue guests look at their alarm until their call has ended. It sleeps when no
-//! plug-in is in use. What a deadline means is the business of `alarm`.
+//! It checks the alarms of the plug-ins in use, every 4 ms or at the next deadline. It makes overdue guests check
+//! their alarm until the call has ended. It sleeps when no plug-in is in use. `alarm` says what a deadline means.
 //!
-//! Invariants: a plug-in is put on the list once for as long as it stays in use, so a call takes no
-//! lock; a forked child starts a watchdog of its own.
+//! Invariants: a plug-in is put on the list once while it stays in use, so a call takes no lock; a forked child
+//! starts a watchdog of its own.
 
 mod list;
 
@@ -22,30 +21,30 @@ use crate::{
     process::{PerProcess, Process, forks::section},
 };
 
-/// The longest time between two looks while a plug-in is in use.
+/// The longest time between two checks while a plug-in is in use.
 const TICK: Duration = Duration::from_millis(4);
-/// The shortest time between two looks, in nanoseconds.
+/// The shortest time between two checks, in nanoseconds.
 const SHORTEST: u64 = 50_000;
-/// How many looks a plug-in stays on the list after its last call.
+/// For how many checks a plug-in stays on the list after its last call.
 const GRACE: u32 = 256;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 static WATCHDOG: PerProcess<Watchdog> = PerProcess::new();
 
-/// Nanoseconds since some moment of the process.
+/// Nanoseconds since a fixed moment of the process.
 pub(crate) fn now() -> u64 {
     // Saturates after five centuries.
     START.elapsed().as_nanos() as u64
 }
 
-/// Whether the watchdog of this process watches `alarm`: that of a parent is gone in its forked child.
+/// Whether the watchdog of this process watches `alarm`. A forked child does not have the watchdog of its parent.
 #[inline]
 pub(crate) fn watches(alarm: &Alarm) -> bool {
     alarm.watched.load(SeqCst) == Process::current().number()
 }
 
-/// Puts `alarm` on the list of the watchdog, which is started if need be.
+/// Puts `alarm` on the list of the watchdog, and starts the watchdog if it does not run.
 ///
 /// # Errors
 /// `Engine` if the system gives no thread.
@@ -70,7 +69,7 @@ struct Watchdog {
     work: Condvar,
 }
 
-/// What the thread has to do, if there is one.
+/// The list of the thread, if it runs.
 #[derive(Default)]
 struct Work {
     started: bool,
@@ -101,7 +100,7 @@ impl Watchdog {
                 list = (self.work.wait(list)).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            // A look takes locks of alarms, which a fork must not leave locked.
+            // A check takes locks of alarms, which a fork must not leave locked.
             let next = section(|| list.in_use.look(now(), process));
             let wait = Duration::from_nanos(next.max(SHORTEST));
             let woken = self.work.wait_timeout(list, wait);

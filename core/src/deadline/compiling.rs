@@ -1,7 +1,7 @@
-//! One that waits until something is compiled.
+//! A wait until something is compiled.
 //!
-//! It does not know what is compiled, nor on which threads. Invariant: compiling within a call, in a host
-//! function, is waited for no longer than the call may take.
+//! It knows neither what is compiled nor on which threads. Invariant: a host function that compiles waits no longer
+//! than its call may take.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::{
     deadline::nesting,
 };
 
-/// One that waits, from now on.
+/// A wait that begins now.
 #[derive(Default)]
 pub struct CompileWait<'a> {
     /// The time limit, and when it has passed.
@@ -25,16 +25,16 @@ impl<'a> CompileWait<'a> {
     ) -> Self {
         let end = |timeout| Instant::now().checked_add(timeout);
         Self {
-            // One that is beyond the clock never comes.
+            // A deadline that the clock cannot represent never comes.
             limit: timeout.and_then(|timeout| Some((timeout, end(timeout)?))),
             check,
         }
     }
 
-    /// Looks whether to wait any longer.
+    /// Checks whether to go on waiting.
     ///
     /// # Errors
-    /// `Timeout`; why a call around has to end; what the check of the user fails with.
+    /// `Timeout`; the reason why an enclosing call has to end; the error of the user's check.
     pub(crate) fn check_interrupt(&self) -> Result<()> {
         nesting::check_interrupt()?;
         if let Some((limit, end)) = self.limit

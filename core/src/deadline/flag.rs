@@ -1,8 +1,8 @@
-//! The flag that guests look at: a word of guest memory that the host may set from any thread.
+//! The flag that guests read: a word of guest memory that the host may set from any thread.
 //!
-//! Guests read it at loops and where cycles of calls are entered (see `interrupt`), and call the host
-//! when it is set. It does not know why. Invariants: a word is written only while its memory is
-//! there; a guest may look once too often, but never misses a flag that is set while it runs.
+//! Guests read it in loops and where recursion begins (see `interrupt` in `polyextism-transform`), and call the
+//! host when it is set. This file does not know why it is set. Invariants: a word is written only while its memory
+//! is alive; a guest may call the host once too often, but never misses a flag that is set while it runs.
 
 #![allow(unsafe_code, reason = "the word is in the memory of a guest")]
 
@@ -18,47 +18,46 @@ use std::{
 #[derive(Debug)]
 pub struct Word(NonNull<AtomicU32>);
 
-// SAFETY: Who makes a word promises that any thread may access it.
+// SAFETY: The caller of `Word::new` promises that any thread may access the word.
 unsafe impl Send for Word {}
 
 impl Word {
     /// The word at this address.
     ///
     /// # Safety
-    /// It is aligned, nobody accesses it but guests and whoever has this, and it is there and in the same
-    /// place until the instance is dropped, which core does after it has dropped this.
+    /// The word is aligned. Only guests and the owner of this value access it. It stays valid at this address until
+    /// the instance is dropped; core drops this value first.
     pub unsafe fn new(address: NonNull<u8>) -> Self {
         Self(address.cast())
     }
 
     fn store(&self, value: u32) {
-        // SAFETY: `new` promises that it is there.
+        // SAFETY: The caller of `new` promises that the word is valid.
         unsafe { self.0.as_ref() }.store(value, Ordering::SeqCst);
     }
 }
 
-/// The flag of a plug-in, whose instances come and go.
+/// The flag of a plug-in. It moves from instance to instance.
 #[derive(Debug, Default)]
 pub(crate) struct Flag(Mutex<Option<Word>>);
 
 impl Flag {
-    /// Moves to an instance, or away from the one that was there. The old one is not touched from now on.
+    /// Moves to the word of an instance, or to none. The old word is not accessed any more.
     pub(crate) fn move_to(&self, word: Option<Word>) {
         *self.lock() = word;
     }
 
-    /// Moves away from the instance, for another flag to move there.
+    /// Takes the word of the instance, for another flag.
     pub(crate) fn take(&self) -> Option<Word> {
         self.lock().take()
     }
 
-    /// Makes the guest look. Takes a lock for a moment, which no fork may leave locked.
+    /// Sets the flag. Takes a lock for a moment, which a fork must not leave locked.
     pub(crate) fn raise(&self) {
         self.store(1);
     }
 
-    /// What a guest does that has looked, before the reasons are looked at: who has one later raises
-    /// the flag again.
+    /// Clears the flag, before the reasons are checked. A later reason sets it again.
     pub(crate) fn lower(&self) {
         self.store(0);
     }

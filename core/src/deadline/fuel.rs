@@ -1,9 +1,8 @@
-//! The fuel of a plug-in: how much work a call may do, and how much it did.
+//! Fuel: how much work a call may do, and how much it did.
 //!
-//! Before a call its guests are given all that it may use, and count it down themselves (see `meter`);
-//! afterwards what is left is taken from them. This module does not know how they count. Invariants: a
-//! call that uses more than its limit fails, however it ended; the numbers depend on the guest and its
-//! input only, not on the engine or on time.
+//! Before a call, its guests get all fuel that it may use. They count it down themselves (see `meter`). Afterwards
+//! the rest is taken back. This module does not know how guests count. Invariants: a call that uses more than its
+//! limit fails, however it ended; the numbers depend on the guest and its input only, not on the engine or on time.
 
 use crate::base::error::{Error, ErrorKind};
 
@@ -16,16 +15,16 @@ pub(crate) struct Meter {
 
 #[derive(Debug)]
 enum State {
-    /// The guests have none of it yet.
+    /// The guests have no fuel yet.
     Full,
-    /// The guests have what is left of this.
+    /// The guests have the rest of this.
     Granted(i64),
-    /// The guests have none any more; this much was used.
+    /// The fuel was taken back; this much was used.
     Used(u64),
 }
 
 impl Meter {
-    /// The meter of a call that may use `limit`, or any amount.
+    /// The meter of a call that may use `limit`; `None` is no limit.
     pub(crate) fn new(limit: Option<u64>) -> Self {
         Self {
             limit: limit.unwrap_or(u64::MAX),
@@ -33,13 +32,13 @@ impl Meter {
         }
     }
 
-    /// Takes what the guests have left, and returns what they have then: all of it the first time, later
-    /// nothing.
+    /// Takes the number that the guests have left, and returns the one that they get: everything the first time,
+    /// nothing later.
     pub(crate) fn settle(&mut self, left: i64) -> i64 {
         let (state, grant) = match self.state {
-            // What is left is from another call.
+            // The rest is from another call.
             State::Full => {
-                // Nobody lives to use up as much as that.
+                // More than any call can use.
                 let grant = i64::try_from(self.limit).unwrap_or(i64::MAX);
                 (State::Granted(grant), grant)
             }
@@ -54,7 +53,7 @@ impl Meter {
         grant
     }
 
-    /// What the call has used, once the guests have nothing left; all if it is not known.
+    /// The fuel that the call has used, once it was taken back; all of it if unknown.
     pub(crate) fn used(&self) -> u64 {
         match self.state {
             State::Full => 0,
@@ -63,7 +62,7 @@ impl Meter {
         }
     }
 
-    /// What a call fails with that wants more.
+    /// The error of a call that needs more.
     #[cold]
     pub(crate) fn exhausted(&self) -> Error {
         let limit = self.limit;
@@ -93,7 +92,7 @@ mod tests {
         ] {
             let mut meter = Meter::new(Some(limit));
             assert_eq!(meter.used(), 0);
-            // What guests have from another call is not this one's.
+            // Fuel from another call does not count.
             let granted = meter.settle(77);
             assert_eq!(granted as u64, limit.min(i64::MAX as u64));
             assert_eq!(meter.used(), limit, "it is not known");

@@ -1,7 +1,7 @@
-//! Whether a call has to end, and why: by time, by a cancellation, by want of fuel.
+//! Whether a call has to end, and why: its deadline, a cancellation, or no fuel left.
 //!
-//! It may import `base` and `process`. It knows an engine only as something that can be asked to have its guests
-//! check. Invariants: the call path takes no lock; what stops one call never stops the next one.
+//! It may import `base` and `process`. It knows of an engine only that it can make guests check
+//! ([`alarm::RequestCheck`]). Invariants: the call path takes no lock; stopping a call never stops the next one.
 
 pub(crate) mod alarm;
 mod atomic;

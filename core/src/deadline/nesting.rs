@@ -1,10 +1,10 @@
 //! The calls that run on this thread, one within another: a host function may call a further plug-in.
 //!
-//! Whatever ends a call ends those that it waits for, so that no guest can hold up the calls around it,
-//! whatever its own time limit is. It does not know what a call is, but by its alarm.
+//! Ending a call ends the calls that it waits for. So no guest can delay the calls around it, whatever its own time
+//! limit is. This file knows of a call only its alarm.
 //!
-//! Invariants: a call is in the chain while its guest or a host function of it has the thread; the chain
-//! is the thread's own, so looking at it takes no lock.
+//! Invariants: a call is in the chain while its guest or a host function of it has the thread; the chain is local
+//! to the thread, so reading it takes no lock.
 
 use std::{ptr, time::Duration};
 
@@ -12,7 +12,7 @@ use scoped_tls_hkt::scoped_thread_local;
 
 use crate::{base::error::Result, deadline::alarm::Alarm};
 
-/// A call, and the one whose host function has made it.
+/// A call, and the call whose host function made it.
 #[derive(Clone, Copy)]
 struct Running<'a> {
     alarm: &'a Alarm,
@@ -40,14 +40,14 @@ pub(crate) fn is_within() -> bool {
     RUNNING.is_set()
 }
 
-/// The time limit of a call that begins now, whose own is `limit`.
+/// The time limit of a call that begins now with its own `limit`.
 ///
 /// # Errors
-/// Why a call around it has to end.
+/// The reason why an enclosing call has to end.
 #[cold]
 pub(crate) fn limit(limit: Option<Duration>) -> Result<Option<Duration>> {
     check_interrupt()?;
-    // Each has been limited in this way by the one around it.
+    // Each call was limited in this way by the one around it.
     let left = RUNNING.with(|around| around.alarm.remaining());
     Ok(match (limit, left) {
         (Some(limit), Some(left)) => Some(limit.min(left)),
@@ -63,12 +63,12 @@ pub fn patience(longest: Duration) -> Duration {
     }
 }
 
-/// Looks whether a call that runs on this thread has to end.
+/// Checks whether a call on this thread has to end.
 ///
-/// Host code that waits for something, and has no plug-in at hand, calls it after every [`patience`].
+/// Host code that waits and has no plug-in at hand calls it after every [`patience`].
 ///
 /// # Errors
-/// `Cancelled`, `Timeout`: why the outermost of those that have to end does.
+/// `Cancelled`, `Timeout`: the reason of the outermost call that has to end.
 pub fn check_interrupt() -> Result<()> {
     match RUNNING.is_set() {
         true => RUNNING.with(|innermost| look(Some(&innermost), ptr::null())),
@@ -76,7 +76,7 @@ pub fn check_interrupt() -> Result<()> {
     }
 }
 
-/// As [`check_interrupt`], for the calls around that of `alarm`.
+/// As [`check_interrupt`], for the calls around the one of `alarm`.
 #[cold]
 pub(crate) fn check_calls_around(alarm: &Alarm) -> Result<()> {
     match RUNNING.is_set() {

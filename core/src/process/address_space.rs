@@ -1,20 +1,20 @@
 //! Whether the process has address space to spare.
 //!
-//! Engines reserve four to eight gigabytes of it for each memory, so that guest code needs no check of
-//! its addresses. Where the system grants little (`ulimit -v`, which some job schedulers set), a
-//! few memories would use all of it up. It knows no engine: backends ask it when they are opened.
+//! Engines reserve four to eight gigabytes of it for each memory, so that guest code needs no bounds checks. Where
+//! the system grants little (`ulimit -v`, which some job schedulers set), a few memories would use it up. This file
+//! knows no engine; backends ask it when they are opened. It may import `base`.
 
 /// How much address space there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Room {
-    /// Enough to reserve what makes guests fast.
+    /// Enough to reserve the full range of each memory, which makes guests fast.
     Ample,
-    /// So little that memories should take what they use, and guest code check its addresses.
+    /// So little that memories should reserve only what they use, and guest code should check bounds.
     Scarce,
 }
 
-/// The room of a process whose address space is limited to `bytes`. Some tens of memories should
-/// have a place beside all that the process does otherwise.
+/// The room of a process whose address space is limited to `bytes`. Some tens of memories should fit beside
+/// everything else in the process.
 fn within(bytes: u64) -> Room {
     const LEAST: u64 = 256 << 30;
     if bytes < LEAST {
@@ -24,7 +24,7 @@ fn within(bytes: u64) -> Room {
     }
 }
 
-/// The room that this process has by its limit. Asks the system.
+/// The room that the limit of this process leaves. Asks the system.
 #[cfg(unix)]
 pub fn room() -> Room {
     let limit = rustix::process::getrlimit(rustix::process::Resource::As);
@@ -37,8 +37,8 @@ pub fn room() -> Room {
     Room::Ample
 }
 
-/// How many bytes of address space a limit leaves to this process; `None` if there is no limit, or no way to know. Asks
-/// the system.
+/// How many bytes of address space the limit of this process leaves; `None` if there is no limit, or if it is
+/// unknown. Asks the system.
 #[cfg(target_os = "linux")]
 pub fn left() -> Option<u64> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::As).current?;
@@ -47,7 +47,8 @@ pub fn left() -> Option<u64> {
     Some(limit.saturating_sub(pages.saturating_mul(rustix::param::page_size() as u64)))
 }
 
-/// How many bytes of address space a limit leaves to this process; `None` if there is no limit, or no way to know.
+/// How many bytes of address space the limit of this process leaves; `None` if there is no limit, or if it is
+/// unknown.
 #[cfg(not(target_os = "linux"))]
 pub fn left() -> Option<u64> {
     None

@@ -1,27 +1,28 @@
-//! What the system has run out of, for errors of engines, which say at most that there is no memory.
+//! Finds out what the system has run out of. Errors of engines say at most that there is no memory.
 //!
-//! Each memory of a live plug-in takes address space and memory mappings, both of which systems limit. It looks when
-//! something has failed already, so it may take its time. It knows no engine.
+//! Each memory of a live plug-in takes address space and memory mappings, both of which systems limit. It runs only
+//! after a failure, so it may be slow. It knows no engine and may import `base`.
 
 use crate::base::error::{Error, ErrorKind};
 
-/// How many mappings of the allowed ones may be left when an engine finds that there are not enough.
+/// If at most this many mappings are left, a failed engine has run out of mappings.
 #[cfg(target_os = "linux")]
 const FEW: u64 = 32;
 
-/// How much address space may be left then, in KiB: what two memories reserve, and more than that.
+/// If at most this much address space is left, in KiB, a failed engine has run out of it. More than two memories
+/// reserve.
 #[cfg(target_os = "linux")]
 const LITTLE: u64 = 32 << 20;
 
-/// The address space of a process, in KiB, where it is the first of what memories run into.
+/// The address space of a process, in KiB, where it runs out before mappings do.
 #[cfg(target_os = "linux")]
 const ADDRESSES: u64 = match cfg!(target_arch = "x86_64") {
     true => 1 << 37,
     false => u64::MAX,
 };
 
-/// The same error, or one that says what ran out if something did. The failure of an engine that has the memory that it
-/// needs is left alone, and so is that of a guest.
+/// An error that says what ran out, if something did; else the same error. Other failures of engines and failures
+/// of guests stay as they are.
 #[cold]
 pub(crate) fn explain(error: Error) -> Error {
     let may_be = matches!(

@@ -1,19 +1,19 @@
-//! What engines do under locks of their own is over before the process forks.
+//! Makes forks wait until no engine holds a lock of its own.
 //!
-//! A forked child has none of its parent's other threads, so a lock that one of them held stays locked in
-//! the child for ever. Engines have such locks (wasmtime's registries of types and of code, wasmer's
-//! engine), and take them while they compile, load, instantiate and free, but not to run a guest. Those steps
-//! are sections here, and who is about to fork says so ([`want`]) and waits until it [`is_quiet`]. Engines take
-//! locks also to find out why a guest failed; a fork does not wait for that. It does not know the engines, nor
-//! who forks: the Python front does, before every `os.fork`.
+//! A forked child has none of its parent's other threads, so a lock that one of them held stays locked in the child
+//! for ever. Engines have such locks (wasmtime's registries of types and of code, wasmer's engine). They take them
+//! while they compile, load, instantiate and free, but not to run a guest. Those steps are sections here. Before a
+//! fork, a thread calls [`want`] and waits until [`is_quiet`]. Engines also take locks to find out why a guest
+//! failed; a fork does not wait for that. This file knows neither the engines nor who forks (the Python front, at
+//! every `os.fork`). It may import `base`.
 //!
-//! An engine that has locks at the start and at the end of each call has its calls in a section, which it [`pause`]s while
-//! the guest runs.
+//! An engine that takes locks at the start and end of each call runs its calls in a section. It [`pause`]s the
+//! section while the guest runs.
 //!
-//! Invariants: no guest runs in a section that is not paused; while a fork is wanted nobody enters a [`section`]; a section inside
-//! of another on the same thread never waits; there is no lock here that a fork could leave locked, nor one to
-//! wait for with the GIL. So what is freed, which may be with the GIL, is in a section without waiting for
-//! anybody: who has the GIL cannot be in the middle of it when another thread that has the GIL forks.
+//! Invariants: no guest runs in a section that is not paused; while a fork is wanted, no thread enters a
+//! [`section`]; a section inside another on the same thread never waits; there is no lock here, so a fork leaves
+//! none locked. Freeing may happen with the GIL held, so it enters its section without waiting: another thread can
+//! fork only with the GIL, which the freeing thread then has.
 
 use std::{
     cell::Cell,
@@ -25,10 +25,10 @@ use std::{
 
 use crate::base::error::Result;
 
-/// How long a fork waits for sections: more than compiling any module takes, and no deadlock lasts longer.
+/// How long a fork waits for sections. It is longer than any module takes to compile, and it bounds a deadlock.
 pub const LONGEST: Duration = Duration::from_secs(60);
 
-/// How often one looks who waits, for a fork or for sections.
+/// How often a waiting thread checks, for a fork or for sections.
 pub const PATIENCE: Duration = Duration::from_micros(200);
 
 /// How many threads are in sections.
@@ -42,8 +42,8 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs a step that no fork may interrupt. It waits for a fork that is wanted, so the caller must not have
-/// what the forking thread waits for.
+/// Runs a step that no fork may interrupt. It waits while a fork is wanted, so the caller must not hold anything
+/// that the forking thread waits for.
 pub fn section<T>(step: impl FnOnce() -> T) -> T {
     wait_and_enter();
     let _leave = Leave;
@@ -59,7 +59,7 @@ fn wait_and_enter() {
     DEPTH.set(DEPTH.get() + 1);
 }
 
-/// Counts one more, if no fork is wanted.
+/// Counts one more section, if no fork is wanted.
 fn step_in() -> bool {
     INSIDE.fetch_add(1, Ordering::SeqCst);
     let free = WANTED.load(Ordering::SeqCst) == 0;
@@ -69,14 +69,15 @@ fn step_in() -> bool {
     free
 }
 
-/// A section that one thread begins for the work of another, which takes this along.
+/// A section that one thread begins for work on another thread. The work owns this value.
 pub(crate) struct Lent(());
 
 impl Lent {
-    /// Begins one. It waits for a fork that is wanted, unless this thread is in a section; meanwhile it asks `check`.
+    /// Begins a section. It waits while a fork is wanted, unless this thread is in a section, and calls `check`
+    /// meanwhile.
     ///
     /// # Errors
-    /// Those of `check`.
+    /// The errors of `check`.
     pub(crate) fn enter(check: &dyn Fn() -> Result<()>) -> Result<Self> {
         match DEPTH.get() {
             0 => {
@@ -113,7 +114,7 @@ fn leave() {
     }
 }
 
-/// Before a fork: this thread wants to. Others enter no section until [`release`].
+/// Before a fork: this thread wants to fork. Other threads enter no section until [`release`].
 pub fn want() {
     WANTED.fetch_add(1, Ordering::SeqCst);
 }
@@ -134,18 +135,18 @@ pub fn renew() {
     WANTED.store(0, Ordering::SeqCst);
 }
 
-/// A section of this thread that is left until the value is given to [`resume`].
+/// A paused section of this thread. Give it to [`resume`].
 #[must_use]
 #[derive(Debug)]
 pub struct Paused(());
 
-/// The engine is about to run a guest, for which no fork waits. In a [`section`].
+/// Pauses the current [`section`], because the engine is about to run a guest. Forks do not wait for guests.
 pub fn pause() -> Paused {
     leave();
     Paused(())
 }
 
-/// The guest has ended. It waits for a fork that is wanted, as [`section`] does.
+/// Resumes the section after the guest has ended. It waits while a fork is wanted, as [`section`] does.
 pub fn resume(paused: Paused) {
     let Paused(()) = paused;
     wait_and_enter();
@@ -164,7 +165,7 @@ impl Drop for Leave {
     }
 }
 
-/// Enters a section when it is dropped, for what is dropped after it.
+/// Enters a section when it is dropped, for the fields that are dropped after it.
 struct Enter;
 
 impl Drop for Enter {
@@ -173,7 +174,7 @@ impl Drop for Enter {
     }
 }
 
-/// What an engine has made. It is dropped in a section: fields are dropped in their order.
+/// A value of an engine that is dropped in a section. Fields are dropped in their order.
 pub(crate) struct Gated<T> {
     _enter: Enter,
     value: T,
@@ -217,7 +218,7 @@ mod tests {
 
     use super::{Gated, PATIENCE, is_quiet, pause, release, resume, section, want};
 
-    /// One test at a time wants to fork.
+    /// Only one test at a time may want to fork.
     static ALONE: Mutex<()> = Mutex::new(());
 
     fn hold() {
@@ -245,7 +246,7 @@ mod tests {
         assert!(!is_quiet());
         want();
         let entering = thread::spawn(|| section(|| 1));
-        // It waits for nobody, though a fork is wanted and another thread in a section.
+        // It does not wait, although a fork is wanted and another thread is in a section.
         drop(Gated::new(2));
         assert!(!entering.is_finished());
         go_on.send(()).expect("the thread waits for it");

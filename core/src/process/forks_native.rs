@@ -1,18 +1,18 @@
-//! Forks by programs that tell nobody: the C library has every `fork` of the process wait for sections.
+//! Handlers for forks that nobody announces. The C library installs them, so every `fork` waits for sections.
 //!
-//! Invariants: what runs before a fork and after it takes no lock; a fork waits for [`forks::LONGEST`] at most; forks are
-//! counted before any can wait.
+//! Invariants: the handlers take no lock; a fork waits for [`forks::LONGEST`] at most; forks are counted before any
+//! can wait.
 
 use std::{sync::Once, thread, time::Instant};
 
 use super::{forks, per_process};
 
-/// Has each fork of this process wait until no other thread is in a section, from now on. Calling it again does
+/// From now on, each fork of this process waits until no other thread is in a section. Calling it again does
 /// nothing.
 pub fn heed_forks() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // A handler that is installed while a fork waits is not called in its child, so forks are counted from now on.
+        // A handler that is installed while a fork waits is not called in its child. So counting begins now.
         per_process::Process::current();
         per_process::on_fork(before, after, renew);
     });

@@ -1,4 +1,4 @@
-//! What there is once for each process, and what a fork must not find half done.
+//! State that each process has once, and safety of forks.
 //!
 //! It may import `base`. It knows neither engines nor plug-ins. Invariant: a forked child never waits for a thread of
 //! its parent, nor touches a lock of one.

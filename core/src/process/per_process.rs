@@ -1,13 +1,13 @@
-//! Which process this is, and values of which each process has its own.
+//! The number of this process, and values that each process has for itself.
 //!
-//! A forked child has the memory of its parent and none of its threads: a lock may be left locked for
-//! ever, a thread that works on a queue is gone. So what has to do with threads is made again in
-//! each process. Process ids do not tell a child from its parent: the first process of one namespace can fork
-//! the first one of another, and both have the id 1. So forks are counted, in the child, by a handler of
-//! `pthread_atfork`. This file does not know what it keeps.
+//! A forked child has the memory of its parent but none of its threads: a lock may stay locked for ever, and a
+//! worker thread is gone. So values that depend on threads are made again in each process. Process ids do not tell
+//! a child from its parent: the first process of one namespace can fork the first one of another, and both have the
+//! id 1. So a handler of `pthread_atfork` counts forks in the child. This file does not know the values. It may
+//! import `base`.
 //!
-//! Invariants: the value of another process is never touched, not even to free it; nobody waits here, so a
-//! fork at any moment leaves nothing behind that could be waited for; the handler is async-signal-safe.
+//! Invariants: the value of another process is never accessed, not even to free it; nothing here blocks, so a fork
+//! at any moment is safe; the handler is async-signal-safe.
 
 use std::{
     convert::Infallible,
@@ -17,15 +17,15 @@ use std::{
 
 use once_cell::race::OnceBox;
 
-/// A process, told from those that it was forked from.
+/// Identifies a process among those that it was forked from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Process(u64);
 
-/// One more than the forks between the process in which counting began and this one; 0 until it begins.
+/// One more than the number of forks since counting began; 0 until it begins.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 impl Process {
-    /// The one that this is called in: one load.
+    /// The current process. Costs one load.
     #[inline]
     pub fn current() -> Self {
         match GENERATION.load(Relaxed) {
@@ -34,13 +34,14 @@ impl Process {
         }
     }
 
-    /// Its number among its ancestors; from 1.
+    /// Its number among its ancestors, from 1.
     pub fn number(self) -> u64 {
         self.0
     }
 }
 
-/// Threads that get here at once install a handler each. Then every fork counts more than once, and as well.
+/// Threads that get here at the same time install a handler each. Then a fork counts more than once, which does no
+/// harm.
 #[cold]
 fn begin_to_count() -> Process {
     #[cfg(all(unix, not(miri)))]
@@ -60,8 +61,8 @@ fn begin_to_count() -> Process {
     }
 }
 
-/// Has the system call these functions at every fork of this process, from now on: before it, after it in the
-/// parent, and after it in the child, all on the thread that forks.
+/// Makes the system call these functions at every later fork of this process: before it, after it in the parent,
+/// and after it in the child, all on the forking thread.
 pub(crate) fn on_fork(before: extern "C" fn(), parent: extern "C" fn(), child: extern "C" fn()) {
     #[cfg(all(unix, not(miri)))]
     {
@@ -75,28 +76,28 @@ pub(crate) fn on_fork(before: extern "C" fn(), parent: extern "C" fn(), child: e
     let _ = (before, parent, child);
 }
 
-/// A value of which each process has its own.
+/// A value that each process has for itself.
 pub struct PerProcess<T>(OnceBox<Link<T>>);
 
 /// The value of one process. A forked child appends a link of its own.
 struct Link<T> {
     process: Process,
-    /// Always there.
+    /// Always present.
     value: Option<T>,
     next: PerProcess<T>,
 }
 
 impl<T> PerProcess<T> {
-    /// No value yet, in no process.
+    /// No value yet, in any process.
     pub const fn new() -> Self {
         Self(OnceBox::new())
     }
 
-    /// That of this process, which is made if it is not there. Of two threads that make it at once, the first one's
-    /// stays.
+    /// The value of this process; `make` makes it if there is none. If two threads make it at the same time, the
+    /// first value stays.
     ///
     /// # Errors
-    /// Those of `make`.
+    /// The errors of `make`.
     pub fn own_or_try<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         let here = Process::current();
         let mut last = &self.0;
@@ -107,7 +108,7 @@ impl<T> PerProcess<T> {
             }
         }
         let value = Some(make()?);
-        // Who loses the race takes what the winner, of the same process, has put there.
+        // The loser of the race takes the value of the winner, a thread of the same process.
         let link = last.get_or_init(|| {
             Box::new(Link {
                 process: here,
@@ -118,13 +119,13 @@ impl<T> PerProcess<T> {
         Ok(link.value.as_ref().expect("it is taken by `drop` only"))
     }
 
-    /// As [`PerProcess::own_or_try`], of what can always be made.
+    /// As [`PerProcess::own_or_try`], for a `make` that cannot fail.
     pub fn own_or(&self, make: impl FnOnce() -> T) -> &T {
         let Ok(own) = self.own_or_try(|| Ok::<_, Infallible>(make()));
         own
     }
 
-    /// As [`PerProcess::own_or`], of a default.
+    /// As [`PerProcess::own_or`], with the default value.
     pub fn own(&self) -> &T
     where
         T: Default,
@@ -159,7 +160,7 @@ mod tests {
 
     use super::{PerProcess, Process};
 
-    /// Whether `body` says yes in a forked child.
+    /// Whether `body` returns true in a forked child.
     #[cfg(all(unix, not(miri)))]
     #[allow(unsafe_code, reason = "see SAFETY")]
     fn in_child(body: impl FnOnce() -> bool) -> bool {
@@ -172,7 +173,7 @@ mod tests {
             unsafe { libc::_exit(code) };
         }
         let mut status = -1;
-        // SAFETY: The status is written to a number that is there.
+        // SAFETY: The status is written to a live number.
         let ended = unsafe { libc::waitpid(child, &mut status, 0) };
         assert_eq!(ended, child, "the child is waited for");
         status == 0

@@ -1,11 +1,11 @@
-//! Threads that wait for something that not all can have at a time: first come, first served.
+//! A queue of threads that wait for a limited resource: first come, first served.
 //!
-//! A [`Line`] is a lock around what they wait for, with the queue of those who wait. It does not know what that
-//! is, but how many of them may go on ([`Room`]).
+//! A [`Line`] is a lock around the resource, with the queue of waiting threads. It knows of the resource only how
+//! many threads may go on ([`Room`]). It may import `process`.
 //!
-//! Invariants: nobody holds the lock while waiting; a thread is in the queue from [`Line::wait`] until its
-//! [`Waiting`] is dropped, on whatever way out, and then wakes who may go on; threads of a parent process do
-//! not count in its forked child.
+//! Invariants: no thread holds the lock while it waits; a thread is in the queue from [`Line::wait`] until its
+//! [`Waiting`] is dropped, which wakes the threads that may go on; threads of a parent process do not count in its
+//! forked child.
 
 use std::{
     collections::VecDeque,
@@ -16,19 +16,19 @@ use std::{
 
 use crate::process::Process;
 
-/// What threads wait for.
+/// A resource that threads wait for.
 pub trait Room {
-    /// How many of those who wait may go on now.
+    /// How many waiting threads may go on now.
     fn room(&self) -> usize;
 }
 
-/// What threads wait for, with the queue of those who do.
+/// A resource with the queue of threads that wait for it.
 pub struct Line<T>(Mutex<Queued<T>>);
 
-/// The inside of a [`Line`], for who has the lock.
+/// The inside of a [`Line`], for the thread that has the lock.
 pub struct Queued<T> {
     value: T,
-    /// Who waits, the first first.
+    /// The waiting threads, the first at the front.
     queue: VecDeque<Waiter>,
     next_number: u64,
 }
@@ -47,7 +47,7 @@ struct Ticket {
 }
 
 impl<T> Line<T> {
-    /// Nobody waits yet.
+    /// With an empty queue.
     pub const fn new(value: T) -> Self {
         Self(Mutex::new(Queued {
             value,
@@ -56,15 +56,15 @@ impl<T> Line<T> {
         }))
     }
 
-    /// Takes the lock. Nothing that can panic may run under it.
+    /// Takes the lock. No code that can panic may run under it.
     pub fn lock(&self) -> MutexGuard<'_, Queued<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T: Room> Line<T> {
-    /// Puts this thread at the end of the queue. It parks until it is woken, or for as long as it likes, and
-    /// looks then whether it may go on.
+    /// Puts this thread at the end of the queue. It then parks, with or without a time limit, and checks after
+    /// waking whether it may go on.
     pub fn wait(&self) -> Waiting<'_, T> {
         let mut queued = self.lock();
         let ticket = Ticket {
@@ -79,12 +79,12 @@ impl<T: Room> Line<T> {
 }
 
 impl<T: Room> Queued<T> {
-    /// Whether anybody waits.
+    /// Whether any thread waits.
     pub fn is_waited_for(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Whether nobody is before `who`, or before one who does not wait yet.
+    /// Whether no thread is before `who`. `None` is a thread that does not wait yet.
     pub fn is_next(&mut self, who: Option<&Waiting<'_, T>>) -> bool {
         let here = Process::current();
         self.queue.retain(|waiter| waiter.ticket.process == here);
@@ -92,7 +92,7 @@ impl<T: Room> Queued<T> {
         first.is_none() || first == who.map(|waiting| waiting.ticket)
     }
 
-    /// Wakes those who may go on. Who is not parked yet will not park.
+    /// Wakes the threads that may go on. One that is not parked yet will not park.
     pub fn wake(&self) {
         let here = Process::current();
         let waiters = self.queue.iter();
@@ -125,12 +125,12 @@ pub struct Waiting<'a, T: Room> {
 impl<T: Room> Drop for Waiting<'_, T> {
     fn drop(&mut self) {
         if self.ticket.process != Process::current() {
-            // The line, and its lock, may be those of the parent.
+            // The line and its lock may be those of the parent process.
             return;
         }
         let mut queued = self.line.lock();
         queued.queue.retain(|waiter| waiter.ticket != self.ticket);
-        // What this one was woken for is the next one's; and there may be room for both.
+        // This thread passes its wake-up on to the next one; there may be room for both.
         queued.wake();
     }
 }
@@ -141,7 +141,7 @@ mod tests {
 
     use super::{Line, Room};
 
-    /// What threads take, and who took some, in this order.
+    /// The resource, and the threads that took some of it, in order.
     #[derive(Default)]
     struct Things {
         left: usize,
@@ -177,7 +177,7 @@ mod tests {
                             break;
                         }
                         drop(things);
-                        // Without an end: who is not woken is not served.
+                        // Without a time limit: a thread that is not woken is not served.
                         thread::park();
                     }
                 });

@@ -1,14 +1,14 @@
 //! The threads that engines compile on.
 //!
-//! Engines compile the functions of a module in parallel, on the threads of the pool that they are
-//! called in, or else on those of a pool of the whole process. The threads of the latter are gone
-//! in a forked process, where compiling would wait for them for ever. So compiling happens inside
-//! a pool of this process, which is made again after a fork. Who waits for work may leave: nobody can stop an
-//! engine, so the work goes on. It does not know what it runs.
+//! Engines compile the functions of a module in parallel, on the threads of the rayon pool that they are called in,
+//! or else on those of the global pool. The threads of the global pool are gone in a forked process, where
+//! compiling would wait for them for ever. So engines compile inside a pool of this process, which is made again
+//! after a fork. A waiting thread may leave; an engine cannot be stopped, so the work goes on. This file does not
+//! know the work. It may import `base` and `process`.
 //!
-//! Invariants: no thread of the pool waits for a fork. One that did could do so in the middle of another's work,
-//! which it helps with, and the fork waits for that. There is never more work in the pool than it has threads,
-//! whether anybody waits for it or not; work that has not begun when its waiter leaves never begins.
+//! Invariants: no thread of the pool waits for a fork, because it may help with other work that the fork waits for;
+//! there is never more work in the pool than it has threads, whether a thread waits for it or not; work that has
+//! not begun when its waiter leaves never begins.
 
 use std::{
     sync::{
@@ -29,10 +29,10 @@ use crate::{
     process::{PerProcess, Process, forks::Lent},
 };
 
-/// The stack of each thread, in bytes: that of a main thread. Only what is used takes memory.
+/// The stack of each thread, in bytes, as large as that of a main thread. Only used pages take memory.
 const STACK: usize = 8 << 20;
 
-/// How often one looks who waits whether to go on waiting.
+/// How often a waiting thread checks whether to go on waiting.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 static THREADS: PerProcess<Threads> = PerProcess::new();
@@ -42,16 +42,16 @@ struct Threads {
     seats: Arc<Seats>,
 }
 
-/// How much more work may come into the pool.
+/// How many more pieces of work the pool may take.
 struct Seats {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
-/// Runs `work` in the pool of this process, in a section, and waits for it as long as `check` says so.
+/// Runs `work` in the pool of this process, in a section, and waits for it until `check` fails.
 ///
 /// # Errors
-/// Those of `work` and of `check`; `Engine` if the system gives no threads.
+/// The errors of `work` and of `check`; `Engine` if the system gives no threads.
 pub(crate) fn run<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
     check: &dyn Fn() -> Result<()>,
@@ -59,7 +59,7 @@ pub(crate) fn run<T: Send + 'static>(
     let here = Process::current();
     let threads = threads()?;
     if threads.pool.current_thread_index().is_some() {
-        // Work within work, which has a seat and a section.
+        // Work within work, which already has a seat and a section.
         return work();
     }
     let section = Lent::enter(check)?;
@@ -74,7 +74,7 @@ pub(crate) fn run<T: Send + 'static>(
         };
         drop(seat);
         if let Some(outcome) = outcome {
-            // In the section: if nobody waits any more, what was made is dropped here.
+            // Inside the section: if no thread waits any more, the result is dropped here.
             drop(send.send(outcome));
         }
         drop(section);
@@ -88,7 +88,7 @@ pub(crate) fn run<T: Send + 'static>(
     }
 }
 
-/// One that waits for work. Dropping it says that it does not any more.
+/// A thread that waits for work. Dropping it ends the wait.
 #[derive(Default)]
 struct Waiter(Arc<AtomicBool>);
 
@@ -98,7 +98,7 @@ impl Drop for Waiter {
     }
 }
 
-/// A fork in a check, such as a handler of Python's signals, leaves the work in the parent.
+/// If a check forks, as a Python signal handler may, the work stays in the parent.
 #[cold]
 fn left_behind() -> Error {
     let message =
@@ -122,7 +122,7 @@ impl Seats {
         while *free == 0 {
             let waited = self.freed.wait_timeout(free, PATIENCE);
             let (still, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            // What is asked may run anything.
+            // The check may run any code.
             drop(still);
             check()?;
             free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +175,7 @@ mod tests {
         process::forks::{is_quiet, release, want},
     };
 
-    /// One test at a time fills the pool or wants to fork.
+    /// Only one test at a time may fill the pool or want to fork.
     static ALONE: Mutex<()> = Mutex::new(());
 
     fn alone() -> MutexGuard<'static, ()> {
@@ -259,7 +259,7 @@ mod tests {
             threads.pool.install(|| ());
             done.send(()).expect("the test waits for it");
         });
-        // A fork waits for who has begun, and that takes the threads that others have left.
+        // A fork waits for work that has begun, which takes the threads that others have left.
         let free = ended.recv_timeout(Duration::from_secs(10));
         release();
         for thread in waiting {
@@ -277,7 +277,7 @@ mod tests {
         let processors = processors();
         let begun = Arc::new(AtomicUsize::new(0));
         let mut gates = Vec::new();
-        // What is left while it runs, on all threads of the pool.
+        // The seats that are left while it runs on all threads of the pool.
         for number in 0..processors {
             let (open, gate) = mpsc::channel::<()>();
             gates.push(open);
@@ -296,7 +296,7 @@ mod tests {
             assert_eq!(left, Err(ErrorKind::Cancelled));
         }
         assert!(!is_quiet(), "a fork waits for what goes on");
-        // There is no seat, and who leaves before there is one has begun nothing.
+        // There is no free seat. A thread that leaves before there is one has begun nothing.
         let counted = Arc::clone(&begun);
         let work = move || Ok(counted.fetch_add(1, SeqCst));
         let left = run(work, &leave).map_err(|failure| failure.kind());

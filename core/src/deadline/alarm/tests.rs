@@ -48,7 +48,7 @@ fn a_deadline_is_seen_by_the_watchdog_and_by_the_call() {
     assert!(alarm.end().overdue.is_none());
 }
 
-/// Whether the watchdog has seen it or not, and although the guest never looked.
+/// Whether or not the watchdog has noticed, and although the guest never checked.
 #[test]
 fn a_call_that_outlives_its_deadline_fails() {
     let alarm = alarm();
@@ -105,7 +105,7 @@ fn what_the_host_checks_ends_the_call() {
     alarm.set_check(|| Ok(()));
     alarm.begin(None).expect("the watchdog starts");
     let error = loop {
-        // It is asked twenty times a second only.
+        // The check runs at most twenty times a second.
         if let Err(error) = alarm.check_interrupt() {
             break error;
         }

@@ -1,10 +1,10 @@
-//! The list of the watchdog: the plug-ins that are in use, and what a look at each of them does.
+//! The list of the watchdog: the plug-ins in use, and the check of each.
 //!
-//! It knows no thread, no lock and no clock: who looks has the list to itself and says what time it is.
-//! So `tests/loom` can try every way in which looks and calls may meet.
+//! It knows no thread, no lock and no clock: the caller owns the list and passes the time. So `tests/loom` can try
+//! every interleaving of checks and calls.
 //!
-//! Invariant: an alarm is on the list of a process if and only if its `watched` is the number of that
-//! process, whenever nobody is in the middle of a look.
+//! Invariant: an alarm is on the list of a process if and only if its `watched` is the number of that process,
+//! except during a check.
 
 use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
@@ -14,20 +14,20 @@ use std::{
 use super::{GRACE, TICK};
 use crate::deadline::alarm::{Alarm, Sight};
 
-/// The plug-ins that are in use.
+/// The plug-ins in use.
 #[derive(Default)]
 pub(crate) struct List(Vec<Watched>);
 
 struct Watched {
     alarm: Arc<Alarm>,
-    /// How many looks ago it was last in a call.
+    /// How many checks ago it was last in a call.
     idle: u32,
-    /// When it was last made to look.
+    /// When its guest was last told to check.
     asked: u64,
 }
 
 impl List {
-    /// Puts `alarm` on the list of the process of this number, unless it is there.
+    /// Puts `alarm` on the list of the process with this number, unless it is on it.
     pub(crate) fn add(&mut self, alarm: &Arc<Alarm>, process: u64) {
         if alarm.watched.swap(process, SeqCst) != process {
             self.0.push(Watched {
@@ -43,11 +43,11 @@ impl List {
         self.0.is_empty()
     }
 
-    /// Looks at every alarm, takes those off the list that are not in use any more, and returns the
-    /// nanoseconds to the next look that is needed.
+    /// Checks every alarm, removes those that are not in use any more, and returns the nanoseconds to the next
+    /// check.
     pub(crate) fn look(&mut self, now: u64, process: u64) -> u64 {
         let mut next = TICK.as_nanos() as u64;
-        // Nothing that takes time: an alarm owns no engine.
+        // Dropping is cheap, because an alarm owns no engine.
         self.0
             .retain_mut(|watched| watched.look(now, process, &mut next));
         next
@@ -55,8 +55,8 @@ impl List {
 }
 
 impl Watched {
-    /// Looks once; `next` becomes the time to the next look that is needed. Returns whether the
-    /// plug-in stays on the list.
+    /// Checks one alarm and lowers `next` to the time of its next check. Returns whether the plug-in stays on the
+    /// list.
     fn look(&mut self, now: u64, process: u64, next: &mut u64) -> bool {
         match self.alarm.look(now) {
             Sight::Idle => {
@@ -68,8 +68,7 @@ impl Watched {
                     return true;
                 }
                 self.alarm.watched.store(0, SeqCst);
-                // A call that began meanwhile has either seen that, and waits for the lock, or is
-                // seen here.
+                // A call that began meanwhile has either seen this and waits for the lock, or is seen here.
                 match self.alarm.look(now) {
                     Sight::Idle => return false,
                     _ => self.alarm.watched.store(process, SeqCst),

@@ -1,4 +1,4 @@
-//! The watchdog, with alarms that nobody attends to.
+//! The watchdog, with alarms that no guest checks.
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -12,7 +12,7 @@ fn a_deadline_that_passes_is_noticed() {
         .begin(Some(Duration::from_millis(5)))
         .expect("the watchdog starts");
     assert!(watches(&alarm));
-    // Nobody attends: only the watchdog can have noticed.
+    // No guest checks, so only the watchdog can have noticed.
     while !alarm.is_overdue() {
         thread::yield_now();
     }
