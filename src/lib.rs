@@ -26,8 +26,18 @@
 //!
 //! Every fallible function returns [`Error`], whose [`ErrorKind`] says what to do.
 //!
-//! Structs of options have a `Default` and get further fields in minor versions: end your literals with
-//! `..Default::default()`.
+//! Structs of options get further fields in minor versions. Make them with `default()` (or another constructor, such as
+//! [`Limits::strict`]) and set fields with `with_FIELD`:
+//!
+//! ```
+//! use polyextism::{Limits, Options, Wasi};
+//!
+//! let options = Options::default()
+//!     .with_wasi(Wasi::default().with_seed(7))
+//!     .with_limits(Limits::strict().with_memory_pages(1000))
+//!     .with_fuel(1_000_000);
+//! assert_eq!(options.fuel, Some(1_000_000));
+//! ```
 
 pub use polyextism_core::{
     Alarm, CachePlace, Caller, CancelHandle, Capabilities, Choice, Clock, Compiling, Determinism,
@@ -48,13 +58,10 @@ pub use polyextism_core::logs;
 /// ```
 /// use polyextism::{Cache, CachePlace, Options};
 ///
-/// let options = Options {
-///     cache: Cache {
-///         place: CachePlace::Folder("compiled".into()),
-///         ..Cache::default()
-///     },
-///     ..Options::default()
-/// };
+/// let cache = Cache::default()
+///     .with_place(CachePlace::Folder("compiled".into()))
+///     .with_max_bytes(100 << 20);
+/// let options = Options::default().with_cache(cache);
 /// ```
 pub use polyextism_core::Cache;
 
@@ -67,10 +74,7 @@ pub use polyextism_core::Cache;
 /// let compiled = default_engine()?.compile(&Manifest::of(endless.as_bytes()), &Options::default())?;
 /// let mut plugin = Plugin::new(&compiled)?;
 /// let run = plugin.function("run")?;
-/// let limits = CallLimits {
-///     timeout: Some(Duration::from_millis(20)),
-///     ..CallLimits::default()
-/// };
+/// let limits = CallLimits::default().with_timeout(Duration::from_millis(20));
 /// let error = plugin.call_with(run, b"", &limits).expect_err("it never ends");
 /// assert_eq!(error.kind(), ErrorKind::Timeout);
 /// # Ok(())
@@ -97,13 +101,8 @@ pub use polyextism_core::Compiled;
 /// ```
 /// use polyextism::{Diagnostics, Options, Setting};
 ///
-/// let options = Options {
-///     diagnostics: Diagnostics {
-///         core_dump: Setting::On("core.wasm".into()),
-///         ..Diagnostics::default()
-///     },
-///     ..Options::default()
-/// };
+/// let diagnostics = Diagnostics::default().with_core_dump(Setting::On("core.wasm".into()));
+/// let options = Options::default().with_diagnostics(diagnostics);
 /// ```
 pub use polyextism_core::Diagnostics;
 
@@ -119,10 +118,8 @@ pub use polyextism_core::Diagnostics;
 ///     (func (export "run") (local $text i64)
 ///         (local.set $text (call $shout (call $offset)))
 ///         (call $output (local.get $text) (call $length (local.get $text)))))"#;
-/// let options = Options {
-///     functions: vec![Function::text("shout", |_, text| Ok(text.to_uppercase()))],
-///     ..Options::default()
-/// };
+/// let shout = Function::text("shout", |_, text| Ok(text.to_uppercase()));
+/// let options = Options::default().with_functions(vec![shout]);
 /// let compiled = default_engine()?.compile(&Manifest::of(guest.as_bytes()), &options)?;
 /// assert_eq!(Plugin::new(&compiled)?.call("run", b"hello")?, b"HELLO");
 /// # Ok(())
@@ -134,10 +131,7 @@ pub use polyextism_core::Function;
 /// use polyextism::{ErrorKind, Limits, Manifest, Options, default_engine};
 ///
 /// # fn main() -> polyextism::Result<()> {
-/// let options = Options {
-///     limits: Limits { table_elements: 10, ..Limits::strict() },
-///     ..Options::default()
-/// };
+/// let options = Options::default().with_limits(Limits::strict().with_table_elements(10));
 /// let large = Manifest::of(b"(module (table 11 funcref))".as_slice());
 /// let error = default_engine()?.compile(&large, &options).expect_err("it is too large");
 /// assert_eq!(error.kind(), ErrorKind::InvalidModule);
@@ -230,10 +224,7 @@ pub use polyextism_core::Pool;
 ///     (memory (export "memory") 1)
 ///     (data (i32.const 0) "\08\00\00\00\02\00\00\00hi")
 ///     (func (export "run") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))"#;
-/// let options = Options {
-///     wasi: Some(Wasi { stdout: Output::CAPTURE, ..Wasi::default() }),
-///     ..Options::default()
-/// };
+/// let options = Options::default().with_wasi(Wasi::default().with_stdout(Output::CAPTURE));
 /// let compiled = default_engine()?.compile(&Manifest::of(guest.as_bytes()), &options)?;
 /// let mut plugin = Plugin::new(&compiled)?;
 /// plugin.call("run", b"")?;

@@ -152,12 +152,12 @@ fn some_letters(count: usize) -> Vec<u8> {
 pub fn cpython(module: Vec<u8>) -> Case {
     let wasi = || {
         let script = include_str!("../guests/scripts/bench.py");
-        Some(Wasi {
-            args: ["python", "-S", "-c", script].map(str::to_owned).into(),
-            env: vec![("PYTHONHASHSEED".into(), "0".into())],
-            stdout: Stream::Capture { limit: 1 << 20 },
-            ..Wasi::default()
-        })
+        Some(
+            Wasi::default()
+                .with_args(["python", "-S", "-c", script].map(str::to_owned).into())
+                .with_env(vec![("PYTHONHASHSEED".into(), "0".into())])
+                .with_stdout(Stream::Capture { limit: 1 << 20 }),
+        )
     };
     let module = module.leak();
     let guest = forever(Guest { module, wasi });

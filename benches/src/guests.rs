@@ -78,12 +78,10 @@ impl Guest {
 
     /// Host functions and WASI, and no cache of compiled code.
     pub fn options(&self) -> Options {
-        Options {
-            functions: host_functions(),
-            wasi: (self.wasi)(),
-            cache: CachePlace::Off.into(),
-            ..Options::default()
-        }
+        Options::default()
+            .with_functions(host_functions())
+            .with_wasi((self.wasi)())
+            .with_cache(CachePlace::Off)
     }
 
     /// The guest, compiled for an engine.

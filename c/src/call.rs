@@ -83,10 +83,9 @@ fn run(
         Some(limits) => {
             let function = guest.function(name)?;
             let timeout = limits.timeout_ms.map(Duration::from_millis);
-            let limits = CallLimits {
-                timeout: timeout.or_else(|| guest.timeout()),
-                fuel: limits.fuel.or_else(|| guest.fuel()),
-            };
+            let limits = CallLimits::default()
+                .with_timeout(timeout.or_else(|| guest.timeout()))
+                .with_fuel(limits.fuel.or_else(|| guest.fuel()));
             guest.call_with(function, input, &limits)
         }
     });

@@ -36,11 +36,9 @@ impl Wanted {
     /// If the environment variable names an engine that is not there.
     pub(crate) fn plain(wasi: bool, fuel: Option<u64>) -> Result<Self, Failure> {
         let choice = default_engine().map_err(Failure::Compile)?;
-        let options = Options {
-            wasi: wasi.then(Wasi::default),
-            fuel,
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_wasi(wasi.then(Wasi::default))
+            .with_fuel(fuel);
         Ok(Self { choice, options })
     }
 
@@ -96,18 +94,16 @@ impl Wanted {
         if raw.cache_bytes != 0 {
             cache.max_bytes = raw.cache_bytes;
         }
-        let mut options = Options {
-            wasi: has(WASI).then(Wasi::default),
-            fuel: match (raw.fuel, has(COUNT_FUEL)) {
+        let mut options = Options::default()
+            .with_wasi(has(WASI).then(Wasi::default))
+            .with_fuel(match (raw.fuel, has(COUNT_FUEL)) {
                 (0, false) => None,
                 (0, true) => Some(u64::MAX),
                 (fuel, _) => Some(fuel),
-            },
-            limits,
-            forbidden,
-            cache,
-            ..Options::default()
-        };
+            })
+            .with_limits(limits)
+            .with_forbidden(forbidden)
+            .with_cache(cache);
         options.http.response_headers = has(HTTP_RESPONSE_HEADERS);
         Ok(Self {
             choice: match has(DETERMINISTIC) {

@@ -113,23 +113,20 @@ pub(crate) fn compare<'py>(
     let audience = Audience::new(http)?;
     // These own what guests can call until the end.
     let functions = Functions::given(py, functions)?.with_client(http.client(py)?);
-    let mut options = Options {
-        functions: functions.core(),
-        wasi: wasi.0,
-        http: audience.options(http),
-        compiling: signals::compiling(None),
-        ..Options::default()
-    };
+    let mut options = Options::default()
+        .with_functions(functions.core())
+        .with_wasi(wasi.0)
+        .with_http(audience.options(http))
+        .with_compiling(signals::compiling(None));
     options.http.client = functions.core_client();
     let subject = Subject {
         manifest,
         timeout,
         audience: &audience,
-        setup: Setup {
-            options,
-            log_level: log::level(py, log_level)?,
-            unsupported: self::unsupported(py, unsupported)?,
-        },
+        setup: Setup::default()
+            .with_options(options)
+            .with_log_level(log::level(py, log_level)?)
+            .with_unsupported(self::unsupported(py, unsupported)?),
     };
     signals::arrive(py)?;
     let _running = stacks::enter(py)?.map_err(|failure| error::raise(py, failure))?;
@@ -181,11 +178,7 @@ impl Subject<'_> {
             Ok(trial) => Ok(self.steps(py, trial, calls)?),
             Err(failure) => Err(no_stop(py, failure)?),
         };
-        Ok(Run {
-            engine: choice.name(),
-            ready,
-            steps,
-        })
+        Ok(Run::new(choice.name(), ready, steps))
     }
 
     fn steps(&self, py: Python<'_>, mut trial: Trial, calls: &[Call]) -> PyResult<Vec<Step>> {

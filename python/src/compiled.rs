@@ -119,19 +119,17 @@ impl CompiledPlugin {
         let diagnostics = extras.diagnostics.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
         let audience = Audience::new(http)?;
-        let mut options = Options {
-            functions: functions.core(),
-            wasi: wasi.0.clone(),
-            http: audience.options(http),
-            fuel,
-            limits: limits.limits.clone(),
-            compiling: signals::compiling(compile_timeout),
-            forbidden: limits.forbidden,
-            stopwatch,
-            cache: cache.0.clone(),
-            diagnostics: diagnostics.settings.clone(),
-            ..Options::default()
-        };
+        let mut options = Options::default()
+            .with_functions(functions.core())
+            .with_wasi(wasi.0.clone())
+            .with_http(audience.options(http))
+            .with_fuel(fuel)
+            .with_limits(limits.limits.clone())
+            .with_compiling(signals::compiling(compile_timeout))
+            .with_forbidden(limits.forbidden)
+            .with_stopwatch(stopwatch)
+            .with_cache(cache.0.clone())
+            .with_diagnostics(diagnostics.settings.clone());
         options.http.client = functions.core_client();
         engines::prepare(py)?;
         log::look_at_logging(py)?;

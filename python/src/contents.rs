@@ -111,11 +111,9 @@ pub(crate) fn inspect<'py>(
     let py = plugin.py();
     let manifest = convert::manifest(plugin)?;
     let functions = Functions::given(py, functions)?;
-    let options = Options {
-        functions: functions.core(),
-        wasi: wasi.0,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_functions(functions.core())
+        .with_wasi(wasi.0);
     let contents = py.detach(|| contents::inspect(&manifest, &options));
     let contents = contents.map_err(|failure| error::raise(py, failure))?;
     let mut modules = Vec::new();

@@ -41,16 +41,15 @@ impl<'py> FromPyObject<'_, 'py> for Diagnostics {
                 format!("diagnostics= is an extism.Diagnostics, found a value of type {found}");
             return Err(error::argument(py, message));
         }
-        let settings = polyextism::Diagnostics {
-            core_dump: setting(&object, "core_dump", "the path of a file", path)?,
-            memory_dump: setting(&object, "memory_dump", "the path of a file", path)?,
-            profiler: setting(
+        let settings = polyextism::Diagnostics::default()
+            .with_core_dump(setting(&object, "core_dump", "the path of a file", path)?)
+            .with_memory_dump(setting(&object, "memory_dump", "the path of a file", path)?)
+            .with_profiler(setting(
                 &object,
                 "profiler",
                 "'perf', 'jitdump' or 'vtune'",
                 profiler,
-            )?,
-        };
+            )?);
         let given = Some(object.to_owned().unbind());
         Ok(Self { settings, given })
     }

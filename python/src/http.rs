@@ -175,11 +175,9 @@ fn from_python(response: &Bound<'_, PyAny>) -> PyResult<HttpResponse> {
         let (name, value): (String, String) = item?.extract()?;
         headers.push((name, value.into_bytes()));
     }
-    Ok(HttpResponse {
-        status: response.getattr("status")?.extract()?,
-        headers,
-        body: response.getattr("body")?.extract()?,
-    })
+    Ok(HttpResponse::new(response.getattr("status")?.extract()?)
+        .with_headers(headers)
+        .with_body(response.getattr("body")?.extract()?))
 }
 
 #[cold]
@@ -215,11 +213,9 @@ impl Audience {
     /// The options of core for it.
     pub(crate) fn options(self: &Arc<Self>, given: Given<'_, '_>) -> HttpOptions {
         let this = self.clone();
-        HttpOptions {
-            response_headers: given.response_headers,
-            progress: Some(Arc::new(move |progress| this.hear(progress))),
-            ..HttpOptions::default()
-        }
+        HttpOptions::default()
+            .with_response_headers(given.response_headers)
+            .with_progress(move |progress| this.hear(progress))
     }
 
     /// What the callable raised, or a signal handler while a download was waited for.

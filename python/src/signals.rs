@@ -8,10 +8,7 @@
 use std::{
     cell::Cell,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -88,10 +85,9 @@ pub(crate) fn check() -> polyextism::Result<()> {
 
 /// How long compiling is waited for, at most for so long.
 pub(crate) fn compiling(timeout: Option<Duration>) -> Compiling {
-    Compiling {
-        timeout,
-        check: Some(Arc::new(check_while_compiling)),
-    }
+    Compiling::default()
+        .with_timeout(timeout)
+        .with_check(check_while_compiling)
 }
 
 /// A thread that the end of the interpreter has overtaken does not come back.

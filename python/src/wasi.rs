@@ -79,18 +79,21 @@ impl Wasi {
             None => Vec::new(),
             Some(env) => pairs(env)?,
         };
-        Ok(Self(polyextism::Wasi {
-            args: args.unwrap_or_default(),
-            env,
-            stdin: stdin
-                .map(|stdin| stdin.bytes().to_vec())
-                .unwrap_or_default(),
-            stdout: output(py, "stdout", stdout, capture_limit)?,
-            stderr: output(py, "stderr", stderr, capture_limit)?,
-            clock: clock.map_or(Clock::Real, Clock::Fixed),
-            seed,
-            max_descriptors,
-        }))
+        Ok(Self(
+            polyextism::Wasi::default()
+                .with_args(args.unwrap_or_default())
+                .with_env(env)
+                .with_stdin(
+                    stdin
+                        .map(|stdin| stdin.bytes().to_vec())
+                        .unwrap_or_default(),
+                )
+                .with_stdout(output(py, "stdout", stdout, capture_limit)?)
+                .with_stderr(output(py, "stderr", stderr, capture_limit)?)
+                .with_clock(clock.map_or(Clock::Real, Clock::Fixed))
+                .with_seed(seed)
+                .with_max_descriptors(max_descriptors),
+        ))
     }
 
     /// The arguments.

@@ -49,10 +49,7 @@ pub fn single() -> Manifest {
 
 /// WASI, and no cache that is not given.
 pub fn options() -> Options {
-    Options {
-        wasi: Some(Wasi::default()),
-        ..Options::default()
-    }
+    Options::default().with_wasi(Wasi::default())
 }
 
 /// Lets no other test of this process compile: what is in use is shared.
@@ -96,14 +93,10 @@ impl Cached {
         manifest: &Manifest,
         options: &Options,
     ) -> Result<Compiled> {
-        let cache = Cache {
-            place: CachePlace::Folder(self.folder()),
-            max_bytes: self.max_bytes,
-        };
-        let options = Options {
-            cache,
-            ..options.clone()
-        };
+        let cache = Cache::default()
+            .with_place(CachePlace::Folder(self.folder()))
+            .with_max_bytes(self.max_bytes);
+        let options = options.clone().with_cache(cache);
         choice.compile(manifest, &options)
     }
 

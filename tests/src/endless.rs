@@ -40,11 +40,9 @@ pub fn made(
 ) -> Plugin {
     let mut manifest = Manifest::of(wat.as_bytes());
     manifest.timeout_ms = timeout_ms;
-    let options = Options {
-        functions: vec![nap()],
-        interrupted,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_functions(vec![nap()])
+        .with_interrupted(interrupted);
     let compiled: Compiled = choice.compile(&manifest, &options).expect("it compiles");
     Plugin::new(&compiled).expect("it starts")
 }

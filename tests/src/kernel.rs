@@ -148,15 +148,13 @@ impl Kernel {
             Ok(())
         };
         let length = |caller: &mut Caller<'_>, (offset,): (u64,)| Ok(caller.length(offset));
-        let options = Options {
-            functions: vec![
+        let options = Options::default()
+            .with_functions(vec![
                 Function::typed("host_alloc", alloc),
                 Function::typed("host_free", free),
                 Function::typed("host_length", length),
-            ],
-            kernel: form.kernel(),
-            ..Options::default()
-        };
+            ])
+            .with_kernel(form.kernel());
         let manifest = Manifest::of(guest(names, form).into_bytes());
         choice.compile(&manifest, &options).map(Self)
     }

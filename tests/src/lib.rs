@@ -51,10 +51,7 @@ pub fn engines() -> Vec<Choice> {
 /// # Errors
 /// Whatever compiling, linking or instantiating ends with.
 pub fn plugin(choice: &Choice, wasm: &str, functions: &[Function]) -> Result<Plugin> {
-    let options = Options {
-        functions: functions.to_vec(),
-        ..Options::default()
-    };
+    let options = Options::default().with_functions(functions.to_vec());
     let manifest = Manifest::of(wasm.as_bytes());
     Plugin::new(&choice.compile(&manifest, &options)?)
 }

@@ -162,11 +162,9 @@ fn has(choice: &Choice, power: &str) -> Result<bool, String> {
 }
 
 fn prepare(setting: &Setting) -> Result<(Manifest, Options), String> {
-    let mut manifest = Manifest {
-        config: setting.config.iter().cloned().collect(),
-        timeout_ms: setting.timeout_ms,
-        ..Manifest::default()
-    };
+    let mut manifest = Manifest::default();
+    manifest.config = setting.config.iter().cloned().collect();
+    manifest.timeout_ms = setting.timeout_ms;
     manifest.memory.max_pages = setting.max_pages;
     manifest.memory.max_var_bytes = setting.max_var_bytes;
     for module in &setting.modules {
@@ -175,12 +173,10 @@ fn prepare(setting: &Setting) -> Result<(Manifest, Options), String> {
         manifest.wasm.push(wasm);
     }
     let functions = setting.functions.iter().map(|text| offers::function(text));
-    let options = Options {
-        functions: functions.collect::<Result<_, _>>()?,
-        wasi: setting.wasi.clone(),
-        fuel: setting.fuel,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_functions(functions.collect::<Result<_, _>>()?)
+        .with_wasi(setting.wasi.clone())
+        .with_fuel(setting.fuel);
     Ok((manifest, options))
 }
 

@@ -193,10 +193,7 @@ impl Guest {
             .iter()
             .map(|(host, guest)| ((*host).into(), (*guest).into()));
         manifest.allowed_paths = Some(owned.collect::<BTreeMap<_, _>>());
-        let options = Options {
-            wasi: Some(wasi),
-            ..Options::default()
-        };
+        let options = Options::default().with_wasi(wasi);
         choice.compile(&manifest, &options)
     }
 

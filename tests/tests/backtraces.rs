@@ -80,25 +80,21 @@ const CASES: &[(&str, &[&str])] = &[
 ];
 
 fn module(text: &str, name: Option<&str>) -> Wasm {
-    Wasm {
-        name: name.map(str::to_owned),
-        ..Wasm::from(wat::parse_str(text).expect("the text is valid"))
+    let wasm = Wasm::data(wat::parse_str(text).expect("the text is valid"));
+    match name {
+        Some(name) => wasm.with_name(name),
+        None => wasm,
     }
 }
 
 fn compile(choice: &Choice, modules: Vec<Wasm>, functions: Vec<Function>) -> Result<Compiled> {
-    let manifest = Manifest {
-        wasm: modules,
-        ..Manifest::default()
-    };
+    let manifest = Manifest::new(modules);
     let wasi = true;
     choice.compile(
         &manifest,
-        &Options {
-            functions,
-            wasi: wasi.then(Wasi::default),
-            ..Options::default()
-        },
+        &Options::default()
+            .with_functions(functions)
+            .with_wasi(wasi.then(Wasi::default)),
     )
 }
 

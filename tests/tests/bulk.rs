@@ -49,10 +49,7 @@ const GUEST: &str = r#"(module
   (func (export "get") (result i32) (i32.load8_u (call $arg (i64.const 0)))))"#;
 
 fn plugin(choice: &Choice) -> Plugin {
-    let options = Options {
-        interrupted: Interrupted::Kept,
-        ..Options::default()
-    };
+    let options = Options::default().with_interrupted(Interrupted::Kept);
     let compiled = choice.compile(&Manifest::of(GUEST.as_bytes()), &options);
     Plugin::new(&compiled.expect("it compiles")).expect("it starts")
 }

@@ -7,10 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use polyextism::{
-    CachePlace, Limits, Manifest, Options, Plugin,
-    manifest::{Source, Wasm},
-};
+use polyextism::{CachePlace, Limits, Manifest, Plugin, manifest::Wasm};
 use polyextism_tests::cached::{
     Cached,
     Expected::{Exactly, Nothing},
@@ -38,23 +35,17 @@ const CALLER: &str = r#"
 "#;
 
 fn named(name: &str, text: &str) -> Wasm {
-    Wasm {
-        name: Some(name.to_owned()),
-        ..Wasm::from(Source::Data(text.into()))
-    }
+    Wasm::data(text).with_name(name)
 }
 
 /// Several modules, two of which are the same.
 fn several() -> Manifest {
-    Manifest {
-        wasm: vec![
-            named("command", COMMAND),
-            named("twin", GUEST),
-            named("brother", GUEST),
-            named("main", CALLER),
-        ],
-        ..Manifest::default()
-    }
+    Manifest::new([
+        named("command", COMMAND),
+        named("twin", GUEST),
+        named("brother", GUEST),
+        named("main", CALLER),
+    ])
 }
 
 /// What the calls of a plug-in end with.
@@ -204,21 +195,12 @@ fn what_decides_about_the_code_is_part_of_the_key() {
         count += 1;
         assert_eq!(cached.files().len(), count, "{choice:?}");
         // Another verdict: what is allowed to be compiled at all.
-        let stricter = Options {
-            limits: Limits::strict(),
-            ..options()
-        };
+        let stricter = options().with_limits(Limits::strict());
         let made = cached
             .compile(&choice, &single(), &stricter)
             .expect("it is valid");
         assert!(made.newly_compiled() > 0, "{choice:?}");
-        let refused = Options {
-            limits: Limits {
-                module_bytes: 10,
-                ..Limits::default()
-            },
-            ..options()
-        };
+        let refused = options().with_limits(Limits::default().with_module_bytes(10));
         let error = cached.compile(&choice, &single(), &refused).map(drop);
         let error = error.expect_err("too many bytes").to_string();
         assert!(error.contains("module_bytes"), "{choice:?}: {error}");
@@ -262,17 +244,11 @@ fn without_a_cache_nothing_is_written() {
     let _alone = alone();
     for choice in engines() {
         let cached = Cached::default();
-        let off = Options {
-            cache: CachePlace::Off.into(),
-            ..options()
-        };
+        let off = options().with_cache(CachePlace::Off);
         choice.compile(&single(), &off).expect("it is valid");
         choice.compile(&single(), &options()).expect("it is valid");
         assert_eq!(files(cached.home.path()).len(), 0, "{choice:?}");
-        let empty = Options {
-            cache: CachePlace::Folder("".into()).into(),
-            ..options()
-        };
+        let empty = options().with_cache(CachePlace::Folder("".into()));
         let error = choice
             .compile(&single(), &empty)
             .map(drop)

@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
 };
 
-use polyextism::{BACKENDS, Cache, CachePlace, Choice, Options, backend::Backend};
+use polyextism::{BACKENDS, Cache, CachePlace, Choice, backend::Backend};
 use polyextism_tests::cached::{
     Cached,
     Expected::{Exactly, Nothing},
@@ -117,10 +117,7 @@ fn places_that_cannot_be_written_are_no_errors() {
         "/proc/cache".into(),
         "/dev/null/x".into(),
     ] {
-        let options = Options {
-            cache: Cache::from(CachePlace::Folder(place.clone())),
-            ..options()
-        };
+        let options = options().with_cache(Cache::from(CachePlace::Folder(place.clone())));
         for _ in 0..2 {
             let made = choice.compile(&single(), &options);
             let made = made.unwrap_or_else(|error| panic!("{}: {error}", place.display()));

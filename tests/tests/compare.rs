@@ -55,20 +55,15 @@ fn setup(act: Act, seed: Option<u64>) -> Setup {
         act(caller, turn.fetch_add(1, Ordering::Relaxed))
     });
     let capture = Output::Capture { limit: 1024 };
-    let wasi = Wasi {
-        stdout: capture,
-        stderr: capture,
-        seed,
-        ..Wasi::default()
-    };
-    Setup {
-        options: Options {
-            functions: vec![host],
-            wasi: Some(wasi),
-            ..Options::default()
-        },
-        ..Setup::default()
-    }
+    let wasi = Wasi::default()
+        .with_stdout(capture)
+        .with_stderr(capture)
+        .with_seed(seed);
+    Setup::default().with_options(
+        Options::default()
+            .with_functions(vec![host])
+            .with_wasi(wasi),
+    )
 }
 
 fn report(setup: &Setup, calls: &[Call]) -> Report {
@@ -186,10 +181,7 @@ fn log_lines_below_the_level_do_not_count() {
         caller.host().log(LogLevel::Info, &turn.to_string());
         Ok(0)
     };
-    let setup = Setup {
-        log_level: LogLevel::Warn,
-        ..setup(act, None)
-    };
+    let setup = (setup(act, None)).with_log_level(LogLevel::Warn);
     let report = report(&setup, &[Call::new("host", ""), Call::new("level", "")]);
     assert!(report.is_equal(), "{report}");
     for run in report.runs() {
@@ -221,10 +213,7 @@ fn engines_that_cannot_run_the_plug_in() {
         (&unable, Unsupported::LeftOut, true),
     ];
     for (engines, unsupported, equal) in cases {
-        let setup = Setup {
-            unsupported,
-            ..Setup::default()
-        };
+        let setup = Setup::default().with_unsupported(unsupported);
         let manifest = Manifest::of(SIMD.as_bytes());
         let report = comparison::compare_on(engines, &manifest, &[Call::new("f", "")], &setup);
         let report = report.expect("there is something to compare");

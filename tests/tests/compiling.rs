@@ -186,10 +186,7 @@ fn module() -> Manifest {
 }
 
 fn compile(choice: &Choice, compiling: Compiling) -> Result<Compiled> {
-    let options = Options {
-        compiling,
-        ..Options::default()
-    };
+    let options = Options::default().with_compiling(compiling);
     choice.compile(&module(), &options)
 }
 
@@ -213,17 +210,11 @@ fn leave_when(arrived: usize) -> Compiling {
         true => Err(Error::new(ErrorKind::HostFunction, "it has begun")),
         false => Ok(()),
     };
-    Compiling {
-        check: Some(Arc::new(check)),
-        ..Compiling::default()
-    }
+    Compiling::default().with_check(check)
 }
 
 fn for_so_long(milliseconds: u64) -> Compiling {
-    Compiling {
-        timeout: Some(Duration::from_millis(milliseconds)),
-        ..Compiling::default()
-    }
+    Compiling::default().with_timeout(Duration::from_millis(milliseconds))
 }
 
 #[test]
@@ -278,10 +269,7 @@ fn the_wait_ends_with_the_call_around_it() {
         let slow = Function::typed("slow", move |_, ()| {
             compile(&inner, Compiling::default()).map(drop)
         });
-        let options = Options {
-            functions: vec![slow.with_namespace("user")],
-            ..Options::default()
-        };
+        let options = Options::default().with_functions(vec![slow.with_namespace("user")]);
         let outer = r#"(module (import "user" "slow" (func $slow))
             (func (export "f") (call $slow)))"#;
         let outer = engines()

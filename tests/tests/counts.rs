@@ -34,15 +34,13 @@ type Ticks = Arc<AtomicU64>;
 fn compiled(choice: &Choice, wasm: &[u8], kernel: KernelForm) -> (Compiled, Ticks) {
     let ticks = Ticks::default();
     let counter = Arc::clone(&ticks);
-    let options = Options {
-        functions: vec![Function::typed("tick", move |_, (): ()| {
+    let options = Options::default()
+        .with_functions(vec![Function::typed("tick", move |_, (): ()| {
             counter.fetch_add(1, Ordering::Relaxed);
             Ok(())
-        })],
-        fuel: Some(u64::MAX),
-        kernel,
-        ..Options::default()
-    };
+        })])
+        .with_fuel(u64::MAX)
+        .with_kernel(kernel);
     let manifest = Manifest::new([Wasm::from(wasm.to_vec())]);
     let compiled = choice.compile(&manifest, &options).expect("it compiles");
     (compiled, ticks)
@@ -217,10 +215,7 @@ fn modules_of_all_instructions_use_what_they_execute() {
 /// Compares one module on one engine; whether the engine runs it.
 fn compare(choice: &Choice, seed: u64, wasm: &[u8], calls: &[(End, u64)], longest: u64) -> bool {
     let what = format!("{choice:?} seed {seed}");
-    let options = Options {
-        fuel: Some(u64::MAX),
-        ..Options::default()
-    };
+    let options = Options::default().with_fuel(u64::MAX);
     let manifest = Manifest::new([Wasm::from(wasm.to_vec())]);
     let compiled = match choice.compile(&manifest, &options) {
         Ok(compiled) => compiled,

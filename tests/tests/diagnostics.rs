@@ -99,12 +99,10 @@ fn plugin(choice: &Choice, diagnostics: Diagnostics) -> polyextism::Result<Plugi
         Wasm::from(LIBRARY.as_bytes().to_vec()).with_name("lib"),
         Wasm::from(MAIN.as_bytes().to_vec()).with_name("main"),
     ]);
-    let options = Options {
-        functions: vec![fail],
-        wasi: Some(Wasi::default()),
-        diagnostics,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_functions(vec![fail])
+        .with_wasi(Wasi::default())
+        .with_diagnostics(diagnostics);
     Plugin::new(&choice.compile(&manifest, &options)?)
 }
 
@@ -132,14 +130,13 @@ fn failures_leave_dumps() {
         let (core_file, memory_file) = (folder.path().join("core"), folder.path().join("memory"));
         let mut plugin = plugin(
             &choice,
-            Diagnostics {
-                core_dump: match can_dump(&choice) {
+            Diagnostics::default()
+                .with_core_dump(match can_dump(&choice) {
                     true => Setting::On(core_file.clone()),
                     false => Setting::Off,
-                },
-                memory_dump: Setting::On(memory_file.clone()),
-                profiler: Setting::Off,
-            },
+                })
+                .with_memory_dump(Setting::On(memory_file.clone()))
+                .with_profiler(Setting::Off),
         )
         .expect("it compiles");
         for case in CASES {
@@ -187,13 +184,8 @@ fn a_guest_that_fails_while_it_is_initialised_leaves_dumps() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("core");
         let text = r#"(module (func $start unreachable) (start $start) (func (export "f")))"#;
-        let options = Options {
-            diagnostics: Diagnostics {
-                core_dump: Setting::On(file.clone()),
-                ..Diagnostics::default()
-            },
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_diagnostics(Diagnostics::default().with_core_dump(Setting::On(file.clone())));
         let compiled = choice.compile(&Manifest::of(text.as_bytes()), &options);
         let mut plugin = Plugin::new(&compiled.expect("it compiles")).expect("an instance");
         let error = plugin.call("f", b"").expect_err("the start function traps");
@@ -214,10 +206,7 @@ fn a_dump_that_fails_hides_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let lost = folder.path().join("lost");
         fs::create_dir(&lost).expect("it can be made");
-        let asked = Diagnostics {
-            memory_dump: Setting::On(lost.join("memory")),
-            ..Diagnostics::default()
-        };
+        let asked = Diagnostics::default().with_memory_dump(Setting::On(lost.join("memory")));
         let mut plugin = plugin(&choice, asked).expect("it compiles");
         fs::remove_dir(&lost).expect("it is empty");
         for _ in 0..2 {
@@ -238,10 +227,7 @@ fn a_dump_is_for_its_owner_and_replaces_the_last_one() {
     for choice in engines() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("memory");
-        let asked = Diagnostics {
-            memory_dump: Setting::On(file.clone()),
-            ..Diagnostics::default()
-        };
+        let asked = Diagnostics::default().with_memory_dump(Setting::On(file.clone()));
         let mut plugin = plugin(&choice, asked).expect("it compiles");
         for input in ["first", "second"] {
             plugin
@@ -272,10 +258,8 @@ fn what_an_engine_cannot_do_is_refused() {
         let has = choice.compiler().capabilities;
         if !has.backtrace {
             let folder = tempfile::tempdir().expect("a folder");
-            let asked = Diagnostics {
-                core_dump: Setting::On(folder.path().join("core")),
-                ..Diagnostics::default()
-            };
+            let asked =
+                Diagnostics::default().with_core_dump(Setting::On(folder.path().join("core")));
             let error = plugin(&choice, asked).expect_err("there is no stack to dump");
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             let message = format!("engine `{}` has no core dumps", choice.name());
@@ -285,10 +269,7 @@ fn what_an_engine_cannot_do_is_refused() {
             .iter()
             .filter(|known| !has.profilers.contains(known));
         for &profiler in lacking {
-            let asked = Diagnostics {
-                profiler: Setting::On(profiler),
-                ..Diagnostics::default()
-            };
+            let asked = Diagnostics::default().with_profiler(Setting::On(profiler));
             let error = plugin(&choice, asked).expect_err("it is not declared");
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{choice:?}");
             let (engine, name) = (choice.name(), profiler.name());
@@ -317,14 +298,9 @@ fn perf_is_told_where_functions_are() {
         let text = format!(
             r#"(module (func ${name}_first) (func ${name}_second (export "f")) (func nop))"#
         );
-        let options = Options {
-            diagnostics: Diagnostics {
-                profiler: Setting::On(Profiler::Perf),
-                ..Diagnostics::default()
-            },
-            cache: polyextism::CachePlace::Folder(folder.path().join("cache")).into(),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_diagnostics(Diagnostics::default().with_profiler(Setting::On(Profiler::Perf)))
+            .with_cache(polyextism::CachePlace::Folder(folder.path().join("cache")));
         let before = fs::read(&map).map_or(0, |written| written.len());
         let mut seen = 0;
         for newly_compiled in [1, 0] {

@@ -75,20 +75,14 @@ fn compiled_as(
     fuel: Option<u64>,
     kernel: KernelForm,
 ) -> Compiled {
-    let options = Options {
-        functions: vec![
+    let options = Options::default()
+        .with_functions(vec![
             Function::text("hello_world", |_, text| Ok(text.replace('3', "42"))),
             Function::typed("nap", |_, (): ()| Ok(())),
-        ],
-        wasi: Some(Wasi {
-            clock: Clock::Fixed(0),
-            seed: Some(1),
-            ..Wasi::default()
-        }),
-        fuel,
-        kernel,
-        ..Options::default()
-    };
+        ])
+        .with_wasi(Wasi::default().with_clock(Clock::Fixed(0)).with_seed(1))
+        .with_fuel(fuel)
+        .with_kernel(kernel);
     choice.compile(manifest, &options).expect("it compiles")
 }
 
@@ -267,10 +261,7 @@ fn a_call_can_have_fuel_of_its_own() {
         let mut plugin = plugin(&choice, COUNTER, Some(u64::MAX));
         plugin.initialize().expect("there is enough");
         let function = plugin.function("short").expect("it is exported");
-        let limits = |fuel| CallLimits {
-            fuel,
-            ..CallLimits::default()
-        };
+        let limits = |fuel| CallLimits::default().with_fuel(fuel);
         let error = plugin.call_with(function, b"", &limits(Some(50)));
         out_of_fuel(&error.expect_err("it is not enough"), 50);
         for fuel in [None, Some(1_000_000)] {
@@ -289,10 +280,7 @@ fn fuel_needs_guests_that_count() {
     for choice in engines() {
         let mut plugin = plugin(&choice, COUNTER, None);
         let function = plugin.function("short").expect("it is exported");
-        let limits = CallLimits {
-            fuel: Some(1),
-            ..CallLimits::default()
-        };
+        let limits = CallLimits::default().with_fuel(1);
         let refused = [
             plugin.call_with(function, b"", &limits).map(drop),
             plugin.set_fuel(Some(1)),
@@ -315,11 +303,9 @@ fn fuel_needs_guests_that_count() {
 fn what_becomes_of_the_guest() {
     for choice in engines() {
         for (interrupted, state) in [(Interrupted::Replaced, 0), (Interrupted::Kept, 1)] {
-            let options = Options {
-                fuel: Some(u64::MAX),
-                interrupted,
-                ..Options::default()
-            };
+            let options = Options::default()
+                .with_fuel(u64::MAX)
+                .with_interrupted(interrupted);
             let manifest = Manifest::of(COUNTER.as_bytes());
             let compiled = choice.compile(&manifest, &options).expect("it compiles");
             let mut plugin = Plugin::new(&compiled).expect("it starts");

@@ -68,13 +68,11 @@ impl Guest {
             BTreeMap::from([(folder, "/data".to_owned())])
         });
         manifest.allowed_hosts = Some(self.hosts.iter().map(text).collect());
-        let mut options = Options {
-            functions: vec![Function::text("hello_world", |_, text| {
+        let mut options = Options::default()
+            .with_functions(vec![Function::text("hello_world", |_, text| {
                 Ok(text.replace('3', "42"))
-            })],
-            wasi: self.wasi.then(Wasi::default),
-            ..Options::default()
-        };
+            })])
+            .with_wasi(self.wasi.then(Wasi::default));
         options.http.response_headers = true;
         let compiled = choice.compile(&manifest, &options);
         let compiled = compiled.unwrap_or_else(|error| panic!("{:?}: {error:?}", self.path));

@@ -46,10 +46,7 @@ fn nothing() -> Function {
 fn with_room(choice: &Choice, var_bytes: u64) -> Plugin {
     let mut manifest = Manifest::of(GUEST.as_bytes());
     manifest.memory.max_var_bytes = Some(var_bytes);
-    let options = Options {
-        functions: vec![nothing()],
-        ..Options::default()
-    };
+    let options = Options::default().with_functions(vec![nothing()]);
     let compiled = choice.compile(&manifest, &options).expect("it links");
     Plugin::new(&compiled).expect("an instance")
 }
@@ -237,10 +234,7 @@ fn a_plugin_survives_an_instance_that_cannot_be_made() {
         fs::create_dir_all(&root).expect("the folder can be made");
         let mut manifest = Manifest::of(wat.as_bytes());
         manifest.allowed_paths = Some([(root.clone(), "/data".to_owned())].into());
-        let options = Options {
-            wasi: Some(Wasi::default()),
-            ..Options::default()
-        };
+        let options = Options::default().with_wasi(Wasi::default());
         let compiled = choice.compile(&manifest, &options).expect("it compiles");
         let mut plugin = Plugin::new(&compiled).expect("the folder is there");
         let id = plugin.id();

@@ -198,11 +198,9 @@ impl HttpClient for Client {
             _ => (299, ""),
         };
         let location = (!location.is_empty()).then(|| ("Location".to_owned(), location.into()));
-        Ok(HttpResponse {
-            status,
-            headers: location.into_iter().collect(),
-            body,
-        })
+        Ok(HttpResponse::new(status)
+            .with_headers(location.into_iter().collect())
+            .with_body(body))
     }
 }
 

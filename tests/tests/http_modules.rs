@@ -243,11 +243,9 @@ fn a_client_of_ones_own_gets_modules_too() {
     let mut options = Options::default();
     options.http.client = Some(Arc::new(|request: HttpRequest| {
         assert_eq!(request.url, "https://modules.test/x");
-        Ok(HttpResponse {
-            status: 200,
-            headers: Vec::new(),
-            body: TEXT.into(),
-        })
+        Ok(HttpResponse::new(200)
+            .with_headers(Vec::new())
+            .with_body(TEXT.into()))
     }));
     check(module("https://modules.test/x#y"), &options, r#"ok """#);
 }

@@ -326,10 +326,7 @@ fn a_sleep_in_wasi_ends() {
           (drop (call $poll (i32.const 0) (i32.const 200) (i32.const 1) (i32.const 300))))
         (func (export "ready")))"#;
     for choice in engines() {
-        let options = Options {
-            wasi: Some(Wasi::default()),
-            ..Options::default()
-        };
+        let options = Options::default().with_wasi(Wasi::default());
         let compiled = choice.compile(&Manifest::of(wat.as_bytes()), &options);
         let mut plugin = Plugin::new(&compiled.expect("it compiles")).expect("it starts");
         plugin.set_timeout(Some(Duration::from_millis(30)));

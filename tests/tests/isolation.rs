@@ -3,7 +3,7 @@
 //!
 //! A guest plants a canary wherever it can write, and guests after it look wherever they can read.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, time::Duration};
 
 use polyextism::{
     Choice, Compiled, ErrorKind, HttpOptions, HttpRequest, HttpResponse, Interrupted, Manifest,
@@ -111,25 +111,18 @@ const REQUEST: &[u8] = br#"{"url": "http://canary.test/"}"#;
 
 fn compiled(choice: &Choice, interrupted: Interrupted) -> Compiled {
     let answer = |_: HttpRequest| {
-        Ok(HttpResponse {
-            status: 200,
-            headers: vec![("x-canary".to_owned(), b"CaNaRy".to_vec())],
-            body: CANARY.to_vec(),
-        })
+        Ok(HttpResponse::new(200)
+            .with_headers(vec![("x-canary".to_owned(), b"CaNaRy".to_vec())])
+            .with_body(CANARY.to_vec()))
     };
-    let options = Options {
-        wasi: Some(Wasi {
-            stdout: Output::CAPTURE,
-            ..Wasi::default()
-        }),
-        http: HttpOptions {
-            client: Some(Arc::new(answer)),
-            response_headers: true,
-            ..HttpOptions::default()
-        },
-        interrupted,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_wasi(Wasi::default().with_stdout(Output::CAPTURE))
+        .with_http(
+            HttpOptions::default()
+                .with_client(answer)
+                .with_response_headers(true),
+        )
+        .with_interrupted(interrupted);
     let canary = u64::from_le_bytes(*CANARY).to_string();
     let mut manifest = Manifest::of(GUEST.replace("CANARY", &canary).into_bytes());
     manifest.allowed_hosts = Some(vec!["canary.test".to_owned()]);

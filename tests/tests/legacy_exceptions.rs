@@ -221,11 +221,7 @@ fn they_do_what_their_twins_do() {
         for choice in &able {
             for kernel in [KernelForm::Fused, KernelForm::Apart] {
                 for fuel in [None, Some(1_000_000)] {
-                    let options = Options {
-                        kernel,
-                        fuel,
-                        ..Options::default()
-                    };
+                    let options = Options::default().with_kernel(kernel).with_fuel(fuel);
                     let twin = outcomes(choice, &new, &options);
                     assert_eq!(
                         outcomes(choice, &old, &options),

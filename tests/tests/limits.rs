@@ -5,17 +5,14 @@
 use std::path::Path;
 
 use polyextism::{
-    Choice, Error, ErrorKind, Limits, LogLevel, LogSink, Manifest, Options, Plugin,
+    Choice, Error, ErrorKind, Limits, LogLevel, LogSink, Manifest, Options, Plugin, Wasi,
     internal::Bounds,
     manifest::{MODULE_LIMIT, Wasm},
 };
 use polyextism_tests::{engines, files, null};
 
 fn start(choice: &Choice, manifest: &Manifest, limits: Limits) -> Result<Plugin, Error> {
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
+    let options = Options::default().with_limits(limits);
     Plugin::new(&choice.compile(manifest, &options)?)
 }
 
@@ -38,10 +35,7 @@ const MEMORIES: &str = r#"(module
   (func (export "alloc") (result i32) (i64.eqz (call $alloc (i64.const 65536)))))"#;
 
 fn pages(memory_pages: u64) -> Limits {
-    Limits {
-        memory_pages,
-        ..Limits::default()
-    }
+    Limits::default().with_memory_pages(memory_pages)
 }
 
 /// Strict limits are far from what real plug-ins have. On an engine that only reads modules.
@@ -60,11 +54,9 @@ fn real_plugins_stay_below_a_quarter_of_strict_limits() {
     for path in plugins.filter(|path| path.extension().is_some_and(|found| found == "wasm")) {
         seen += 1;
         let manifest = Manifest::of(std::fs::read(&path).expect("it can be read"));
-        let options = Options {
-            wasi: Some(Default::default()),
-            limits: limits.clone(),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_wasi(Wasi::default())
+            .with_limits(limits.clone());
         // Host functions are missing, which is found after the limits; else nothing is.
         match choice.compile(&manifest, &options) {
             Ok(_) => {}
@@ -170,10 +162,7 @@ fn tables_share_their_elements() {
     let text = r#"(module (table $a 10 funcref) (table $b 5 7 funcref)
       (func (export "a") (result i32) (table.grow $a (ref.null func) (i32.const 2)))
       (func (export "b") (result i32) (table.grow $b (ref.null func) (i32.const 2))))"#;
-    let elements = |table_elements| Limits {
-        table_elements,
-        ..Limits::default()
-    };
+    let elements = |table_elements| Limits::default().with_table_elements(table_elements);
     for choice in engines() {
         let manifest = Manifest::of(text.as_bytes());
         let error = start(&choice, &manifest, elements(14)).expect_err("15 are there");

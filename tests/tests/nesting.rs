@@ -34,11 +34,9 @@ const GUEST: &str = r#"(module
   (func (export "ready")))"#;
 
 fn made(choice: &Choice, host: Function) -> Plugin {
-    let options = Options {
-        functions: vec![host],
-        wasi: Some(Wasi::default()),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_functions(vec![host])
+        .with_wasi(Wasi::default());
     let compiled = choice.compile(&Manifest::of(GUEST.as_bytes()), &options);
     Plugin::new(&compiled.expect("it compiles")).expect("it starts")
 }
@@ -220,11 +218,9 @@ fn recursion_through_a_pool() {
                 pool.get(None)?.call("through", b"").map(drop)
             }
         });
-        let options = Options {
-            functions: vec![host],
-            wasi: Some(Wasi::default()),
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_functions(vec![host])
+            .with_wasi(Wasi::default());
         let compiled = choice.compile(&Manifest::of(GUEST.as_bytes()), &options);
         let max = NonZeroUsize::new(7).expect("not 0");
         let made = Pool::with(&compiled.expect("it compiles"), max, Reuse::Guest);

@@ -254,9 +254,6 @@ fn guest(choice: &Choice, kernel: KernelForm) -> Compiled {
     let mut manifest = Manifest::of(wasm);
     let config = [("key", "value"), ("empty", "")];
     manifest.config = config.map(|(key, value)| (key.into(), value.into())).into();
-    let options = Options {
-        kernel,
-        ..Options::default()
-    };
+    let options = Options::default().with_kernel(kernel);
     choice.compile(&manifest, &options).expect("it compiles")
 }

@@ -54,11 +54,9 @@ fn compiled(choice: &Choice, inside: impl Fn() + Send + Sync + 'static) -> Compi
         inside();
         Ok(())
     });
-    let options = Options {
-        functions: vec![fails, inside],
-        wasi: Some(Wasi::default()),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_functions(vec![fails, inside])
+        .with_wasi(Wasi::default());
     let mut manifest = Manifest::of(GUEST.as_bytes());
     manifest
         .config

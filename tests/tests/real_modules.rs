@@ -130,22 +130,17 @@ fn run(real: &Real, choice: &Choice, kernel: KernelForm, fuel: Option<u64>) -> S
             Ok(())
         })
     };
-    let options = Options {
-        functions: vec![
+    let options = Options::default()
+        .with_functions(vec![
             Function::text("hello_world", |_, text| Ok(text.replace('3', "42"))),
             // Porffor writes numbers and characters.
             write("a", |number| number.to_string()),
             write("b", |code| char::from(code as u8).to_string()),
-        ],
+        ])
         // Lua puts its strings into an order that depends on the time at which it begins.
-        wasi: Some(Wasi {
-            clock: Clock::Fixed(0),
-            ..Wasi::default()
-        }),
-        kernel,
-        fuel,
-        ..Options::default()
-    };
+        .with_wasi(Wasi::default().with_clock(Clock::Fixed(0)))
+        .with_kernel(kernel)
+        .with_fuel(fuel);
     let compiled = choice.compile(&real.manifest(), &options);
     let compiled = compiled.unwrap_or_else(|error| panic!("{choice:?} {}: {error}", real.path));
     let mut plugin = Plugin::new(&compiled).expect("it starts");
@@ -209,10 +204,7 @@ fn they_do_the_same_on_every_engine_that_can() {
 fn engines_that_lack_something_say_so() {
     for real in REAL {
         for choice in engines().iter().filter(|choice| !real.fits(choice)) {
-            let options = Options {
-                wasi: Some(Wasi::default()),
-                ..Options::default()
-            };
+            let options = Options::default().with_wasi(Wasi::default());
             let error = choice.compile(&real.manifest(), &options).map(drop);
             let error = error.expect_err("the engine lacks something");
             assert_eq!(

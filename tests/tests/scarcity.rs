@@ -217,13 +217,10 @@ fn builtins(choice: &Choice) {
         if store == Store::Large {
             manifest.memory.max_var_bytes = Some(4 << 30);
         }
-        let options = Options {
-            functions: vec![
-                Function::bytes("take", |_, _| Ok(Vec::new())),
-                Function::text("read", |_, _| Ok(String::new())),
-            ],
-            ..Options::default()
-        };
+        let options = Options::default().with_functions(vec![
+            Function::bytes("take", |_, _| Ok(Vec::new())),
+            Function::text("read", |_, _| Ok(String::new())),
+        ]);
         let compiled = choice.compile(&manifest, &options).expect("it compiles");
         for (position, (what, _, in_store, expected)) in BUILTINS.iter().enumerate() {
             if *in_store != store {
@@ -258,12 +255,10 @@ fn wasi(choice: &Choice) {
     let mut manifest = Manifest::of(text.into_bytes());
     let host = folder.to_str().expect("the path is plain").to_owned();
     manifest.allowed_paths = Some(BTreeMap::from([(host, "/dir".to_owned())]));
-    let options = Options {
-        wasi: Some(Wasi::default()),
+    let options = Options::default()
+        .with_wasi(Wasi::default())
         // For a second instance there is no room.
-        interrupted: Interrupted::Kept,
-        ..Options::default()
-    };
+        .with_interrupted(Interrupted::Kept);
     let compiled = choice.compile(&manifest, &options).expect("it compiles");
     let mut plugin = Plugin::new(&compiled).expect("it starts");
     let mut ended = BTreeMap::<_, usize>::new();

@@ -98,10 +98,7 @@ fn write(folder: &Path) -> ExitCode {
 fn every_instruction(choice: Choice) -> Result<(), Failed> {
     for piece in instructions::pieces() {
         let manifest = Manifest::of(instructions::repeated(&piece, 2 << 10));
-        let options = Options {
-            limits: Limits::strict(),
-            ..Options::default()
-        };
+        let options = Options::default().with_limits(Limits::strict());
         let start = Instant::now();
         // What an engine does not have it refuses.
         let made = choice.compile(&manifest, &options);
@@ -180,10 +177,7 @@ fn child(name: &str, shape: &str) -> ExitCode {
     let wasm = (shape.make)(&Bounds::from(&limits));
     let size = wasm.len() / 1024;
     let choice = engine(name).expect("the parent took it from the same list");
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
+    let options = Options::default().with_limits(limits);
     let made = choice.compile(&Manifest::of(wasm), &options);
     let made = made.and_then(|compiled| Plugin::new(&compiled).map(drop));
     let (took, memory) = (processor(), peak());

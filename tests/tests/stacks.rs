@@ -104,10 +104,7 @@ fn two_hundred_deep() {
             std::hint::black_box(&used);
             Ok(n + 1)
         });
-        let options = Options {
-            functions: vec![host],
-            ..Options::default()
-        };
+        let options = Options::default().with_functions(vec![host]);
         let compiled = choice.compile(&Manifest::of(GUEST.as_bytes()), &options);
         let compiled = compiled.expect("it compiles");
         let made = || Plugin::new(&compiled).expect("it starts");

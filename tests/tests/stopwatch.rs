@@ -19,14 +19,12 @@ const GUEST: &str = r#"
 "#;
 
 fn options(stopwatch: Option<Stopwatch>) -> Options {
-    Options {
-        functions: vec![Function::typed("nap", |_, (n,): (i64,)| {
+    Options::default()
+        .with_functions(vec![Function::typed("nap", |_, (n,): (i64,)| {
             thread::sleep(NAP);
             Ok(n)
-        })],
-        stopwatch,
-        ..Options::default()
-    }
+        })])
+        .with_stopwatch(stopwatch)
 }
 
 #[test]

@@ -145,14 +145,8 @@ fn a_sleep_by_a_fixed_clock_ends() {
         (func $relative (export "relative") (call $sleep (i32.const 1) (i32.const 0)))
         (func $absolute (export "absolute") (call $sleep (i32.const 1) (i32.const 1))))"#;
     for choice in engines() {
-        let wasi = Wasi {
-            clock: Clock::Fixed(0),
-            ..Wasi::default()
-        };
-        let options = Options {
-            wasi: Some(wasi),
-            ..Options::default()
-        };
+        let wasi = Wasi::default().with_clock(Clock::Fixed(0));
+        let options = Options::default().with_wasi(wasi);
         let compiled = choice.compile(&Manifest::of(wat.as_bytes()), &options);
         let mut plugin = Plugin::new(&compiled.expect("it compiles")).expect("it starts");
         for name in ["day", "relative", "absolute"] {

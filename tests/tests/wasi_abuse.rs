@@ -43,10 +43,7 @@ fn held(test: &str) -> usize {
 #[test]
 fn a_million_opens() {
     for choice in engines() {
-        let wasi = Wasi {
-            max_descriptors: 100,
-            ..Wasi::default()
-        };
+        let wasi = Wasi::default().with_max_descriptors(100);
         let (mut guest, _) = guest(&choice, "opens", wasi);
         let open = [N(DIR), N(0), P(b"a"), N(0), N(READ), N(0), N(0), N(0)];
         let answer = guest
@@ -262,11 +259,7 @@ fn waiting_is_a_future() {
 #[test]
 fn fixed_runs_are_equal() {
     let look = |choice: &Choice, seed| {
-        let wasi = Wasi {
-            clock: Clock::Fixed(1),
-            seed,
-            ..Wasi::default()
-        };
+        let wasi = Wasi::default().with_clock(Clock::Fixed(1)).with_seed(seed);
         let mut guest = Guest::new(choice, wasi, &[]);
         let random = guest.call("random_get", &[N(0), N(100)]).memory[..100].to_vec();
         let time = guest.call("clock_time_get", &[N(0), N(0), N(0)]).long(0);
@@ -284,10 +277,7 @@ fn fixed_runs_are_equal() {
 #[test]
 fn output_beyond_the_limit() {
     for choice in engines() {
-        let wasi = Wasi {
-            stdout: Output::CAPTURE,
-            ..Wasi::default()
-        };
+        let wasi = Wasi::default().with_stdout(Output::CAPTURE);
         let mut guest = Guest::new(&choice, wasi, &[]);
         let text = [b'x'; 1000];
         let write = [N(1), From(&text), N(0)];
@@ -302,10 +292,7 @@ fn output_beyond_the_limit() {
 fn texts_that_no_guest_can_read() {
     for choice in engines() {
         for (name, value) in [("", "x"), ("A=B", "x"), ("A\0", "x"), ("A", "\0")] {
-            let wasi = Wasi {
-                env: vec![(name.into(), value.into())],
-                ..Wasi::default()
-            };
+            let wasi = Wasi::default().with_env(vec![(name.into(), value.into())]);
             let error = Guest::compile(&choice, wasi, &[]).expect_err("it is refused");
             assert_eq!(
                 error.kind(),

@@ -49,15 +49,10 @@ fn made(
     choice: &Choice,
     host: impl Fn() -> polyextism::Result<()> + Send + Sync + 'static,
 ) -> Plugin {
-    let wasi = Wasi {
-        stdout: Output::Capture { limit: 1000 },
-        ..Wasi::default()
-    };
-    let options = Options {
-        functions: vec![Function::typed("host", move |_, (): ()| host())],
-        wasi: Some(wasi),
-        ..Options::default()
-    };
+    let wasi = Wasi::default().with_stdout(Output::Capture { limit: 1000 });
+    let options = Options::default()
+        .with_functions(vec![Function::typed("host", move |_, (): ()| host())])
+        .with_wasi(wasi);
     let compiled = choice.compile(&Manifest::of(GUEST.as_bytes()), &options);
     Plugin::new(&compiled.expect("it compiles")).expect("it starts")
 }

@@ -20,19 +20,14 @@ fn command(choice: &Choice, test: &str, args: &[&str], stdin: &[u8]) -> Plugin {
     let mut manifest = Manifest::of(Wasm::from(Source::Path(path)));
     let data = data.to_str().expect("the path is plain").to_owned();
     manifest.allowed_paths = Some(BTreeMap::from([(data, "/data".to_owned())]));
-    let wasi = Wasi {
-        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        env: vec![("HOME".to_owned(), "/data".to_owned())],
-        stdin: stdin.to_vec(),
-        stdout: Output::CAPTURE,
-        stderr: Output::CAPTURE,
-        clock: Clock::Fixed(1_700_000_000_000_000_000),
-        ..Wasi::default()
-    };
-    let options = Options {
-        wasi: Some(wasi),
-        ..Options::default()
-    };
+    let wasi = Wasi::default()
+        .with_args(args.iter().map(|arg| (*arg).to_owned()).collect())
+        .with_env(vec![("HOME".to_owned(), "/data".to_owned())])
+        .with_stdin(stdin.to_vec())
+        .with_stdout(Output::CAPTURE)
+        .with_stderr(Output::CAPTURE)
+        .with_clock(Clock::Fixed(1_700_000_000_000_000_000));
+    let options = Options::default().with_wasi(wasi);
     let compiled = choice.compile(&manifest, &options);
     Plugin::new(&compiled.expect("the command compiles")).expect("it can be instantiated")
 }

@@ -88,16 +88,11 @@ fn plugin(choice: &Choice, folder: &str) -> Plugin {
         .replace("LENGTH", &LENGTH.to_string());
     let mut manifest = Manifest::of(text.into_bytes());
     manifest.allowed_paths = Some(BTreeMap::from([(folder.to_owned(), "/dir".to_owned())]));
-    let options = Options {
-        wasi: Some(Wasi {
-            stdout: Output::Capture {
-                limit: LENGTH + 1_000_000,
-            },
-            ..Wasi::default()
-        }),
-        interrupted: Interrupted::Kept,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_wasi(Wasi::default().with_stdout(Output::Capture {
+            limit: LENGTH + 1_000_000,
+        }))
+        .with_interrupted(Interrupted::Kept);
     let compiled = choice.compile(&manifest, &options).expect("it compiles");
     Plugin::new(&compiled).expect("it starts")
 }

@@ -95,13 +95,10 @@ const ENDLESS: &[(Proposal, &str, &str)] = &[
 fn both(code: &str) -> [Manifest; 2] {
     let lib = format!("(module {code})");
     let main = r#"(module (import "lib" "endless" (func $f)) (func (export "endless") (call $f)))"#;
-    let two = Manifest {
-        wasm: vec![
-            Wasm::from(lib.clone().into_bytes()).with_name("lib"),
-            Wasm::from(main.as_bytes().to_vec()).with_name("main"),
-        ],
-        ..Manifest::default()
-    };
+    let two = Manifest::new([
+        Wasm::data(lib.clone()).with_name("lib"),
+        Wasm::data(main).with_name("main"),
+    ]);
     [Manifest::of(lib.as_bytes()), two]
 }
 
@@ -129,10 +126,7 @@ fn every_endless_guest_ends_in_time() {
         for (proposal, what, code) in ENDLESS.iter().filter(|row| has(&choice, row.0)) {
             for mut manifest in both(code) {
                 manifest.timeout_ms = Some(20);
-                let options = Options {
-                    interrupted: Interrupted::Kept,
-                    ..Options::default()
-                };
+                let options = Options::default().with_interrupted(Interrupted::Kept);
                 let mut plugin = plugin(&choice, &manifest, &options);
                 for _ in 0..2 {
                     let begin = running();
@@ -157,10 +151,7 @@ fn every_endless_guest_runs_out_of_fuel() {
     for choice in engines() {
         for (proposal, what, code) in ENDLESS.iter().filter(|row| has(&choice, row.0)) {
             for manifest in both(code) {
-                let options = Options {
-                    fuel: Some(60_000),
-                    ..Options::default()
-                };
+                let options = Options::default().with_fuel(60_000);
                 let mut plugin = plugin(&choice, &manifest, &options);
                 let error = fails(&mut plugin, "endless");
                 assert_eq!(
@@ -176,17 +167,15 @@ fn every_endless_guest_runs_out_of_fuel() {
 /// A host may forbid what its engine has, by name, and take what came before.
 #[test]
 fn what_is_forbidden_is_refused() {
-    let forbid = |names: &[&str]| Options {
-        forbidden: names
-            .iter()
-            .map(|name| Proposal::named(name).expect("there is one"))
-            .collect(),
-        ..Options::default()
+    let forbid = |names: &[&str]| {
+        Options::default().with_forbidden(
+            names
+                .iter()
+                .map(|name| Proposal::named(name).expect("there is one"))
+                .collect(),
+        )
     };
-    let all = Options {
-        forbidden: Proposals::of(Proposal::ALL),
-        ..Options::default()
-    };
+    let all = Options::default().with_forbidden(Proposals::of(Proposal::ALL));
     let refused = |choice: &Choice, text: &str, options: &Options| -> Option<Error> {
         choice
             .compile(&Manifest::of(text.as_bytes()), options)
@@ -263,14 +252,11 @@ fn objects_are_limited() {
             (choice, default().memory_pages, 200),
         ]
     }) {
-        let options = Options {
-            limits: Limits {
-                memory_pages,
-                heap_pages,
-                ..default()
-            },
-            ..Options::default()
-        };
+        let options = Options::default().with_limits(
+            default()
+                .with_memory_pages(memory_pages)
+                .with_heap_pages(heap_pages),
+        );
         let compiled = choice
             .compile(&Manifest::of(OBJECTS.as_bytes()), &options)
             .expect("it compiles");
@@ -315,13 +301,7 @@ fn heaps_and_memories_are_told_apart() {
     for (choice, memory) in collecting().flat_map(|choice| memories.map(|memory| (choice, memory)))
     {
         let text = format!("(module (memory {memory}) {GROWS})");
-        let options = Options {
-            limits: Limits {
-                heap_pages: 8,
-                ..Limits::default()
-            },
-            ..Options::default()
-        };
+        let options = Options::default().with_limits(Limits::default().with_heap_pages(8));
         let mut plugin = plugin(&choice, &Manifest::of(text.into_bytes()), &options);
         for _ in 0..8 {
             for name in ["grow", "object", "grow"] {
@@ -344,14 +324,8 @@ fn objects_at_the_start_are_limited() {
       (global (ref $bytes) (array.new_default $bytes (i32.const 200000))) (func (export "f")))"#;
     for choice in collecting() {
         let start = |heap_pages| {
-            let limits = Limits {
-                heap_pages,
-                ..Limits::default()
-            };
-            let options = Options {
-                limits,
-                ..Options::default()
-            };
+            let limits = Limits::default().with_heap_pages(heap_pages);
+            let options = Options::default().with_limits(limits);
             let compiled = choice.compile(&Manifest::of(text.as_bytes()), &options);
             Plugin::new(&compiled.expect("it compiles")).map(drop)
         };
@@ -376,14 +350,9 @@ fn deadlines_reach_guests_that_have_objects_collected() {
       (func (export "endless")
         (loop $l (drop (array.new_default $bytes (i32.const 1000000))) (br $l))))"#;
     for choice in collecting() {
-        let options = Options {
-            limits: Limits {
-                heap_pages: 2000,
-                ..Limits::default()
-            },
-            interrupted: Interrupted::Kept,
-            ..Options::default()
-        };
+        let options = Options::default()
+            .with_limits(Limits::default().with_heap_pages(2000))
+            .with_interrupted(Interrupted::Kept);
         let mut plugin = plugin(&choice, &Manifest::of(text.as_bytes()), &options);
         plugin.call("keep", b"").expect("there is room");
         plugin.set_timeout(Some(Duration::from_millis(20)));
@@ -426,10 +395,7 @@ fn failures_of_the_host_are_not_caught() {
                 Err(Error::new(ErrorKind::HostFunction, "it threw"))
             },
         );
-        let options = Options {
-            functions: vec![fails],
-            ..Options::default()
-        };
+        let options = Options::default().with_functions(vec![fails]);
         let mut outer = plugin(&choice, &Manifest::of(text.as_bytes()), &options);
         for _ in 0..3 {
             let error = outer
@@ -552,10 +518,7 @@ fn exceptions_cost_the_same_everywhere() {
     {
         let manifest = Manifest::of(text.as_bytes());
         for (fuel, enough) in [(fuel, true), (fuel - 1, false)] {
-            let options = Options {
-                fuel: Some(fuel),
-                ..Options::default()
-            };
+            let options = Options::default().with_fuel(fuel);
             let outcome = plugin(&choice, &manifest, &options)
                 .call("f", b"")
                 .map(drop);

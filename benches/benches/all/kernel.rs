@@ -14,10 +14,7 @@ pub(crate) fn forms(criterion: &mut Criterion) {
     for engine in polyextism::engines() {
         for case in ["words", "through", "bytes"] {
             for (form, kernel) in [("fused", KernelForm::Fused), ("apart", KernelForm::Apart)] {
-                let options = Options {
-                    kernel,
-                    ..Options::default()
-                };
+                let options = Options::default().with_kernel(kernel);
                 let compiled = engine.compile(&Manifest::of(GUEST.as_bytes()), &options);
                 let compiled = compiled.expect("the guest compiles");
                 let mut plugin = Plugin::new(&compiled).expect("an instance");

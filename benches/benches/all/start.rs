@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
-use polyextism::{CachePlace, Choice, Options, Plugin, Pool, Reuse};
+use polyextism::{CachePlace, Choice, Plugin, Pool, Reuse};
 use polyextism_benches::guests::{C, CALLS, Guest, SQLITE};
 
 /// A guest, and a function of it for the first call.
@@ -87,10 +87,7 @@ fn cold(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, guest: &Guest, eng
 fn warm(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, guest: &Guest, engine: &Choice) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-cache");
     let manifest = guest.manifest();
-    let options = Options {
-        cache: CachePlace::Folder(folder).into(),
-        ..guest.options()
-    };
+    let options = guest.options().with_cache(CachePlace::Folder(folder));
     let compile = || engine.compile(&manifest, &options).expect("it compiles");
     drop(compile());
     let id = BenchmarkId::new(format!("{name}-warm"), engine.name());

@@ -26,10 +26,7 @@ fn folder(name: &str) -> String {
 fn plugin(engine: &Choice, folder: &str) -> Plugin {
     let mut manifest = Manifest::of(GUEST.as_bytes());
     manifest.allowed_paths = Some(BTreeMap::from([(folder.to_owned(), "/".to_owned())]));
-    let options = Options {
-        wasi: Some(Wasi::default()),
-        ..Options::default()
-    };
+    let options = Options::default().with_wasi(Wasi::default());
     let compiled = engine.compile(&manifest, &options);
     Plugin::new(&compiled.expect("the guest compiles")).expect("it can be instantiated")
 }

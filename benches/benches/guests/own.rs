@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use polyextism::{ErrorKind, Options, Plugin};
+use polyextism::{ErrorKind, Plugin};
 use polyextism_benches::cases::{Case, HOUR, Output};
 
 use crate::Run;
@@ -36,10 +36,7 @@ pub(crate) const WAYS: [Way; 3] = [
 /// A case on an engine, or `None` if that engine is not built in or lacks what the module needs.
 pub(crate) fn run(engine: &str, case: &Case, way: &Way) -> Option<Run> {
     let engine = polyextism::engine(engine).ok()?;
-    let options = Options {
-        fuel: way.fuel,
-        ..case.guest.options()
-    };
+    let options = case.guest.options().with_fuel(way.fuel);
     // The same module again would get the code that is there already.
     let manifest = case.guest.unique_manifest();
     let compiled = match engine.compile(&manifest, &options) {

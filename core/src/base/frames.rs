@@ -22,6 +22,7 @@ pub struct Position {
 /// A function of a guest that was running when a call failed.
 ///
 /// As text it is `module!name`, or `module!function[index]` without a name.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The name of the module in the plug-in; a single one is `main`.

@@ -1,6 +1,7 @@
 //! Imports that cannot be resolved, as data, for hosts that write their own messages.
 
 /// An import that cannot be resolved.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkMistake {
     /// The name of the importing module, cut if it is very long.

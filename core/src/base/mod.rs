@@ -10,6 +10,7 @@ pub(crate) mod link_mistake;
 pub(crate) mod numbers;
 pub(crate) mod panic;
 pub(crate) mod proposals;
+pub(crate) mod setters;
 pub(crate) mod span;
 pub(crate) mod taken;
 pub(crate) mod types;

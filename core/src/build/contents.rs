@@ -29,6 +29,7 @@ use crate::{
 };
 
 /// What a plug-in consists of.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Contents {
     /// The modules, in the order of the manifest.
@@ -38,6 +39,7 @@ pub struct Contents {
 }
 
 /// What one module consists of.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct ModuleContents {
     /// The name by which other modules import it; a single one is `main`.
@@ -53,6 +55,7 @@ pub struct ModuleContents {
 }
 
 /// What takes a look at the whole module to find out.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
     /// The size of the binary in bytes.
@@ -94,6 +97,7 @@ pub struct Export {
 }
 
 /// A memory, in pages of 64 KiB.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryDecl {
     /// How many it has at the start.

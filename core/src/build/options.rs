@@ -1,7 +1,7 @@
 //! What a plug-in is given beside its manifest. How it is used is the business of `compiled`.
 
 use crate::{
-    base::proposals::Proposals,
+    base::{proposals::Proposals, setters::setters},
     build::stopwatch::Stopwatch,
     cache::Cache,
     http::HttpOptions,
@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// What a plug-in is given beside its manifest.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Host functions. Only those that a module imports are bound.
@@ -48,6 +49,25 @@ pub struct Options {
     #[doc(hidden)]
     pub kernel: KernelForm,
 }
+
+setters!(Options {
+    with_functions = functions: Vec<Function>,
+    with_wasi = wasi: into Option<Wasi>,
+    with_http = http: HttpOptions,
+    with_interrupted = interrupted: Interrupted,
+    with_limits = limits: Limits,
+    with_forbidden = forbidden: Proposals,
+    with_fuel = fuel: into Option<u64>,
+    with_compiling = compiling: Compiling,
+    with_cache = cache: into Cache,
+    with_diagnostics = diagnostics: Diagnostics,
+});
+
+#[doc(hidden)]
+setters!(Options {
+    with_stopwatch = stopwatch: into Option<Stopwatch>,
+    with_kernel = kernel: KernelForm,
+});
 
 /// Where the functions are by which guests reach the kernel memory. Guests cannot tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,13 +22,14 @@ use std::path::PathBuf;
 
 pub use self::entry::Artifact;
 use self::key::Key;
-use crate::base::error::Result;
+use crate::base::{error::Result, setters::setters};
 
 /// Where compiled code is kept for later, and how much.
 ///
 /// Files are readable and writable for their owner only, in a folder that must belong to the user and
 /// that nobody else may write; otherwise there is no cache. Whoever can write the folder can run code
 /// as the user. When there is more than [`Cache::max_bytes`], what was not used for longest goes.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     /// Where.
@@ -36,6 +37,11 @@ pub struct Cache {
     /// The most bytes that all files may have together.
     pub max_bytes: u64,
 }
+
+setters!(Cache {
+    with_place = place: CachePlace,
+    with_max_bytes = max_bytes: u64,
+});
 
 /// Where compiled code is kept for later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

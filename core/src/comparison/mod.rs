@@ -21,7 +21,10 @@ use std::{
 
 pub use self::report::{Aspect, Difference, LogLine, Report, Run, Step};
 use crate::{
-    base::error::{Error, ErrorKind, Result},
+    base::{
+        error::{Error, ErrorKind, Result},
+        setters::setters,
+    },
     build::{compiled::Compiled, options::Options},
     engine::select::Choice,
     host::log::{LogLevel, LogSink},
@@ -34,6 +37,7 @@ use crate::{
 pub const LOG_LIMIT: usize = 4 << 20;
 
 /// A call that every engine gets.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The name of the exported function.
@@ -53,6 +57,7 @@ impl Call {
 }
 
 /// What every engine is given beside the manifest, and what counts as a difference.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// As for [`Compiled::new`]. Time and randomness of WASI are the same for all if the clock and
@@ -73,6 +78,12 @@ impl Default for Setup {
         }
     }
 }
+
+setters!(Setup {
+    with_options = options: Options,
+    with_log_level = log_level: LogLevel,
+    with_unsupported = unsupported: Unsupported,
+});
 
 /// What it means that an engine has no power that the plug-in needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -16,6 +16,7 @@ pub struct Report {
 }
 
 /// What one engine made of the plug-in.
+#[non_exhaustive]
 #[derive(Debug)]
 pub struct Run {
     /// The name of the engine, as users choose it.
@@ -27,6 +28,7 @@ pub struct Run {
 }
 
 /// What came of one call on one engine.
+#[non_exhaustive]
 #[derive(Debug)]
 pub struct Step {
     /// The output, or how the call failed.
@@ -48,6 +50,7 @@ pub struct Step {
 }
 
 /// A line that a guest, or a host function on its behalf, has logged.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     /// Its level.
@@ -73,6 +76,18 @@ pub enum Aspect {
     Stderr,
 }
 
+impl Run {
+    /// The run of an engine, for callers that make the steps by themselves.
+    #[doc(hidden)]
+    pub fn new(engine: String, ready: Duration, steps: Result<Vec<Step>, Error>) -> Self {
+        Self {
+            engine,
+            ready,
+            steps,
+        }
+    }
+}
+
 impl Aspect {
     /// The stable name.
     pub const fn name(self) -> &'static str {
@@ -88,6 +103,7 @@ impl Aspect {
 }
 
 /// Something that is not the same on all engines.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The position of the call; `None` for [`Aspect::Start`].
@@ -101,6 +117,7 @@ pub struct Difference {
 
 impl Report {
     /// The verdict over what engines made of `calls`.
+    #[doc(hidden)]
     pub fn new(calls: Vec<Call>, runs: Vec<Run>, unsupported: Unsupported) -> Self {
         let differences = verdict::differences(&runs, calls.len(), unsupported);
         Self {

@@ -29,7 +29,7 @@ pub(crate) use self::{
     policy::Policy,
     request::Request,
 };
-use crate::base::error::Result;
+use crate::base::{error::Result, setters::setters};
 
 /// The most bytes of a response when the manifest names no limit.
 pub(crate) const DEFAULT_RESPONSE_BYTES: u64 = 50 << 20;
@@ -41,6 +41,7 @@ pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const MODULE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A request as an [`HttpClient`] gets it. The host is allowed already.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     /// The method, in upper case.
@@ -57,6 +58,7 @@ pub struct HttpRequest {
 
 /// A response as an [`HttpClient`] gives it. Redirects may be returned as they are: their targets
 /// are checked and requested like any other.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The status, 100 to 999.
@@ -85,6 +87,7 @@ impl<F: Fn(HttpRequest) -> Result<HttpResponse> + Send + Sync> HttpClient for F 
 }
 
 /// How far a download has come.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The position of the module in the manifest.
@@ -96,6 +99,7 @@ pub struct Progress {
 }
 
 /// What a plug-in is given for its HTTP requests and for the download of its modules.
+#[non_exhaustive]
 #[derive(Clone)]
 pub struct HttpOptions {
     /// Sends all requests in place of the client that is built in.
@@ -112,6 +116,43 @@ pub struct HttpOptions {
 impl HttpOptions {
     /// The most bytes of a module behind a URL, unless another limit is set: 64 MiB.
     pub const MAX_MODULE_BYTES: u64 = 64 << 20;
+
+    /// The same with this [`client`](Self::client).
+    #[must_use]
+    pub fn with_client(mut self, client: impl HttpClient + 'static) -> Self {
+        self.client = Some(Arc::new(client));
+        self
+    }
+
+    /// The same with this [`progress`](Self::progress).
+    #[must_use]
+    pub fn with_progress(
+        mut self,
+        progress: impl Fn(Progress) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+}
+
+setters!(HttpOptions {
+    with_response_headers = response_headers: bool,
+    with_max_module_bytes = max_module_bytes: u64,
+});
+
+setters!(HttpResponse {
+    with_headers = headers: Vec<(String, Vec<u8>)>,
+    with_body = body: Vec<u8>,
+});
+
+impl HttpResponse {
+    /// A response without headers and with an empty body.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for HttpOptions {

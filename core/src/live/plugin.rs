@@ -21,6 +21,7 @@ use crate::{
     base::{
         error::{Error, ErrorKind, Result},
         ids::EntryId,
+        setters::setters,
     },
     build::{
         compiled::{Compiled, Instantiated},
@@ -72,6 +73,7 @@ enum Condition {
 }
 
 /// What one call may use.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallLimits {
     /// How long it may take; `None` is no limit.
@@ -80,6 +82,11 @@ pub struct CallLimits {
     /// no limit.
     pub fuel: Option<u64>,
 }
+
+setters!(CallLimits {
+    with_timeout = timeout: into Option<Duration>,
+    with_fuel = fuel: into Option<u64>,
+});
 
 /// An exported function, looked up once. It fits every plug-in of the same [`Compiled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

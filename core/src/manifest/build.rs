@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{Hash, Manifest, Memory, Source, Wasm};
+use crate::base::setters::setters;
 
 impl Manifest {
     /// A manifest of these modules. The main one is called `main`, or is the last.
@@ -72,6 +73,12 @@ impl Manifest {
         Self { timeout_ms, ..self }
     }
 }
+
+setters!(Memory {
+    with_max_pages = max_pages: into Option<u32>,
+    with_max_http_response_bytes = max_http_response_bytes: into Option<u64>,
+    with_max_var_bytes = max_var_bytes: into Option<u64>,
+});
 
 impl Wasm {
     /// A module from a file, a WebAssembly binary or text.

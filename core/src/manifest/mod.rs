@@ -34,6 +34,7 @@ pub const MODULE_LIMIT: usize = 64;
 pub const JSON_SCHEMA: &str = include_str!("../../manifest.schema.json");
 
 /// What a plug-in is made of and what it may use.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(
     test,
@@ -60,6 +61,7 @@ pub struct Manifest {
 }
 
 /// Bounds on memory. Older manifests call `max_pages` `max`.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(
     test,
@@ -79,6 +81,7 @@ pub struct Memory {
 }
 
 /// A module of a manifest.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "text::WasmText")]
 pub struct Wasm {

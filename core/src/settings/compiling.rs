@@ -2,13 +2,17 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{base::error::Result, deadline::compiling::CompileWait};
+use crate::{
+    base::{error::Result, setters::setters},
+    deadline::compiling::CompileWait,
+};
 
 /// How long compiling is waited for.
 ///
 /// An engine cannot be stopped while it compiles a module. When the wait ends, the engine goes on on its own thread, and
 /// what it makes is dropped. As many modules as there are processors are compiled at a time, those that nobody waits
 /// for any more included; others wait for their turn.
+#[non_exhaustive]
 #[derive(Clone, Default)]
 pub struct Compiling {
     /// How long reading, linking and compiling may take together, without downloads. Then it is `Timeout`.
@@ -27,7 +31,18 @@ impl fmt::Debug for Compiling {
     }
 }
 
+setters!(Compiling {
+    with_timeout = timeout: into Option<Duration>,
+});
+
 impl Compiling {
+    /// The same with this [`check`](Self::check).
+    #[must_use]
+    pub fn with_check(mut self, check: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
+        self.check = Some(Arc::new(check));
+        self
+    }
+
     /// A wait that begins now.
     pub(crate) fn wait(&self) -> CompileWait<'_> {
         CompileWait::new(self.timeout, self.check.as_deref())

@@ -16,6 +16,7 @@ use std::{
 use crate::base::{
     capabilities::{Capabilities, Profiler},
     error::{Error, ErrorKind, Result},
+    setters::setters,
 };
 
 /// Extism's variable: the path of a core dump.
@@ -45,6 +46,7 @@ pub enum Setting<T> {
 /// Files are written whole and then put in their place, where they replace what an earlier failure, of
 /// whatever plug-in, left. Only the user can read them. If that fails, the log says so (target
 /// `extism::diagnostics`), and the call ends as it would without.
+#[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     /// The file for a core dump, written when a guest is stopped in the middle of its work: by a trap, a
@@ -62,6 +64,12 @@ pub struct Diagnostics {
     /// `jitdump` or `vtune`. It needs the capability `profilers`.
     pub profiler: Setting<Profiler>,
 }
+
+setters!(Diagnostics {
+    with_core_dump = core_dump: Setting<PathBuf>,
+    with_memory_dump = memory_dump: Setting<PathBuf>,
+    with_profiler = profiler: Setting<Profiler>,
+});
 
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

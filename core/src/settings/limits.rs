@@ -1,5 +1,7 @@
 //! What users limit: few numbers. What is counted in modules for them is the business of `module::bounds`.
 
+use crate::base::setters::setters;
+
 /// What a plug-in may have, and what its modules may cost to compile.
 ///
 /// The default lets through what people really run, DuckDB, ONNX Runtime and LLVM included.
@@ -8,14 +10,9 @@
 /// ```
 /// use polyextism_core::{Limits, Options};
 ///
-/// let options = Options {
-///     limits: Limits {
-///         memory_pages: 1000,
-///         ..Limits::strict()
-///     },
-///     ..Options::default()
-/// };
+/// let options = Options::default().with_limits(Limits::strict().with_memory_pages(1000));
 /// ```
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Pages of 64 KiB that all memories of a plug-in may have together, the kernel's included, if
@@ -37,6 +34,14 @@ pub struct Limits {
     /// locals times blocks and the like. More is `InvalidModule`. 400; strict: 100.
     pub compile_cost: u64,
 }
+
+setters!(Limits {
+    with_memory_pages = memory_pages: u64,
+    with_heap_pages = heap_pages: u64,
+    with_table_elements = table_elements: u64,
+    with_module_bytes = module_bytes: u64,
+    with_compile_cost = compile_cost: u64,
+});
 
 impl Default for Limits {
     fn default() -> Self {

@@ -3,7 +3,10 @@
 //! Invariant: the default grants nothing of the process: no argument, no variable, no input, no
 //! folder. Folders are granted by `allowed_paths` of the manifest.
 
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{
+    error::{Error, ErrorKind, Result},
+    setters::setters,
+};
 
 /// What a plug-in's WASI is given.
 ///
@@ -12,19 +15,16 @@ use crate::base::error::{Error, ErrorKind, Result};
 /// ```
 /// use polyextism_core::{Clock, Options, Output, Wasi};
 ///
-/// let options = Options {
-///     wasi: Some(Wasi {
-///         args: vec!["program".into(), "--verbose".into()],
-///         stdin: b"text".to_vec(),
-///         stdout: Output::CAPTURE,
-///         clock: Clock::Fixed(0),
-///         seed: Some(7),
-///         ..Wasi::default()
-///     }),
-///     ..Options::default()
-/// };
+/// let wasi = Wasi::default()
+///     .with_args(vec!["program".into(), "--verbose".into()])
+///     .with_stdin(b"text".to_vec())
+///     .with_stdout(Output::CAPTURE)
+///     .with_clock(Clock::Fixed(0))
+///     .with_seed(7);
+/// let options = Options::default().with_wasi(wasi);
 /// # let _ = options;
 /// ```
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wasi {
     /// The arguments; by convention the first is the name of the program.
@@ -61,6 +61,17 @@ impl Default for Wasi {
         }
     }
 }
+
+setters!(Wasi {
+    with_args = args: Vec<String>,
+    with_env = env: Vec<(String, String)>,
+    with_stdin = stdin: Vec<u8>,
+    with_stdout = stdout: Output,
+    with_stderr = stderr: Output,
+    with_clock = clock: Clock,
+    with_seed = seed: into Option<u64>,
+    with_max_descriptors = max_descriptors: usize,
+});
 
 /// Where a standard output stream goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -234,10 +234,7 @@ impl Plugin {
                 live.plugin.call_within(handle, bytes, limit)
             }
             Some(Fuel(fuel)) => {
-                let limits = CallLimits {
-                    timeout: limit,
-                    fuel,
-                };
+                let limits = CallLimits::default().with_timeout(limit).with_fuel(fuel);
                 limited(live, callee, bytes, &limits)
             }
         });

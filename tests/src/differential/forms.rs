@@ -72,11 +72,7 @@ struct Step {
 
 /// Making the plug-in, then the calls.
 fn run(generated: &Generated, choice: &Choice, kernel: KernelForm, fuel: Option<u64>) -> Vec<Step> {
-    let options = Options {
-        kernel,
-        fuel,
-        ..Options::default()
-    };
+    let options = Options::default().with_kernel(kernel).with_fuel(fuel);
     let choice = choice.deterministic();
     let made = choice.compile(&Manifest::of(&*generated.wasm), &options);
     let mut plugin = match made.and_then(|compiled| Plugin::new(&compiled)) {

@@ -79,12 +79,10 @@ pub(super) fn compile(
         0 => KernelForm::Fused,
         _ => KernelForm::Apart,
     };
-    let options = Options {
-        functions: functions(),
-        wasi,
-        kernel,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .with_functions(functions())
+        .with_wasi(wasi)
+        .with_kernel(kernel);
     choice.compile(&manifest, &options).map(drop)
 }
 

@@ -46,15 +46,12 @@ static PROGRAMS: LazyLock<Vec<Compiled>> = LazyLock::new(|| {
         let manifest = Manifest::of(include_bytes!("session.wat").to_vec())
             .with_config("a", "first")
             .with_config("b", "")
-            .with_memory(Memory {
-                max_pages,
-                max_var_bytes,
-                ..Memory::default()
-            });
-        let options = Options {
-            functions: functions(),
-            ..Options::default()
-        };
+            .with_memory(
+                Memory::default()
+                    .with_max_pages(max_pages)
+                    .with_max_var_bytes(max_var_bytes),
+            );
+        let options = Options::default().with_functions(functions());
         choice.compile(&manifest, &options).expect("it compiles")
     };
     LIMITS.iter().map(compile).collect()
