@@ -9,16 +9,16 @@ use crate::{
 
 /// How long compiling is waited for.
 ///
-/// An engine cannot be stopped while it compiles a module. When the wait ends, the engine goes on on its own thread, and
-/// what it makes is dropped. As many modules as there are processors are compiled at a time, those that nobody waits
-/// for any more included; others wait for their turn.
+/// An engine cannot be stopped while it compiles a module. When the wait ends, the engine goes on on its own
+/// thread, and its result is dropped. At most as many modules as there are processors are compiled at a time,
+/// abandoned ones included; others wait for their turn.
 #[non_exhaustive]
 #[derive(Clone, Default)]
 pub struct Compiling {
-    /// How long reading, linking and compiling may take together, without downloads. Then it is `Timeout`.
-    /// No limit if not given.
+    /// How long reading, linking and compiling may take together, without downloads. Then compiling fails with
+    /// `Timeout`. `None` is no limit.
     pub timeout: Option<Duration>,
-    /// Is asked on the thread that waits, at least 20 times a second. What it fails with is what compiling fails with.
+    /// Is called on the waiting thread, at least 20 times a second. If it fails, compiling fails with its error.
     pub check: Option<Arc<dyn Fn() -> Result<()> + Send + Sync>>,
 }
 

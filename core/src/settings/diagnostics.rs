@@ -1,10 +1,9 @@
-//! What a plug-in writes down for those who look for a mistake or for lost time, as users say it.
+//! The settings of dumps and profilers.
 //!
-//! It reads wishes, and the environment where there are none. What is in a dump and when one is written is
-//! the business of `postmortem`; profilers are the engines'.
+//! It combines settings with environment variables. `postmortem` writes dumps; engines have profilers.
 //!
-//! Invariant: what is asked for is done or is an error. What only the environment asks for, and the
-//! engine cannot do, is a warning in the log: variables speak to all plug-ins of a process at once.
+//! Invariant: every setting takes effect or is an error. An environment variable that the engine cannot follow is a
+//! warning in the log only, because it applies to all plug-ins of the process.
 
 use std::{
     env,
@@ -25,43 +24,41 @@ const CORE_DUMP: &str = "EXTISM_COREDUMP";
 const MEMORY_DUMP: &str = "EXTISM_MEMDUMP";
 /// Extism's variable: the name of a profiler.
 const PROFILE: &str = "EXTISM_PROFILE";
-/// Extism's variable: debug information for native debuggers, which no engine makes here.
+/// Extism's variable: debug information for native debuggers. No engine makes it here.
 const DEBUG: &str = "EXTISM_DEBUG";
 
-/// What is asked of a plug-in, or left to an environment variable.
+/// A setting, or the choice to leave it to an environment variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Setting<T> {
-    /// What the variable says; nothing if it is not there, or set to nothing.
+    /// As the variable says. Off if it is missing or empty.
     #[default]
     Environment,
-    /// Nothing, whatever the environment says.
+    /// Off, whatever the variable says.
     Off,
-    /// This. Where the engine cannot do it, the plug-in is refused.
+    /// On, with this value. If the engine cannot do it, the plug-in is refused.
     On(T),
 }
 
-/// What a plug-in writes down for those who look for a mistake or for lost time. All of it is off unless
-/// asked for, and then costs calls that succeed nothing.
+/// Dumps after failures, and profilers. All of it is off by default. Dumps cost successful calls nothing.
 ///
-/// Files are written whole and then put in their place, where they replace what an earlier failure, of
-/// whatever plug-in, left. Only the user can read them. If that fails, the log says so (target
-/// `extism::diagnostics`), and the call ends as it would without.
+/// A dump replaces its file as a whole, also if another plug-in wrote it. Only the user can read it. If writing
+/// fails, the log says so (target `extism::diagnostics`), and the call ends as it would without.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
-    /// The file for a core dump, written when a guest is stopped in the middle of its work: by a trap, a
-    /// host function that failed, a deadline, a cancellation, the end of its fuel. Else
-    /// `EXTISM_COREDUMP` says it. It needs the capability `backtrace`.
+    /// The file for a core dump. It is written when a guest is stopped in the middle of its work: by a trap, a
+    /// failed host function, a deadline, a cancellation, or the end of its fuel. The variable is `EXTISM_COREDUMP`.
+    /// It needs the capability `backtrace`.
     ///
-    /// The format is that of the tool conventions of WebAssembly (`Coredump.md`): the functions
-    /// that were running, as [`Error::backtrace`](crate::Error::backtrace) has them, without their values
-    /// and places; and all bytes of the memories that the host can see, the kernel's first.
+    /// The format is `Coredump.md` of the WebAssembly tool conventions. It has the functions that were running, as
+    /// in [`Error::backtrace`](crate::Error::backtrace), without values and positions, and all bytes of the
+    /// memories that the host can see, the kernel's first.
     pub core_dump: Setting<PathBuf>,
-    /// The file for the bytes of the kernel memory, which guests and host share, written when a call
-    /// fails after guest code has run, in whatever way. Else `EXTISM_MEMDUMP` says it.
+    /// The file for the bytes of the kernel memory, which guests and host share. It is written whenever a call
+    /// fails after guest code has run. The variable is `EXTISM_MEMDUMP`.
     pub memory_dump: Setting<PathBuf>,
-    /// Who is told which machine code belongs to which function. Else `EXTISM_PROFILE` says it: `perf`,
-    /// `jitdump` or `vtune`. It needs the capability `profilers`.
+    /// The profiler that is told which machine code belongs to which function. The variable is `EXTISM_PROFILE`,
+    /// with the values `perf`, `jitdump` and `vtune`. It needs the capability `profilers`.
     pub profiler: Setting<Profiler>,
 }
 
@@ -71,7 +68,7 @@ setters!(Diagnostics {
     with_profiler = profiler: Setting<Profiler>,
 });
 
-/// What is to be done.
+/// The result of settings and environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Resolved {
     pub(crate) core_dump: Option<PathBuf>,
@@ -80,11 +77,11 @@ pub(crate) struct Resolved {
 }
 
 impl Diagnostics {
-    /// What is to be done on an engine with these capabilities.
+    /// Combines settings and environment for an engine with these capabilities.
     ///
     /// # Errors
-    /// `Unsupported` if the engine cannot do what the wishes say. `Argument` if the place of a file is
-    /// wrong, or if a variable names no profiler.
+    /// `Unsupported` if the engine cannot do what the settings ask for. `Argument` if the path of a file is wrong,
+    /// or if a variable names no profiler.
     pub(crate) fn resolve(&self, engine: &str, has: Capabilities) -> Result<Resolved> {
         self.resolve_with(engine, has, |name| env::var_os(name))
     }
@@ -138,7 +135,7 @@ impl Diagnostics {
     }
 }
 
-/// Who asks.
+/// Where a setting comes from.
 enum Origin {
     /// The program, in this field.
     Field(&'static str),
@@ -163,7 +160,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What is asked for, if the engine can do it; `lack` says what it has not.
+/// The setting, if the engine can do it. `lack` names what is missing.
 fn possible<T>(
     asked: Option<(T, Origin)>,
     engine: &str,
@@ -185,20 +182,20 @@ fn possible<T>(
     }
 }
 
-/// The profiler of a name.
+/// The profiler of this name.
 fn profiler(from: &Origin, name: &OsStr) -> Result<Profiler> {
     let named = |profiler: &Profiler| name == profiler.name();
     let found = Profiler::ALL.iter().copied().find(named);
     found.ok_or_else(|| from.wrong(name.display(), "it is perf, jitdump or vtune"))
 }
 
-/// The place of a file, in a folder that is there.
+/// The absolute path of a file in an existing folder.
 fn file(from: &Origin, path: &Path) -> Result<PathBuf> {
     let wrong = |why| Err(from.wrong(path.display(), why));
     let (Ok(absolute), Some(_)) = (std::path::absolute(path), path.file_name()) else {
         return wrong("it is no path of a file");
     };
-    // What is there gets replaced.
+    // An existing file is replaced.
     match absolute.symlink_metadata() {
         Ok(found) if !found.is_file() => return wrong("there is something that is no file"),
         Ok(_) | Err(_) => {}

@@ -1,11 +1,11 @@
-//! What users limit: few numbers. What is counted in modules for them is the business of `module::bounds`.
+//! The limits that users set. `module::bounds` counts what modules have.
 
 use crate::base::setters::setters;
 
-/// What a plug-in may have, and what its modules may cost to compile.
+/// Limits of a plug-in, and of the cost of compiling its modules.
 ///
-/// The default lets through what people really run, DuckDB, ONNX Runtime and LLVM included.
-/// [`Limits::strict`] is for the code of strangers. An error says which limit to raise, and to what.
+/// The default allows large real programs, such as DuckDB, ONNX Runtime and LLVM. [`Limits::strict`] is for
+/// untrusted code. An error says which limit to raise, and to what.
 ///
 /// ```
 /// use polyextism_core::{Limits, Options};
@@ -15,22 +15,21 @@ use crate::base::setters::setters;
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
-    /// Pages of 64 KiB that all memories of a plug-in may have together, the kernel's included, if
-    /// [`Memory::max_pages`](crate::manifest::Memory::max_pages) does not say it. Growing beyond fails;
-    /// more at the start is `MemoryLimit`. 65 536, which is 4 GiB; strict: 16 384.
+    /// Pages of 64 KiB that all memories of a plug-in may have together, the kernel's included, unless
+    /// [`Memory::max_pages`](crate::manifest::Memory::max_pages) says otherwise. `memory.grow` beyond it fails; a
+    /// larger start is `MemoryLimit`. 65 536, which is 4 GiB; strict: 16 384.
     pub memory_pages: u64,
-    /// Pages of 64 KiB that the heap may have on which an engine keeps objects of guests: structs, arrays and exceptions.
-    /// They are part of `memory_pages`. A guest that has more objects fails with `MemoryLimit`. 32 768, which is
-    /// 2 GiB; strict: 8192.
+    /// Pages of 64 KiB of the heap on which an engine keeps objects of guests: structs, arrays and exceptions. They
+    /// count towards `memory_pages`. A guest that has more objects fails with `MemoryLimit`. 32 768, which is 2
+    /// GiB; strict: 8192.
     pub heap_pages: u64,
-    /// Elements that all tables of a plug-in may have together. What this leaves after the start is shared
-    /// equally by the tables that can grow; growing beyond fails, and more at the start is
-    /// `InvalidModule`. 1 000 000, also strict.
+    /// Elements that all tables of a plug-in may have together. Tables that can grow share the rest after the start
+    /// equally. Growing beyond it fails; a larger start is `InvalidModule`. 1 000 000, also strict.
     pub table_elements: u64,
     /// Bytes of each module. More is `InvalidModule`. 256 MiB; strict: 64 MiB.
     pub module_bytes: u64,
-    /// How much compiling each module may cost, in percent of what strict limits allow. A small module can
-    /// cost a compiler minutes and gigabytes, so everything that compilers repeat is counted before: functions, types,
+    /// What compiling each module may cost, in percent of the strict limit. A small module can cost a compiler
+    /// minutes and gigabytes. So core counts everything that compilers repeat before it compiles: functions, types,
     /// locals times blocks and the like. More is `InvalidModule`. 400; strict: 100.
     pub compile_cost: u64,
 }
@@ -56,7 +55,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Limits for the code of strangers.
+    /// Limits for untrusted code.
     pub fn strict() -> Self {
         Self {
             memory_pages: 16_384,

@@ -1,11 +1,11 @@
-//! Where log lines go: the one setting of the process, for fronts that have such a thing.
+//! Where log lines go: one setting of the process, for the Python and C fronts.
 //!
-//! Core hands each line to `tracing`. The library `tracing-subscriber` filters and formats it; here is what says
-//! the levels and the place. It knows no plug-in, and nothing of where lines come from. Programs in Rust, which
-//! have a subscriber of their own, do not need it, so it is behind the cargo feature `logs`.
+//! Core hands each line to `tracing`. The library `tracing-subscriber` filters and formats it; this file sets
+//! levels and place. It knows no plug-in and no source of lines. Rust programs have a subscriber of their own, so
+//! it is behind the cargo feature `logs`.
 //!
-//! Invariants: until something is set there is no subscriber, so guests see the level `off`; it can be set again
-//! at any time; the lock of the setting is held for a few instructions, never while a line is written.
+//! Invariants: before the first setting there is no subscriber, so guests see the level `off`; the setting can
+//! change at any time; its lock is held for a few instructions, never while a line is written.
 
 mod lines;
 
@@ -31,10 +31,10 @@ use tracing_subscriber::{
 pub use self::lines::Lines;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// The targets of what users see: lines of guests, what becomes of dumps, and what fronts say of plug-ins.
+/// The targets that users see: lines of guests, messages about dumps, and messages of fronts about plug-ins.
 const TARGETS: [&str; 3] = ["extism::pdk", "extism::diagnostics", "extism::plugin"];
 
-/// The levels, and no level.
+/// The levels, and `off`.
 pub const LEVELS: &[(&str, LevelFilter)] = &[
     ("trace", LevelFilter::TRACE),
     ("debug", LevelFilter::DEBUG),
@@ -58,25 +58,25 @@ pub enum LogPlace {
     Stdout,
     /// To the standard error of the process.
     Stderr,
-    /// Into memory, until somebody takes them.
+    /// Into a queue in memory.
     Lines(Arc<Lines>),
-    /// Nowhere, but what else gets them does.
+    /// Nowhere, except to the extra layer.
     Nowhere,
 }
 
-/// What else gets the lines that pass the filter.
+/// A further layer, which gets the lines that pass the filter.
 pub type Extra = Box<dyn Layer<Filtered> + Send + Sync>;
 
-/// What a further layer is put on.
+/// The subscriber below a further layer.
 pub type Filtered = tracing_subscriber::layer::Layered<reload::Layer<Targets, Registry>, Registry>;
 
-/// What is logged, and where.
+/// Which lines are logged, and where.
 struct Setting {
     filter: LogFilter,
     place: LogPlace,
-    /// Is told the first failure to write.
+    /// Gets the first failure to write.
     on_failure: fn(io::Error),
-    /// Whether it was.
+    /// Whether there was one.
     failed: AtomicBool,
 }
 
@@ -93,7 +93,8 @@ impl Default for LogFilter {
     }
 }
 
-/// The name of a level, in upper or lower case; or levels by target, as `extism::pdk=debug,extism=error`.
+/// Parses the name of a level, in upper or lower case, or levels by target such as
+/// `extism::pdk=debug,extism=error`.
 impl FromStr for LogFilter {
     type Err = Error;
 
@@ -119,7 +120,7 @@ impl FromStr for LogFilter {
 }
 
 impl LogPlace {
-    /// The end of a file, which is made if it is missing.
+    /// Appends to a file, and creates it if it is missing.
     ///
     /// # Errors
     /// `Argument` if it cannot be opened.
@@ -132,13 +133,13 @@ impl LogPlace {
     }
 }
 
-/// Logs what passes `filter` to `place`, from now on. The first failure to write goes to `on_failure`; guests do
+/// From now on, logs lines that pass `filter` to `place`. `on_failure` gets the first failure to write; guests do
 /// not notice one.
 ///
-/// `extra` is asked for the first time only. What it gives gets all lines that pass, whatever is set then.
+/// `extra` is called the first time only. Its layer gets all lines that pass, also after later settings.
 ///
 /// # Errors
-/// `Argument` if the process has a subscriber that is not this one.
+/// `Argument` if the process has another subscriber.
 pub fn set(
     filter: LogFilter,
     place: LogPlace,
@@ -154,15 +155,15 @@ pub fn set(
     });
     let mut current = write();
     let old = current.replace(setting);
-    // Under the lock, so that of two settings at once the filter and the place of one win.
+    // Under the lock, so that two settings at the same time do not mix.
     reload(handle, filter);
     drop(current);
-    // It may close a file, which takes its time.
+    // Dropping it may close a file, which can be slow.
     drop(old);
     Ok(())
 }
 
-/// Ends logging, if lines go to these ones.
+/// Ends logging, if `lines` is the place.
 pub fn unset(lines: &Arc<Lines>) {
     let theirs = |setting: &Arc<Setting>| match &setting.place {
         LogPlace::Lines(current) => Arc::ptr_eq(current, lines),
@@ -179,7 +180,7 @@ pub fn unset(lines: &Arc<Lines>) {
     }
 }
 
-/// The lines that wait, if they are what lines go to.
+/// The queue, if it is the place.
 pub fn waiting() -> Option<Arc<Lines>> {
     let current = read().clone()?;
     match &current.place {
@@ -220,7 +221,7 @@ fn reload(handle: &Handle, filter: LogFilter) {
         .expect("the subscriber is never dropped, and nothing panics under its lock");
 }
 
-/// Gives the setting that is in force when a line comes.
+/// Looks up the setting at the time of each line.
 struct Current;
 
 impl<'a> MakeWriter<'a> for Current {
@@ -231,14 +232,14 @@ impl<'a> MakeWriter<'a> for Current {
     }
 
     fn make_writer_for(&'a self, line: &Metadata<'_>) -> Line {
-        // It may have changed since the filter let the line pass.
+        // It may have changed since the line passed the filter.
         let logged =
             |setting: &Arc<Setting>| setting.filter.0.would_enable(line.target(), line.level());
         Line(read().clone().filter(logged))
     }
 }
 
-/// Takes one line, in one piece.
+/// Writes one line in one piece.
 struct Line(Option<Arc<Setting>>);
 
 impl Write for Line {

@@ -1,7 +1,7 @@
-//! What users say about plug-ins beside the manifest: limits, dumps and profilers, WASI, how long compiling may take.
+//! The settings of plug-ins beside the manifest: limits, dumps and profilers, WASI, how long compiling may take.
 //!
-//! It may import `base` and `deadline`. Values only: what is done with them is the business of others. Invariant: what is asked for
-//! is done or is an error.
+//! It may import `base` and `deadline`. It has values only; other folders act on them. Invariant: every setting
+//! takes effect or is an error.
 
 pub(crate) mod compiling;
 pub(crate) mod diagnostics;

@@ -1,16 +1,16 @@
-//! What a plug-in's WASI is given: plain values, which know no library.
+//! The settings of WASI: plain values that know no library.
 //!
-//! Invariant: the default grants nothing of the process: no argument, no variable, no input, no
-//! folder. Folders are granted by `allowed_paths` of the manifest.
+//! Invariant: the default grants nothing of the process: no arguments, variables, input or folders. `allowed_paths`
+//! of the manifest grants folders.
 
 use crate::base::{
     error::{Error, ErrorKind, Result},
     setters::setters,
 };
 
-/// What a plug-in's WASI is given.
+/// The settings of WASI for a plug-in.
 ///
-/// Each instance starts with it afresh; a command gets a new instance for each call.
+/// Each instance starts with them. A command gets a new instance for each call.
 ///
 /// ```
 /// use polyextism_core::{Clock, Options, Output, Wasi};
@@ -31,19 +31,19 @@ pub struct Wasi {
     pub args: Vec<String>,
     /// The environment variables, in this order.
     pub env: Vec<(String, String)>,
-    /// What can be read from standard input.
+    /// The content of standard input.
     pub stdin: Vec<u8>,
     /// Where standard output goes.
     pub stdout: Output,
     /// Where standard error goes.
     pub stderr: Output,
-    /// What the clocks show.
+    /// The time that clocks show.
     pub clock: Clock,
-    /// Makes randomness the same in every run: the same seed gives the same bytes, on every engine,
-    /// with the same version of this library. `None` is real randomness.
+    /// The seed of random numbers: the same seed gives the same bytes on every engine, with the same version of
+    /// this library. `None` is real randomness.
     pub seed: Option<u64>,
-    /// The most descriptors that a guest has open at a time, with the three standard streams and
-    /// the allowed folders. To open one more fails with `EMFILE`.
+    /// The most descriptors that a guest has open at a time, including the three standard streams and the allowed
+    /// folders. Opening another fails with `EMFILE`.
     pub max_descriptors: usize,
 }
 
@@ -82,14 +82,13 @@ pub enum Output {
     Default,
     /// Nowhere; writes succeed.
     Discard,
-    /// To the stream of the process. If that is full (a pipe that nobody reads), the call waits for it, up to
-    /// its deadline. The buffers of the host's language are bypassed: flush them before.
+    /// To the stream of the process. If that is full (a pipe without a reader), the call waits up to its deadline.
+    /// Output bypasses the buffers of the host's language: flush them first.
     Inherit,
     /// Into memory, where [`Plugin::stdout`](crate::Plugin::stdout) and
     /// [`Plugin::stderr`](crate::Plugin::stderr) find it.
     Capture {
-        /// The most bytes that are kept of one call. What does not fit is lost, and the write fails
-        /// with `EIO`.
+        /// The most bytes that are kept of one call. Further bytes are lost, and the write fails with `EIO`.
         limit: usize,
     },
 }
@@ -104,15 +103,15 @@ impl Output {
     };
 }
 
-/// What the clocks of a guest show.
+/// The time that clocks of a guest show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clock {
     /// The real time.
     #[default]
     Real,
-    /// The same in every run. The clock of the day starts at this many nanoseconds since 1970, the
-    /// monotonic one at 0; each look at either moves both forward by a microsecond, and waiting
-    /// (which takes real time) by the time waited for.
+    /// The same in every run. The clock of the day starts at this many nanoseconds since 1970, the monotonic one at
+    /// 0; reading either clock moves both forward by a microsecond, and a wait (which takes real time) moves them
+    /// by its length.
     Fixed(u64),
 }
 
@@ -126,7 +125,7 @@ impl Wasi {
         is_captured(self.stdout) || is_captured(self.stderr)
     }
 
-    /// Refuses what no C string can hold.
+    /// Refuses texts that no C string can hold.
     pub(crate) fn check(&self) -> Result<()> {
         for (index, arg) in self.args.iter().enumerate() {
             without_nul(format_args!("args[{index}]"), arg)?;

@@ -1,4 +1,4 @@
-//! What settings and variables come to.
+//! How settings and environment variables combine.
 
 use std::{ffi::OsString, path::PathBuf};
 

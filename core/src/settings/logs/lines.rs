@@ -1,8 +1,7 @@
-//! Log lines that wait until somebody takes them.
+//! A bounded queue of log lines.
 //!
-//! It knows neither where the lines come from nor who takes them. Invariants: what waits is
-//! bounded; lines come out in the order in which they came, each once; what was dropped is counted,
-//! and said in the place where it was.
+//! It knows neither where lines come from nor who takes them. Invariants: the size of the queue is bounded; lines
+//! come out in order, each once; dropped lines are counted and reported in their place.
 
 use std::{
     collections::VecDeque,
@@ -15,10 +14,10 @@ use tracing_subscriber::fmt::{
     time::{FormatTime, SystemTime},
 };
 
-/// The text that can wait, in bytes; the oldest lines are dropped beyond it.
+/// The most bytes of text in the queue. Beyond it the oldest lines are dropped.
 const LIMIT: usize = 4 << 20;
 
-/// Lines that nobody has taken yet: at most 4 MiB of text, then the oldest are dropped.
+/// A queue of at most 4 MiB of text. Beyond it the oldest lines are dropped.
 #[derive(Debug, Default)]
 pub struct Lines(Mutex<Queue>);
 
@@ -32,13 +31,13 @@ struct Queue {
 }
 
 impl Lines {
-    /// Adds a line, and drops the oldest if it is too much.
+    /// Adds a line, and drops the oldest lines if there is too much text.
     pub(super) fn push(&self, line: &[u8]) {
         let line = String::from_utf8_lossy(line).into_owned();
         let mut this = self.lock();
         this.length += line.len();
         this.lines.push_back(line);
-        // The last line always stays: none is longer than core allows.
+        // The last line always stays, because core bounds the length of a line.
         while this.length > LIMIT
             && this.lines.len() > 1
             && let Some(oldest) = this.lines.pop_front()
@@ -48,13 +47,13 @@ impl Lines {
         }
     }
 
-    /// How many lines [`take`](Self::take) would give.
+    /// How many lines [`take`](Self::take) would return.
     pub fn count(&self) -> usize {
         let this = self.lock();
         this.lines.len() + usize::from(this.dropped > 0)
     }
 
-    /// Takes the oldest line, with the line feed at its end, or a note in the place of those that were dropped.
+    /// Takes the oldest line, with the line feed at its end, or a note in the place of dropped lines.
     pub fn take(&self) -> Option<String> {
         let mut this = self.lock();
         match mem::take(&mut this.dropped) {
@@ -72,10 +71,10 @@ impl Lines {
     }
 }
 
-/// The line that stands for those that were dropped.
+/// The note in the place of dropped lines.
 fn note(dropped: u64) -> String {
     let mut line = String::new();
-    // A time that cannot be told is no reason to lose the rest.
+    // If the time cannot be formatted, the rest of the line stays.
     let _ = SystemTime.format_time(&mut Writer::new(&mut line));
     line.push_str(&format!(
         "  WARN extism::log: {dropped} lines were dropped, only {LIMIT} bytes can wait\n"
