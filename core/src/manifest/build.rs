@@ -1,4 +1,4 @@
-//! Manifests and modules as programs in Rust write them: one call for each thing that is said.
+//! Constructors and setters of manifests and modules, for Rust programs.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -19,7 +19,7 @@ impl Manifest {
         Self::new([wasm])
     }
 
-    /// With another module, behind those that are there.
+    /// With another module at the end.
     #[must_use]
     pub fn with_wasm(mut self, wasm: impl Into<Wasm>) -> Self {
         self.wasm.push(wasm.into());
@@ -32,21 +32,21 @@ impl Manifest {
         Self { memory, ..self }
     }
 
-    /// With at most so many pages of 64 KiB in all memories together.
+    /// With this limit on the pages of 64 KiB in all memories together.
     #[must_use]
     pub fn with_max_pages(mut self, pages: u32) -> Self {
         self.memory.max_pages = Some(pages);
         self
     }
 
-    /// With an entry of the configuration; of the same key, the last counts.
+    /// With an entry of the configuration. It replaces an earlier entry of the same key.
     #[must_use]
     pub fn with_config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.config.insert(key.into(), value.into());
         self
     }
 
-    /// With a host, a glob, that the guest may send HTTP requests to.
+    /// With a host, as a glob, to which the guest may send HTTP requests.
     #[must_use]
     pub fn with_allowed_host(mut self, host: impl Into<String>) -> Self {
         self.allowed_hosts.get_or_insert_default().push(host.into());
@@ -66,7 +66,7 @@ impl Manifest {
         self
     }
 
-    /// With a bound on the time of a call, in whole milliseconds.
+    /// With a limit on the time of a call, in whole milliseconds.
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         let timeout_ms = Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
@@ -91,7 +91,7 @@ impl Wasm {
         Source::Data(bytes.into()).into()
     }
 
-    /// A module that is fetched. [`Source::Url`] has the method and headers as well.
+    /// A module that is downloaded. [`Source::Url`] also has the method and headers.
     pub fn url(url: impl Into<String>) -> Self {
         let source = Source::Url {
             url: url.into(),
@@ -108,7 +108,7 @@ impl Wasm {
         self
     }
 
-    /// The same module, only if its bytes have this hash.
+    /// The same module, which must have this hash.
     #[must_use]
     pub fn with_hash(mut self, hash: Hash) -> Self {
         self.hash = Some(hash);

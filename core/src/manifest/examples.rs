@@ -1,4 +1,4 @@
-//! Manifests that are accepted, and manifests that are refused with the words that refuse them.
+//! Manifests that are accepted, and manifests that are refused, with the messages.
 
 /// JSON manifests in which nothing is wrong.
 pub(super) const ACCEPTED: &[&str] = &[
@@ -21,7 +21,7 @@ pub(super) const ACCEPTED: &[&str] = &[
     r#"{"timeout_ms": 18446744073709551615}"#,
 ];
 
-/// The fields of a module; the word `FIELDS` stands for them below.
+/// The fields of a module. `FIELDS` stands for them below.
 pub(super) const FIELDS: &str = "`path`, `data`, `url`, `method`, `headers`, `name`, `hash`";
 
 /// JSON manifests and what is wrong with them.
@@ -186,7 +186,7 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
-/// What is no manifest at all, and TOML.
+/// Inputs that are not manifests, and TOML.
 pub(super) const OTHERWISE_REFUSED: &[(&str, &str)] = &[
     ("{} x", "trailing characters at line 1 column 4"),
     ("{\"a\": 1,}", "trailing comma at line 1 column 9"),

@@ -17,7 +17,7 @@ impl Hash {
         Self(hash)
     }
 
-    /// The hash that 64 hexadecimal digits of any case write; `None` if they are something else.
+    /// Parses 64 hexadecimal digits of any case; `None` for any other text.
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
         if digits.len() != 64 {

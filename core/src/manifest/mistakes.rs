@@ -1,4 +1,4 @@
-//! What is wrong with a manifest, and where: collected, so that all of it is said at once.
+//! Collects the mistakes of a manifest, so that one error names them all.
 //!
 //! Invariant: the text is bounded, however many mistakes there are and however long the names.
 
@@ -10,7 +10,7 @@ use crate::base::error::Result;
 /// How many mistakes an error shows.
 const SHOWN: usize = 20;
 
-/// What is wrong with a manifest.
+/// The mistakes of a manifest.
 #[derive(Default)]
 pub(super) struct Mistakes {
     shown: Vec<String>,

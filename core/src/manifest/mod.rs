@@ -1,8 +1,7 @@
-//! The manifest: what a plug-in is made of and what it may use (docs/manifests.md).
+//! The manifest: the modules of a plug-in and what they may use (docs/manifests.md).
 //!
-//! One typed model for every form: text is read by `manifest/read.rs`, which finds every mistake;
-//! programs in Rust build it (`manifest/build.rs`). It reads no file and no network; `source.rs`
-//! does.
+//! All forms have one typed model. `read.rs` reads it and finds every mistake; `build.rs` has setters for Rust
+//! programs. It may import `base`. It reads no file and no network; `build/source.rs` does.
 
 mod build;
 mod hash;
@@ -28,12 +27,12 @@ pub use self::{
 #[doc(hidden)]
 pub const MODULE_LIMIT: usize = 64;
 
-/// The JSON Schema of manifests (draft 2020-12), for editors and for other programs. What it accepts
-/// has the right form; a few mistakes, such as two modules of one name, are found later.
+/// The JSON Schema of manifests (draft 2020-12), for editors and other programs. It does not find a few mistakes,
+/// such as two modules of one name.
 #[doc(hidden)]
 pub const JSON_SCHEMA: &str = include_str!("../../manifest.schema.json");
 
-/// What a plug-in is made of and what it may use.
+/// The modules of a plug-in and what they may use.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(
@@ -46,13 +45,13 @@ pub struct Manifest {
     pub wasm: Vec<Wasm>,
     /// Bounds on memory.
     pub memory: Memory,
-    /// What `config_get` answers.
+    /// The configuration, which `config_get` reads.
     pub config: BTreeMap<String, String>,
     /// Globs of the hosts that the guest may send HTTP requests to; none if absent or empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_hosts: Option<Vec<String>>,
-    /// Host folders that a WASI guest may open, and the paths by which it does. `ro:` before a
-    /// host folder makes it read-only.
+    /// Host folders that a WASI guest may open, with the guest's path of each. `ro:` before a host folder makes it
+    /// read-only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_paths: Option<BTreeMap<String, String>>,
     /// How long a call may take, in milliseconds.
@@ -112,16 +111,15 @@ pub enum Source {
 }
 
 impl Manifest {
-    /// Understands a plug-in as users hand it over: a WebAssembly binary, WebAssembly text, or a
-    /// manifest in JSON or TOML.
+    /// Reads a plug-in in any form: a WebAssembly binary, WebAssembly text, or a manifest in JSON or TOML.
     ///
     /// # Errors
-    /// `Manifest` if it is text but none of these, or if a field of the manifest is wrong. Whether a
-    /// binary is a module is not looked at.
+    /// `Manifest` if it is text but none of these, or if a field of the manifest is wrong. A binary is not checked
+    /// here.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let text = match str::from_utf8(bytes) {
             Ok(text) if !text.starts_with("\0asm") => text,
-            // What is no text is meant as a binary; the reader of modules says what is wrong with it.
+            // Bytes that are not text are taken as a binary; the reader of modules checks them.
             _ => return Ok(Self::of(bytes.to_vec())),
         };
         let text = text.trim_start_matches('\u{feff}').trim_start();
@@ -140,7 +138,7 @@ impl Manifest {
         }
     }
 
-    /// Understands a JSON manifest.
+    /// Reads a JSON manifest.
     ///
     /// # Errors
     /// `Manifest`, with every mistake and the path of its field.
@@ -153,7 +151,7 @@ impl Manifest {
         Self::understand(value)
     }
 
-    /// Understands a TOML manifest.
+    /// Reads a TOML manifest.
     ///
     /// # Errors
     /// `Manifest`, with every mistake and the path of its field.
@@ -167,8 +165,7 @@ impl Manifest {
         Self::understand(Value::read(source).map_err(located)?)
     }
 
-    /// Understands a manifest that is a tree of values already, as bindings to other languages
-    /// have it.
+    /// Reads a manifest from a tree of values, as bindings to other languages make it.
     ///
     /// # Errors
     /// `Manifest`, with every mistake and the path of its field.
@@ -194,10 +191,10 @@ impl<'de> Deserialize<'de> for Manifest {
     }
 }
 
-/// Understands an update of a configuration: a text sets a key, null removes it.
+/// Reads an update of a configuration: a text sets a key, null removes it.
 ///
 /// # Errors
-/// `Manifest`, with every mistake; then nothing of the update may be used.
+/// `Manifest`, with every mistake. Then no part of the update may be used.
 #[doc(hidden)]
 pub fn config_update(value: Value) -> Result<BTreeMap<String, Option<String>>> {
     read::config_update(value)

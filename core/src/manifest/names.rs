@@ -1,6 +1,7 @@
-//! What the modules of a manifest are called once they run together.
+//! The names of the modules of a manifest.
 //!
-//! A single one is `main`, whatever its name; of several the last is, if no other is called so.
+//! A single module is `main`, whatever its name. Of several modules, the last is `main` unless another has that
+//! name.
 
 use super::{MODULE_LIMIT, Manifest, wrong};
 use crate::base::error::Result;

@@ -1,5 +1,5 @@
-//! Whatever bytes come, a manifest is read or refused: random bytes, random trees, and valid
-//! manifests with a few changes. A failure prints the seed and the smallest input that fails.
+//! Property tests: any bytes are read or refused. Inputs are random bytes, random trees and changed valid
+//! manifests. A failure prints the seed and the smallest input that fails.
 
 use proptest::{prelude::*, test_runner::Config};
 
@@ -18,7 +18,7 @@ const TOML: &str = "timeout_ms = 5\nallowed_hosts = [\"*.a\"]\n[[wasm]]\npath = 
  name = 'lib'\n[[wasm]]\nurl = \"http://a/b\"\nheaders = { a = \"b\" }\n[memory]\nmax = 5\n\
  [config]\n\"a.b\" = \"\"\"c\nd\"\"\"\n[allowed_paths]\n\"ro:/data\" = \"/\"\n";
 
-/// Reads bytes, which must not panic; what is refused is refused as a manifest.
+/// Reads bytes. This must not panic, and a refusal has the kind `Manifest`.
 fn read(bytes: &[u8]) -> Result<(), TestCaseError> {
     match Manifest::parse(bytes) {
         Ok(manifest) => {
@@ -123,7 +123,7 @@ fn tree() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
-/// A manifest of which one field, somewhere, has become something else.
+/// A manifest in which one field was replaced.
 fn nearly_right() -> impl Strategy<Value = serde_json::Value> {
     let places = proptest::sample::select(vec![
         "",
@@ -180,7 +180,7 @@ proptest! {
         read(&mutate(TOML, &changes))?;
     }
 
-    /// The reader accepts what the schema accepts, whatever it is.
+    /// The reader and the schema accept the same trees.
     #[test]
     fn the_schema_agrees(value in prop_oneof![nearly_right(), tree()]) {
         let ours = Manifest::from_value(serde_json::from_value(value.clone()).expect("a tree"));

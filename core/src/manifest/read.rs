@@ -1,8 +1,8 @@
-//! What a manifest may say: the one place that checks it (docs/manifests.md).
+//! The one place that checks what a manifest may contain (docs/manifests.md).
 //!
-//! It turns a tree of values into the typed model and collects every mistake on the way, each with
-//! the path of its field, what was found and what is allowed. It does not know which form the tree
-//! came from, so the same mistake has the same text in JSON, in TOML and from Python.
+//! It turns a tree of values into the typed model and collects every mistake, each with the path of its field, what
+//! was found and what is allowed. It does not know the form of the manifest, so the same mistake has the same text
+//! in JSON, in TOML and from Python.
 //!
 //! Invariant: a manifest is returned only if nothing in it is wrong.
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::base::error::Result;
 
-/// Fields of older manifests, and what they are called now.
+/// Fields of older manifests, with their names now.
 const OLDER: &[(&str, &str)] = &[("header", "headers"), ("max", "max_pages")];
 
 const MANIFEST: &[&str] = &[
@@ -31,7 +31,7 @@ const MANIFEST: &[&str] = &[
 const MEMORY: &[&str] = &["max_pages", "max_http_response_bytes", "max_var_bytes"];
 const WASM: &[&str] = &["path", "data", "url", "method", "headers", "name", "hash"];
 
-/// Understands a manifest.
+/// Reads a manifest.
 ///
 /// # Errors
 /// `Manifest`, with all mistakes.
@@ -41,7 +41,7 @@ pub(super) fn manifest(value: Value) -> Result<Manifest> {
     mistakes.finish(manifest)
 }
 
-/// Understands an update of a configuration: a text sets a key, null removes it.
+/// Reads an update of a configuration: a text sets a key, null removes it.
 ///
 /// # Errors
 /// `Manifest`, with all mistakes.
@@ -151,7 +151,7 @@ fn data(mistakes: &mut Mistakes, place: Place<'_>, value: Value) -> Option<Vec<u
                 found_text(&text)
             ),
         },
-        // Other hosts read their own memory there. A manifest comes from anywhere.
+        // Other hosts read an address in their own memory there. A manifest may come from anywhere.
         Value::Table(table) if table.iter().any(|(key, _)| key == "ptr") => {
             "found an address in the memory of the host, which a manifest must not read; expected \
              a text in base64"
@@ -246,12 +246,12 @@ fn list<T>(
         return mistakes.expected(place, &value, "a list");
     };
     let read = |(index, value)| read(mistakes, Place::Index(&place, index), value);
-    // All of them are read, so that all mistakes are found.
+    // Reads all fields, so that all mistakes are found.
     let list: Vec<_> = values.into_iter().enumerate().map(read).collect();
     list.into_iter().collect()
 }
 
-/// The fields of an object of which all are known.
+/// The fields of an object, all of which must be known.
 struct Fields<'a> {
     mistakes: &'a mut Mistakes,
     place: Place<'a>,
@@ -282,7 +282,8 @@ impl<'a> Fields<'a> {
                     None => values.push((name, value)),
                     Some(at) => {
                         mistakes.add(Place::Key(&place, name), "given twice");
-                        // What else is said does not depend on the order, which TOML does not keep.
+                        // The order of other mistakes must not depend on the order of fields, which TOML does not
+                        // keep.
                         if older.is_none() {
                             values[at].1 = value;
                         }
@@ -333,7 +334,7 @@ impl<'a> Fields<'a> {
         read.unwrap_or_default()
     }
 
-    /// Refuses a field that means nothing without `url`.
+    /// Refuses a field that has no meaning without `url`.
     fn misplaced(&mut self, name: &'static str) {
         if self.has(name) {
             let place = Place::Key(&self.place, name);

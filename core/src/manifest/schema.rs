@@ -1,5 +1,4 @@
-//! The JSON Schema of manifests, made from the types and compared with the file that is shipped;
-//! and whether it says the same as the reader does.
+//! The JSON Schema of manifests, made from the types. Tests compare it with the published file and with the reader.
 
 use std::{borrow::Cow, path::Path};
 
@@ -56,7 +55,7 @@ impl JsonSchema for Wasm {
     }
 }
 
-/// A field that is there, and is not null.
+/// A field that is present and not null.
 fn given(name: &str) -> Value {
     json!({"required": [name], "properties": {name: {"not": {"type": "null"}}}})
 }
@@ -79,7 +78,7 @@ fn generate() -> Value {
     schema
 }
 
-/// Formats are only remarks in JSON Schema; what numbers may be is said by bounds.
+/// Formats are only annotations in JSON Schema; bounds restrict numbers.
 fn bound(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -120,7 +119,7 @@ fn the_file_is_what_the_types_say() {
     }
 }
 
-/// The schema accepts what the reader accepts, and refuses what it refuses.
+/// The schema accepts and refuses the same manifests as the reader.
 #[test]
 fn the_schema_and_the_reader_agree() {
     let schema = validator();
@@ -130,7 +129,7 @@ fn the_schema_and_the_reader_agree() {
         .map(|(text, _)| (*text, false));
     let mut seen = [0; 2];
     for (text, expected) in accepted.chain(refused) {
-        // Of two equal keys a JSON value keeps one only, so the schema cannot see both.
+        // A JSON value keeps only one of two equal keys, so the schema cannot see both.
         let value = match serde_json::from_str::<Value>(text) {
             Ok(value) if !text.contains("twice") => value,
             _ => continue,

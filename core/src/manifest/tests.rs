@@ -1,4 +1,4 @@
-//! Manifests that are accepted and refused, and how; and one that uses every field.
+//! Manifests that are accepted, manifests that are refused, and one that uses every field.
 
 use std::time::Duration;
 

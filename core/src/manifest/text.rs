@@ -1,4 +1,4 @@
-//! A module as the text of a manifest writes it.
+//! A module as a manifest writes it in text.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Hash, Source, Wasm};
 
-/// The fields of a module; exactly one of `path`, `data` and `url` is there.
+/// The fields of a module. Exactly one of `path`, `data` and `url` is present.
 #[derive(Default, Serialize)]
 pub(super) struct WasmText {
     #[serde(skip_serializing_if = "Option::is_none")]

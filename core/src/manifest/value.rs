@@ -1,8 +1,7 @@
-//! A manifest before anything in it was understood: a tree of values.
+//! A manifest as a tree of values, before it is checked.
 //!
-//! Every textual form, and every binding to another language, becomes such a tree first; what the
-//! tree may say is decided in one place, `read.rs`. It knows no field but `data`, which does not
-//! count towards the size of a manifest.
+//! Every textual form and every binding to another language makes such a tree first. Only `read.rs` decides what
+//! the tree may contain. This file knows no field but `data`, which does not count towards the size of a manifest.
 //!
 //! Invariant: a tree that was made from text is not larger than [`SIZE_LIMIT`].
 
@@ -13,24 +12,24 @@ use serde::{
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-/// The most bytes of a manifest in JSON or TOML: its keys and texts, and one for each value. The
-/// `data` of modules does not count; modules have limits of their own.
+/// The most bytes of a manifest in JSON or TOML: the bytes of keys and texts, and one for each value. The `data` of
+/// modules does not count, because modules have limits of their own.
 #[doc(hidden)]
 pub const SIZE_LIMIT: usize = 1 << 20;
 
-/// How toml hands a date over.
+/// The key under which the `toml` library passes a date.
 const TOML_DATE: &str = "$__toml_private_datetime";
 
 /// How many characters of a text are shown in a message.
 const SHOWN: usize = 64;
 
-/// A value of a manifest, in whatever form the manifest came. Bindings to other languages make it.
+/// A value of a manifest in any form. Bindings to other languages make it.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Nothing.
+    /// Null.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer.
     Integer(i128),
@@ -38,15 +37,15 @@ pub enum Value {
     Float(f64),
     /// A text.
     Text(String),
-    /// Bytes, which no text form has but bindings to other languages.
+    /// Bytes. Only bindings to other languages have them.
     Bytes(Vec<u8>),
-    /// A path that need not be a text, which no text form has.
+    /// A path that need not be valid text. Only bindings to other languages have it.
     Path(PathBuf),
     /// Values in order.
     List(Vec<Self>),
     /// Values by name, in order; a name may occur twice.
     Table(Vec<(String, Self)>),
-    /// Something that has no place in a manifest: the name of its type.
+    /// A value that no manifest may have: the name of its type.
     Other(String),
 }
 
@@ -92,7 +91,7 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// Without a bound: for those who deserialize manifests as parts of something else.
+/// Without a bound on the size, for programs that deserialize a manifest as part of something else.
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
         let left = Cell::new(Some(usize::MAX));
@@ -104,12 +103,12 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Reads one value, and takes its size off what is left.
+/// Reads one value and subtracts its size from the bytes that are left.
 #[derive(Clone, Copy)]
 struct Node<'a> {
     /// `None` once the value is too large.
     left: &'a Cell<Option<usize>>,
-    /// What a byte of text costs, if this is one.
+    /// The cost of each byte, if the value is a text.
     text: usize,
 }
 
