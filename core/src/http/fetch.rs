@@ -1,7 +1,7 @@
 //! Sends a request and follows redirects until there is a response.
 //!
-//! Each hop is checked against the policy, whoever sends it. It knows neither guests nor manifests:
-//! what it says when it fails is completed by its callers.
+//! Each hop is checked against the policy, whichever client sends it. It knows neither guests nor manifests;
+//! callers complete its messages.
 
 use std::{
     error::Error as StdError,
@@ -21,9 +21,9 @@ use crate::base::{error::Error, taken};
 /// Why there is no response.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The caller gave up, or the user's own client failed: an error that stays what it is.
+    /// The caller gave up, or the user's client failed. The error stays as it is.
     Stopped(Error),
-    /// Anything else, in words.
+    /// Any other failure, as a message.
     Failed {
         why: String,
         source: Option<Box<dyn StdError + Send + Sync>>,
@@ -36,39 +36,39 @@ impl From<String> for Failure {
     }
 }
 
-/// Who waits for a response.
+/// A caller that waits for a response.
 pub(crate) trait Patience {
-    /// The longest that it may go unasked.
+    /// The longest time between two calls of `check`.
     fn slice(&self) -> Duration;
 
-    /// Whether to go on, with the bytes that are there and those that are announced.
+    /// Checks whether to go on, given the received and the announced number of bytes.
     ///
     /// # Errors
-    /// If not: the reason.
+    /// The reason to stop.
     fn check_interrupt(&self, received: u64, total: Option<u64>) -> Result<(), Error>;
 }
 
-/// What a request is sent under.
+/// The conditions of a request.
 pub(crate) struct Terms<'a> {
     pub(crate) policy: &'a Policy,
     /// The user's own client.
     pub(crate) client: Option<&'a dyn HttpClient>,
     /// The most bytes of the response's body.
     pub(crate) max_bytes: u64,
-    /// What `max_bytes` is called in messages.
+    /// The name of the limit `max_bytes` in messages.
     pub(crate) limit_name: &'static str,
     /// How long everything may take together.
     pub(crate) timeout: Duration,
-    /// How much later it is given up, if the patience has not ended by itself until then.
+    /// How much later the request ends if `patience` has not ended it by then.
     pub(crate) grace: Duration,
     pub(crate) patience: &'a dyn Patience,
 }
 
-/// The final response to `request`.
+/// Sends `request` and returns the final response.
 ///
 /// # Errors
-/// If a hop is not allowed or fails, if there are too many, if the response is too large, if it takes
-/// too long, or if the caller's patience ends.
+/// If a hop is not allowed or fails, if there are too many hops, if the response is too large or too slow, or if
+/// the caller gives up.
 pub(crate) fn fetch(mut request: Request, terms: &Terms<'_>) -> Result<HttpResponse, Failure> {
     let started = Instant::now();
     for _ in 0..=redirect::MOST {
@@ -129,10 +129,10 @@ fn too_late(terms: &Terms<'_>) -> Failure {
     format!("there is no complete response after {timeout:?}").into()
 }
 
-/// The request for the user's own client.
+/// The request for the user's client.
 ///
 /// # Errors
-/// If there is no memory for its body.
+/// If the host is out of memory for the body.
 fn plain(request: &Request, timeout: Duration) -> Result<HttpRequest, Failure> {
     let headers = request.headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());

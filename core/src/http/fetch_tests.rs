@@ -15,10 +15,10 @@ use crate::{
     deadline::alarm::Alarm,
 };
 
-/// Generous: what takes longer does not end at its deadline.
+/// A generous bound: anything slower did not end at its deadline.
 const SLACK: Duration = Duration::from_secs(4);
 
-/// A server that reads a request, and then does something with the connection.
+/// A server that reads a request and then runs this function on the connection.
 fn serve(then: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has one");
@@ -101,7 +101,7 @@ fn a_timeout_ends_a_request_without_a_deadline() {
     }
 }
 
-/// An abandoned connection is closed at once, and not when its own timeouts have passed.
+/// An abandoned connection is closed at once, not after its own timeouts.
 #[test]
 fn an_abandoned_connection_is_closed() {
     let (sender, receiver) = std::sync::mpsc::channel();

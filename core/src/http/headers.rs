@@ -1,8 +1,7 @@
-//! The headers that a guest or a manifest gives to a request: names, values, and which of them are
-//! the host's own.
+//! The headers that a guest or a manifest gives to a request, and those that only the host sets.
 //!
-//! Invariant: what comes out has no line break in it and nothing that frames a message, so the
-//! bytes of a request are one request.
+//! Invariant: the result has no line break and no framing header, so the bytes of a request are exactly one
+//! request.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ use super::shown;
 /// The most bytes of a request's URL and headers together.
 pub(crate) const LARGEST_HEAD: usize = 64 << 10;
 
-/// What a request says about its connection is the host's to say.
+/// Headers about the connection, which only the host sets.
 const CONNECTION: &[&str] = &[
     "expect",
     "keep-alive",
@@ -28,7 +27,7 @@ const CONNECTION: &[&str] = &[
     "upgrade",
 ];
 
-/// What goes with a body.
+/// Headers that describe a body.
 const BODY: &[&str] = &[
     "content-encoding",
     "content-language",
@@ -36,13 +35,13 @@ const BODY: &[&str] = &[
     "content-type",
 ];
 
-/// What is meant for one host only.
+/// Headers for one host only.
 const SECRET: &[&str] = &["authorization", "cookie"];
 
 /// The headers of a request to `url` with a body of `length` bytes.
 ///
 /// # Errors
-/// What is wrong with which header.
+/// The first wrong header, and why.
 pub(crate) fn read(
     given: &BTreeMap<String, String>,
     url: &Url,
@@ -67,7 +66,7 @@ pub(crate) fn read(
         if CONNECTION.contains(&name.as_str()) {
             return wrong("it belongs to the connection, which is the host's");
         }
-        // These say what the host says anyway, or they are wrong.
+        // These must agree with what the host sends anyway.
         if name == header::HOST {
             if !is_host(value, url) {
                 return wrong("it is not the host of the URL");
@@ -102,7 +101,7 @@ fn is_host(value: &str, url: &Url) -> bool {
     bare || value.eq_ignore_ascii_case(&format!("{host}:{port}"))
 }
 
-/// The user information of a URL as a header: the URL that is sent has none.
+/// The user information of a URL as a header. The sent URL has none.
 fn basic(url: &Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
@@ -116,12 +115,12 @@ fn basic(url: &Url) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Takes away what describes a body that is no longer sent.
+/// Removes headers that describe a body, because the body is no longer sent.
 pub(crate) fn drop_body(headers: &mut HeaderMap) {
     BODY.iter().for_each(|&name| _ = headers.remove(name));
 }
 
-/// Takes away what was meant for another host.
+/// Removes headers for another host.
 pub(crate) fn drop_secrets(headers: &mut HeaderMap) {
     SECRET.iter().for_each(|&name| _ = headers.remove(name));
 }

@@ -1,14 +1,13 @@
-//! HTTP for guests and for modules that lie behind a URL.
+//! HTTP requests of guests, and downloads of modules.
 //!
-//! `request` makes a request of what a guest or a manifest says and is strict about it;
-//! `policy` says which hosts and addresses it may reach; `fetch` sends it, follows redirects by the
-//! rules of `redirect` and looks at the policy before each hop; `wire` sends one hop, unless the user
-//! has a client of their own ([`HttpClient`]).
+//! `request` reads requests of guests and manifests strictly. `policy` says which hosts and addresses they may
+//! reach. `fetch` sends a request, follows redirects by the rules of `redirect` and checks the policy before each
+//! hop. `wire` sends one hop, unless the user provides an [`HttpClient`].
 //!
-//! It knows neither guests nor engines. Invariants: a URL is parsed once, and what is checked is what
-//! is sent; a host name is resolved once for a hop, and what is checked is what is connected to;
-//! nothing is read from the environment, kept between requests or taken from another request: no
-//! proxies, no cookies, no open connections.
+//! It may import `base` and `process`, and knows neither guests nor engines. Invariants: a URL is parsed once, and
+//! the checked URL is the one that is sent; a host name is resolved once for each hop, and the checked address is
+//! the one that is connected to; nothing is read from the environment or kept between requests: no proxies, cookies
+//! or open connections.
 
 mod fetch;
 mod headers;
@@ -34,13 +33,13 @@ use crate::base::{error::Result, setters::setters};
 /// The most bytes of a response when the manifest names no limit.
 pub(crate) const DEFAULT_RESPONSE_BYTES: u64 = 50 << 20;
 
-/// How long a request of a guest may take whose call has no deadline, with its redirects.
+/// How long a request of a guest may take, with its redirects, if its call has no deadline.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long the download of a module may take.
 pub(crate) const MODULE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A request as an [`HttpClient`] gets it. The host is allowed already.
+/// A request for an [`HttpClient`]. Its host was already checked.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
@@ -48,7 +47,7 @@ pub struct HttpRequest {
     pub method: String,
     /// The URL, without a fragment and without user information (which is a header).
     pub url: String,
-    /// The headers; names are in lower case. `host` and what frames the body are not among them.
+    /// The headers, with names in lower case. `host` and headers that frame the body are not included.
     pub headers: Vec<(String, String)>,
     /// The body. It may be empty.
     pub body: Vec<u8>,
@@ -56,27 +55,26 @@ pub struct HttpRequest {
     pub timeout: Duration,
 }
 
-/// A response as an [`HttpClient`] gives it. Redirects may be returned as they are: their targets
-/// are checked and requested like any other.
+/// A response of an [`HttpClient`]. It may be a redirect, whose target is checked and requested like any other.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The status, 100 to 999.
     pub status: u16,
-    /// The headers, in order, by name in any case.
+    /// The headers in order, with names in any case.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body, decoded.
     pub body: Vec<u8>,
 }
 
-/// What sends a request in place of the client that is built in. A closure is one.
+/// An HTTP client that replaces the built-in one. Closures implement it.
 ///
-/// It runs on the thread of the call. Whatever it follows by itself, it checks by itself.
+/// It runs on the thread of the call. If it follows redirects itself, it must check their targets itself.
 pub trait HttpClient: Send + Sync {
     /// Sends a request and returns the response to it.
     ///
     /// # Errors
-    /// Whatever it likes; the call of the guest ends with it.
+    /// Any error. The call of the guest fails with it.
     fn send(&self, request: HttpRequest) -> Result<HttpResponse>;
 }
 
@@ -86,28 +84,28 @@ impl<F: Fn(HttpRequest) -> Result<HttpResponse> + Send + Sync> HttpClient for F 
     }
 }
 
-/// How far a download has come.
+/// The progress of a download.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The position of the module in the manifest.
     pub module: usize,
-    /// The bytes that are there.
+    /// The bytes received so far.
     pub received: u64,
-    /// The bytes that will be there, if the server says so.
+    /// The total number of bytes, if the server announces it.
     pub total: Option<u64>,
 }
 
-/// What a plug-in is given for its HTTP requests and for the download of its modules.
+/// The settings of HTTP requests of guests and of downloads of modules.
 #[non_exhaustive]
 #[derive(Clone)]
 pub struct HttpOptions {
-    /// Sends all requests in place of the client that is built in.
+    /// Sends all requests in place of the built-in client.
     pub client: Option<Arc<dyn HttpClient>>,
     /// Whether guests can read the headers of responses.
     pub response_headers: bool,
-    /// Is told about the progress of downloads, on the thread that compiles: at least every 50 ms, and once when all
-    /// is there. An error ends the download.
+    /// Gets the progress of downloads, on the thread that compiles: at least every 50 ms, and once at the end. An
+    /// error ends the download.
     pub progress: Option<Arc<dyn Fn(Progress) -> Result<()> + Send + Sync>>,
     /// The most bytes of a module behind a URL.
     pub max_module_bytes: u64,
@@ -177,7 +175,7 @@ impl fmt::Debug for HttpOptions {
     }
 }
 
-/// Text that came from outside, cut for a message.
+/// Text from outside, cut for a message.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
     match text.char_indices().nth(LONGEST) {

@@ -1,16 +1,15 @@
 //! Which hosts and addresses a request may reach.
 //!
-//! It looks at a parsed URL and at resolved addresses only: the very URL that is sent and the very
-//! addresses that are connected to. It sends nothing.
+//! It checks the parsed URL that is sent and the resolved addresses that are connected to. It sends nothing.
 //!
 //! Rules
-//! - A host is allowed if a pattern matches its canonical form: lower case, IDN as punycode, numbers
-//!   as addresses, no trailing dot. Ports and user information take no part.
-//! - Addresses that name no host of the network (link-local, where clouds keep their metadata,
-//!   unspecified, multicast, reserved) are reached only if the URL has the address itself and a
-//!   pattern without wildcards is that address. No host name leads there.
-//! - Any other address that an allowed host resolves to is allowed, private ones too: whoever allows
-//!   a name trusts those who answer for it.
+//! - A host is allowed if a pattern matches its canonical form: lower case, IDN as punycode, numbers as addresses,
+//!   no trailing dot. Ports and user information are ignored.
+//! - Addresses that name no host of the network (link-local, where clouds keep their metadata, unspecified,
+//!   multicast, reserved) are reached only if the URL has the address itself and a pattern without wildcards is
+//!   that address. A host name never leads there.
+//! - Any other address that an allowed host resolves to is allowed. Allowing a host name allows the private
+//!   addresses it resolves to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -23,9 +22,9 @@ const LONGEST_PATTERN: usize = 1024;
 /// Which hosts a request may reach.
 #[derive(Debug)]
 pub(crate) enum Policy {
-    /// Those that one of the patterns matches.
+    /// Hosts that one of the patterns matches.
     Listed(Vec<Pattern>),
-    /// All: they are the user's own choice. This one was named.
+    /// Every host, because the user chose the URL. This host was named.
     Named(String),
 }
 
@@ -33,14 +32,14 @@ pub(crate) enum Policy {
 pub(crate) enum Pattern {
     /// One host.
     Literal(String),
-    /// Any that matches.
+    /// Every host that matches.
     Glob(GlobMatcher),
 }
 
 /// How a host was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
-    /// By its own name or address.
+    /// By name or address.
     Literal,
     /// By a wildcard.
     Wildcard,
@@ -57,7 +56,7 @@ impl Policy {
     /// The policy of the manifest's `allowed_hosts`.
     ///
     /// # Errors
-    /// Which pattern is too long.
+    /// The pattern that is too long.
     pub(crate) fn listed(patterns: &[String]) -> Result<Self, String> {
         let pattern = |(index, text): (usize, &String)| match text.len() {
             0..=LONGEST_PATTERN => Ok(Pattern::new(text)),
@@ -70,12 +69,12 @@ impl Policy {
         patterns.collect::<Result<_, _>>().map(Self::Listed)
     }
 
-    /// The policy of a user who names this URL.
+    /// The policy for a URL that the user names.
     pub(crate) fn named(url: &Url) -> Self {
         Self::Named(host_text(url).unwrap_or_default())
     }
 
-    /// Whether the URL may be requested; `None` if not.
+    /// How the URL is allowed; `None` if it is not.
     pub(crate) fn leave(&self, url: &Url) -> Option<Leave> {
         let host = host_text(url)?;
         match self {
@@ -110,7 +109,7 @@ impl Pattern {
         let glob = glob.case_insensitive(true).backslash_escape(false);
         match glob.literal_separator(false).build() {
             Ok(glob) => Self::Glob(glob.compile_matcher()),
-            // What is no glob is a name, if not one that a host can have.
+            // A pattern that is not a glob is a name, though maybe not a valid host name.
             Err(_) => Self::Literal(text),
         }
     }
@@ -123,7 +122,7 @@ impl Pattern {
     }
 }
 
-/// A host name as URLs have it, or the text itself if it is none.
+/// A host name in canonical form, or the text itself if it is not a host name.
 fn canonical(text: String) -> String {
     match Host::parse(&text) {
         Ok(host) => host.to_string(),
@@ -131,7 +130,7 @@ fn canonical(text: String) -> String {
     }
 }
 
-/// The host of a URL in the form that patterns are compared with.
+/// The host of a URL in canonical form.
 pub(crate) fn host_text(url: &Url) -> Option<String> {
     Some(match url.host()? {
         Host::Domain(name) => name.strip_suffix('.').unwrap_or(name).to_owned(),
@@ -140,7 +139,7 @@ pub(crate) fn host_text(url: &Url) -> Option<String> {
     })
 }
 
-/// Why an address may not be connected to, if so.
+/// Why an address is refused; `None` if it is allowed.
 pub(crate) fn refusal(address: IpAddr, host: &Host, leave: Leave) -> Option<&'static str> {
     let named = !matches!(host, Host::Domain(_));
     match named && leave == Leave::Literal {
@@ -149,7 +148,7 @@ pub(crate) fn refusal(address: IpAddr, host: &Host, leave: Leave) -> Option<&'st
     }
 }
 
-/// Services of clouds whose addresses are of no special class.
+/// Cloud metadata services whose addresses belong to no special class.
 const METADATA: &[IpAddr] = &[
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
@@ -178,7 +177,7 @@ fn special(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// The IPv4 address that packets to an IPv6 address end up at: mapped, compatible, NAT64 and 6to4.
+/// The IPv4 address behind an IPv6 address: mapped, compatible, NAT64 and 6to4.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {

@@ -20,7 +20,7 @@ const HOSTS: &[(&[&str], &str, Option<Leave>)] = &[
     (&["a.test"], "http://nota.test", None),
     (&["a.test"], "http://sub.a.test", None),
     (&["b.test", "a.test"], "http://a.test", LITERAL),
-    // A literal is stronger than a wildcard, wherever it stands.
+    // A literal wins over a wildcard, in any order.
     (&["*", "a.test"], "http://a.test", LITERAL),
     (&["*"], "http://a.test", WILDCARD),
     (&["*"], "http://[::1]", WILDCARD),
@@ -34,7 +34,7 @@ const HOSTS: &[(&[&str], &str, Option<Leave>)] = &[
     (&["[ab].test"], "http://b.test", WILDCARD),
     (&["[ab].test"], "http://c.test", None),
     (&["[!ab].test"], "http://c.test", WILDCARD),
-    // What is no glob is compared as it stands.
+    // A pattern that is not a glob is compared literally.
     (&["[ab"], "http://a", None),
     (&["{a,b}.test"], "http://a.test", None),
     (&[""], "http://a.test", None),
@@ -46,7 +46,7 @@ const HOSTS: &[(&[&str], &str, Option<Leave>)] = &[
     (&["a.test"], "http://a.test.", LITERAL),
     (&["a.test."], "http://a.test", LITERAL),
     (&["a.test"], "http://a.test..", None),
-    // Ports and user information take no part, and cannot stand for a host.
+    // Ports and user information are ignored, and cannot pass as a host.
     (&["a.test"], "http://a.test:8080", LITERAL),
     (&["a.test:8080"], "http://a.test:8080", None),
     (&["a.test"], "http://a.test@evil.test", None),
@@ -59,7 +59,7 @@ const HOSTS: &[(&[&str], &str, Option<Leave>)] = &[
     (&["a.test"], "http://evil.test\\@a.test", None),
     (&["a.test"], "http://a.test\\@evil.test", LITERAL),
     (&["a.test"], "http:\\\\a.test", LITERAL),
-    // What the URL standard takes out or puts right before there is a host.
+    // Spellings that the URL standard normalises.
     (&["a.test"], "ht\ntp://a.\ttest", LITERAL),
     (&["a.test"], "http://evil.test\t.a.test", None),
     (&["a.test"], "  http://a.test  ", LITERAL),
@@ -74,7 +74,7 @@ const HOSTS: &[(&[&str], &str, Option<Leave>)] = &[
     (&["bücher.test"], "http://xn--bcher-kva.test", LITERAL),
     (&["BÜCHER.test"], "http://bücher.test", LITERAL),
     (&["*.bücher.test"], "http://a.bücher.test", WILDCARD),
-    // A letter that only looks like it.
+    // A letter that only looks the same.
     (&["a.test"], "http://а.test", None),
     // Addresses, in any spelling.
     (&["127.0.0.1"], "http://127.0.0.1", LITERAL),
@@ -172,7 +172,7 @@ fn what_is_no_url_of_http() {
     }
 }
 
-/// Addresses, and what they are; nothing else keeps them from being reached.
+/// Addresses with their classes.
 const ADDRESSES: &[(&str, Option<&str>)] = &[
     ("8.8.8.8", None),
     ("127.0.0.1", None),
@@ -214,7 +214,7 @@ fn addresses() {
             IpAddr::V6(address) => Host::Ipv6(address),
         };
         let name = Host::Domain("a.test".to_owned());
-        // A name never leads to a special address, a literal does if it was allowed as such.
+        // A name never leads to a special address. A literal does if it was allowed literally.
         assert_eq!(refusal(address, &name, Leave::Literal), *expected, "{text}");
         assert_eq!(
             refusal(address, &name, Leave::Wildcard),

@@ -1,6 +1,6 @@
-//! What a redirect asks for (RFC 9110, 15.4, and the Fetch standard where that leaves a choice).
+//! The request that a redirect asks for (RFC 9110, 15.4; the Fetch standard where the RFC leaves a choice).
 //!
-//! It decides about one hop and knows no policy; `fetch` counts hops and checks where they lead.
+//! It handles one hop and knows no policy. `fetch` counts hops and checks their targets.
 
 use ureq::http::Method;
 

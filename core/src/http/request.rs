@@ -1,7 +1,7 @@
-//! A request, made of what a guest or a manifest says.
+//! A request, read from a guest or a manifest.
 //!
-//! It knows no policy and sends nothing. Invariant: `url` is the only parse of the text that came
-//! in; whatever looks at it or sends it takes it from here.
+//! It knows no policy and sends nothing. Invariant: the text of the URL is parsed once, into `url`. All checks and
+//! sends use that.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,23 +29,23 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    /// `None` is no body, which is not the same as an empty one.
+    /// `None` is no body, which differs from an empty one.
     pub(crate) body: Option<Arc<Vec<u8>>>,
 }
 
-/// What is wrong with a request.
+/// A mistake in a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
-    /// The field of a manifest that says it.
+    /// The field of a manifest with the mistake.
     pub(crate) field: &'static str,
     pub(crate) why: String,
 }
 
 impl Request {
-    /// A request as it was given. Methods may be in any case and are `GET` if absent.
+    /// Reads a request. The method may be in any case; the default is `GET`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The first mistake.
     pub(crate) fn new(
         method: Option<&str>,
         url: &str,
@@ -66,8 +66,8 @@ impl Request {
         })
     }
 
-    /// The URL in the type of the client. It is put together from the parts of the parsed URL, so
-    /// nothing is parsed twice that decides where the request goes.
+    /// The URL in the type of the client. It is built from the parts of the parsed URL, so nothing that decides the
+    /// target is parsed twice.
     pub(crate) fn uri(&self) -> Option<Uri> {
         let host = self.url.host_str()?;
         let authority = match self.url.port() {
@@ -80,7 +80,7 @@ impl Request {
         uri.build().ok().filter(|uri| uri.host() == Some(host))
     }
 
-    /// The place that it goes to, for messages: no path, which may hold secrets.
+    /// The target for messages, without the path, which may hold secrets.
     pub(crate) fn place(&self) -> String {
         let origin = &self.url[..Position::BeforePath];
         shown(origin)
@@ -97,20 +97,20 @@ fn method(text: &str) -> Result<Method, String> {
     })
 }
 
-/// The URL of a text.
+/// Parses a URL.
 ///
 /// # Errors
-/// If it is none, or not one of HTTP.
+/// If it is not a URL with the scheme `http` or `https`.
 pub(crate) fn parse(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("`{}` is no URL: {error}", shown(text)))?;
     check(&url)?;
     Ok(url)
 }
 
-/// Refuses a URL that is not one of HTTP.
+/// Refuses a URL with another scheme than `http` and `https`, or with port 0.
 ///
 /// # Errors
-/// What it is instead.
+/// Why it is refused.
 pub(crate) fn check(url: &Url) -> Result<(), String> {
     if !["http", "https"].contains(&url.scheme()) {
         let scheme = shown(url.scheme());
@@ -124,10 +124,10 @@ pub(crate) fn check(url: &Url) -> Result<(), String> {
     Ok(())
 }
 
-/// Takes away what is not sent.
+/// Removes the parts that are not sent.
 fn strip(url: &mut Url) {
     url.set_fragment(None);
-    // A URL of HTTP has a host, so it can have these, and so they can be taken away.
+    // An HTTP URL has a host, so removing these cannot fail.
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }

@@ -1,4 +1,4 @@
-//! Requests and redirects: what is refused, what is sent, and where it leads.
+//! Requests and redirects: what is refused and what is sent.
 
 use std::collections::BTreeMap;
 
@@ -123,8 +123,7 @@ fn what_is_sent_is_what_was_parsed() {
     assert_eq!(own.headers["authorization"], "own");
 }
 
-/// Whatever is put together of what parsers disagree about: a second look at what is sent finds the
-/// host that was checked.
+/// URLs of pieces on which parsers disagree: parsing the sent URL again finds the host that was checked.
 #[test]
 fn no_text_is_understood_in_two_ways() {
     const PARTS: &[&str] = &[
@@ -177,8 +176,7 @@ fn methods() {
     }
 }
 
-/// Method, URL, status and location, and what comes of it: method, URL, headers, whether there is a
-/// body.
+/// Method, URL, status and location, and the expected next request: method, URL, headers, whether there is a body.
 #[test]
 fn redirects() {
     let all = "authorization content-type cookie x";

@@ -1,11 +1,10 @@
-//! Sends one request over the network with the library `ureq`, redirects left alone.
+//! Sends one request over the network with the library `ureq`. It follows no redirects.
 //!
-//! The library blocks, so it runs on a thread of its own, and the caller waits for that in slices:
-//! neither a server nor a name server can hold the caller longer than it wants. A request that is
-//! abandoned has its connection closed, so its thread ends soon; at the latest when its own
-//! timeouts have passed.
+//! The library blocks, so it runs on a thread of its own. The caller waits in short steps, so neither a server nor
+//! a name server can hold it longer than it wants. The connection of an abandoned request is closed, so its thread
+//! ends soon, at the latest after its own timeouts.
 //!
-//! Invariant: the only addresses that are connected to are those that [`Lookup`] has checked.
+//! Invariant: connections go only to addresses that [`Lookup`] has checked.
 
 use std::{
     fmt,
@@ -39,13 +38,13 @@ use super::{
     shown,
 };
 
-/// How long connecting may take, with the handshake of TLS.
+/// How long connecting may take, including the TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much later than the caller the library itself gives up.
+/// How much later than the caller the library gives up.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The longest time that is given to the library; the caller's own can be longer than clocks count.
+/// The longest timeout for the library. The caller's own may be longer than clocks can represent.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most bytes of the head of a response.
@@ -60,26 +59,26 @@ const MOST_ADDRESSES: usize = 8;
 /// No total is announced.
 const UNKNOWN: u64 = u64::MAX;
 
-/// What a request is sent under.
+/// The conditions of a request.
 pub(super) struct Wire {
     /// How the host was allowed.
     pub(super) leave: Leave,
     /// The most bytes of the body.
     pub(super) most: u64,
-    /// How long it may take.
+    /// The time limit.
     pub(super) left: Duration,
 }
 
-/// How it ended, if nothing failed.
+/// The end of a transfer without a failure.
 pub(super) enum Outcome {
     Response(HttpResponse),
-    /// There are more bytes than allowed.
+    /// The body has more bytes than allowed.
     TooLarge,
-    /// The time was over.
+    /// The time limit has passed.
     TooLate,
 }
 
-/// How far a transfer has come; written by its thread, read by the caller.
+/// The progress of a transfer, written by its thread and read by the caller.
 struct Counters {
     received: AtomicU64,
     total: AtomicU64,
@@ -112,7 +111,7 @@ pub(super) fn send(
         let most = wire.most;
         move || {
             let result = exchange(&agent, request, uri, most, &counters);
-            // Nobody listens if the request is abandoned.
+            // If the request is abandoned, there is no receiver.
             let _ = sender.send(result);
         }
     };
@@ -158,7 +157,7 @@ fn config(left: Duration) -> Config {
         .build()
 }
 
-/// Everything that blocks.
+/// The blocking part.
 fn exchange(
     agent: &Agent,
     request: Request,
@@ -166,7 +165,7 @@ fn exchange(
     most: u64,
     counters: &Counters,
 ) -> Result<Outcome, ureq::Error> {
-    // These methods have a body, if an empty one; without a length they would be sent in chunks.
+    // These methods always have a body, at least an empty one. Without a length it would be sent in chunks.
     let bodied = [Method::PATCH, Method::POST, Method::PUT].contains(&request.method);
     let mut head = http::Request::new(());
     *head.method_mut() = request.method;
@@ -202,7 +201,7 @@ fn receive(
         headers: headers.collect(),
         body: Vec::new(),
     };
-    // The body of a redirect is of no use to anybody.
+    // The body of a redirect is not used.
     if head.status.is_redirection() && head.headers.contains_key(header::LOCATION) {
         return Ok(Outcome::Response(response));
     }
@@ -233,8 +232,7 @@ fn receive(
     }
 }
 
-/// The addresses of the host of the URL that was checked; what the library asks for is not looked
-/// at.
+/// The addresses of the checked host. The name that the library passes is ignored.
 struct Lookup {
     host: Host,
     port: u16,
@@ -313,7 +311,7 @@ impl fmt::Debug for Lookup {
     }
 }
 
-/// A failure of the library, in words of ours.
+/// The message for a failure of the library.
 #[cold]
 fn failure(request: &Request, error: ureq::Error) -> Failure {
     let place = request.place();
@@ -321,7 +319,7 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
         ureq::Error::Io(error) => {
             let why = match broken(&error) {
                 Some(what) => format!("{place}: {what}"),
-                // So the library hands on what went wrong with TLS.
+                // The library wraps TLS failures in this way.
                 None if error.kind() == io::ErrorKind::InvalidData => {
                     format!("{place}: no secure connection: {error}")
                 }
@@ -364,7 +362,7 @@ fn failure(request: &Request, error: ureq::Error) -> Failure {
     Failure::Failed { why, source }
 }
 
-/// What became of a connection, where the system's own words differ from one to the other.
+/// Messages for connection failures whose texts differ between systems.
 fn broken(error: &io::Error) -> Option<&'static str> {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,

@@ -1,4 +1,4 @@
-//! Name servers that lie: what a name leads to is looked up once, checked, and connected to.
+//! Lying name servers: a name is looked up once, and the checked address is the one that is connected to.
 
 use std::{
     io::{Read as _, Write as _},
@@ -12,9 +12,9 @@ use url::Host;
 
 use super::{Leave, Lookup, config};
 
-/// Requests a URL whose host is, as far as the lookup knows, at this address.
+/// Requests a URL. The lookup of its host returns this address.
 fn get(url: &str, address: &str, port: u16) -> Result<u16, String> {
-    // The system resolves an address in text to itself, without asking anybody.
+    // The system resolves an address in text without a name server.
     let lookup = Lookup {
         host: Host::Domain(address.to_owned()),
         port,
@@ -44,7 +44,7 @@ fn names_that_lead_to_special_addresses() {
     }
 }
 
-/// A second answer of a name server would not be asked for: the text that is sent is not looked up again.
+/// The host name is not looked up a second time.
 #[test]
 fn what_was_looked_up_is_connected_to() {
     let server = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
