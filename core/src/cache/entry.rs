@@ -1,10 +1,10 @@
-//! The file of one compiled module: the bytes of the engine, and behind them what proves that they are
-//! whole and the right ones.
+//! The file of one compiled module: the bytes of the engine, followed by a trailer that proves that they are
+//! complete and belong to the key.
 //!
-//! The proof lies at the end, so that an engine can map the file as it is. It does not know where
-//! files lie, nor what their bytes mean. Invariants: an [`Artifact`] gives nothing away that is not,
-//! byte for byte, what was written under the same key, or was not when this process looked at the file, which has
-//! not changed since; files that are there never change.
+//! The trailer is at the end, so that an engine can map the file as it is. This file knows neither the location of
+//! files nor the meaning of their bytes. Invariants: an [`Artifact`] returns only the bytes that were written under
+//! its key, as checked now or earlier by this process if the file has not changed since; existing files never
+//! change.
 
 use std::{
     fs::File,
@@ -16,27 +16,26 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{checked::Identity, key::Key};
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// The first bytes of what lies at the end; the digits are the version of the format.
+/// The first bytes of the trailer. The digits are the version of the format.
 const MAGIC: [u8; 8] = *b"pxcode01";
-/// The length of what lies at the end: magic, key, length of the code, checksum.
+/// The length of the trailer: magic, key, length of the code, checksum.
 const SEAL: usize = MAGIC.len() + Key::LENGTH + 8 + 16;
 /// How much is read at once.
 const CHUNK: usize = 128 << 10;
 
-/// Compiled code that was saved before, by this user and for this very purpose. Until the engine
-/// asks for it nothing of it has been read.
+/// Compiled code from the cache, saved by this user. It is not read until the engine asks for it.
 #[derive(Debug)]
 pub struct Artifact {
     file: File,
-    /// How many bytes belong to the engine.
+    /// The number of bytes of the engine.
     length: u64,
     checksum: u128,
-    /// What it is remembered by once it was checked, if it can be.
+    /// The identity under which a successful check is remembered, if possible.
     identity: Option<Identity>,
 }
 
 impl Artifact {
-    /// What is in a file of that name. `None` if it is not what the name promises.
+    /// Opens the entry of a file. `None` if it does not belong to the key.
     pub(super) fn open(
         mut file: File,
         size: u64,
@@ -69,10 +68,10 @@ impl Artifact {
         self.identity.into_iter().for_each(Identity::remember);
     }
 
-    /// The file, to be mapped. It begins with the code; what follows belongs to the cache.
+    /// The file, for mapping. It begins with the code; the trailer follows.
     ///
     /// # Errors
-    /// `Engine` if it cannot be read, or is damaged.
+    /// `Engine` if it is unreadable or damaged.
     pub fn into_file(mut self) -> Result<File> {
         if self.is_checked() {
             return Ok(self.file);
@@ -96,7 +95,7 @@ impl Artifact {
         }
     }
 
-    /// The bytes that were kept.
+    /// The bytes of the code.
     ///
     /// # Errors
     /// As [`Artifact::into_file`].
@@ -122,12 +121,12 @@ pub(super) fn write(mut file: &File, key: &Key, code: &[u8]) -> io::Result<()> {
     file.write_all(&seal)
 }
 
-/// How many bytes a file with so much code has.
+/// The size of a file with this much code.
 pub(super) fn size(code: &[u8]) -> u64 {
     (code.len() + SEAL) as u64
 }
 
-/// What stands before the checksum.
+/// The part of the trailer before the checksum.
 fn head(key: &Key, length: u64) -> Vec<u8> {
     [&MAGIC[..], key.bytes(), &length.to_le_bytes()].concat()
 }

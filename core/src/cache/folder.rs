@@ -1,11 +1,11 @@
-//! The folder of the cache: who may have written what lies in it, and how much may.
+//! The folder of the cache: its permissions, and its size.
 //!
-//! Whoever can write a file of compiled code decides what this process runs. So the folder is opened
-//! once, as itself and not through a link, and everything else happens in what was opened: it and each
-//! file must belong to the user of this process, and nobody else may write them. Files come into being
-//! whole, under another name. It does not know what is in a file.
+//! Whoever can write a file of compiled code decides what this process runs. So the folder is opened once, not
+//! through a link, and all operations are relative to the open folder. It and each file must belong to the user of
+//! this process, and nobody else may write them. Files are written under another name and then renamed. This file
+//! does not know the content of files.
 //!
-//! Invariants: nothing waits for another process; a file that can be found is never written again.
+//! Invariants: nothing waits for another process; a complete file is never written again.
 
 use std::{
     fs::{self, File},
@@ -27,11 +27,11 @@ use super::{
     key::Key,
 };
 
-/// What files end with that are not yet complete.
+/// The suffix of incomplete files.
 const UNFINISHED: &str = ".new";
-/// After that time nobody is going to complete one.
+/// After this time an incomplete file is abandoned.
 const GIVEN_UP: Duration = Duration::from_secs(3600);
-/// How exactly the time of the last use is known.
+/// The resolution of the time of the last use.
 const USE: Duration = Duration::from_secs(3600);
 
 /// A folder that only the user of this process can write.
@@ -41,7 +41,7 @@ impl Folder {
     /// Opens it.
     ///
     /// # Errors
-    /// If it is not there, or if somebody else has a say in it.
+    /// If it is missing, or if another user owns or can write it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         let folder = rustix::fs::open(path, flags, Mode::empty())?;
@@ -49,7 +49,7 @@ impl Folder {
         Ok(Self(folder))
     }
 
-    /// Opens it, and makes it before if it is not there.
+    /// Opens it, and creates it if it is missing.
     ///
     /// # Errors
     /// As [`Folder::open`], or if it cannot be made.
@@ -69,7 +69,7 @@ impl Folder {
     /// The code under a key, if there is any.
     ///
     /// # Errors
-    /// If it cannot be read, or if somebody else has a say in it.
+    /// If it cannot be read, or if another user owns or can write it.
     pub(super) fn find(&self, key: &Key) -> io::Result<Option<Artifact>> {
         // A pipe of that name must not block.
         let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY | OFlags::NONBLOCK;
@@ -90,23 +90,23 @@ impl Folder {
             .duration_since(modified(&stat))
             .is_ok_and(|age| age > USE)
         {
-            // So much for the order in which files go.
+            // Marks the file as used, for the order of deletion.
             _ = file.set_modified(now);
         }
         let identity = Identity::of(&stat, now);
         Artifact::open(file, stat.st_size.unsigned_abs(), identity, key)
     }
 
-    /// Keeps code under a key, and lets go of what was not used for longest if all files together
-    /// have more than `max_bytes`.
+    /// Stores code under a key, and deletes the least recently used files if all together have more than
+    /// `max_bytes`.
     ///
     /// # Errors
-    /// If that fails, at any point; what was there before is still there.
+    /// If that fails. Existing files stay.
     pub(super) fn keep(&self, key: &Key, code: &[u8], max_bytes: u64) -> io::Result<()> {
         if entry::size(code) > max_bytes {
             return Err(refusal("it is larger than all files together may be"));
         }
-        // Processes of containers that share the folder may all have the same id.
+        // Processes of containers that share the folder may have the same id.
         let unfinished = format!("{key}.{}{UNFINISHED}", Uuid::new_v4());
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::WRONLY;
         let mode = Mode::RUSR | Mode::WUSR;
@@ -129,7 +129,7 @@ impl Folder {
         for entry in Dir::read_from(&self.0)? {
             let entry = entry?;
             let name = entry.file_name().to_owned();
-            // Another process may have taken it away.
+            // Another process may have deleted it.
             let Ok(stat) = rustix::fs::statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW) else {
                 continue;
             };

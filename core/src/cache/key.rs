@@ -1,13 +1,12 @@
-//! What decides whether code that was compiled before is the code that would be compiled now.
+//! The key of compiled code.
 //!
-//! Everything that has a part in it goes into one hash, by the trait `Hash`: the module as it came, what
-//! core does to it, the engine, and this program itself. Invariant: two keys are equal only if equal
-//! code would come out.
+//! Everything that affects the code goes into one hash, through the trait `Hash`: the original module, the
+//! transformations of core, the engine, and this program. Invariant: equal keys mean equal code.
 
 use std::{fmt, hash::Hash, hash::Hasher};
 
-/// Changes with everything that core may do to a module between reading and compiling it: it is made
-/// of the sources of this package by `build.rs`.
+/// Changes with everything that core may do to a module before compiling. `build.rs` makes it from the sources of
+/// this package.
 const SOURCES: &str = env!("POLYEXTISM_SOURCES");
 
 /// The key of a compiled module, or of a program of them.
@@ -30,7 +29,7 @@ impl Key {
         Self(blake3::hash(bytes).into())
     }
 
-    /// What this package contributes, and the steps that it takes with modules.
+    /// The versions of this package and of the transformations.
     pub(crate) fn package() -> impl Hash {
         (
             env!("CARGO_PKG_VERSION"),
@@ -56,7 +55,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A cryptographic hash as what `Hash` writes to.
+/// A cryptographic hash behind the trait `Hasher`.
 struct Blake(blake3::Hasher);
 
 impl Hasher for Blake {

@@ -1,15 +1,14 @@
-//! The compile cache: code that was compiled before, by this process or by another one of the same
-//! user.
+//! The compile cache: code that this process, or another one of the same user, compiled before.
 //!
-//! `key` says what makes code the same, `shared` finds it in this process, `place` says where it lies
-//! for others, `folder` who may have put it there and how much, `entry` what a file looks like, `checked` which
-//! were found undamaged. What is compiled, and how, is [`crate::build::program`]'s. It knows no engine: an
-//! engine that can turn code into bytes and back has a cache, any other has none.
+//! `key` identifies code, `place` finds the folder, `folder` checks its permissions and size, `entry` has the
+//! format of a file, and `checked` remembers files that were found undamaged. [`crate::build::program`] compiles;
+//! `build/shared.rs` finds code in this process. It may import `base` and `process` and knows no engine: an engine
+//! with the capability `artifacts` has a cache.
 //!
-//! What is trusted: the user's own files. Whoever can write the folder can run code as the user.
+//! It trusts the user's own files. Whoever can write the folder can run code as the user.
 //!
-//! Invariant: no state of the cache is an error. What is missing, damaged, foreign or in the way is
-//! compiled again, and `tracing` gets a line.
+//! Invariant: no state of the cache is an error. If an entry is missing, damaged or foreign, the code is compiled
+//! again, and `tracing` gets a line.
 
 mod checked;
 mod entry;
@@ -26,13 +25,13 @@ use crate::base::{error::Result, setters::setters};
 
 /// Where compiled code is kept for later, and how much.
 ///
-/// Files are readable and writable for their owner only, in a folder that must belong to the user and
-/// that nobody else may write; otherwise there is no cache. Whoever can write the folder can run code
-/// as the user. When there is more than [`Cache::max_bytes`], what was not used for longest goes.
+/// Only the owner can read and write files. The folder must belong to the user, and nobody else may write it;
+/// otherwise there is no cache. Whoever can write the folder can run code as the user. If all files together exceed
+/// [`Cache::max_bytes`], the least recently used are deleted.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
-    /// Where.
+    /// The folder.
     pub place: CachePlace,
     /// The most bytes that all files may have together.
     pub max_bytes: u64,
@@ -46,20 +45,20 @@ setters!(Cache {
 /// Where compiled code is kept for later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CachePlace {
-    /// In the folder that the environment variable `EXTISM_CACHE_DIR` names, or else
-    /// `EXTISM_CACHE_CONFIG`, as the path of a configuration of wasmtime's cache, of which the folder
-    /// counts and whether it is enabled; or else in `polyextism/code` in the user's folder for caches:
-    /// `XDG_CACHE_HOME`, else `.cache` in `HOME`. Either variable set to nothing is no cache.
+    /// The first of: the folder in the environment variable `EXTISM_CACHE_DIR`; the folder in the configuration of
+    /// wasmtime's cache at the path in `EXTISM_CACHE_CONFIG`, if it is enabled there; `polyextism/code` in
+    /// `XDG_CACHE_HOME`, or in `.cache` in `HOME`. If either of the first two variables is empty, there is no
+    /// cache.
     #[default]
     User,
-    /// In this folder, which is made if it is not there.
+    /// In this folder, which is created if it is missing.
     Folder(PathBuf),
     /// Nowhere.
     Off,
 }
 
 impl CachePlace {
-    /// The folder that it means now; `None` if there is to be no cache. It need not be there.
+    /// The folder, which need not exist; `None` if there is no cache.
     ///
     /// # Errors
     /// `Argument` if what names the folder is wrong.

@@ -1,6 +1,6 @@
-//! Where the cache lies: what a user, the environment or a configuration of Extism's says.
+//! Finds the folder of the cache from the settings, the environment or a configuration file of Extism.
 //!
-//! It only reads; whether the folder is there and can be trusted is not asked here.
+//! It only reads. It does not check whether the folder exists or can be trusted.
 
 use std::{
     env,
@@ -13,19 +13,18 @@ use serde::Deserialize;
 use super::CachePlace;
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// The folder of the cache; set to nothing, there is no cache.
+/// The variable with the folder of the cache. If it is empty, there is no cache.
 pub(crate) const FOLDER: &str = "EXTISM_CACHE_DIR";
-/// Extism's variable: the path of a configuration of wasmtime's cache; set to nothing, there is no
-/// cache.
+/// Extism's variable: the path of a configuration of wasmtime's cache. If it is empty, there is no cache.
 pub(crate) const CONFIG: &str = "EXTISM_CACHE_CONFIG";
 
-/// What lies in the user's folder for caches.
+/// The path below the user's folder for caches.
 const NAME: &str = "polyextism/code";
 
-/// The folder, if there is to be a cache.
+/// The folder; `None` if there is no cache.
 ///
 /// # Errors
-/// `Argument` if what says so is wrong.
+/// `Argument` if the setting, variable or configuration is wrong.
 pub(super) fn folder(place: &CachePlace) -> Result<Option<PathBuf>> {
     match place {
         CachePlace::Off => Ok(None),
@@ -65,7 +64,7 @@ fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Optio
     Ok(folder.map(|folder| folder.join(NAME)))
 }
 
-/// What counts of a configuration of wasmtime's cache.
+/// The relevant fields of a configuration of wasmtime's cache.
 #[derive(Deserialize)]
 struct Config {
     #[serde(default = "enabled")]
@@ -127,7 +126,7 @@ mod tests {
         from_environment(variable).map_err(|error| error.to_string())
     }
 
-    /// Variables, and the folder.
+    /// Variables with the expected folder.
     struct Case(
         &'static [(&'static str, &'static str)],
         Option<&'static str>,
