@@ -1,6 +1,6 @@
 //! What the requests of a plug-in are sent under, and what the last one left behind.
 //!
-//! It sends nothing. Invariant: status and headers are those of the last request, and those of a failed one are none.
+//! It sends nothing. Invariant: status and headers belong to the last request; a failed one has none.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Http {
     pub(crate) settings: Arc<Settings>,
-    /// Of this plug-in alone; the settings say it for all.
+    /// The choice of this plug-in alone; the settings hold for all instances.
     allowed: Headers,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
-/// What the requests of a plug-in are sent under; shared by its instances.
+/// The settings of requests, shared by all instances of a plug-in.
 #[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) policy: Policy,
@@ -63,7 +63,7 @@ impl Http {
         }
     }
 
-    /// Has guests read the headers of responses, whatever the settings say.
+    /// Lets guests read the headers of responses, whatever the settings say.
     pub(crate) fn show_headers(&mut self) {
         self.allowed = Headers::Readable;
     }

@@ -1,6 +1,6 @@
 //! Where log lines go: to `tracing`, target `extism::pdk`, and to the sink of the plug-in if it has one.
 //!
-//! Invariant: a level is logged if either of the two wants it.
+//! Invariant: a line is logged if `tracing` or the sink wants its level.
 
 use std::{fmt, sync::Arc};
 
@@ -10,15 +10,15 @@ use uuid::Uuid;
 /// The level of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// What only the authors of a plug-in want to know.
+    /// Details for the authors of a plug-in.
     Trace,
-    /// What helps to find a mistake.
+    /// Information for debugging.
     Debug,
-    /// What is worth to be known.
+    /// Normal events.
     Info,
-    /// What may be wrong.
+    /// Possible problems.
     Warn,
-    /// What is wrong.
+    /// Errors.
     Error,
 }
 
@@ -48,10 +48,10 @@ impl LogLevel {
     }
 }
 
-/// What a sink does with a line.
+/// The function of a sink.
 type Take = dyn Fn(LogLevel, &str) + Send + Sync;
 
-/// Who gets the log lines of one plug-in, beside `tracing`. Cloning shares it.
+/// A receiver of the log lines of one plug-in, beside `tracing`. Cloning shares it.
 #[derive(Clone)]
 pub struct LogSink {
     level: LogLevel,
@@ -62,8 +62,8 @@ impl LogSink {
     /// The longest line, in bytes, that is logged for a guest; the rest is cut.
     pub const LINE_LIMIT: usize = 64 * 1024;
 
-    /// A sink for lines from `level` on. `take` is called on the thread of the guest, for each line
-    /// in order; the line has at most [`Self::LINE_LIMIT`] bytes of the guest's.
+    /// A sink for lines from `level` on. `take` is called on the thread of the guest, for each line in order. A
+    /// line has at most [`Self::LINE_LIMIT`] bytes.
     pub fn new(level: LogLevel, take: impl Fn(LogLevel, &str) + Send + Sync + 'static) -> Self {
         let take = Arc::new(take);
         Self { level, take }
@@ -78,7 +78,7 @@ impl fmt::Debug for LogSink {
     }
 }
 
-/// Logs lines on behalf of one plug-in, also while its host state is not at hand. Cloning shares it.
+/// Logs lines on behalf of one plug-in, also where its [`Host`](crate::Host) is not available. Cloning shares it.
 #[derive(Clone, Debug, Default)]
 pub struct Logger {
     plugin: Uuid,
@@ -95,7 +95,7 @@ impl Logger {
         self.sink = sink;
     }
 
-    /// Logs a line, if its level is wanted. What is longer than [`LogSink::LINE_LIMIT`] is cut.
+    /// Logs a line if its level is wanted. Lines longer than [`LogSink::LINE_LIMIT`] are cut.
     pub fn log(&self, level: LogLevel, line: &str) {
         if self.wants(level) {
             self.write(level, line.as_bytes());
@@ -114,7 +114,7 @@ impl Logger {
     pub(crate) fn write(&self, level: LogLevel, line: &[u8]) {
         let line = String::from_utf8_lossy(&line[..line.len().min(LogSink::LINE_LIMIT)]);
         let mut buffer = Uuid::encode_buffer();
-        // As text, so that it stands in quotes.
+        // As text, so that it appears in quotes.
         let plugin = &*self.plugin.hyphenated().encode_lower(&mut buffer);
         // The level of an event is part of its static description.
         match level {

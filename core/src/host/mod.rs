@@ -1,8 +1,8 @@
-//! The state of one plug-in on the host's side: what its guests can read, set and leave behind.
+//! The state of one plug-in on the host's side: variables, configuration, log, HTTP and WASI.
 //!
-//! Backends own it and lend it through [`crate::kernel::guest::Guest::split`]; to them it is
-//! opaque. Invariant: a failure of a host function waits in `Host::fail` until the call path
-//! takes it, so it comes out as itself and not as what an engine makes of it.
+//! Backends own it and lend it through [`crate::kernel::guest::Guest::split`]; it is opaque to them. It may import
+//! the folders up to `cache` in the list of `lib.rs`. Invariant: a failure of a host function is stored here until
+//! the call path takes it, so engines never change it.
 
 pub(crate) mod http;
 pub(crate) mod log;
@@ -24,8 +24,8 @@ use crate::{
     deadline::{alarm::Alarm, fuel::Meter},
 };
 
-/// A host function failed. What happened waits in the [host state](Host); an engine only
-/// has to stop the guest with a trap of its own.
+/// A host function failed. The error is stored in the [host state](Host); an engine only stops the guest with a
+/// trap of its own.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("a host function failed")]
 pub struct Failed;
@@ -37,9 +37,9 @@ pub struct Host {
     logger: Logger,
     alarm: Arc<Alarm>,
     failure: Option<Error>,
-    /// Whether what runs is an errand of the host's, which no deadline ends.
+    /// Whether the running guest code was called by core itself. No deadline ends that.
     pub(crate) errand: bool,
-    /// Of the running or the last call, if guests count fuel.
+    /// The fuel of the running or last call, if guests count fuel.
     pub(crate) meter: Option<Meter>,
     context: Option<Box<dyn Any + Send>>,
     pub(crate) config: Arc<BTreeMap<String, String>>,
@@ -74,7 +74,7 @@ impl Host {
         self
     }
 
-    /// Takes over from `old` what belongs to its instance.
+    /// Takes the state that belongs to the instance from `old`.
     pub(crate) fn keep_instance_state(&mut self, old: Self) {
         #[cfg(feature = "wasi")]
         {
@@ -89,7 +89,7 @@ impl Host {
         (self.wasi.as_mut(), &self.alarm)
     }
 
-    /// Becomes what `other` is, of which nothing is left; but WASI stays as it is here.
+    /// Takes everything from `other` but WASI, which stays.
     pub(crate) fn take_over(&mut self, other: &mut Self) {
         *self = Self {
             #[cfg(feature = "wasi")]
@@ -108,8 +108,8 @@ impl Host {
         &self.config
     }
 
-    /// Changes the configuration of this plug-in and of no other: a value is set, `None` removes
-    /// the key. It stays as long as the plug-in.
+    /// Changes the configuration of this plug-in and of no other: a value sets the key, `None` removes it. The
+    /// change lasts as long as the plug-in.
     pub fn update_config(&mut self, entries: impl IntoIterator<Item = (String, Option<String>)>) {
         let config = Arc::make_mut(&mut self.config);
         for (key, value) in entries {
@@ -120,8 +120,8 @@ impl Host {
         }
     }
 
-    /// Has the guests of this plug-in, and of no other, read the headers of HTTP responses from the next
-    /// request on.
+    /// Lets the guests of this plug-in, and of no other, read the headers of HTTP responses, from the next request
+    /// on.
     pub fn show_http_response_headers(&mut self) {
         self.http.show_headers();
     }
@@ -131,47 +131,48 @@ impl Host {
         &self.vars
     }
 
-    /// The variables of the plug-in, to change.
+    /// The variables of the plug-in, for changes.
     pub fn vars_mut(&mut self) -> &mut Vars {
         &mut self.vars
     }
 
-    /// Logs a line on behalf of the plug-in, as if it had done so itself. What is longer than
-    /// [`LogSink::LINE_LIMIT`](crate::LogSink::LINE_LIMIT) is cut.
+    /// Logs a line on behalf of the plug-in. Lines longer than [`LogSink::LINE_LIMIT`](crate::LogSink::LINE_LIMIT)
+    /// are cut.
     pub fn log(&self, level: LogLevel, line: &str) {
         self.logger.log(level, line);
     }
 
-    /// Logs lines on behalf of the plug-in, also where this state is not at hand.
+    /// A logger of the plug-in, for use where this state is not available.
     pub fn logger(&self) -> &Logger {
         &self.logger
     }
 
-    /// Sets who gets the log lines of this plug-in and of no other, beside `tracing`. The sink stays
-    /// as long as the plug-in. Guests are told the level that is the lower one of the two.
+    /// Sets the receiver of the log lines of this plug-in, beside `tracing`. The sink stays as long as the plug-in.
+    /// Guests see the lower level of the two.
     pub fn set_log_sink(&mut self, sink: Option<LogSink>) {
         self.logger.set_sink(sink);
     }
 
-    /// What the caller of the running call handed over, if it has the type `T`.
+    /// The context of the running call, if it has the type `T`.
     pub fn context<T: 'static>(&mut self) -> Option<&mut T> {
         self.context.as_mut()?.downcast_mut()
     }
 
-    /// Replaces what the caller of the next call hands over.
+    /// Replaces the context of the next call.
     pub fn set_context(&mut self, context: Option<Box<dyn Any + Send>>) {
         self.context = context;
     }
 
-    /// The alarm of the plug-in: how long the running call may go on, and whether it has to end.
+    /// The alarm of the plug-in: how much time the running call has left, and whether it has to end.
     pub fn alarm(&self) -> Arc<Alarm> {
         Arc::clone(&self.alarm)
     }
 
-    /// What an engine calls on the thread of a running guest after [`crate::engine::Engine::request_check`].
+    /// Checks whether the guest has to stop. An engine calls it on the thread of a running guest after
+    /// [`crate::engine::Engine::request_check`].
     ///
     /// # Errors
-    /// If the guest has to stop; why is kept in the host state.
+    /// If the guest has to stop. The reason is stored in the host state.
     pub fn check_interrupt(&mut self) -> Result<(), Failed> {
         match self.check_alarm() {
             Ok(()) => Ok(()),
@@ -182,19 +183,19 @@ impl Host {
         }
     }
 
-    /// What a guest does that has seen its flag set.
+    /// A guest that sees its flag set calls this.
     ///
     /// # Errors
     /// As [`Alarm::check_interrupt`].
     pub(crate) fn check_flag(&self) -> Result<()> {
-        // An errand leaves it to the call that comes.
+        // A call by core itself leaves the flag to the next call.
         if !self.errand {
             self.alarm.flag.lower();
         }
         self.check_alarm()
     }
 
-    /// Looks at the alarm on behalf of a guest.
+    /// Checks the alarm on behalf of a guest.
     ///
     /// # Errors
     /// As [`Alarm::check_interrupt`].
@@ -206,10 +207,10 @@ impl Host {
         }
     }
 
-    /// Has the running call fail for want of fuel, unless it has failed already.
+    /// Fails the running call with `OutOfFuel`, unless it has failed already.
     ///
     /// # Errors
-    /// Always; why is kept in the host state.
+    /// Always. The reason is stored in the host state.
     #[cold]
     pub(crate) fn run_dry(&mut self) -> Failed {
         if let Some(meter) = &self.meter {
@@ -220,7 +221,7 @@ impl Host {
         Failed
     }
 
-    /// Whether a failure waits to be taken.
+    /// Whether a failure is stored.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
@@ -234,7 +235,7 @@ impl Host {
         }
     }
 
-    /// Keeps why a host function failed. The first failure of a call stays.
+    /// Stores the error of a host function. The first failure of a call stays.
     #[cold]
     pub(crate) fn fail(&mut self, error: Error) {
         self.failure.get_or_insert(error);

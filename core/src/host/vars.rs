@@ -1,10 +1,10 @@
-//! The variables of a plug-in, which live as long as it does.
+//! The variables of a plug-in. They live as long as the plug-in.
 //!
 //! Invariant: the store never exceeds its limit; an overwrite counts the new value only.
 
 use std::collections::BTreeMap;
 
-/// What each variable costs beside its key and value, in bytes.
+/// The overhead of each variable beside its key and value, in bytes.
 const OVERHEAD: u64 = 48;
 
 /// The limit of the store when the manifest names none, in bytes.
@@ -24,7 +24,7 @@ impl Default for Vars {
     }
 }
 
-/// The store cannot take a value.
+/// Why the store cannot take a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VarsError {
     /// The limit is 0.
@@ -33,15 +33,15 @@ pub enum VarsError {
     /// The value does not fit.
     #[error("the variable store is full: {needed} bytes are needed, the limit is {limit}")]
     Full {
-        /// What the store would hold with the value, in bytes.
+        /// The size of the store with the value, in bytes.
         needed: u64,
-        /// What it may hold, in bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
 }
 
 impl Vars {
-    /// An empty store that may hold `limit` bytes: keys, values and 48 bytes for each.
+    /// An empty store of at most `limit` bytes: keys, values and 48 bytes for each variable.
     pub(crate) fn with_limit(limit: u64) -> Self {
         Self {
             values: BTreeMap::new(),
@@ -73,7 +73,7 @@ impl Vars {
         Ok(())
     }
 
-    /// What the store holds with a value of that many bytes.
+    /// The size of the store with a value of that many bytes.
     ///
     /// # Errors
     /// If the limit does not allow it.
@@ -82,10 +82,10 @@ impl Vars {
         self.fitting(self.used - old + cost(key.len(), length))
     }
 
-    /// Whether it may have a variable more, of so many bytes.
+    /// Checks whether another variable of this size fits.
     ///
     /// # Errors
-    /// If not.
+    /// If it does not fit.
     pub(crate) fn with_another(&self, key: usize, value: usize) -> Result<(), VarsError> {
         self.fitting(self.used + cost(key, value)).map(drop)
     }
@@ -98,7 +98,7 @@ impl Vars {
         }
     }
 
-    /// Whether it may have a key of that many bytes.
+    /// Whether a key of that many bytes is allowed.
     pub(crate) fn may_have(&self, key: usize) -> bool {
         key as u64 <= self.limit
     }
@@ -110,17 +110,17 @@ impl Vars {
         Some(value)
     }
 
-    /// Whether nothing may be stored at all.
+    /// Whether the store is disabled.
     pub(crate) fn is_disabled(&self) -> bool {
         self.limit == 0
     }
 
-    /// How many variables there are.
+    /// The number of variables.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no variables.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

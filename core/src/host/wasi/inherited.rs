@@ -1,12 +1,11 @@
-//! Output to the streams of the process, which block for as long as nobody reads them.
+//! Output to the streams of the process, which block while nothing reads them.
 //!
-//! One thread for each stream writes, and guests wait for it in a future, where a deadline reaches
-//! them. What was handed over before a deadline may be written after it; nothing is written twice or
-//! out of order. It knows no deadline, and bypasses the buffers of the standard library, whose
-//! locks any thread of the host may hold.
+//! One thread writes each stream. Guests wait for it in a future, which a deadline can end. Output that was handed
+//! over before a deadline may be written after it; nothing is written twice or out of order. This file knows no
+//! deadline. It bypasses the buffers of the standard library, because any thread of the host may hold their locks.
 //!
-//! Invariants: an instance has one piece of output on its way at most, so nothing grows while a
-//! stream is stuck; a forked child has threads of its own and never touches the lock of its parent's.
+//! Invariants: an instance has at most one pending piece of output, so nothing grows while a stream is blocked; a
+//! forked child has threads of its own and never touches locks of its parent's.
 
 use std::{
     collections::VecDeque,
@@ -27,7 +26,7 @@ use wasmtime_wasi::{
 
 use crate::process::PerProcess;
 
-/// The most bytes that are handed over at once; the library asks for no more.
+/// The most bytes of one piece. The library sends no more.
 const PIECE: usize = 4096;
 
 /// A standard stream of the process.
@@ -38,7 +37,7 @@ pub(super) enum Inherited {
 }
 
 impl Inherited {
-    /// Who writes to it in this process.
+    /// The writer of this process.
     fn writer(self) -> &'static Writer {
         static STDOUT: PerProcess<Writer> = PerProcess::new();
         static STDERR: PerProcess<Writer> = PerProcess::new();
@@ -48,7 +47,7 @@ impl Inherited {
         }
     }
 
-    /// Writes all of it, however long that takes. A stream that is closed takes everything.
+    /// Writes everything, however long that takes. A closed stream discards it.
     #[cfg(unix)]
     fn write(self, mut bytes: &[u8]) -> io::Result<()> {
         use std::os::fd::AsFd;
@@ -67,7 +66,7 @@ impl Inherited {
             match write(stream, bytes) {
                 Ok(written) => bytes = &bytes[written..],
                 Err(Errno::INTR) => {}
-                // Somebody has switched the stream to not blocking.
+                // Other code has made the stream non-blocking.
                 Err(Errno::AGAIN) => {
                     match poll(
                         &mut [PollFd::from_borrowed_fd(stream, PollFlags::OUT)],
@@ -115,12 +114,12 @@ impl StdoutStream for Inherited {
     }
 
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        // Only newer versions of WASI ask for this one; what they wrote would go nowhere.
+        // Only newer versions of WASI call this. Their output would be discarded.
         Box::new(tokio::io::sink())
     }
 }
 
-/// The thread that writes to one stream, and what waits for it.
+/// The thread that writes one stream, with its queue.
 #[derive(Default)]
 struct Writer {
     queue: Mutex<Queue>,
@@ -133,7 +132,7 @@ struct Queue {
     pieces: VecDeque<Arc<Piece>>,
 }
 
-/// Output on its way.
+/// A pending piece of output.
 struct Piece {
     bytes: Bytes,
     progress: Mutex<Progress>,
@@ -141,9 +140,9 @@ struct Piece {
 
 #[derive(Default)]
 struct Progress {
-    /// How it ended.
+    /// The result.
     outcome: Option<io::Result<()>>,
-    /// Who waits for that.
+    /// The task that waits for the result.
     waker: Option<Waker>,
 }
 
@@ -158,7 +157,7 @@ impl Writer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a piece at the end of the queue, and sees to it that somebody works on that.
+    /// Puts a piece at the end of the queue, and starts the thread if it does not run.
     fn add(&'static self, stream: Inherited, piece: Arc<Piece>) -> io::Result<()> {
         let mut queue = self.queue();
         if !queue.started {
@@ -174,7 +173,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a piece back that is not being written yet.
+    /// Withdraws a piece whose writing has not begun.
     fn withdraw(&self, piece: &Arc<Piece>) {
         let mut queue = self.queue();
         queue.pieces.retain(|other| !Arc::ptr_eq(other, piece));
@@ -201,7 +200,7 @@ impl Writer {
     }
 }
 
-/// The stream as one instance has it.
+/// The stream of one instance.
 struct Output {
     stream: Inherited,
     piece: Option<Arc<Piece>>,

@@ -1,13 +1,13 @@
-//! What is kept of folders that a guest reads in pieces.
+//! Listings of folders that a guest reads in pieces.
 //!
 //! Invariants: a descriptor that is closed or replaced has no listing; all listings of an instance together have
 //! [`MOST`] bytes at most.
 
 use std::collections::BTreeMap;
 
-/// Before the name of an entry: the next cookie, the inode, the length of the name, and what it is.
+/// The bytes before the name of an entry: the next cookie, the inode, the length of the name, and the type.
 const HEAD: usize = 24;
-/// Where the length of the name is.
+/// The position of the length of the name.
 const NAME_LENGTH: usize = 16;
 
 /// The most bytes of listings: a folder of a million entries has about 40 MiB.
@@ -16,16 +16,16 @@ pub(crate) const MOST: usize = 64 << 20;
 #[derive(Default)]
 pub(crate) struct Listings(BTreeMap<u32, Listing>);
 
-/// A folder as it was.
+/// The listing of a folder at one moment.
 pub(crate) struct Listing {
     /// All entries, one after the other.
     bytes: Vec<u8>,
-    /// Where each one begins.
+    /// The start of each entry.
     starts: Vec<u32>,
 }
 
 impl Listings {
-    /// The descriptor means something else from now on.
+    /// Drops the listing of a descriptor that was closed or replaced.
     pub(crate) fn forget(&mut self, descriptor: u32) {
         self.0.remove(&descriptor);
     }
@@ -34,7 +34,7 @@ impl Listings {
         self.0.get(&descriptor)
     }
 
-    /// Keeps a listing, which may cost those of other descriptors, and lends it.
+    /// Stores a listing, which may drop those of other descriptors, and lends it.
     pub(crate) fn keep(&mut self, descriptor: u32, listing: Listing) -> &Listing {
         let kept: usize = self.0.values().map(Listing::size).sum();
         if kept + listing.size() > MOST {
@@ -58,7 +58,7 @@ impl Listing {
         Self { bytes, starts }
     }
 
-    /// From the entry with this number on.
+    /// The bytes from the entry with this number on.
     pub(crate) fn from(&self, cookie: u64) -> &[u8] {
         let start = usize::try_from(cookie)
             .ok()

@@ -1,7 +1,7 @@
-//! The WASI of one instance: what the library keeps, made of what users say.
+//! The WASI state of one instance, made from the settings.
 //!
-//! `streams` and `inherited` are what the library writes to, `listings` what is kept of folders. The functions
-//! that guests call are elsewhere, and know nothing of what is made here but [`Session`].
+//! `streams` and `inherited` are the output streams, `listings` has listings of folders. The functions that guests
+//! call are in `services/wasi`; they know only [`Session`].
 
 mod inherited;
 pub(crate) mod listings;
@@ -23,15 +23,15 @@ use crate::{
     settings::wasi::{Clock, Output, Wasi},
 };
 
-/// Set to anything, it sends output to the streams of the process, unless the settings say where.
+/// If this variable is set, output goes to the streams of the process, unless the settings say otherwise.
 const ENABLE_OUTPUT: &str = "EXTISM_ENABLE_WASI_OUTPUT";
 /// Standard input, output and error.
 const STREAMS: usize = 3;
 
-/// What a plug-in's WASI may touch.
+/// What WASI may access.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// Host folder (`ro:` makes it read-only) to guest path.
+    /// Host folders (`ro:` makes one read-only) with their guest paths.
     pub(crate) allowed_paths: BTreeMap<String, String>,
     pub(crate) wasi: Wasi,
 }
@@ -45,8 +45,8 @@ impl Settings {
     }
 }
 
-/// The WASI of one instance. Its state is made at the first use, unless there are folders: whether
-/// they can be opened is to be known at once.
+/// The WASI session of one instance. Its state is made at the first use. With allowed folders it is made at once,
+/// so that one that cannot be opened is an error of the instance.
 pub(crate) struct Session {
     settings: Arc<Settings>,
     streams: [Output; 2],
@@ -54,7 +54,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A fresh one.
+    /// A fresh session.
     ///
     /// # Errors
     /// `Manifest` if a folder cannot be opened.
@@ -79,12 +79,12 @@ impl Session {
         }
     }
 
-    /// What was written to standard output, if it is captured.
+    /// The captured standard output.
     pub(crate) fn stdout(&self) -> Vec<u8> {
         self.captured(|state| &state.stdout)
     }
 
-    /// What was written to standard error, if it is captured.
+    /// The captured standard error.
     pub(crate) fn stderr(&self) -> Vec<u8> {
         self.captured(|state| &state.stderr)
     }
@@ -97,7 +97,7 @@ impl Session {
         captured.map_or_else(Vec::new, |captured| captured.bytes().clone())
     }
 
-    /// Forgets what was captured.
+    /// Clears the captured output.
     pub(crate) fn forget_output(&self) {
         let Some(state) = &self.state else { return };
         for captured in [&state.stdout, &state.stderr].into_iter().flatten() {
@@ -106,10 +106,10 @@ impl Session {
     }
 }
 
-/// The state of WASI in use.
+/// The state of a WASI session in use.
 pub(crate) struct State {
     pub(crate) library: WasiP1Ctx,
-    /// How many descriptors are open.
+    /// The number of open descriptors.
     pub(crate) open: usize,
     pub(crate) max_descriptors: usize,
     stdout: Option<Captured>,
@@ -170,7 +170,7 @@ fn captured(output: Output) -> Option<Captured> {
     }
 }
 
-/// Where output goes that the settings leave to the environment.
+/// The place of output that the settings leave to the environment.
 fn decided(output: Output) -> Output {
     match output {
         Output::Default if std::env::var_os(ENABLE_OUTPUT).is_some() => Output::Inherit,

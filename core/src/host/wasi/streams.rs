@@ -1,7 +1,6 @@
-//! Output streams that are kept in memory, and clocks that are the same in every run.
+//! Output streams in memory, and deterministic clocks.
 //!
-//! The library asks for objects with certain traits; these are ours. Invariant: what is captured
-//! never grows beyond its limit.
+//! They implement traits of the library. Invariant: captured output never exceeds its limit.
 
 use std::{
     sync::{
@@ -19,7 +18,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamError, StreamResult},
 };
 
-/// What a guest has written to one of its streams. Clones share it.
+/// The captured output of one stream. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Captured {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -33,7 +32,7 @@ impl Captured {
     }
 
     pub(crate) fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        // A panic cannot leave the bytes in a state that matters.
+        // The bytes stay usable after a panic.
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -50,7 +49,7 @@ impl StdoutStream for Captured {
     }
 
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        // Only newer versions of WASI ask for this one; what they wrote would go nowhere.
+        // Only newer versions of WASI call this. Their output would be discarded.
         Box::new(tokio::io::sink())
     }
 }
@@ -71,7 +70,7 @@ impl OutputStream for Captured {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        // The library makes `EIO` of a closed stream.
+        // The library turns a closed stream into `EIO`.
         match self.limit.saturating_sub(self.bytes().len()) {
             0 => Err(StreamError::Closed),
             room => Ok(room),
@@ -84,10 +83,10 @@ impl Pollable for Captured {
     async fn ready(&mut self) {}
 }
 
-/// How far each look moves a fixed clock, in nanoseconds.
+/// How far each read moves a fixed clock, in nanoseconds.
 const STEP: u64 = 1000;
 
-/// A clock that only looks and waits move. Clones share it.
+/// A clock that moves only when it is read or waited for. Clones share it.
 #[derive(Clone)]
 pub(crate) struct FixedClock {
     start: u64,
@@ -100,18 +99,18 @@ impl FixedClock {
         Self { start, elapsed }
     }
 
-    /// What the monotonic clock shows, without moving it.
+    /// The time of the monotonic clock, without moving it.
     pub(crate) fn elapsed(&self) -> u64 {
         self.elapsed.load(Ordering::Relaxed)
     }
 
-    /// What the clock of the day shows, without moving it.
+    /// The time of the wall clock, without moving it.
     pub(crate) fn today(&self) -> u64 {
         self.start.saturating_add(self.elapsed())
     }
 
     pub(crate) fn advance(&self, nanoseconds: u64) -> u64 {
-        // One thread at a time has the plug-in, so nothing is lost between the two.
+        // Only one thread at a time uses the plug-in, so nothing is lost between these two steps.
         let now = self.elapsed().saturating_add(nanoseconds);
         self.elapsed.store(now, Ordering::Relaxed);
         now
