@@ -1,9 +1,9 @@
 //! The host's half of the kernel memory: the same layout and the same decisions as `kernel.wat`,
 //! in Rust, over a byte slice.
 //!
-//! It knows nothing of engines: where the memory is too small it says how much is missing.
-//! Invariants: the root is written by the kernel and the host only, so its fields are trusted to
-//! lie inside the memory; nothing that is read from a block header is used before it was checked.
+//! It knows nothing of engines: if the memory is too small, it returns how many bytes are needed. Invariants: only
+//! the kernel and the host write the root, so its fields are trusted to lie inside the memory; values from a block
+//! header are checked before use.
 
 use crate::base::span::Span;
 
@@ -30,14 +30,14 @@ const OUTPUT_OFFSET: usize = 32;
 const OUTPUT_LENGTH: usize = 36;
 const INPUT_WORDS: usize = 40;
 const ERROR_LENGTH: usize = 44;
-/// What guests look at to see whether they have to stop; written by nobody here.
+/// The flag that tells guests to call the host. Nothing here writes it.
 pub(super) const FLAG: usize = 48;
 
 /// Why a block could not be allocated.
 pub(super) enum Full {
     /// The memory needs this many bytes.
     Needs(u64),
-    /// No memory of this kind can be that large.
+    /// No kernel memory can be that large.
     Never,
 }
 
@@ -61,8 +61,8 @@ impl Arena<'_> {
             });
         }
         let generation = self.field(GENERATION).wrapping_add(1);
-        // The fields of the root two by two, in order: what is read next must not be in parts of what
-        // was written.
+        // Writes the fields of the root in pairs, in order, because a later read of a part of a larger write would
+        // stall.
         let root = [
             pair(end, self.field(DIRTY).max(end)),
             pair(0, generation),
@@ -83,7 +83,7 @@ impl Arena<'_> {
         Ok(())
     }
 
-    /// Where the part ends that has been used since the last reset.
+    /// The end of the part that was used since the last reset.
     pub(super) fn used(&self) -> u64 {
         self.field(DIRTY).max(self.field(POSITION)).max(ROOT)
     }
@@ -104,7 +104,7 @@ impl Arena<'_> {
         if length > MAX_BYTES {
             return Err(Full::Never);
         }
-        // The memory may have grown for this.
+        // The memory may have grown for this block.
         self.set(WORDS, self.words());
         let capacity = length.next_multiple_of(step(length));
         let offset = self.place(capacity)?;
@@ -119,7 +119,7 @@ impl Arena<'_> {
         Ok(offset)
     }
 
-    /// As the kernel's `free`: where there is no room for the lists, a block is only forgotten.
+    /// As the kernel's `free`. If there is no room for the lists, the block is not reused.
     pub(super) fn free(&mut self, offset: u64) {
         if !self.tagged(offset, self.tag(offset)) {
             return;
@@ -159,20 +159,20 @@ impl Arena<'_> {
         self.field(ERROR)
     }
 
-    /// The bytes of the error text, also if its block was freed since; none outside of the memory.
+    /// The bytes of the error text, also if its block was freed. None if they lie outside of the memory.
     pub(super) fn error_text(&self) -> Span {
         let text = Span::new(self.error(), self.field(ERROR_LENGTH), self.0.len());
         text.unwrap_or_default()
     }
 
-    /// Makes the block at `offset` the error text; 0 takes it away.
+    /// Makes the block at `offset` the error text; 0 clears it.
     pub(super) fn set_error(&mut self, offset: u64) {
         self.set(ERROR, offset);
         self.set(ERROR_LENGTH, self.length(offset));
     }
 
-    /// Where the output lies. `output_set` keeps it inside the memory, so `None` never happens;
-    /// the check costs nothing beside the call.
+    /// The position of the output. `output_set` keeps it inside the memory, so `None` never happens. The check is
+    /// cheap.
     #[inline]
     pub(super) fn output(&self) -> Option<Span> {
         Span::new(
@@ -186,12 +186,12 @@ impl Arena<'_> {
         self.0.len() as u64
     }
 
-    /// At how many addresses behind the root eight bytes can be read.
+    /// The number of addresses after the root at which eight bytes can be read.
     fn words(&self) -> u64 {
         self.size() - ROOT - (WORD - 1)
     }
 
-    /// As the kernel's `place`: freed blocks are used again only when the memory would have to grow.
+    /// As the kernel's `place`. Freed blocks are reused only when the memory would have to grow.
     fn place(&mut self, capacity: u64) -> Result<u64, Full> {
         let offset = self.field(POSITION) + HEADER;
         let end = offset + capacity;
@@ -232,7 +232,7 @@ impl Arena<'_> {
         None
     }
 
-    /// Whether the output or the error text, which are read when the call ends, have bytes in a range.
+    /// Whether the output or the error text, which are read when the call ends, overlap a range.
     fn kept(&self, start: u64, end: u64) -> bool {
         let fields = [(OUTPUT_OFFSET, OUTPUT_LENGTH), (ERROR, ERROR_LENGTH)];
         fields.into_iter().any(|(offset, length)| {
@@ -241,7 +241,7 @@ impl Arena<'_> {
         })
     }
 
-    /// The address of the head of the list of the largest size class that is not above `capacity`.
+    /// The address of the list head of the largest size class up to `capacity`.
     fn slot(&self, capacity: u64) -> usize {
         let class = match capacity {
             ..=64 => capacity / 16 - 1,
@@ -275,7 +275,7 @@ impl Arena<'_> {
         u32::from_le_bytes(bytes.expect("the slice has 4 bytes")).into()
     }
 
-    /// Sets it to an address, length or capacity of this memory, all of which fit.
+    /// Sets the field to an address, length or capacity of this memory, all of which fit.
     #[inline]
     fn set(&mut self, at: usize, value: u64) {
         self.0[at..][..4].copy_from_slice(&(value as u32).to_le_bytes());

@@ -1,6 +1,6 @@
 //! The view that a host function has of the plug-in that calls it.
 //!
-//! It reads and writes the kernel memory. Invariant: as of [`Guest`], no slice survives a growth or a re-entry.
+//! It reads and writes the kernel memory. Invariant: as with [`Guest`], no slice survives a growth or a re-entry.
 
 use crate::{
     base::{
@@ -23,7 +23,7 @@ impl<'a> Caller<'a> {
         Self { guest, memory }
     }
 
-    /// The same view for a shorter time, to hand on without giving this one away.
+    /// The same view with a shorter lifetime, for passing it on.
     pub fn reborrow(&mut self) -> Caller<'_> {
         Caller {
             guest: &mut *self.guest,
@@ -31,8 +31,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// What this is a view of, and the memory of the calling module: to hand the call on to another
-    /// host function.
+    /// The guest and the memory of the calling module, for calling another host function.
     pub fn parts(&mut self) -> (&mut dyn Guest, Option<MemoryId>) {
         (self.guest, self.memory)
     }
@@ -56,7 +55,7 @@ impl<'a> Caller<'a> {
         self.read_mut(offset)
     }
 
-    /// As [`Caller::read`], to write to.
+    /// As [`Caller::read`], for writing.
     pub fn read_mut(&mut self, offset: u64) -> &mut [u8] {
         let span = self.span(offset);
         let (memory, _) = self.guest.split(kernel::MEMORY);
@@ -86,18 +85,18 @@ impl<'a> Caller<'a> {
         Ok(offset)
     }
 
-    /// Frees the block at `offset`. Anything that is not the start of a live block is left alone.
+    /// Frees the block at `offset`. Anything that is not the start of a live block is ignored.
     pub fn free(&mut self, offset: u64) {
         kernel::free(self.guest, offset);
     }
 
-    /// The error text that the guest, or a host function for it, has set in the running call.
+    /// The error text of the running call, if the guest or a host function has set one.
     pub fn error(&mut self) -> Option<&[u8]> {
         kernel::error(self.guest.split(kernel::MEMORY).0)
     }
 
-    /// Sets the error text of the running call, as a guest does: unless it is taken away, the call
-    /// ends with it when the guest returns.
+    /// Sets the error text of the running call, as a guest does. Unless it is cleared, the call fails with it when
+    /// the guest returns.
     ///
     /// # Errors
     /// `Argument` if the text is empty; `MemoryLimit` as [`Caller::alloc`].
@@ -113,7 +112,7 @@ impl<'a> Caller<'a> {
         Ok(())
     }
 
-    /// Takes the error text of the running call away.
+    /// Clears the error text of the running call.
     pub fn clear_error(&mut self) {
         kernel::set_error(self.guest, 0);
     }

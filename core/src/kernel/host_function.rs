@@ -1,7 +1,7 @@
-//! Host functions as engines see them.
+//! The type of host functions that engines call.
 //!
-//! It knows no engine and no module. Invariant: neither a panic nor an error of a body crosses an engine: both
-//! wait in the state of the plug-in.
+//! It knows no engine and no module. Invariant: neither a panic nor an error of a body crosses an engine: both are
+//! stored in the state of the plug-in.
 
 use std::{fmt, sync::Arc};
 
@@ -15,10 +15,10 @@ use crate::{
     kernel::{caller::Caller, guest::Guest},
 };
 
-/// The body of a host function: parameters come in the first slots, results go out in the same.
+/// The body of a host function. Parameters are in the first slots; results go into the first slots.
 pub type HostBody = dyn Fn(Caller<'_>, &mut [u64]) -> Result<()> + Send + Sync;
 
-/// A host function as engines see it.
+/// A host function that engines can call.
 pub struct HostFunc {
     name: Box<str>,
     signature: Signature,
@@ -52,8 +52,7 @@ impl HostFunc {
 
     /// Calls the function on behalf of a guest whose memory is `memory`.
     ///
-    /// `slots` holds [`Signature::slots`] values. A panic of the body is caught here: it becomes an
-    /// error of the call and never crosses an engine.
+    /// `slots` holds [`Signature::slots`] values. A panic of the body becomes an error of the call.
     ///
     /// # Errors
     /// [`Failed`], after the failure was stored in the host state.
@@ -68,7 +67,7 @@ impl HostFunc {
             (self.body)(Caller::new(guest, memory), slots)
         }));
         let error = match outcome {
-            // A function that took too long fails the call, whatever it did.
+            // A function that overran the deadline fails the call, whatever it returned.
             Ok(Ok(())) => match guest.host().check_overdue() {
                 Ok(()) => return Ok(()),
                 Err(error) => error,

@@ -4,8 +4,8 @@
 //! inside the engine. `arena.rs` is the host's half. A call begins and ends here by plain reads and
 //! writes of that memory: the host never calls into the kernel.
 //!
-//! It knows the engine only as [`Guest`]. Invariants: a guest cannot make the host read or write
-//! outside of the kernel memory; offsets of one call are dead in the next.
+//! It may import `base`, `deadline` and `host`, and knows the engine only as [`Guest`]. Invariants: a guest cannot
+//! make the host read or write outside of the kernel memory; offsets of one call are invalid in the next.
 
 mod arena;
 pub(crate) mod caller;
@@ -24,16 +24,16 @@ use crate::{
     kernel::guest::Guest,
 };
 
-/// The kernel memory; it is the first of every program.
+/// The kernel memory, the first memory of every program.
 pub const MEMORY: MemoryId = MemoryId(0);
 
-/// The address of the word that guests look at to see whether they have to stop (`interrupt`).
+/// The address of the flag that tells guests to call the host (see `interrupt`).
 pub(crate) const FLAG: u64 = arena::FLAG as u64;
 
 /// The guests' half, assembled from `kernel.wat`; a test compares them.
 pub(crate) const WASM: &[u8] = include_bytes!("kernel.wasm");
 
-/// The bytes of a page of WebAssembly memory.
+/// The size of a page of WebAssembly memory, in bytes.
 pub(crate) const PAGE: u64 = 65536;
 
 use NumType::{I32, I64};
@@ -41,8 +41,7 @@ use NumType::{I32, I64};
 /// The name, parameters and results of a kernel function, as docs/abi.md lists them.
 pub type Row = (&'static str, &'static [NumType], &'static [NumType]);
 
-/// The functions that guests may import. Each is offered under its name in `extism:host/env` and
-/// with the prefix `extism_` in `env`.
+/// The functions that guests may import. Each has its name in `extism:host/env`, and the prefix `extism_` in `env`.
 pub const FUNCTIONS: &[Row] = &[
     ("alloc", &[I64], &[I64]),
     ("error_get", &[], &[I64]),
@@ -66,7 +65,7 @@ pub const FUNCTIONS: &[Row] = &[
     ("store_u8", &[I64, I32], &[]),
 ];
 
-/// Starts a call: frees what the last call left and hands `input` over.
+/// Starts a call: frees the blocks of the last call and writes `input`.
 ///
 /// # Errors
 /// `MemoryLimit` if the memory cannot grow enough.
@@ -83,13 +82,13 @@ pub(crate) fn begin<G: Guest + ?Sized>(guest: &mut G, input: &[u8]) -> Result<()
     }
 }
 
-/// Ends a call: what went wrong, if anything did.
+/// Ends a call and returns its outcome.
 ///
-/// A failed host function comes first, then an error text of the guest, then a trap or exit code,
-/// then the return code (docs/abi.md, "Outcome").
+/// The first that exists counts: a failed host function, an error text of the guest, a trap or exit code, the
+/// return code (docs/abi.md, "Outcome").
 ///
 /// # Errors
-/// What the call ends with.
+/// The failure of the call.
 #[inline]
 pub(crate) fn finish<G: Guest>(guest: &mut G, status: Result<i32>) -> Result<()> {
     match matches!(status, Ok(0)) && Arena(guest.split(MEMORY).0).error() == 0 {
@@ -132,7 +131,7 @@ fn outcome<G: Guest + ?Sized>(guest: &mut G, status: Result<i32>) -> Result<()> 
     }
 }
 
-/// The output as the guest has set it; empty if it has set none.
+/// The output that the guest has set; empty if it set none.
 #[inline]
 pub(crate) fn output<G: Guest + ?Sized>(guest: &mut G) -> &[u8] {
     let memory = guest.split(MEMORY).0;
@@ -140,8 +139,8 @@ pub(crate) fn output<G: Guest + ?Sized>(guest: &mut G) -> &[u8] {
     &memory[span.range()]
 }
 
-/// How much of a kernel memory has been used, in bytes from its start: what lies beyond was never written by
-/// the kernel or the host.
+/// The size of the used part of a kernel memory, in bytes from its start. The kernel and the host never wrote
+/// beyond it.
 pub fn used(memory: &mut [u8]) -> usize {
     let size = memory.len();
     size.min(Arena(memory).used() as usize)
@@ -166,7 +165,7 @@ pub(crate) fn alloc(guest: &mut dyn Guest, length: u64) -> Result<u64> {
     }
 }
 
-/// Frees the block at `offset`; anything else is left alone.
+/// Frees the block at `offset`. Any other offset is ignored.
 pub(crate) fn free(guest: &mut dyn Guest, offset: u64) {
     Arena(guest.split(MEMORY).0).free(offset);
 }
@@ -184,7 +183,7 @@ pub(crate) fn error(memory: &mut [u8]) -> Option<&[u8]> {
     }
 }
 
-/// Makes the block at `offset` the error text of the running call; 0 takes it away.
+/// Makes the block at `offset` the error text of the running call; 0 clears it.
 pub(crate) fn set_error(guest: &mut dyn Guest, offset: u64) {
     Arena(guest.split(MEMORY).0).set_error(offset);
 }
@@ -205,7 +204,7 @@ fn grow<G: Guest + ?Sized>(guest: &mut G, full: Full, length: u64) -> Result<()>
         return Err(no_memory(length));
     };
     let missing = bytes - guest.split(MEMORY).0.len() as u64;
-    // Host functions allocate as well, and what they panic with is theirs.
+    // Host functions allocate as well, and their panics are their own.
     let grown = catch("growing a memory", || {
         Ok(guest.grow(MEMORY, missing.div_ceil(PAGE)))
     });

@@ -1,8 +1,8 @@
-//! Bytes of guests that the host makes its own: the one place where it allocates as much as a guest says.
+//! Copies of bytes of guests: the one place where the host allocates as much as a guest says.
 //!
-//! A block of a guest's may have gigabytes, and the process may have none left. So what is taken is looked at
-//! before (callers say how much they want at most), allocated so that it can fail, and copied in pieces, between
-//! which the alarm is asked. It knows neither builtins nor engines.
+//! A block of a guest may have gigabytes that the process does not have. So callers bound the size, allocating can
+//! fail, and bytes are copied in pieces, with a check of the alarm between them. It knows neither builtins nor
+//! engines.
 //!
 //! Invariant: no other code of the builtins and of host functions copies blocks of guests; a test looks for it.
 
@@ -11,14 +11,14 @@ use std::fmt;
 use super::caller::Caller;
 use crate::base::{error::Result, taken::room};
 
-/// How many bytes are copied before the alarm is asked: some hundred microseconds.
+/// How many bytes are copied between two checks of the alarm. This takes some hundred microseconds.
 const PIECE: usize = 1 << 20;
 
-/// A copy of the block at `offset`, of its first `most` bytes if it has more. The null handle and what is no
-/// block are empty. `what` is the subject of the message.
+/// A copy of the block at `offset`, at most its first `most` bytes. The null handle and other offsets are empty.
+/// `what` is the subject of the message.
 ///
 /// # Errors
-/// `HostFunction` if the host has no memory for it; why the call has to end.
+/// `HostFunction` if the host is out of memory; the reason why the call has to end.
 pub(crate) fn block(
     caller: &mut Caller<'_>,
     offset: u64,
