@@ -1,10 +1,9 @@
-//! The engine traits as trait objects: the only file that knows about `dyn`.
+//! The engine traits as trait objects.
 //!
-//! Nothing above is generic over engines. The erased operation is coarse: [`DynInstance::exchange`]
-//! is one whole plug-in call, and because it is a blanket implementation its body is compiled once
-//! for each backend, with everything inside it static. A panic of an engine ends here, as an error,
-//! whatever it was asked to do. What engines do under locks of their own runs in a [`section`], so
-//! that no fork comes in between.
+//! No other code is generic over engines. [`DynInstance::exchange`] is one whole plug-in call. It is a blanket
+//! implementation, so its body is compiled once for each backend, with static calls inside. Invariants: a panic of
+//! an engine becomes an error here; steps in which engines hold locks run in a [`section`], so that no fork comes
+//! in between.
 
 use std::{any::Any, hash::Hasher, sync::Arc};
 
@@ -42,10 +41,10 @@ pub trait DynEngine: RequestCheck {
     fn name(&self) -> &'static str;
     /// See [`Engine::capabilities`].
     fn capabilities(&self) -> Capabilities;
-    /// See [`Engine::compile`]. It happens on another thread, and goes on there when the wait ends before.
+    /// See [`Engine::compile`]. It runs on another thread, and goes on there if the wait ends first.
     ///
     /// # Errors
-    /// As there; why the wait ends.
+    /// As there; the reason why the wait ends.
     fn compile_while(self: Arc<Self>, wasm: Vec<u8>, wait: &CompileWait<'_>) -> Result<AnyModule>;
     /// See [`Engine::fingerprint`].
     fn fingerprint(&self, state: &mut dyn Hasher);
@@ -180,7 +179,7 @@ impl<E: Engine> DynEngine for E {
 
 impl<E: Engine> RequestCheck for E {
     fn request_check(&self) {
-        // Nobody is there to be told; a guest that does not look up is asked again.
+        // There is no caller to report to; the watchdog repeats the request.
         let requested = self.step("requesting a check", || {
             Engine::request_check(self);
             Ok(())
@@ -189,7 +188,7 @@ impl<E: Engine> RequestCheck for E {
     }
 }
 
-/// A step of an engine, of which nobody shares anything any more if it panics.
+/// Runs a step of an engine. If it panics, the engine is retired.
 trait Step {
     fn step<T>(&self, doing: &str, step: impl FnOnce() -> Result<T>) -> Result<T>;
 }
@@ -204,7 +203,7 @@ impl<E: Engine> Step for E {
     }
 }
 
-/// The module as the engine knows it.
+/// The module in the type of the engine.
 fn own<E: Engine>(engine: &E, linked: Linked<AnyModule>) -> Result<Linked<E::Module>> {
     match linked.module.downcast_ref::<Gated<E::Module>>() {
         Some(module) => Ok(Linked {
@@ -221,22 +220,22 @@ fn foreign(engine: &str, what: &str) -> Error {
     Error::new(ErrorKind::Argument, message)
 }
 
-/// What has to be done at the end of each call of some plug-ins.
+/// The steps at the end of each call that some plug-ins need.
 #[derive(Clone, Default)]
 pub struct CallHooks {
-    /// The function of guests that count fuel that says whether they have used more than there was.
+    /// The guest function that says whether the guests have used more fuel than they had.
     pub(crate) overdrawn: Option<EntryId>,
-    /// Who is told of a call that has failed.
+    /// Called after a failed call.
     pub(crate) on_failure: Option<Arc<dyn OnFailure>>,
 }
 
-/// Is told of calls that have failed, with the guest as it was then.
+/// A function for failed calls. It gets the guest in the state of the failure.
 pub(crate) trait OnFailure: Send + Sync {
     fn failed(&self, guest: &mut dyn Guest, error: &Error);
 }
 
 impl CallHooks {
-    /// As [`kernel::finish`]. Apart, so that the call path of most plug-ins stays short.
+    /// As [`kernel::finish`]. Separate, so that the call path of most plug-ins stays short.
     #[inline(never)]
     fn finish<I: Instance>(&self, instance: &mut I, status: Result<i32>) -> Result<()> {
         let status = match self.overdrawn {
@@ -253,8 +252,8 @@ impl CallHooks {
 
 /// [`Instance`] with the operations of core, none of which panics.
 pub trait DynInstance: Instance + Any {
-    /// One plug-in call: hands `input` over, enters `entry`, lends the output. `hooks` is for plug-ins whose
-    /// calls need more than that.
+    /// One plug-in call: writes `input`, enters `entry`, lends the output. Some plug-ins have `hooks`, which run at
+    /// the end.
     ///
     /// # Errors
     /// What the guest or a host function ended with; `MemoryLimit` if the input does not fit;
@@ -272,7 +271,7 @@ pub trait DynInstance: Instance + Any {
     /// `EnginePanic`.
     fn find(&mut self, module: ModuleId, export: &str) -> Result<Option<EntryId>>;
 
-    /// As [`Instance::enter`], on an errand of the host's: no deadline ends it.
+    /// As [`Instance::enter`], for a call by core itself, which no deadline ends.
     ///
     /// # Errors
     /// As there; `EnginePanic`.
@@ -280,7 +279,7 @@ pub trait DynInstance: Instance + Any {
 }
 
 impl<I: Instance> DynInstance for I {
-    // One body for both kinds of guests: with two, what is inside is not inlined.
+    // One body for both kinds of guests: with two bodies, their content is not inlined.
     #[inline]
     fn exchange(
         &mut self,
@@ -318,21 +317,21 @@ pub(crate) fn errand<I: Instance>(instance: &mut I, entry: EntryId) -> Result<i3
     outcome
 }
 
-/// A backend, as the list of engines sees it. Each backend crate exports one.
+/// The entry of a backend in the list of engines. Each backend crate exports one.
 #[derive(Clone, Copy)]
 pub struct Backend {
     /// The name by which users choose it.
     pub name: &'static str,
-    /// The version of the engine that is built in, as that engine says itself.
+    /// The version of the built-in engine, as the engine reports it.
     pub version: &'static str,
-    /// Changes with everything that the backend may do: a hash of its sources, by the build script that it
-    /// shares with core. With the version it decides which compiled code is taken from the cache.
+    /// A hash of the sources of the backend, made by the build script that it shares with core. Together with the
+    /// version it is part of the cache key.
     pub sources: &'static str,
-    /// Its compilers, the default first. Never empty.
+    /// The compilers, the default first. Never empty.
     pub compilers: &'static [Compiler],
-    /// The compilers that it has only when it is built with a cargo feature, and was built without.
+    /// The compilers that need a cargo feature and were not built in.
     pub left_out: &'static [LeftOut],
-    /// Opens it.
+    /// Opens the engine.
     pub open: fn(&Settings) -> Result<Arc<dyn DynEngine>>,
 }
 
@@ -341,7 +340,7 @@ pub struct Backend {
 pub struct LeftOut {
     /// The name by which users choose it.
     pub compiler: &'static str,
-    /// The cargo feature that builds it in, of the backend and of all packages above it.
+    /// The cargo feature that builds it in, in the backend and in all packages above.
     pub feature: &'static str,
 }
 

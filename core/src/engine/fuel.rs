@@ -1,4 +1,4 @@
-//! Whether the fuel of a call has sufficed.
+//! Checks whether the fuel of a call was sufficient.
 
 use super::{Instance, erased::errand};
 use crate::base::{
@@ -6,17 +6,17 @@ use crate::base::{
     ids::EntryId,
 };
 
-/// What a call ended with, once it is known whether its fuel sufficed. `overdrawn` is the function of the
-/// guests that says so.
+/// The outcome of a call after checking its fuel. `overdrawn` is the guest function that says whether fuel was
+/// sufficient.
 ///
 /// # Errors
-/// `OutOfFuel`, which waits in the host state as failures of host functions do; or what it ended with.
+/// `OutOfFuel`, which is stored in the host state like a failed host function; else the failure of the call.
 pub(crate) fn judge<I: Instance>(
     instance: &mut I,
     overdrawn: EntryId,
     status: Result<i32>,
 ) -> Result<i32> {
-    // Before the host was called, there was enough.
+    // Until the host was called, fuel was sufficient.
     if instance.host().has_failed() {
         return status;
     }

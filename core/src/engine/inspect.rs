@@ -1,4 +1,4 @@
-//! A look into a live program: what a test of engines needs, and a host of plug-ins does not.
+//! Inspection of a live program, for tests of engines. Plug-ins do not need it.
 //!
 //! An engine may offer it beside [`super::Instance::enter`]; plug-ins never use it. Every verb
 //! looks names up, checks types and may allocate. It does not know what the exports are for.
@@ -13,7 +13,7 @@ use crate::base::{
     ids::ModuleId,
 };
 
-/// A value of a guest. Numbers are their bits, so that no NaN gets lost.
+/// A value of a guest. Floats are bits, so that NaNs are kept.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
@@ -27,7 +27,7 @@ pub enum Value {
     F64(u64),
     /// The bits of a vector, its first lane lowest.
     V128(u128),
-    /// The null reference, of whatever type is wanted.
+    /// The null reference of any type.
     Null,
     /// A reference of the host (`externref`) that stands for this number.
     Extern(u32),
@@ -65,13 +65,13 @@ impl fmt::Display for Value {
     }
 }
 
-/// A live program that can be looked into.
+/// A live program that can be inspected.
 pub trait Inspect {
-    /// Calls any exported function, and returns what it returns.
+    /// Calls any exported function and returns its results.
     ///
     /// # Errors
-    /// `Argument` if there is no such function or the arguments do not fit its type; `Unsupported`
-    /// if a value can cross no further than the engine; else as [`super::Instance::enter`].
+    /// `Argument` if there is no such function or the arguments do not fit its type; `Unsupported` if a value
+    /// cannot leave the engine; else as [`super::Instance::enter`].
     fn call(&mut self, module: ModuleId, export: &str, args: &[Value]) -> Result<Vec<Value>>;
 
     /// The value of an exported global.
@@ -87,10 +87,11 @@ pub trait Inspect {
     fn memory(&mut self, module: ModuleId, export: &str) -> Result<&[u8]>;
 }
 
-/// What an engine lacks that is to extend an instance with limits: new memories would escape them.
+/// The missing capability of an engine that is asked to extend an instance with limits: new memories would escape
+/// them.
 pub const EXTENDED_LIMITS: &str = "live programs with limits that can be extended";
 
-/// The error for an export that is not there, or is no `kind`.
+/// The error for an export that is missing or has another kind.
 #[cold]
 pub fn missing(kind: &str, module: ModuleId, export: &str) -> Error {
     let ModuleId(module) = module;
@@ -106,7 +107,7 @@ pub fn miscounted(export: &str, found: usize, wanted: usize) -> Error {
     Error::new(ErrorKind::Argument, message)
 }
 
-/// The error for the argument at `position` (from 0), which is of another type than the parameter.
+/// The error for the argument at `position` (from 0), whose type differs from the parameter.
 #[cold]
 pub fn misfit(export: &str, position: usize, value: &Value) -> Error {
     let message =

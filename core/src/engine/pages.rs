@@ -1,43 +1,43 @@
-//! Counts what all memories of an instance have, and the heap of what an engine collects, for engines that ask before
-//! one grows.
+//! Counts the pages of all memories of an instance and of its heap of objects. Engines ask before one of them
+//! grows.
 //!
-//! Invariant: what is counted is never less than what the memories have.
+//! Invariant: the count is never less than the pages of the memories.
 
 use crate::base::error::{Error, ErrorKind, Result};
 
 const PAGE: u64 = 64 * 1024;
 
-/// The bytes of all memories of an instance and of its heap, and how many they may be.
+/// The bytes of all memories of an instance and of its heap, with their limits.
 ///
-/// While the instance is made every memory is granted, so that the error can name their sum; no
-/// guest code runs before [`PageLimit::enforce`], and pages that nothing has touched cost nothing.
+/// While an instance is made, every memory is granted, so that the error can name their sum. No guest code runs
+/// before [`PageLimit::enforce`], and untouched pages cost nothing.
 #[derive(Debug, Default)]
 pub struct PageLimit {
     /// In bytes.
     used: u64,
     /// In bytes.
     limit: Option<u64>,
-    /// In bytes, of those that are used.
+    /// The used bytes.
     heap: u64,
     /// In bytes.
     heap_limit: Option<u64>,
 }
 
 impl PageLimit {
-    /// Starts to refuse what goes beyond `limit` pages.
+    /// Enforces a limit of `limit` pages from now on.
     ///
     /// # Errors
-    /// `MemoryLimit` if the memories have more already.
+    /// `MemoryLimit` if the memories already have more.
     pub fn enforce(&mut self, limit: u64) -> Result<()> {
         pages_left(self.used.div_ceil(PAGE), limit)?;
         self.limit = Some(limit.saturating_mul(PAGE));
         Ok(())
     }
 
-    /// Starts to refuse a heap of more than `limit` pages.
+    /// Enforces a limit of `limit` pages for the heap from now on.
     ///
     /// # Errors
-    /// `MemoryLimit` if it has more already.
+    /// `MemoryLimit` if it already has more.
     pub fn enforce_heap(&mut self, limit: u64) -> Result<()> {
         let used = self.heap.div_ceil(PAGE);
         if used > limit {
@@ -61,9 +61,9 @@ impl PageLimit {
         granted
     }
 
-    /// Whether a memory may grow from `current` to `desired` bytes, of at most `maximum`. What is granted stays
-    /// counted should the system then refuse it: engines also report failures that were never asked for here,
-    /// and those must not give pages back.
+    /// Whether a memory may grow from `current` to `desired` bytes, of at most `maximum`. Granted pages stay
+    /// counted even if the system then refuses them: engines also report failures of growths that were never
+    /// requested here, and those must not return pages.
     pub fn grant(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return false;
@@ -77,15 +77,15 @@ impl PageLimit {
     }
 }
 
-/// `used` and what a memory grows by. Memories with 64-bit addresses ask for up to 2^64 bytes.
+/// `used` plus the growth of a memory. Memories with 64-bit addresses may ask for up to 2^64 bytes.
 fn grown(used: u64, current: usize, desired: usize) -> u64 {
     used.saturating_add(desired.saturating_sub(current) as u64)
 }
 
-/// How many pages a limit leaves to memories that have `used` when no guest code has run.
+/// How many pages a limit leaves beyond the `used` pages at the start.
 ///
 /// # Errors
-/// `MemoryLimit` if that is too many already.
+/// `MemoryLimit` if the start already exceeds the limit.
 pub fn pages_left(used: u64, limit: u64) -> Result<u64> {
     limit.checked_sub(used).ok_or_else(|| {
         let message = format!(

@@ -1,4 +1,4 @@
-//! Modules that are linked, as engines get them.
+//! Linked modules, the input of engines.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub struct Linked<M> {
     pub imports: Vec<Import>,
 }
 
-/// Where to find a memory that the host may touch.
+/// Where to find a memory that the host may access.
 #[derive(Clone, Debug)]
 pub struct MemoryExport<M = ModuleId> {
     /// The module that exports it.
@@ -44,11 +44,10 @@ pub struct MemoryExport<M = ModuleId> {
     pub name: Arc<str>,
 }
 
-/// Modules that run together, in instantiation order, and the memories that the host may touch.
+/// The modules of a plug-in, in instantiation order, and the memories that the host may access.
 ///
-/// No module has a start section, every import is resolved and type-checked, every import refers
-/// to an earlier module, every signature of a host function is one that engines can express, and
-/// there is at least one memory.
+/// No module has a start section, every import is resolved and type-checked, every import refers to an earlier
+/// module, every engine supports the signatures of the host functions, and there is at least one memory.
 #[derive(Clone, Debug)]
 pub struct Program<M> {
     /// The modules.

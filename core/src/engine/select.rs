@@ -1,7 +1,7 @@
-//! Chooses an engine by what a user wrote: `name`, `name:compiler`, or nothing.
+//! Chooses an engine by a specification: `name`, `name:compiler`, or none.
 //!
-//! It works on a list of backends that it is given and names none itself. There is no fallback: a
-//! name that is not in the list is an error that says what is.
+//! The caller passes the list of backends; this file names none. There is no fallback: an unknown name is an error
+//! that lists the known ones.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// The environment variable that is asked when the user chose nothing.
+/// The environment variable that names the engine if the user names none.
 pub(crate) const VARIABLE: &str = "EXTISM_ENGINE";
 
-/// A backend, one of its compilers, and whether its results are deterministic.
+/// An engine and one of its compilers, and whether results are deterministic.
 #[derive(Clone, Copy)]
 pub struct Choice {
     backend: &'static Backend,
@@ -30,8 +30,8 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Understands `spec`, or the environment variable `EXTISM_ENGINE` if there is none, or takes the
-    /// first of `backends`.
+    /// Parses `spec`. Without it, parses the environment variable `EXTISM_ENGINE`; without that, takes the first of
+    /// `backends`.
     ///
     /// # Errors
     /// `UnknownEngine`, with what is built in.
@@ -84,7 +84,7 @@ impl Choice {
         }
     }
 
-    /// Every backend of a list with every one of its compilers.
+    /// Every backend of a list, with each of its compilers.
     pub fn all(backends: &'static [Backend]) -> impl Iterator<Item = Self> {
         backends.iter().flat_map(|backend| {
             let choice = move |compiler| Self::of(backend, compiler);
@@ -96,8 +96,8 @@ impl Choice {
     /// open give the same bits on every machine.
     ///
     /// A NaN that arithmetic makes is the positive canonical one, and an instruction of relaxed SIMD has one
-    /// result. Code that computes with floats runs several times slower. Clocks, randomness, time limits and the
-    /// depth of recursion stay as they are.
+    /// result. Float code runs several times slower. Clocks, randomness, time limits and the depth of recursion are
+    /// not affected.
     #[must_use]
     pub fn deterministic(self) -> Self {
         Self {
@@ -121,7 +121,7 @@ impl Choice {
         self.compiler
     }
 
-    /// The spelling that [`Choice::parse`] understands, shortest form.
+    /// The shortest name that [`Choice::parse`] accepts.
     pub fn name(&self) -> String {
         match self.compiler.name == self.backend.compilers[0].name {
             true => self.backend.name.to_owned(),
@@ -129,8 +129,8 @@ impl Choice {
         }
     }
 
-    /// Whether code is to look up when its engine says so. That costs more than a flag, so it is for engines
-    /// that have no place for one, or have none for want of address space.
+    /// Whether guests check when the engine requests it. That costs more than a flag, so it is only for engines
+    /// that have no place for a flag, which also happens when address space is short.
     pub fn interruption(&self) -> Interruption {
         let Capabilities {
             interrupt, flag, ..
@@ -141,7 +141,7 @@ impl Choice {
         }
     }
 
-    /// Settings for this choice, without a profiler, with all proposals that the compiler has.
+    /// The settings for this choice, without a profiler, with all proposals of the compiler.
     pub fn settings(&self, interruption: Interruption) -> Settings {
         Settings {
             compiler: self.compiler.name,
@@ -155,7 +155,7 @@ impl Choice {
     /// Opens the engine.
     ///
     /// # Errors
-    /// `Unsupported` if it cannot do what the settings ask.
+    /// `Unsupported` if it cannot do what the settings ask for.
     pub fn open(&self, settings: &Settings) -> Result<Arc<dyn DynEngine>> {
         section(|| crate::base::panic::catch("opening", || (self.backend.open)(settings)))
     }

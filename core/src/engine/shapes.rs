@@ -1,12 +1,11 @@
-//! Signatures of host functions that backends make typed functions of.
+//! The signatures of host functions for which backends have typed functions.
 //!
-//! Functions for any signature allocate on every call in some engines, typed ones do not. It does not know how an
+//! In some engines, untyped functions allocate on every call; typed ones do not. This file does not know how an
 //! engine makes either.
 
-/// A list of what the macro of a backend makes of the signatures that programs use most; any other is for its
-/// untyped functions. The macro gets the parameters, with a name for each, and the result, as in
-/// `[a: i32, b: i64] -> i32`. Only integers: code of wasmer's Singlepass compiler takes the float that a typed
-/// function returns from the wrong register.
+/// Calls a macro of the backend for each of the most frequent signatures. The backend uses untyped functions for
+/// all others. The macro gets the named parameters and the result, as in `[a: i32, b: i64] -> i32`. Only integers:
+/// wasmer's Singlepass compiler reads a float result of a typed function from the wrong register.
 #[macro_export]
 macro_rules! host_function_shapes {
     ($make:ident) => {
