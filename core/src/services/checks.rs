@@ -1,8 +1,7 @@
-//! The functions of the host that instrumented guests import: they check whether the guest has to stop, and
-//! settle its fuel.
+//! Host functions for instrumented guests: they check whether the guest has to stop, and account for its fuel.
 //!
-//! `interrupt`, `budget` and `meter` say when guests call them. Guests cannot name them: they are imports that
-//! core adds, resolved by their position.
+//! `interrupt`, `budget` and `meter` of `polyextism-transform` say when guests call them. Core adds the imports and
+//! resolves them by position, so guests cannot name them.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,7 +13,7 @@ use crate::{
     kernel::host_function::HostFunc,
 };
 
-/// What a guest calls that has seen its flag set.
+/// A guest calls this when its flag is set.
 pub(crate) fn flag() -> Import {
     static CHECK: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
         HostFunc::new(
@@ -26,7 +25,7 @@ pub(crate) fn flag() -> Import {
     import(&CHECK)
 }
 
-/// What a guest calls whose budget is used up: it returns a new one.
+/// A guest calls this when its budget is used up. It returns a new budget.
 pub(crate) fn budget() -> Import {
     static CHECK: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
         HostFunc::new(
@@ -42,7 +41,7 @@ pub(crate) fn budget() -> Import {
     import(&CHECK)
 }
 
-/// What the guest that has the fuel calls: it takes what is left and returns what there is to be.
+/// The module with the fuel calls this. It takes the fuel that is left and returns the new amount.
 pub(crate) fn fuel() -> Import {
     static SETTLE: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
         HostFunc::new(

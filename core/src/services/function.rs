@@ -1,8 +1,8 @@
-//! Host functions as users of core write them.
+//! The host functions that users write.
 //!
-//! [`Function::new`] is the plain form (slots in, slots out), [`Function::typed`] takes a closure
-//! over numbers, [`Function::bytes`] and [`Function::text`] take one over a block of the kernel
-//! memory. None of them knows an engine or the module that imports it.
+//! [`Function::new`] is the plain form (slots in, slots out), [`Function::typed`] takes a closure over numbers,
+//! [`Function::bytes`] and [`Function::text`] take one over a block of the kernel memory. They know neither the
+//! engine nor the importing module.
 
 use std::{fmt, sync::Arc};
 
@@ -24,8 +24,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function over slots: parameters come in the first ones, results go out in the same.
-    /// Integers are zero-extended, floats are bits (see [`NumType`](crate::NumType)).
+    /// A function over slots: parameters are in the first slots, results go into the first slots. Integers are
+    /// zero-extended, floats are bits (see [`NumType`](crate::NumType)).
     pub fn new(
         name: impl Into<Box<str>>,
         signature: Signature,
@@ -91,8 +91,8 @@ impl Function {
         })
     }
 
-    /// The same function, for imports from this namespace only. Without one it answers imports
-    /// from `extism:host/user`, from `env`, and from any namespace that nothing else provides.
+    /// The same function, for imports from this namespace only. Without a namespace it resolves imports from
+    /// `extism:host/user`, `env`, and any namespace that nothing else provides.
     #[must_use]
     pub fn with_namespace(mut self, namespace: impl Into<Box<str>>) -> Self {
         self.namespace = Some(namespace.into());

@@ -1,7 +1,8 @@
-//! The functions that guests may call: those of Extism, of WASI, of the host program, and the checks that core adds.
+//! The functions that guests may call: the builtins of Extism, WASI, host functions of the program, and checks that
+//! core adds.
 //!
-//! It may import all that comes before it down to `engine`. The bodies know no engine and no module. Invariant: a guest
-//! reaches the host through these functions and the kernel memory, and in no other way.
+//! It may import the folders up to `engine` in the list of `lib.rs`. The bodies know no engine and no module.
+//! Invariant: a guest reaches the host through these functions and the kernel memory, and in no other way.
 
 pub(crate) mod checks;
 pub(crate) mod env;
@@ -9,7 +10,7 @@ pub(crate) mod function;
 #[cfg(feature = "wasi")]
 pub(crate) mod wasi;
 
-/// The names of the functions that the host itself serves in `extism:host/env`.
+/// The names of the builtins that the host implements in `extism:host/env`.
 pub fn builtins() -> impl Iterator<Item = &'static str> {
     env::names()
 }

@@ -1,7 +1,7 @@
 //! `http_request`, `http_status_code` and `http_headers` (docs/abi.md, "Builtins").
 //!
-//! It understands the guest's side of a request: its JSON, its handles, the status and the headers
-//! that can be asked for afterwards. What may be sent and how is the module `http`'s.
+//! It handles the guest's side of a request: its JSON, its handles, and the status and headers of the response. The
+//! folder `http` checks and sends requests.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,13 +17,13 @@ use crate::{
 
 const NAME: &str = "http_request";
 
-/// The longest text of a request. What it says is shorter still, but may be written in escapes.
+/// The longest text of a request. Its content is shorter, but may be written in escapes.
 const LONGEST_TEXT: usize = 1 << 20;
 
-/// How much later than at the deadline a request is given up whatever the alarm says.
+/// How long after the deadline a request ends even if the alarm has not ended it.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The text of a request. Language kits of 0.x say `header`, that of MoonBit `http_method`.
+/// The text of a request. Language kits of version 0.x use `header`, the MoonBit kit uses `http_method`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
@@ -77,13 +77,13 @@ pub(super) fn request(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> 
 }
 
 fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
-    // The library would take the fields from a list as well.
+    // The library would also accept a list of the values.
     if text.trim_ascii_start().first() != Some(&b'{') {
         let why = "the request is wrong: it is no JSON object";
         return Err(super::failed(NAME, why));
     }
     let text = serde_json::from_slice::<Text>(text).map_err(|error| {
-        // It quotes fields that nobody knows.
+        // Its messages quote unknown fields.
         let error = shown(&error.to_string());
         super::failed(NAME, format_args!("the request is wrong: {error}"))
     })?;
@@ -100,7 +100,7 @@ fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResp
         max_bytes: settings.max_bytes,
         limit_name: "memory.max_http_response_bytes",
         timeout: remaining.unwrap_or(DEFAULT_TIMEOUT),
-        // The alarm itself is to say when a deadline has passed.
+        // The alarm reports the deadline.
         grace: remaining.map_or(Duration::ZERO, |_| GRACE),
         patience: alarm,
     };
@@ -122,8 +122,8 @@ pub(super) fn status_code(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<
     Ok(())
 }
 
-/// `http_headers() -> headers`: a JSON object, where of the values of one name the last counts and
-/// those that are no text are left out; the null handle unless the host has enabled it.
+/// `http_headers() -> headers`: a JSON object. Of several values of one name the last counts; values that are not
+/// text are left out. The null handle unless the host has enabled it.
 pub(super) fn headers(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {
     slots[0] = 0;
     let http = &caller.host().http;

@@ -1,6 +1,6 @@
 //! `log_*` and `get_log_level`.
 //!
-//! Invariant: guests are told the lowest level that anybody wants.
+//! Invariant: guests see the lowest level that any receiver wants.
 
 use crate::{
     base::error::Result,
@@ -8,7 +8,7 @@ use crate::{
     kernel::caller::Caller,
 };
 
-/// What `get_log_level` says when nothing is logged.
+/// The result of `get_log_level` if nothing is logged.
 const OFF: u64 = i32::MAX as u64;
 
 pub(super) fn trace(caller: &mut Caller<'_>, slots: &mut [u64]) -> Result<()> {

@@ -1,10 +1,10 @@
-//! The functions of `extism:host/env` that the host serves itself (docs/abi.md, "Builtins"); the kernel serves
-//! the others.
+//! The functions of `extism:host/env` that the host implements (docs/abi.md, "Builtins"). The kernel implements the
+//! others.
 //!
-//! One table: name, parameters, results, body. Each body gets handles of blocks of the kernel
-//! memory; [`argument`] looks at them in one place. The bodies know no engine and no module.
+//! One table: name, parameters, results, body. Bodies get handles of blocks of the kernel memory, which
+//! [`argument`] checks. They know no engine and no module.
 //!
-//! Invariant: how long an argument may be is decided before it is copied.
+//! Invariant: the length of an argument is checked before it is copied.
 
 mod config;
 mod http;
@@ -27,7 +27,7 @@ use crate::{
 type Body = fn(&mut Caller<'_>, &mut [u64]) -> Result<()>;
 type Row = (&'static str, &'static [NumType], &'static [NumType], Body);
 
-/// The host's functions of `extism:host/env`, by name.
+/// The functions, by name.
 const TABLE: &[Row] = &[
     ("config_get", &[I64], &[I64], config::get),
     ("get_log_level", &[], &[I32], log::level),
@@ -43,7 +43,7 @@ const TABLE: &[Row] = &[
     ("var_set", &[I64, I64], &[], vars::set),
 ];
 
-/// The function of that name, if there is one. Made once for the process: they have no state.
+/// The function of this name, if there is one. Functions have no state and are made once for the process.
 pub(crate) fn function(name: &str) -> Option<&'static Arc<HostFunc>> {
     static FUNCTIONS: LazyLock<Vec<Arc<HostFunc>>> = LazyLock::new(|| {
         let make = |&(name, params, results, body): &Row| {
@@ -62,9 +62,9 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|row| row.0)
 }
 
-/// The length of an argument in bytes, to be looked at before [`Argument::take`] copies it. The null handle is
-/// empty; any other offset must be the start of a live block. The caller frees it when its result is allocated, so
-/// that the result never takes the place of the argument: older language kits free arguments once more.
+/// Checks a handle. [`Argument::take`] copies its block. The null handle is empty; any other offset must be the
+/// start of a live block. The caller frees the block after it has allocated the result, so that the result never
+/// has the address of the argument: older language kits free arguments a second time.
 fn argument<'a>(
     caller: &mut Caller<'_>,
     function: &'a str,
@@ -85,7 +85,7 @@ fn argument<'a>(
     })
 }
 
-/// A block that a guest hands over.
+/// A block that a guest passes.
 struct Argument<'a> {
     function: &'a str,
     what: &'a str,
@@ -99,7 +99,7 @@ impl Argument<'_> {
         self.start(caller, self.length)
     }
 
-    /// Copies what there is of its first `most` bytes.
+    /// Copies at most its first `most` bytes.
     fn start(&self, caller: &mut Caller<'_>, most: usize) -> Result<Vec<u8>> {
         let Self { function, what, .. } = self;
         let subject = format_args!("`{function}`: the {what}");

@@ -39,7 +39,7 @@ fn change(caller: &mut Caller<'_>, key: &Argument<'_>, value: &Argument<'_>) -> 
     if vars.is_disabled() {
         return Err(wrong(VarsError::Disabled));
     }
-    // Sizes first: what the store cannot have is not copied.
+    // Sizes are checked first, so that a value that does not fit is not copied.
     if !vars.may_have(key.length) {
         return match value.offset {
             0 => Ok(()),

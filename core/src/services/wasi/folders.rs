@@ -1,13 +1,13 @@
-//! Reading folders in pieces: a guest with small buffers costs the host one look at the folder, not one for
-//! each piece.
+//! Reads folders in pieces. A guest with small buffers makes the host list the folder once, not once for each
+//! piece.
 //!
-//! The library looks at every entry of the folder for each call of `fd_readdir`, so a guest that takes a
-//! hundred at a time made of n entries n² / 100 looks, and nothing in between where a deadline could end
-//! it. Here the library lists the folder once, in its own format, and the guest gets its pieces of that. What
-//! is answered is what the library would have answered, if the folder had stayed as it was.
+//! The library reads every entry of the folder for each call of `fd_readdir`. A guest that takes a hundred of n
+//! entries at a time would cause n² / 100 reads, and no deadline could end them. Here the library lists the folder
+//! once, in its own format, and the guest gets pieces of the list. The results are those of the library for a
+//! folder that does not change.
 //!
 //! Invariants: a descriptor that is closed or replaced has no listing; all listings of an instance together have
-//! [`MOST`] bytes at most; the first cookie always looks anew, as `rewinddir` promises.
+//! [`MOST`] bytes at most; the first cookie always lists the folder again, as `rewinddir` requires.
 
 use wasmtime_wasi::p1::{WasiP1Ctx, types, wasi_snapshot_preview1 as p1};
 use wiggle::{GuestMemory, GuestPtr};
@@ -17,7 +17,7 @@ use crate::host::wasi::listings::{Listing, MOST};
 
 const SUCCESS: i32 = types::Errno::Success as i32;
 
-/// The room for a listing, at first and from one attempt to the next.
+/// The room for a listing at first, and the growth with each attempt.
 const ROOM: usize = 64 << 10;
 const MORE: usize = 32;
 
@@ -34,16 +34,16 @@ pub(super) fn fd_readdir(state: &mut State, memory: &mut GuestMemory<'_>, a: Arg
     let piece = &left[..left.len().min(room as usize)];
     memory.copy_from_slice(piece, GuestPtr::<[u8]>::new((buffer, piece.len() as u32)))?;
     memory.write(GuestPtr::<u32>::new(a.u(4)), piece.len() as u32)?;
-    // The guest sees by the room that is left that it has read everything.
+    // Room that is left tells the guest that it has read everything.
     if piece.len() < room as usize {
         state.listings.forget(descriptor);
     }
     Ok(SUCCESS)
 }
 
-/// What is in the folder, or the errno instead.
+/// The listing of the folder, or an errno.
 fn list(library: &mut WasiP1Ctx, a: Args<'_>) -> wiggle::error::Result<Result<Listing, i32>> {
-    // The library writes the number of bytes before them.
+    // The library writes the number of bytes in front.
     const BEFORE: usize = 8;
     let mut own = Vec::new();
     let mut room = ROOM;
@@ -75,7 +75,7 @@ fn list(library: &mut WasiP1Ctx, a: Args<'_>) -> wiggle::error::Result<Result<Li
         if room >= MOST {
             return Ok(Err(types::Errno::Nomem as i32));
         }
-        // There is more; the call may have to end before that is looked at.
+        // There is more. The call may have to end before that is read.
         a.alarm.check_interrupt()?;
         room = (room * MORE).min(MOST);
     }

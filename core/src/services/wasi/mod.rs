@@ -1,15 +1,14 @@
-//! WASI preview 1 for every engine, by the library `wasmtime-wasi`.
+//! WASI preview 1 for every engine, with the library `wasmtime-wasi`.
 //!
-//! Its functions need a slice of guest memory and a context, which is just what [`Caller::memory`] lends. `table`
-//! says name, parameters and body of each function, `rules` has what is ours around some of them, `folders` how
-//! folders are read. What they work on is the session of the instance, in `host`. The library marks this
-//! surface as unsupported: so it is used here and there alone, and the 48 line is frozen. No engine is named or
-//! needed here.
+//! Functions of the library need a slice of guest memory and a context, which [`Caller::memory`] lends. `table` has
+//! name, parameters and body of each function, `rules` our additions, `folders` the reading of folders. They work
+//! on the session in `host/wasi`. The library marks this interface as unsupported, so only these two folders use
+//! it, and its version 48 is fixed. No engine is named or needed here.
 //!
-//! Differences from the library's own linker: `proc_exit` takes every code, pointers outside of the
-//! memory are traps by name, descriptors are limited, what is no file is not opened, a folder is looked at once
-//! however small the pieces are that it is read in, sleeping and output to the streams of the process are
-//! always futures, and futures run on the calling thread (`waiting`).
+//! Differences from the library's own linker: `proc_exit` accepts every code; pointers outside of the memory are
+//! named traps; descriptors are limited; only files, folders and links are opened; a folder is listed once, however
+//! small the pieces are that a guest reads; sleeping and output to the streams of the process are always futures;
+//! futures run on the calling thread (`waiting`).
 
 mod folders;
 mod rules;
@@ -35,7 +34,7 @@ use crate::{
 /// The most bytes that one WASI call may make the host copy.
 const HOSTCALL_FUEL: usize = 16 << 20;
 
-/// The function of that name, if preview 1 has it. Made once for the process: they have no state.
+/// The function of this name, if preview 1 has it. Functions have no state and are made once for the process.
 pub(crate) fn function(name: &str) -> Option<&'static Arc<HostFunc>> {
     static FUNCTIONS: LazyLock<Vec<Arc<HostFunc>>> = LazyLock::new(|| {
         let make = |&(name, params, body): &Row| {
@@ -79,7 +78,7 @@ fn call(name: &str, body: Body, mut caller: Caller<'_>, slots: &mut [u64]) -> Re
     state.library.set_hostcall_fuel(HOSTCALL_FUEL);
     let args = Args { slots, alarm };
     let errno = body(state, &mut GuestMemory::Unshared(memory), args).or_else(|error| {
-        // What ended the wait comes out as itself.
+        // The error that ended the wait is returned unchanged.
         match error.downcast::<Error>() {
             Ok(error) => Err(error),
             Err(error) => ended(name, &error),
@@ -91,9 +90,8 @@ fn call(name: &str, body: Body, mut caller: Caller<'_>, slots: &mut [u64]) -> Re
     Ok(())
 }
 
-/// What becomes of a failure that is no errno. The specification of WASI wants a trap for a pointer
-/// that is outside of the memory or not aligned. A number that names nothing is an errno, as it is
-/// where the library meets it later.
+/// Handles a failure that is not an errno. The specification of WASI requires a trap for a pointer that is outside
+/// of the memory or not aligned. An invalid number is an errno, as in later checks of the library.
 #[cold]
 fn ended(name: &str, error: &wiggle::error::Error) -> Result<i32> {
     let trapped = |trap, why: &str| {

@@ -1,8 +1,8 @@
-//! What is ours around functions of the library: no descriptors without end, no file that blocks
-//! the thread, no sleep outside of a future, no pointer that is looked at too late.
+//! Our rules around functions of the library: a limit on descriptors, no file that blocks the thread, no sleep
+//! outside of a future, pointers checked before effects.
 //!
-//! Invariants: [`State::open`] is the number of open descriptors; a future that is dropped before
-//! its end leaves the state as it was.
+//! Invariants: [`State::open`] is the number of open descriptors; a future that is dropped before its end leaves
+//! the state unchanged.
 
 use std::mem;
 
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::host::wasi::{State, streams::FixedClock};
 
-/// The most random bytes that are drawn at once; the library holds them twice.
+/// The most random bytes in one step. The library holds them twice.
 const RANDOM_CHUNK: u32 = 64 << 10;
 
 pub(super) fn fd_close(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
@@ -39,7 +39,7 @@ pub(super) fn fd_renumber(state: &mut State, memory: &mut GuestMemory<'_>, a: Ar
     state.listings.forget(a.u(0));
     state.listings.forget(a.u(1));
     let errno = a.wait(p1::fd_renumber(&mut state.library, memory, a.i(0), a.i(1)))?;
-    // The second descriptor was closed, unless it is the first.
+    // The second descriptor was closed, unless both are the same.
     if errno == SUCCESS && a.u(0) != a.u(1) {
         state.open -= 1;
     }
@@ -116,7 +116,7 @@ pub(super) fn fd_pwrite(state: &mut State, memory: &mut GuestMemory<'_>, a: Args
     })
 }
 
-/// The library copies this path without asking how long it is.
+/// The library copies this path without checking its length.
 pub(super) fn path_unlink_file(
     state: &mut State,
     memory: &mut GuestMemory<'_>,
@@ -136,7 +136,7 @@ pub(super) fn path_unlink_file(
 }
 
 pub(super) fn path_open(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
-    // Looked at first, so that no call can open a descriptor and fail.
+    // Checked first, so that no call can open a descriptor and then fail.
     memory.read(GuestPtr::<u32>::new(a.u(8)))?;
     if state.open >= state.max_descriptors {
         return Ok(types::Errno::Mfile as i32);
@@ -167,10 +167,10 @@ pub(super) fn path_open(state: &mut State, memory: &mut GuestMemory<'_>, a: Args
     Ok(errno)
 }
 
-/// Whether there is something at the path that is neither file, folder nor link: to open a pipe or
-/// to read from a device may block the thread for ever, beyond the reach of any deadline.
+/// Whether the path names something that is neither file, folder nor link. Opening a pipe or reading a device may
+/// block the thread for ever, and no deadline could end that.
 async fn may_block(library: &mut WasiP1Ctx, memory: &mut GuestMemory<'_>, a: Args<'_>) -> bool {
-    // Whether it wants a folder, the library asks only after it has opened what is there.
+    // The library checks whether a folder is required only after opening.
     let creates = types::Oflags::CREAT | types::Oflags::EXCL;
     if types::Oflags::try_from(a.u(4) as u16).is_ok_and(|flags| flags.contains(creates)) {
         return false;
@@ -180,7 +180,7 @@ async fn may_block(library: &mut WasiP1Ctx, memory: &mut GuestMemory<'_>, a: Arg
     };
     let path = GuestPtr::<str>::new((a.u(2), a.u(3)));
     let found = library.path_filestat_get(memory, a.u(0).into(), flags, path);
-    // A failure is the business of the call itself.
+    // The call itself reports the failure.
     let known = [
         types::Filetype::RegularFile,
         types::Filetype::Directory,
@@ -193,7 +193,7 @@ async fn may_block(library: &mut WasiP1Ctx, memory: &mut GuestMemory<'_>, a: Arg
 
 pub(super) fn random_get(state: &mut State, memory: &mut GuestMemory<'_>, a: Args<'_>) -> Errno {
     let (mut at, mut left) = (a.u(0), a.u(1));
-    // The whole range is looked at first: the host allocates for bytes that have a place only.
+    // The whole range is checked first, so that the host allocates only for bytes inside the memory.
     memory.as_slice_mut(GuestPtr::<[u8]>::new((at, left)))?;
     while left > 0 {
         let chunk = left.min(RANDOM_CHUNK);
@@ -260,8 +260,8 @@ fn earliest(
     Ok(earliest)
 }
 
-/// The library while it may not block the thread: asked to sleep for a while, it would do that by
-/// `thread::sleep` instead of in a future, where nothing can wake it.
+/// The library in the mode in which it must not block the thread. Otherwise it would sleep with `thread::sleep`
+/// instead of a future, and nothing could wake it.
 struct InFutures<'a> {
     library: &'a mut WasiP1Ctx,
     files: WasiFilesystemCtx,
@@ -269,7 +269,7 @@ struct InFutures<'a> {
 
 impl<'a> InFutures<'a> {
     fn new(library: &'a mut WasiP1Ctx) -> Self {
-        // The first use of any descriptor opens the allowed folders, which must not be missed.
+        // The first use of any descriptor opens the allowed folders, so it must happen before.
         _ = library.fd_tell(&mut GuestMemory::Unshared(&mut []), 0.into());
         let files = mem::take(library.ctx().ctx.filesystem());
         Self { library, files }

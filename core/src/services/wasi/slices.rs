@@ -1,10 +1,10 @@
-//! Reading and writing in slices, so that the deadline is kept however much a guest moves at once.
+//! Reads and writes in slices, so that the deadline holds however much a guest transfers at once.
 //!
-//! The library moves all of a vector in one step, and refuses what is too large for one. Here it is shown a part of
-//! the vector after the other, in the guest's own memory, which nobody else looks at during the call.
+//! The library transfers a whole vector in one step and refuses large ones. Here it gets one part of the vector
+//! after the other, in the guest's own memory, which nothing else reads during the call.
 //!
-//! Invariants: afterwards the vector is as it was; a call that has moved something succeeds and says how much; the
-//! next slice comes only if this one was moved as a whole.
+//! Invariants: the vector is restored afterwards; a call that has transferred something succeeds with the number of
+//! bytes; the next slice follows only if this one was transferred as a whole.
 
 use wasmtime_wasi::p1::wasi_snapshot_preview1::WasiSnapshotPreview1 as _;
 use wiggle::{GuestMemory, GuestPtr};
@@ -12,21 +12,21 @@ use wiggle::{GuestMemory, GuestPtr};
 use super::{Errno, HOSTCALL_FUEL, SUCCESS, table::Args};
 use crate::host::wasi::State;
 
-/// How many bytes are moved before the alarm is asked: a millisecond or two.
+/// How many bytes are transferred between two checks of the alarm. This takes a millisecond or two.
 const SLICE: u32 = 4 << 20;
 /// The bytes of a vector: address and length.
 const VECTOR: u32 = 8;
-/// Standard input, output and error: what comes from a pipe is taken as it comes.
+/// Standard input, output and error. Partial reads of a pipe are returned at once.
 const STREAMS: u32 = 3;
 
 /// A function of the library, at an offset in the file if it has one.
 pub(super) type Step = fn(&mut State, &mut GuestMemory<'_>, Args<'_>, i64) -> Errno;
 
-/// Where the parameters of a function are that follow the vectors.
+/// The positions of the parameters that follow the vectors.
 pub(super) struct Shape {
     /// The offset in the file.
     pub(super) offset: Option<usize>,
-    /// Where to write how much was moved.
+    /// The address for the number of transferred bytes.
     pub(super) result: usize,
 }
 
@@ -38,7 +38,7 @@ struct Long {
     length: u32,
 }
 
-/// Moves the first buffer that is not empty, as `step` does.
+/// Transfers the first buffer that is not empty with `step`.
 pub(super) fn moved(
     state: &mut State,
     memory: &mut GuestMemory<'_>,
@@ -50,7 +50,7 @@ pub(super) fn moved(
     let Some(long) = long(memory, a)? else {
         return step(state, memory, a, offset);
     };
-    // Looked at first, so that nothing is moved whose number has no place, or only in part.
+    // Checked first, so that nothing is transferred if the number cannot be written.
     let result = GuestPtr::<u32>::new(a.u(shape.result));
     memory.read(result)?;
     memory.as_slice(GuestPtr::<[u8]>::new((long.start, long.length)))?;
@@ -62,7 +62,7 @@ pub(super) fn moved(
         state.library.set_hostcall_fuel(HOSTCALL_FUEL);
         match step(state, memory, a, at) {
             Ok(SUCCESS) => {}
-            // What has been moved is not taken back.
+            // Transferred bytes cannot be taken back.
             Ok(_) if done > 0 => break Ok(SUCCESS),
             other => break other,
         }
@@ -82,7 +82,7 @@ pub(super) fn moved(
     outcome
 }
 
-/// The first buffer that is not empty, if it is longer than a slice and apart from its vector.
+/// The first buffer that is not empty, if it is longer than a slice and does not overlap its vector.
 fn long(memory: &GuestMemory<'_>, a: Args<'_>) -> Result<Option<Long>, wiggle::GuestError> {
     let (vectors, count) = (a.u(1), a.u(2));
     if count as usize > HOSTCALL_FUEL / VECTOR as usize {
@@ -106,7 +106,7 @@ fn long(memory: &GuestMemory<'_>, a: Args<'_>) -> Result<Option<Long>, wiggle::G
     Ok(None)
 }
 
-/// Has a vector name another buffer.
+/// Makes a vector name another buffer.
 fn show(
     memory: &mut GuestMemory<'_>,
     vector: u32,

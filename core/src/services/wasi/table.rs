@@ -1,7 +1,7 @@
 //! The functions of WASI preview 1: name, parameters and forwarding body of each.
 //!
-//! The compiler checks every row against the library. What a row calls itself is the library's; the
-//! few rules of our own lie in [`super::rules`] and [`super::folders`]. Invariant: every future is run by [`Args::wait`].
+//! The compiler checks every row against the library. Rows without a rule call the library directly; rules are in
+//! [`super::rules`] and [`super::folders`]. Invariant: every future is run by [`Args::wait`].
 
 use std::future::Future;
 
@@ -14,7 +14,7 @@ use crate::{
     deadline::alarm::Alarm,
 };
 
-/// Parameters by position, and what a function that waits must know.
+/// The parameters by position, and the state that a waiting function needs.
 #[derive(Clone, Copy)]
 pub(super) struct Args<'a> {
     pub(super) slots: &'a [u64],
@@ -44,7 +44,7 @@ impl Args<'_> {
 pub(super) type Body = fn(&mut State, &mut GuestMemory<'_>, Args<'_>) -> Errno;
 pub(super) type Row = (&'static str, &'static [NumType], Body);
 
-/// Every function of preview 1 but `proc_exit`; each returns an errno.
+/// Every function of preview 1 except `proc_exit`. Each returns an errno.
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
     ("args_get", &[I32, I32], |w, m, a| p1::args_get(&mut w.library, m, a.i(0), a.i(1))),

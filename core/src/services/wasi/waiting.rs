@@ -1,12 +1,12 @@
-//! How a function of WASI waits on the thread of its call, whatever that thread is doing.
+//! Runs the futures of WASI functions on the thread of the call, inside and outside of tokio runtimes.
 //!
-//! Functions of the library are futures of tokio. On a thread of its own a call runs them on a runtime that belongs
-//! to the thread. Within a runtime of the host (in `#[tokio::main]`, in a task, in `spawn_blocking`) tokio allows no
-//! other one to block, so there the thread polls by itself, and a thread of the process looks after timers. This
-//! file does not know what is waited for.
+//! Functions of the library are tokio futures. Outside of a runtime, the thread has a runtime of its own for them.
+//! Inside a runtime of the host (`#[tokio::main]`, a task, `spawn_blocking`) tokio lets no other runtime block, so
+//! the thread polls the future itself, and one thread of the process drives timers. This file does not know the
+//! futures.
 //!
-//! Invariants: the alarm is asked outside of runtimes, since what it runs may call another plug-in with WASI;
-//! the runtime of the host is never used, which may have no timers, or nobody to drive them.
+//! Invariants: the alarm is checked outside of runtimes, because its check may call another plug-in with WASI; the
+//! runtime of the host is never used, because it may have no timers, or no thread that drives them.
 
 use std::{
     future::{Future, poll_fn},
@@ -26,11 +26,11 @@ use tokio::{
 use super::Errno;
 use crate::{deadline::alarm::Alarm, process::PerProcess};
 
-/// Runs a future of the library to its end, or until the call of the alarm has to end.
+/// Runs a future of the library to its end, or until the call has to end.
 pub(super) fn wait(alarm: &Alarm, future: impl Future<Output = Errno>) -> Errno {
     match Handle::try_current() {
         Err(_) => on_own_runtime(alarm, pin!(future)),
-        // A task has a budget, which is renewed when it goes on, and this call keeps it from that.
+        // Opts out of tokio's task budget, which is renewed only when the task yields; this call does not yield.
         Ok(_) => by_hand(alarm, pin!(unconstrained(future))),
     }
 }
@@ -41,7 +41,7 @@ fn on_own_runtime<F: Future<Output = Errno>>(alarm: &Alarm, mut future: Pin<&mut
     }
     RUNTIME.with(|runtime| {
         let runtime = runtime.own_or_try(|| Builder::new_current_thread().enable_time().build())?;
-        // Nearly all are ready at once, and need no timer.
+        // Nearly all futures are ready at once and need no timer.
         let once = poll_fn(|context| Poll::Ready(future.as_mut().poll(context)));
         if let Poll::Ready(errno) = runtime.block_on(once) {
             return errno;
