@@ -1,12 +1,11 @@
-//! What a module may cost before an engine sees it.
+//! Bounds on the cost of compiling a module, checked before an engine gets it.
 //!
-//! A few hundred bytes can ask a compiler for minutes and gigabytes: a local takes no byte of its own,
-//! and a type that is written once counts wherever it is used. So everything that compilers repeat is
-//! counted here, in one pass over the binary, and what is too much is refused. It does not validate:
-//! what cannot be read is left to the validator, which has the words for it.
+//! A few hundred bytes can cost a compiler minutes and gigabytes: locals are run-length encoded, and a type is
+//! declared once and used often. So one pass over the binary counts everything that compilers repeat, and refuses
+//! an excess. It does not validate; the validator reports what cannot be read.
 //!
-//! Invariants: the pass takes time and memory in proportion to the bytes of the module; a bound is
-//! the most that is allowed.
+//! Invariants: the time and memory of the pass are proportional to the bytes of the module; a bound is the largest
+//! allowed count.
 
 mod code;
 mod weights;
@@ -19,8 +18,8 @@ use crate::{
     settings::limits::Limits,
 };
 
-/// The most that one module may have of everything that costs time or memory to compile, as it follows from
-/// [`Limits`]. RATIONALE.md says how the numbers were found.
+/// The largest allowed count of everything that costs time or memory to compile, computed from [`Limits`].
+/// RATIONALE.md says how the numbers were found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     limits: Limits,
@@ -38,7 +37,7 @@ pub struct Bounds {
     pub imports: u64,
     /// Exports.
     pub exports: u64,
-    /// Functions, without those that are imported.
+    /// Functions without imported ones.
     pub functions: u64,
     /// Bytes of the code of one function.
     pub function_bytes: u64,
@@ -61,23 +60,23 @@ pub struct Bounds {
     pub locals: u64,
     /// Parameters and locals together of all functions.
     pub all_locals: u64,
-    /// Blocks, loops and the like inside each other in one function.
+    /// Nesting depth of blocks, loops and the like in one function.
     pub nesting: u64,
-    /// Loops inside each other in one function.
+    /// Nesting depth of loops in one function.
     pub loops: u64,
     /// Parameters and locals of one function times the blocks and loops in it.
     pub block_locals: u64,
     /// As [`Bounds::block_locals`], of all functions together.
     pub all_block_locals: u64,
-    /// Locals of one function, each as often as there are loops in which it is set.
+    /// Locals of one function, each counted once for each loop in which it is set.
     pub loop_locals: u64,
     /// As [`Bounds::loop_locals`], of all functions together.
     pub all_loop_locals: u64,
-    /// Globals, with those that are imported.
+    /// Globals, including imported ones.
     pub globals: u64,
-    /// Memories, with those that are imported.
+    /// Memories, including imported ones.
     pub memories: u64,
-    /// Tables, with those that are imported.
+    /// Tables, including imported ones.
     pub tables: u64,
     /// Element segments.
     pub element_segments: u64,
@@ -88,11 +87,11 @@ pub struct Bounds {
 impl From<&Limits> for Bounds {
     fn from(limits: &Limits) -> Self {
         let cost = limits.compile_cost;
-        // Of what there is little of, a few are always allowed.
+        // Small numbers of rare items are always allowed.
         let of = |strict: u64| (strict.saturating_mul(cost) / 100).max(strict.min(8));
-        // Loops inside each other cost the third power of their number.
+        // Nested loops cost the third power of their number.
         let loops = 100.0 * (cost as f64 / 100.0).cbrt();
-        // These cost the second one.
+        // These cost the second power.
         let costly = 16_000.0 * (cost as f64 / 100.0).sqrt();
         Self {
             limits: limits.clone(),
@@ -135,17 +134,17 @@ impl Default for Bounds {
     }
 }
 
-/// No engine takes more than 50 000 locals. Core adds some.
+/// No engine accepts more than 50 000 locals. Core adds some.
 const MOST_LOCALS: u64 = 49_900;
 
 /// One of the bounds.
 type Bound = fn(&Bounds) -> u64;
 
 impl Bounds {
-    /// Refuses a binary that has more than it may; `name` is the module's, for messages.
+    /// Refuses a binary that exceeds a bound. `name` is the name of the module, for messages.
     ///
     /// # Errors
-    /// `InvalidModule`, which says which limits to raise and to what.
+    /// `InvalidModule`. The message says which limits to raise and to what.
     pub(crate) fn check(&self, wasm: &[u8], name: &str) -> Result<()> {
         match self.count(wasm, name) {
             Ok(()) => Ok(()),
@@ -180,10 +179,10 @@ impl Bounds {
         Error::new(ErrorKind::InvalidModule, message)
     }
 
-    /// Limits that the binary keeps. `None` if there are none.
+    /// Limits that allow the binary; `None` if no limits do.
     fn enough(&self, wasm: &[u8], name: &str, mut excess: Excess) -> Option<Limits> {
         let mut limits = self.limits.clone();
-        // What is found ends where it is too much, so there may be more of it.
+        // Counting stops at the first excess, so there may be more.
         for slack in [0, 1, 2, 4, 8, 16, 32, 64] {
             let found = excess.found.saturating_add(excess.found / 64 * slack);
             raise(&mut limits, excess.bound, found)?;
@@ -196,7 +195,8 @@ impl Bounds {
     }
 }
 
-/// Raises the limit that lets `bound` be so much, as little as that takes. `None` if there is none.
+/// Raises the limit that determines `bound` as little as possible, so that it allows this count. `None` if no limit
+/// does.
 fn raise(limits: &mut Limits, bound: Bound, most: u64) -> Option<()> {
     let now = limits.clone();
     let allows = |position: usize, value| {
@@ -224,7 +224,7 @@ fn raise(limits: &mut Limits, bound: Bound, most: u64) -> Option<()> {
 
 /// Why the pass ends early.
 enum Stop {
-    /// Not a module: the validator will say why.
+    /// Not a valid module. The validator reports why.
     Unreadable,
     TooMuch(Excess),
 }
@@ -248,14 +248,14 @@ struct Pass<'a> {
     found: Found,
 }
 
-/// What was counted so far.
+/// The counts so far.
 #[derive(Default)]
 struct Found {
-    /// The parameters of each type; 0 for what is no function.
+    /// The number of parameters of each type; 0 for other types than functions.
     params: Vec<u64>,
-    /// The parameters of each function that has a body.
+    /// The number of parameters of each function with a body.
     function_params: Vec<u64>,
-    /// How many bodies were read.
+    /// The number of bodies that were read.
     bodies: usize,
     all_locals: u64,
     signatures: Signatures,

@@ -1,11 +1,11 @@
-//! The types of a module as other modules see them: two types are equal if their recursion groups have the same
-//! structure, whatever indices they have (WebAssembly specification, "Types", equivalence and matching).
+//! Compares types of different modules. Two types are equal if their recursion groups have the same structure,
+//! whatever their indices (WebAssembly specification, "Types", equivalence and matching).
 //!
-//! Every type gets a [`Key`] that is made of its whole group, in which references to types of the group stand by their
-//! position there and all others by their keys. So types of different modules are equal if their keys are. It trusts no
-//! index: modules may still be invalid. It does not know what is imported.
+//! Every type gets a [`Key`] made from its whole group. The key contains references inside the group as positions
+//! and all others as keys. So types of different modules are equal if their keys are. It trusts no index, because
+//! modules may still be invalid. It does not know imports.
 //!
-//! Invariant: of valid modules, one type is said to match another exactly if the specification says so.
+//! Invariant: for valid modules, matching agrees exactly with the specification.
 
 use wasmparser::{
     AbstractHeapType, CompositeInnerType, FieldType, FuncType, HeapType, Parser, Payload, RecGroup,
@@ -28,7 +28,7 @@ struct Type {
     kind: Kind,
 }
 
-/// What a type is a type of.
+/// The kind of a composite type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Function,
@@ -37,7 +37,7 @@ enum Kind {
     Continuation,
 }
 
-/// What a group is made of, in order.
+/// The structure of a group, in order.
 #[derive(Hash)]
 enum Word {
     Type {
@@ -62,12 +62,12 @@ enum Word {
     Own(u32),
     /// A type of an earlier group.
     Earlier(Key),
-    /// A type that is not there.
+    /// A type that does not exist.
     Nothing,
 }
 
 impl Canonical {
-    /// Reads the types of a binary, as far as they can be read.
+    /// Reads as many types of a binary as possible.
     pub(crate) fn read(wasm: &[u8]) -> Self {
         let mut all = Self::default();
         for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
@@ -100,7 +100,7 @@ impl Canonical {
             let supertype = supertype.and_then(|ty| ty.unpack().as_module_index());
             self.types.push(Type {
                 key: Key::of((whole, position)),
-                // Types are subtypes of earlier ones.
+                // Supertypes come first.
                 supertype: supertype.filter(|ty| *ty < first + position),
                 kind: match ty.composite_type.inner {
                     CompositeInnerType::Func(_) => Kind::Function,
@@ -122,7 +122,7 @@ impl Canonical {
         own.is_some() && own == others.ty(other).map(|ty| ty.key)
     }
 
-    /// Whether a type of this module is another one of another module, or a subtype of it.
+    /// Whether a type of this module equals a type of another module or is a subtype of it.
     pub(crate) fn matches(&self, own: u32, others: &Self, other: u32) -> bool {
         let Some(wanted) = others.ty(other) else {
             return false;
@@ -137,7 +137,7 @@ impl Canonical {
         false
     }
 
-    /// Whether a value of a type of this module can stand where one of another module's type is wanted.
+    /// Whether a value of a type of this module can be used as a value of a type of another module.
     pub(crate) fn value_matches(&self, own: ValType, others: &Self, other: ValType) -> bool {
         match (own, other) {
             (ValType::Ref(own), ValType::Ref(other)) => self.reference_matches(own, others, other),
@@ -145,7 +145,7 @@ impl Canonical {
         }
     }
 
-    /// Whether each of two values can stand for the other.
+    /// Whether values of both types can be used for each other.
     pub(crate) fn value_equals(&self, own: ValType, others: &Self, other: ValType) -> bool {
         self.value_matches(own, others, other) && others.value_matches(other, self, own)
     }
@@ -197,7 +197,7 @@ impl Canonical {
                     ty: other,
                 },
             ) => one == two && (own == other || above(own).contains(&other)),
-            // Exact types are no engine's.
+            // No engine supports exact types.
             (HeapType::Exact(_), _)
             | (_, HeapType::Exact(_))
             | (HeapType::Concrete(_), _)
@@ -206,7 +206,7 @@ impl Canonical {
     }
 }
 
-/// The types above an abstract one.
+/// The supertypes of an abstract type.
 fn above(ty: AbstractHeapType) -> &'static [AbstractHeapType] {
     use AbstractHeapType as Heap;
     match ty {
@@ -221,8 +221,8 @@ fn above(ty: AbstractHeapType) -> &'static [AbstractHeapType] {
     }
 }
 
-/// Whether equal function types of this kind are equal in all modules: it is final, alone in its group, a subtype of
-/// none, and names no other type.
+/// Whether equal function types of this kind are equal in all modules: it is final, alone in its group, has no
+/// supertype, and refers to no other type.
 pub(crate) fn is_plain(group: &RecGroup, ty: &SubType, function: &FuncType) -> bool {
     let names_none = |ty: &ValType| match ty {
         ValType::Ref(ty) => matches!(ty.heap_type(), HeapType::Abstract { .. }),
@@ -238,7 +238,7 @@ pub(crate) fn is_plain(group: &RecGroup, ty: &SubType, function: &FuncType) -> b
             .all(names_none)
 }
 
-/// A group that is being taken down.
+/// A group that is being read.
 struct Words<'a> {
     earlier: &'a [Type],
     words: Vec<Word>,
@@ -337,7 +337,7 @@ mod tests {
         assert!(matches((TREE, 0), (&format!("(type (func)) {TREE}"), 1)));
         assert!(matches((TREE, 1), (&format!("(type (func)) {TREE}"), 2)));
         assert!(!matches((TREE, 0), (TREE, 1)));
-        // A group of its own, another order, another position.
+        // Separate groups, another order, another position.
         assert!(matches(("(rec (type (func)))", 0), ("(type (func))", 0)));
         let two = "(rec (type (func)) (type (struct)))";
         assert!(!matches((two, 0), ("(type (func))", 0)));
@@ -345,7 +345,7 @@ mod tests {
             (two, 0),
             ("(rec (type (struct)) (type (func)))", 1)
         ));
-        // Finality and mutability count.
+        // Finality and mutability matter.
         assert!(!matches(("(type (sub (func)))", 0), ("(type (func))", 0)));
         assert!(!matches(
             ("(type (array i8))", 0),

@@ -1,7 +1,7 @@
-//! What a module exports, in its order and by name.
+//! The exports of a module, in order and by name.
 //!
-//! A module may have a hundred thousand exports, and others ask for each of them: so a name is found without a look
-//! at all others. Invariant: of several exports of one name, which no valid module has, the first counts.
+//! A module may have a hundred thousand exports, and others may import each of them. So a lookup does not scan the
+//! list. Invariant: of several exports of one name, which no valid module has, the first counts.
 
 use std::cmp::Ordering;
 
@@ -16,7 +16,7 @@ pub(crate) struct Exports {
 }
 
 impl Exports {
-    /// Exports in the order of the module, of which there are as many as a binary can count.
+    /// Exports in the order of the module, at most as many as a binary can count.
     pub(crate) fn new(list: Vec<(Box<str>, ExternType)>) -> Self {
         let mut by_name = (0..list.len() as u32).collect::<Vec<_>>();
         by_name.sort_by(|a, b| compare(&list[*a as usize].0, &list[*b as usize].0));
@@ -42,14 +42,14 @@ impl Exports {
     }
 }
 
-/// A step of a search, which tests count.
+/// A step of a lookup, which tests count.
 fn compare(one: &str, other: &str) -> Ordering {
     #[cfg(test)]
     steps::count();
     one.cmp(other)
 }
 
-/// How many names this thread has compared.
+/// The number of names that this thread has compared.
 #[cfg(test)]
 pub(crate) mod steps {
     use std::cell::Cell;
@@ -62,7 +62,7 @@ pub(crate) mod steps {
         STEPS.set(STEPS.get() + 1);
     }
 
-    /// How many `work` compares, and what comes of it.
+    /// The number of comparisons of `work`, and its result.
     pub(crate) fn of<T>(work: impl FnOnce() -> T) -> (u64, T) {
         let before = STEPS.get();
         let done = work();

@@ -1,9 +1,8 @@
-//! What a module shows to the outside: its imports, its exports, and which function is its start.
+//! The interface of a module: its imports, its exports, and its start function.
 //!
-//! It is read from the sections before the code, in a small part of the time that validation takes,
-//! and before validation: code from the compile cache needs nothing else of its module. So it trusts
-//! no index and no count. It does not say what is wrong with a module: what cannot be read is left to
-//! the validator, which has the words for it.
+//! It is read from the sections before the code, much faster than validation and before it: code from the compile
+//! cache needs nothing else of its module. So it trusts no index and no count. It does not say what is wrong with a
+//! module; the validator reports what cannot be read.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use wasmparser::{
 
 use super::{ExternType, FunctionType, ImportDecl, bounds::Bounds, canonical::is_plain};
 
-/// What a module shows to the outside.
+/// The interface of a module.
 #[derive(Debug, Default)]
 pub(super) struct Interface {
     pub(super) imports: Vec<ImportDecl>,
@@ -22,13 +21,13 @@ pub(super) struct Interface {
     /// The index of the start function.
     pub(super) start: Option<u32>,
     pub(super) has_code: bool,
-    /// With those that are imported.
+    /// Including imported ones.
     pub(super) memories: usize,
-    /// Without those that are imported.
+    /// Without imported ones.
     pub(super) own_memories: Vec<MemoryType>,
 }
 
-/// The module cannot be valid, or has more than it may.
+/// The module is invalid, or has too many items.
 #[derive(Debug)]
 pub(super) struct Unreadable;
 
@@ -42,7 +41,7 @@ impl Interface {
     /// Reads a binary.
     ///
     /// # Errors
-    /// For what is not a valid module with that many things; but not for all of it.
+    /// For some modules that are invalid or too large; the validator finds the others.
     pub(super) fn read(wasm: &[u8], bounds: &Bounds) -> Result<Self, Unreadable> {
         if wasm.len() as u64 > bounds.module_bytes {
             return Err(Unreadable);
@@ -141,10 +140,10 @@ impl Interface {
     }
 }
 
-/// The index spaces of a module, as far as they were read.
+/// The index spaces of a module, as read so far.
 #[derive(Default)]
 struct Spaces {
-    /// `None` is a type that is no function.
+    /// `None` is another type than a function.
     types: Vec<Option<FunctionType>>,
     /// The type of each function.
     functions: Vec<u32>,

@@ -1,13 +1,12 @@
-//! Reads a WebAssembly binary: lists its imports and exports, validates it, and takes its start
-//! section out.
+//! Reads a WebAssembly binary: lists its imports and exports, validates it, and removes its start section.
 //!
-//! Validation happens here, before any engine sees the bytes, with the proposals of the chosen
-//! engine: so the same bytes give the same error text on every engine. It is a step of its own, as is
-//! rewriting: code from the compile cache needs neither. A start section would run inside an engine's
-//! instantiation, where limits and memories are not in place yet; it becomes an exported function that
-//! core enters itself.
+//! Validation happens here, before any engine gets the bytes, with the proposals of the chosen engine. So the same
+//! bytes give the same error text on every engine. Validation and rewriting are separate steps, because code from
+//! the compile cache needs neither. A start section would run inside an engine's instantiation, where limits and
+//! memories are not ready; it becomes an exported function that core calls itself.
 //!
-//! It does not know where modules come from, nor how imports are resolved.
+//! It may import the folders up to `services` in the list of `lib.rs`. It does not know where modules come from,
+//! nor how imports are resolved.
 
 pub(crate) mod bounds;
 mod canonical;
@@ -38,17 +37,16 @@ use crate::{
     module::{bounds::Bounds, canonical::Canonical, exports::Exports, interface::Interface},
 };
 
-/// The export name that a module's former start function gets. Names of guests may be anything,
-/// so a module that uses it already is refused.
+/// The export name of a former start function. A module that already has an export of this name is refused.
 const START: &str = "polyextism:start";
 
-/// What a component has in the place of the version of a module.
+/// The version field of a component.
 const COMPONENT: [u8; 4] = [0x0d, 0, 1, 0];
 
-/// The size of a page of a memory that does not say it, as a power of two.
+/// The default page size of a memory, as a power of two.
 const PAGE_LOG2: u32 = 16;
 
-/// What the validator has to take for a set of proposals.
+/// The features of the validator for a set of proposals.
 pub(crate) fn features(proposals: Proposals) -> WasmFeatures {
     let always = WasmFeatures::FLOATS | WasmFeatures::GC_TYPES;
     let features = proposals.iter().map(feature);
@@ -88,16 +86,16 @@ pub(crate) enum ExternType {
     Global(GlobalType),
     Memory(MemoryType),
     Table(TableType),
-    /// What the exceptions of a tag carry are parameters.
+    /// The values of an exception are parameters.
     Tag(FunctionType),
 }
 
-/// The type of a function, as a type of its module.
+/// The type of a function, in the index space of its module.
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionType {
     ty: Arc<FuncType>,
     index: u32,
-    /// Whether it is equal in all modules to every type of the same parameters and results that is plain as well.
+    /// Whether it equals every other plain type with the same parameters and results, in any module.
     is_plain: bool,
 }
 
@@ -109,7 +107,7 @@ impl std::ops::Deref for FunctionType {
     }
 }
 
-/// An import as the module declares it.
+/// A declared import.
 #[derive(Clone, Debug)]
 pub(crate) struct ImportDecl {
     pub(crate) module: Box<str>,
@@ -120,50 +118,50 @@ pub(crate) struct ImportDecl {
 /// A module that was read.
 #[derive(Debug)]
 pub(crate) struct Module<'a> {
-    /// The binary as it came.
+    /// The original binary.
     pub(crate) raw: Cow<'a, [u8]>,
     key: OnceLock<Key>,
     canonical: OnceLock<Canonical>,
-    /// What it uses, if that was asked before.
+    /// The proposals that it uses, if they were determined.
     uses: OnceLock<Proposals>,
     pub(crate) imports: Vec<ImportDecl>,
     pub(crate) exports: Exports,
-    /// The export that must be entered once after instantiation.
+    /// The export that must be called once after instantiation.
     pub(crate) start: Option<&'static str>,
-    /// Whether what is compiled has functions of its own.
+    /// Whether the compiled module has functions of its own.
     pub(crate) has_code: bool,
-    /// How many memories it has, with those that it imports.
+    /// The number of memories, including imported ones.
     pub(crate) memories: usize,
-    /// Those that it does not import.
+    /// The memories without imported ones.
     pub(crate) own_memories: Vec<MemoryType>,
-    /// What becomes of the binary before it is compiled.
+    /// The steps that rewrite the binary before it is compiled.
     pub(crate) steps: Steps,
 }
 
-/// What [`Module::rewritten`] does to a binary.
+/// The steps of [`Module::rewritten`].
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Steps {
-    /// The function of a start section that is to be an export.
+    /// The function of the start section, which becomes an export.
     start_function: Option<u32>,
-    /// What calls of its functions start from.
+    /// The state at the start of calls.
     pub(crate) state: State,
 }
 
-/// What calls of the functions of a module start from.
+/// The state of a module at the start of calls of its functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {
-    /// What earlier calls left.
+    /// The state that earlier calls left.
     Kept,
-    /// The state of a fresh instance. Other modules can import functions of it only.
+    /// The state of a fresh instance. Other modules can import only functions of it.
     Fresh,
 }
 
-/// What a module must be to be taken.
+/// The requirements on a module.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
-    /// What the engine offers beyond [`Proposal::COMMON`].
+    /// The proposals of the engine beyond [`Proposal::COMMON`].
     pub(crate) proposals: &'a [Proposal],
-    /// What modules must not use, whatever the engine offers.
+    /// Proposals that modules must not use, even if the engine has them.
     pub(crate) forbidden: Proposals,
     /// Its name, for messages.
     pub(crate) engine: &'a str,
@@ -171,13 +169,13 @@ pub(crate) struct Terms<'a> {
 }
 
 impl Terms<'_> {
-    /// What the engine has, with what core makes of it.
+    /// The proposals of the engine, with those that core translates.
     fn offered(&self) -> Proposals {
         let own = Proposals::of(Proposal::COMMON).union(Proposals::of(self.proposals));
         own.with_translated()
     }
 
-    /// What modules may use.
+    /// The proposals that modules may use.
     pub(crate) fn allowed(&self) -> Proposals {
         let legacy = Proposals::of(&[Proposal::LegacyExceptions]);
         let allowed = self.offered().without(self.forbidden);
@@ -200,7 +198,7 @@ impl Terms<'_> {
 }
 
 impl Terms<'_> {
-    /// Which proposals are missing, if the module is valid with all of them; else what is wrong with it.
+    /// The missing proposals, if the module is valid with all proposals; else the error of the validator.
     #[cold]
     fn refuse(&self, wasm: &[u8], name: &str, error: &wasmparser::BinaryReaderError) -> Error {
         let valid = |proposals| {
@@ -211,7 +209,7 @@ impl Terms<'_> {
         if !valid(needed) {
             return invalid(name, error);
         }
-        // Of several that would do, the one that is listed first is named.
+        // If several would do, the first in the list is named.
         let refused = needed.without(self.allowed()).iter();
         for proposal in refused.collect::<Vec<_>>().into_iter().rev() {
             let fewer = needed.without(Proposals::of(&[proposal]));
@@ -239,10 +237,10 @@ impl Terms<'_> {
 }
 
 impl<'a> Module<'a> {
-    /// Reads a binary; `name` is the module's, for messages. It may still be invalid.
+    /// Reads a binary; `name` is the name of the module, for messages. The module may still be invalid.
     ///
     /// # Errors
-    /// As [`Module::validate`], if that is known already.
+    /// As [`Module::validate`], for mistakes that reading finds.
     pub(crate) fn read(raw: Cow<'a, [u8]>, terms: &Terms<'_>, name: &str) -> Result<Self> {
         if !raw.starts_with(b"\0asm") {
             return Err(invalid(
@@ -277,7 +275,7 @@ impl<'a> Module<'a> {
         })
     }
 
-    /// Refuses a module that is not what it must be.
+    /// Validates the module and checks the requirements.
     ///
     /// # Errors
     /// `InvalidModule`, also if it has more than the bounds allow; or `Unsupported` if it needs a
@@ -308,10 +306,10 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// The binary of a valid module as it is to be compiled; `name` is the module's, for messages.
+    /// The rewritten binary of a valid module. `name` is the name of the module, for messages.
     ///
     /// # Errors
-    /// `InvalidModule` if it cannot be written down again.
+    /// `InvalidModule` if it cannot be encoded again.
     pub(crate) fn rewritten(&self, name: &str) -> Result<Cow<'_, [u8]>> {
         let uses = self.uses.get_or_init(|| uses::read(&self.raw));
         let wasm = match uses.contains(Proposal::LegacyExceptions) {
@@ -338,7 +336,7 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// The key of the binary as it came.
+    /// The key of the original binary.
     pub(crate) fn key(&self) -> Key {
         *self.key.get_or_init(|| Key::of_bytes(&self.raw))
     }
@@ -440,7 +438,7 @@ fn invalid(name: &str, why: impl fmt::Display) -> Error {
     )
 }
 
-/// As [`signature`], of a type that a function of the host can have.
+/// As [`signature`], for a type that a host function can have.
 pub(crate) fn host_signature(ty: &FunctionType) -> Option<Signature> {
     signature(ty).filter(|_| ty.is_plain)
 }

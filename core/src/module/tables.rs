@@ -1,22 +1,20 @@
-//! Bounds what the tables of a plug-in can have together, whatever engine runs it: by their declared
-//! maxima, which every engine keeps.
+//! Bounds the elements of all tables of a plug-in together, on every engine, through the declared maxima of tables.
 //!
-//! What the bound leaves after the start is shared equally by the tables that can grow. Only tables that
-//! a module defines are touched; a maximum that is lower than before fits every import that the old
-//! one fitted. It does not know how modules are linked.
+//! Tables that can grow share the rest after the start equally. Only tables that a module defines are changed; a
+//! lower maximum matches every import that the old one matched. It does not know how modules are linked.
 //!
-//! Invariant: the sum of what all tables can have is at most the bound.
+//! Invariant: the sum of the maxima of all tables is at most the bound.
 
 use wasmparser::{Parser, Payload, TableType};
 
 use super::{ByUnit, Module, Units};
 use crate::base::error::{Error, ErrorKind, Result};
 
-/// By how many elements the tables of each module can grow, if that is less than they declare, so that
-/// all tables of the modules have at most `limit` elements together. Modules may still be invalid.
+/// By how many elements each table of each module can grow, so that all tables together have at most `limit`
+/// elements. `None` if the declared maxima suffice. Modules may still be invalid.
 ///
 /// # Errors
-/// `InvalidModule` if they have more at the start.
+/// `InvalidModule` if they have more elements at the start.
 pub(crate) fn growth(units: &Units<'_>, limit: u64) -> Result<ByUnit<Option<u64>>> {
     let tables = units.map(|unit| own(&unit.module));
     let mut sum = 0_u64;

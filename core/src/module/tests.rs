@@ -1,4 +1,4 @@
-//! What is refused, with which words, and what becomes of a start section.
+//! Refused modules with their messages, and rewriting of start sections.
 
 use std::borrow::Cow;
 
@@ -83,7 +83,7 @@ fn start_becomes_an_export() {
     }
 }
 
-/// What calls with a fresh state need is valid, and the types of exports stay.
+/// A module rewritten for fresh state per call is valid, and its exports keep their types.
 #[test]
 fn fresh_calls_are_valid_modules() {
     for text in [
@@ -118,7 +118,7 @@ fn fresh_calls_are_valid_modules() {
     }
 }
 
-/// What is read without validation is what validation finds.
+/// Reading without validation finds the same as validation.
 #[test]
 fn the_interface_is_that_of_the_types() {
     use wasmparser::{Parser, Payload, Validator, types::EntityType};

@@ -1,4 +1,4 @@
-//! The modules of a manifest, which are not linked yet.
+//! The modules of a manifest before linking.
 
 use std::ops::Index;
 
@@ -8,13 +8,13 @@ use super::Module;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnitId(usize);
 
-/// A module and the name that other modules import it by.
+/// A module, and the name by which other modules import it.
 pub(crate) struct Unit<'a> {
     pub(crate) name: Box<str>,
     pub(crate) module: Module<'a>,
 }
 
-/// The modules of a manifest, in its order. Their names differ.
+/// The modules of a manifest, in order. Their names differ.
 #[derive(Default)]
 pub(crate) struct Units<'a>(Vec<Unit<'a>>);
 

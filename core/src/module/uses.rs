@@ -1,11 +1,10 @@
 //! Which proposals a module uses, found by one quick pass over its binary.
 //!
-//! An engine is opened for just these. The pass takes a part of the time that validation takes, and code from the
-//! compile cache needs no validation; so what was found is remembered, in this process and in the cache, for modules
-//! that are long enough for it to be felt. It neither validates nor knows engines: what cannot be read is left to the
-//! validator.
+//! An engine is opened for exactly these. The pass is faster than validation, but code from the compile cache needs
+//! no validation. So results for long modules are remembered, in this process and in the cache. It neither
+//! validates nor knows engines; the validator reports what cannot be read.
 //!
-//! Invariant: a module that is valid with all proposals is valid with [`Proposal::COMMON`] and those that are found.
+//! Invariant: a module that is valid with all proposals is valid with [`Proposal::COMMON`] and the found ones.
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +24,12 @@ use crate::{
     process::PerProcess,
 };
 
-/// Modules with fewer bytes are read each time: that takes less than to look it up in the cache.
+/// Modules with fewer bytes are read each time, because that is faster than a lookup in the cache.
 const SHORT: usize = 64 << 10;
-/// How many modules are remembered in this process.
+/// The most modules that this process remembers.
 const REMEMBERED: usize = 4096;
 
-/// What modules use, by their keys.
+/// The proposals of modules, by key.
 static KNOWN: PerProcess<Mutex<BTreeMap<Key, Proposals>>> = PerProcess::new();
 
 fn known() -> MutexGuard<'static, BTreeMap<Key, Proposals>> {
@@ -38,8 +37,8 @@ fn known() -> MutexGuard<'static, BTreeMap<Key, Proposals>> {
     known.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The proposals beyond [`Proposal::COMMON`] that a module uses; it may still be invalid. `store` is asked before the
-/// module is read, and told.
+/// The proposals beyond [`Proposal::COMMON`] that a module uses; it may still be invalid. The result is looked up
+/// in `store` first, and stored there.
 pub(crate) fn of(module: &Module<'_>, store: &Store) -> Proposals {
     *module.uses.get_or_init(|| find(module, store))
 }
@@ -73,16 +72,16 @@ fn stored(key: &Key, store: &Store) -> Option<Proposals> {
     Some(Proposals::from_bits(u32::from_le_bytes(bytes)))
 }
 
-/// Reads a binary, as far as it can be read.
+/// Reads as much of a binary as possible.
 pub(crate) fn read(wasm: &[u8]) -> Proposals {
     let mut pass = Pass {
         found: Proposals::NONE,
         types: u32::MAX,
         imported_globals: 0,
     };
-    // What was seen until then counts.
+    // Proposals before this point count.
     _ = pass.module(wasm);
-    // The one is built on the other, or becomes it.
+    // The one builds on the other, or is translated to it.
     for (one, other) in [
         (Proposal::Gc, Proposal::FunctionReferences),
         (Proposal::LegacyExceptions, Proposal::Exceptions),
@@ -96,7 +95,7 @@ pub(crate) fn read(wasm: &[u8]) -> Proposals {
 
 struct Pass {
     found: Proposals,
-    /// How many types there are before the group that is read, in the section of types.
+    /// The number of types before the current group.
     types: u32,
     imported_globals: u32,
 }
@@ -249,7 +248,7 @@ impl Pass {
         match ty {
             HeapType::Concrete(index) => {
                 self.uses(Proposal::FunctionReferences);
-                // A type that names itself or others of its group.
+                // A type that refers to itself or to others of its group.
                 if index
                     .as_module_index()
                     .is_some_and(|index| index >= self.types)
@@ -303,7 +302,7 @@ impl Pass {
 
     fn constant(&mut self, expression: &ConstExpr<'_>) -> Read {
         for operator in expression.get_operators_reader() {
-            // Before, constants could read imported globals only.
+            // Before that proposal, constant expressions could read only imported globals.
             if let Operator::GlobalGet { global_index } = operator?
                 && global_index >= self.imported_globals
             {
@@ -321,7 +320,7 @@ impl Pass {
     }
 }
 
-/// What an instruction uses: by the proposal that brought it, and by the type that it names.
+/// The proposals of an instruction: the one that added it, and those of its type operand.
 macro_rules! visit {
     ($( @$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident ($($ann:tt)*) )*) => {
         $(
@@ -348,7 +347,7 @@ macro_rules! visit {
     (proposal $self:ident wide_arithmetic) => { $self.uses(Proposal::WideArithmetic) };
     (proposal $self:ident stack_switching) => { $self.uses(Proposal::StackSwitching) };
     (proposal $self:ident custom_descriptors) => { $self.uses(Proposal::CustomDescriptors) };
-    // Proposals that core has no name for are refused by the validator.
+    // The validator refuses proposals without a name here.
     (proposal $self:ident threads) => { $self.uses(Proposal::Threads) };
     (proposal $self:ident shared_everything_threads) => { $self.uses(Proposal::Threads) };
     (proposal $self:ident acquire_release_atomics) => { $self.uses(Proposal::Threads) };

@@ -1,11 +1,10 @@
-//! Counts what a compiler repeats in the code of functions: blocks, loops and the locals that go through them.
+//! Counts what compilers repeat in the code of functions: blocks, loops and the locals that are alive in them.
 //!
-//! Values that are passed count where they are passed, not where their types are written. Where the paths of a
-//! program meet, a compiler looks at every local that is alive, and a local that is set in
-//! a loop is a value of its own at the head of that loop and of each around it. So the two products
-//! are what counts, not their factors.
+//! Values count where they are passed, not where their types are declared. Where control flow joins, a compiler
+//! handles every live local, and a local that is set in a loop becomes a separate value at the head of that loop
+//! and of each loop around it. So the two products count, not their factors.
 //!
-//! Invariant: the pass ends at the first block that is too much, so it keeps no more than is allowed.
+//! Invariant: the pass ends at the first excess, so its memory is bounded.
 
 use std::ops::AddAssign;
 
@@ -13,25 +12,25 @@ use wasmparser::{BlockType, FunctionBody, Operator};
 
 use super::{Bound, Bounds, Stop, weights};
 
-/// What was found in the code of one function, or of several.
+/// The counts of one function, or of several.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Code {
-    /// The most blocks inside each other.
+    /// The deepest nesting of blocks.
     nesting: u64,
-    /// The most loops inside each other.
+    /// The deepest nesting of loops.
     loops: u64,
     block_locals: u64,
     loop_locals: u64,
     long: u64,
     costly: u64,
-    /// Ten thousands of pairs, once the function is at its end.
+    /// In units of ten thousand pairs, known at the end of the function.
     costly_pairs: u64,
     indirect_calls: u64,
     call_values: u64,
     block_values: u64,
 }
 
-/// How many parameters and results types and functions have, by their indices.
+/// The numbers of parameters and results of types and functions, by index.
 #[derive(Default)]
 pub(super) struct Signatures {
     types: Vec<u64>,
@@ -44,7 +43,7 @@ impl Signatures {
         self.types.push(values);
     }
 
-    /// Parameters and results of the `position`th function of those that are there, counted from the last one.
+    /// Parameters and results of a function, counted from the last one.
     pub(super) fn of_last(&self, position: usize) -> u64 {
         let values = self.functions.iter().rev().nth(position);
         values.copied().unwrap_or_default()
@@ -55,7 +54,7 @@ impl Signatures {
         self.functions.push(self.of_type(ty));
     }
 
-    /// What is not there the validator refuses.
+    /// The validator refuses an index that does not exist.
     fn of_type(&self, ty: u32) -> u64 {
         self.types.get(ty as usize).copied().unwrap_or_default()
     }
@@ -73,24 +72,24 @@ impl Signatures {
     }
 }
 
-/// What was found, its bound, and what it is.
+/// A count, its bound, and its name.
 type Row = (u64, Bound, &'static str);
 
-/// A block that is open.
+/// An open block.
 struct Open {
     is_loop: bool,
-    /// Its parameters and results: what a branch to it takes along, at most.
+    /// Its parameters and results, the most values that a branch to it passes.
     values: u64,
 }
 
-/// How many values a branch takes along. What is not there the validator refuses.
+/// How many values a branch passes. The validator refuses a label that does not exist.
 fn passed(open: &[Open], depth: u32) -> u64 {
     let target = open.iter().rev().nth(depth as usize);
     target.map_or(0, |block| block.values)
 }
 
 impl Code {
-    /// What is in the code of a function with so many parameters and locals, and so many results.
+    /// Counts the code of a function with these numbers of parameters and locals, and of results.
     pub(super) fn count(
         body: &FunctionBody<'_>,
         locals: u64,
@@ -171,7 +170,7 @@ impl Code {
         Ok(found)
     }
 
-    /// What is bounded for each function.
+    /// The counts with a bound for each function.
     pub(super) fn of_function(&self) -> [Row; 6] {
         [
             (self.long, |b| b.long, "units of long instructions"),
@@ -187,7 +186,7 @@ impl Code {
         ]
     }
 
-    /// What is bounded for all functions together.
+    /// The counts with a bound for all functions together.
     pub(super) fn of_module(&self) -> [Row; 7] {
         [
             (
@@ -239,11 +238,10 @@ impl AddAssign for Code {
     }
 }
 
-/// The loops that are open, and which of them set which local.
+/// The open loops, and which of them set which local.
 ///
-/// Loops are numbered in the order in which they open. A loop that is open and was there before another one
-/// opened is around that one, so it is enough to keep for each local the innermost loop, of the last
-/// ones, that set it.
+/// Loops are numbered in the order in which they open. An open loop with a lower number encloses one with a higher
+/// number, so it suffices to store for each local the last loop that set it.
 struct Loops {
     open: Vec<u32>,
     next: u32,
@@ -272,10 +270,10 @@ impl Loops {
         self.open.pop();
     }
 
-    /// In how many of the loops around this place the local was not set before.
+    /// In how many of the enclosing loops the local was not set before.
     fn set(&mut self, local: u32) -> u64 {
         let Some(last) = self.last.get_mut(local as usize) else {
-            // The validator will say so.
+            // The validator reports it.
             return 0;
         };
         let known = self.open.partition_point(|number| number <= last);

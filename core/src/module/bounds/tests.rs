@@ -1,5 +1,5 @@
-//! Each bound under strict limits: as much as is allowed passes, one more is refused and says what it
-//! found and which limit to raise, and that lets it pass.
+//! Each bound under strict limits: the allowed number passes; one more is refused with what was found and the limit
+//! to raise; the raised limit lets it pass.
 
 mod made;
 
@@ -12,7 +12,7 @@ use self::made::{
 use super::{Bound, Bounds};
 use crate::settings::limits::Limits;
 
-/// A bound, a module that has `n` of it, and how the message begins.
+/// A bound, a module that has `n` of it, and the beginning of the message.
 type Row = (
     fn(&Bounds) -> u64,
     fn(u64) -> Vec<u8>,
@@ -196,7 +196,7 @@ fn set(limits: &mut Limits, name: &str, value: u64) {
     *field.expect("it is a limit").1 = value;
 }
 
-/// What is counted ends where it is too much; what is said lets the whole module pass.
+/// Counting stops at the first excess, but the suggested limit lets the whole module pass.
 #[test]
 fn what_is_to_be_raised_is_enough_for_the_whole_module() {
     let limits = Limits {
@@ -219,7 +219,7 @@ fn what_is_to_be_raised_is_enough_for_the_whole_module() {
     assert_eq!(refusal(&Bounds::from(&enough), &module), None, "{said}");
 }
 
-/// What large programs have most of, as they were found in package registries.
+/// The largest counts of large programs in package registries.
 #[test]
 fn what_people_run_is_within_the_default() {
     let default = Bounds::default();
@@ -240,7 +240,7 @@ fn what_people_run_is_within_the_default() {
     assert_eq!(refusal(&default, &block_locals(2_001_285)), None);
 }
 
-/// No limit makes an engine take them.
+/// No limit makes an engine accept them.
 #[test]
 fn too_many_locals_for_any_engine() {
     let limits = Limits {
@@ -263,7 +263,7 @@ fn what_cannot_be_read_is_left_to_the_validator() {
     };
     let said = refusal(&none, &whole);
     assert!(said.is_some());
-    // Up to the functions nothing is too much; from there on it is always the same.
+    // Before the functions nothing is too much. From there on the message is always the same.
     let outcomes = (8..whole.len()).map(|end| refusal(&none, &whole[..end]));
     let first = outcomes.clone().position(|outcome| outcome.is_some());
     let first = first.expect("a cut behind the functions");

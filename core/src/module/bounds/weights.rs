@@ -1,17 +1,17 @@
-//! What instructions cost a compiler that cost far more than others.
+//! Instructions that cost a compiler far more than others.
 //!
-//! The table was measured with all instructions that there are, each again and again in one function, on every engine
-//! (`benches/python/compiling.py`; docs/limits.md has the worst). It says what the most expensive engine needs. What
-//! is not in it costs less than a microsecond for each of its bytes.
+//! The table was measured with every instruction, repeated in one function, on every engine
+//! (`benches/python/compiling.py`; docs/limits.md has the worst). It has the cost on the most expensive engine.
+//! Other instructions cost less than a microsecond for each of their bytes.
 
 use wasmparser::Operator;
 
-/// What one instruction adds.
+/// The cost of one instruction.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Weight {
-    /// Units of some 10 microseconds, and up to a KiB of memory, whatever else there is.
+    /// Units of some 10 microseconds and up to a KiB of memory.
     pub(super) long: u64,
-    /// Units that cost some 18 nanoseconds for each such unit in the same function.
+    /// Units that cost some 18 nanoseconds for each unit of this kind in the same function.
     pub(super) costly: u64,
 }
 
@@ -19,7 +19,7 @@ const fn weight(long: u64, costly: u64) -> Weight {
     Weight { long, costly }
 }
 
-/// What an instruction adds.
+/// The cost of an instruction.
 #[inline]
 pub(super) fn of(operator: &Operator<'_>) -> Weight {
     use Operator as O;

@@ -1,4 +1,4 @@
-//! What is found is enough to validate with, and no more than what is there.
+//! The found proposals suffice for validation, and contain no more than the module uses.
 
 use wasmparser::Validator;
 
@@ -38,7 +38,7 @@ fn what_is_found_is_there() {
     };
     for (text, expected) in [
         ("(module)", &[][..]),
-        // Everything that is common.
+        // All common proposals.
         (
             "(module (memory 1) (memory 1) (table 1 funcref) (table 1 externref) (global (export \"g\") (mut i32)
                (i32.add (i32.const 1) (i32.const 2)))
@@ -114,7 +114,7 @@ fn what_is_found_is_there() {
     }
 }
 
-/// What was seen before the binary ends in the middle counts.
+/// Proposals before a truncated end count.
 #[test]
 fn what_cannot_be_read_is_left_out() {
     let wasm =

@@ -1,4 +1,4 @@
-//! A module for each bound, that has exactly so much of it and too much of nothing else.
+//! A module for each bound that has exactly `n` of it, and not too much of anything else.
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements,
@@ -8,7 +8,7 @@ use wasm_encoder::{
 };
 
 pub(super) fn bytes(n: u64) -> Vec<u8> {
-    // The head of the module and that of the section, with a length of four bytes.
+    // The headers of the module and of the section, with a length of four bytes.
     let data = vec![0; n as usize - 8 - 1 - 4 - 2];
     let section = CustomSection {
         name: "x".into(),
@@ -59,7 +59,7 @@ fn passing(code: &[u8], part: usize) -> Vec<u8> {
     module.finish()
 }
 
-/// Most of them by indirect calls of ten values.
+/// Most of them through indirect calls with ten values.
 pub(super) fn call_values(n: u64) -> Vec<u8> {
     const INDIRECT: u64 = 40_000;
     let indirect = [0x11, 1, 0].repeat(INDIRECT as usize);
@@ -67,7 +67,7 @@ pub(super) fn call_values(n: u64) -> Vec<u8> {
     passing(&[indirect, direct].concat(), 9000)
 }
 
-/// Most of them by a `br_table` out of a block of ten values, where each target is a byte.
+/// Most of them through a `br_table` out of a block with ten values. Each target is a byte.
 pub(super) fn branch_values(n: u64) -> Vec<u8> {
     let targets = n / 10 - 1;
     let mut code = vec![0x02, 1, 0x0e];
@@ -144,7 +144,7 @@ pub(super) fn loops(n: u64) -> Vec<u8> {
     )])
 }
 
-/// So many blocks behind each other, in a function that has one parameter.
+/// This many consecutive blocks in a function with one parameter.
 fn blocks(blocks: u64, locals: u64) -> Function {
     body(locals as u32 - 1, &[2, 0x40, 0x0b].repeat(blocks as usize))
 }
@@ -162,7 +162,7 @@ pub(super) fn all_block_locals(n: u64) -> Vec<u8> {
     program(full.chain([blocks(rest / 100, 100), blocks(rest % 100, 1)]))
 }
 
-/// A function that sets locals in a hundred loops, and one in fewer.
+/// A function that sets locals in a hundred loops, and another one in fewer.
 fn looping(n: u64) -> Function {
     let mut code = Vec::new();
     let set = |local: u64| {
@@ -175,7 +175,7 @@ fn looping(n: u64) -> Function {
             code.extend(set(0));
         }
     }
-    // Setting one again counts no more.
+    // Setting a local again does not count.
     for local in (1..=n / 100).chain(1..=n / 100) {
         code.extend(set(local));
     }
@@ -205,7 +205,7 @@ pub(super) fn long(n: u64) -> Vec<u8> {
 }
 
 pub(super) fn all_long(n: u64) -> Vec<u8> {
-    // Far fewer than one function may have.
+    // Far fewer than the bound of one function.
     const EACH: u64 = 100_000;
     let whole = (0..n / EACH).map(|_| copying(EACH));
     program(whole.chain([copying(n % EACH)]))
@@ -227,7 +227,7 @@ pub(super) fn costly_pairs(n: u64) -> Vec<u8> {
 }
 
 pub(super) fn indirect_calls(n: u64) -> Vec<u8> {
-    // Far fewer than one function may have.
+    // Far fewer than the bound of one function.
     const EACH: u64 = 4000;
     let calling = |n: u64| body(0, &[0x11, 0, 0].repeat(n as usize));
     let whole = (0..n / EACH).map(|_| calling(EACH));
