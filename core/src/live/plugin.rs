@@ -1,12 +1,10 @@
 //! A live plug-in: one instance of a [`Compiled`], and the calls into it.
 //!
-//! [`Plugin::call`] is the path that every call takes: name to entry (a comparison with the last
-//! one, then a short search), initialisation of a fresh instance, one exchange. It knows engines
-//! only as trait objects.
+//! [`Plugin::call`] is the path that every call takes: name to entry (a comparison with the last one, then a short
+//! search), initialisation of a fresh instance, one exchange. It knows engines only as trait objects.
 //!
-//! Invariants: guest code that initialises runs once for each instance and under the same rules as
-//! a call; if it fails, the next call starts with a new instance; nothing allocates on the path of
-//! a call that succeeds.
+//! Invariants: initialisation runs once for each instance, under the same rules as a call; if it fails, the next
+//! call starts with a new instance; the path of a successful call does not allocate.
 
 mod fuel;
 mod output;
@@ -43,7 +41,7 @@ pub struct Plugin {
     compiled: Compiled,
     instance: Gated<Box<dyn DynInstance>>,
     condition: Condition,
-    /// The entries of this instance, by their position in the compiled plug-in.
+    /// The entries of this instance, by position in the compiled plug-in.
     entries: Box<[Option<EntryId>]>,
     id: Uuid,
     alarm: Arc<Alarm>,
@@ -51,12 +49,12 @@ pub struct Plugin {
     timeout: Option<Duration>,
     /// How much work a call may do, if guests count it.
     fuel: Option<u64>,
-    /// The functions of this instance that its fuel is handled by.
+    /// The functions of this instance that handle its fuel.
     gauge: Option<Gauge>,
     hooks: Option<CallHooks>,
-    /// Whether there is anything to do before a call: output to forget, fuel to hand out.
+    /// Whether a call needs preparation: clearing output or giving fuel.
     prepares: bool,
-    /// Whether a call ended in the middle of something.
+    /// Whether a call ended other than by returning.
     suspect: bool,
 }
 
@@ -68,18 +66,17 @@ enum Condition {
     Ready,
     /// To be replaced before the next call.
     Stale,
-    /// The engine panicked in it: never to be used again.
+    /// The engine panicked in it. It must not be used again.
     Broken,
 }
 
-/// What one call may use.
+/// The limits of one call.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallLimits {
     /// How long it may take; `None` is no limit.
     pub timeout: Option<Duration>,
-    /// How many units of work it may do, as [`Options::fuel`](crate::Options::fuel) has it; `None` is
-    /// no limit.
+    /// How many units of work it may do, as in [`Options::fuel`](crate::Options::fuel); `None` is no limit.
     pub fuel: Option<u64>,
 }
 
@@ -93,7 +90,7 @@ setters!(CallLimits {
 pub struct FunctionHandle(usize);
 
 impl Plugin {
-    /// A live plug-in. No guest code runs before the first call or [`Plugin::initialize`].
+    /// Makes a live plug-in. No guest code runs before the first call or [`Plugin::initialize`].
     ///
     /// # Errors
     /// `Trap` if a data segment does not fit, `MemoryLimit` if the memories are too large from the
@@ -119,7 +116,7 @@ impl Plugin {
         })
     }
 
-    /// The id of the plug-in, in log lines and errors.
+    /// The id of the plug-in in log lines and errors.
     pub fn id(&self) -> Uuid {
         self.id
     }
@@ -142,18 +139,17 @@ impl Plugin {
         self.compiled.entry(name).map(FunctionHandle)
     }
 
-    /// Calls an exported function with `input` and lends its output, which stays until the next
-    /// call.
+    /// Calls an exported function with `input` and lends its output, which is valid until the next call.
     ///
     /// # Errors
-    /// `UnknownFunction`, or whatever the guest or a host function ended with. The plug-in can be
-    /// called again, unless it is `EnginePanic`.
+    /// `UnknownFunction`, or the failure of the guest or of a host function. The plug-in can be called again,
+    /// except after `EnginePanic`.
     pub fn call(&mut self, name: &str, input: &[u8]) -> Result<&[u8]> {
         let function = self.function(name)?;
         self.call_within(function, input, self.timeout)
     }
 
-    /// As [`Plugin::call`], without the look-up.
+    /// As [`Plugin::call`], without looking up the name.
     ///
     /// # Errors
     /// As there.
@@ -167,8 +163,8 @@ impl Plugin {
 
     /// As [`Plugin::call_function`], with a time limit for this call alone; `None` is no limit.
     ///
-    /// Initialisation counts. A call that ends after its time fails, also if only a host function
-    /// took too long. After it the plug-in can be called again; see [`crate::Interrupted`].
+    /// Initialisation counts. If a host function overruns the deadline, the call fails when it returns. The plug-in
+    /// can be called again; see [`crate::Interrupted`].
     ///
     /// # Errors
     /// As there; `Timeout`.
@@ -188,8 +184,8 @@ impl Plugin {
     /// As [`Plugin::call_function`], with limits for this call alone.
     ///
     /// # Errors
-    /// As [`Plugin::call_within`]; `OutOfFuel`, or `Argument` if the plug-in was compiled without
-    /// [`Options::fuel`](crate::Options::fuel) and is given some.
+    /// As [`Plugin::call_within`]; `OutOfFuel`, or `Argument` if `limits` has fuel but the plug-in was compiled
+    /// without [`Options::fuel`](crate::Options::fuel).
     ///
     /// # Panics
     /// As there.
@@ -243,13 +239,12 @@ impl Plugin {
         }
     }
 
-    /// How long each call may take from now on, if it is not said with the call. At first it is what
-    /// the manifest says.
+    /// Sets how long each call may take, unless the call says otherwise. The initial value is that of the manifest.
     pub fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.timeout = timeout;
     }
 
-    /// How long each call may take, if it is not said with the call.
+    /// How long each call may take, unless the call says otherwise.
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
@@ -263,13 +258,13 @@ impl Plugin {
         &self.compiled
     }
 
-    /// Whether the guest is in a state that it did not choose: a call ended other than by returning.
+    /// Whether a call ended other than by returning, so the state of the guest may be inconsistent.
     pub(crate) fn is_suspect(&self) -> bool {
         self.suspect
     }
 
-    /// Gives the instance the host state of a new plug-in: id, variables, configuration, time limit.
-    /// What its guests have open stays, because they have its numbers in their memory.
+    /// Gives the instance the host state of a new plug-in: id, variables, configuration, time limit. Open
+    /// descriptors stay, because guests have their numbers in memory.
     pub(crate) fn renew_host(&mut self) {
         let fresh = self.compiled.host();
         let word = self.alarm.flag.take();
@@ -285,7 +280,7 @@ impl Plugin {
     /// Runs the guest's initialisation now instead of at the first call.
     ///
     /// # Errors
-    /// Whatever the guest ended with; the next call tries again with a new instance.
+    /// The failure of the guest. The next call tries again with a new instance.
     pub fn initialize(&mut self) -> Result<()> {
         if self.condition == Condition::Ready {
             return Ok(());
@@ -321,16 +316,16 @@ impl Plugin {
         guest.host()
     }
 
-    /// How large the memories are now, in bytes: that of the kernel, those that modules export as `memory`, and the heap
-    /// of objects that the engine collects. One that several modules export counts for each.
+    /// The current size of the memories in bytes: the kernel memory, the memories that modules export as `memory`,
+    /// and the heap of objects. A memory that several modules export counts for each.
     pub fn memory_bytes(&mut self) -> u64 {
         let memories = self.compiled.memories();
         let sizes = memories.map(|memory| self.instance.split(memory).0.len() as u64);
         sizes.sum::<u64>() + self.instance.heap_bytes()
     }
 
-    /// What the guest wrote to its standard output since the last call or initialisation began;
-    /// empty unless [`Wasi::stdout`](crate::Wasi::stdout) captures it.
+    /// The standard output of the guest since the last call or initialisation began. Empty unless
+    /// [`Wasi::stdout`](crate::Wasi::stdout) captures it.
     pub fn stdout(&mut self) -> Vec<u8> {
         #[cfg(feature = "wasi")]
         let bytes = self
@@ -356,7 +351,7 @@ impl Plugin {
         bytes.unwrap_or_default()
     }
 
-    /// What comes before a call.
+    /// Prepares a call.
     fn prepare(&mut self, fuel: Option<u64>) -> Result<()> {
         self.forget_output();
         if self.compiled.fuel().is_some() {
@@ -375,7 +370,7 @@ impl Plugin {
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        // Who cancels the plug-in may outlive it.
+        // A cancel handle may outlive the plug-in.
         self.alarm.flag.move_to(None);
     }
 }
@@ -389,7 +384,7 @@ impl std::fmt::Debug for Plugin {
     }
 }
 
-/// Whether the guest itself ended the call, by returning.
+/// Whether the guest itself ended the call by returning.
 fn is_orderly(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -1,12 +1,10 @@
-//! A bounded number of instances of one compiled plug-in, lent to whoever asks.
+//! A pool of instances of one compiled plug-in.
 //!
-//! Instances are made when they are needed. Who comes while all are lent waits, in the order of
-//! coming. It does not know what is called.
+//! Instances are created on demand and lent first come, first served. It does not know which functions are called.
 //!
-//! Invariants: no more instances exist at a time than the pool allows; what a borrower leaves in the
-//! host state (variables, configuration, time limit, context) is never seen by the next one, and in
-//! memories only if that was asked for; an instance whose last call did not return is never
-//! lent again; a forked child starts with an empty pool.
+//! Invariants: never more instances exist than the pool allows; a borrower never sees the host state (variables,
+//! configuration, time limit, context) of an earlier one, and its memories only with [`Reuse::Guest`]; an instance
+//! whose last call did not return is never lent again; a forked child starts with an empty pool.
 
 use std::{
     fmt,
@@ -28,20 +26,19 @@ use crate::{
     },
 };
 
-/// What becomes of an instance that was given back.
+/// What happens to an instance that was returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reuse {
-    /// It is dropped: each borrower gets a new one, which no other has used.
+    /// It is dropped. Each borrower gets a new instance.
     #[default]
     Never,
-    /// It is lent again, with its memories, globals and open files, and is not initialised again.
-    /// Variables, configuration, time limit and id are those of a new one. After a call that
-    /// did not return (a trap, an exit, a time limit, a cancellation, a failed host function) it is
-    /// dropped all the same.
+    /// It is lent again, with its memories, globals and open files, and is not initialised again. Variables,
+    /// configuration, time limit and id are those of a new one. After a call that did not return (a trap, an exit,
+    /// a time limit, a cancellation, a failed host function) it is dropped nevertheless.
     Guest,
 }
 
-/// A bounded number of instances of one compiled plug-in. Cloning shares it.
+/// A pool of at most a fixed number of instances of one compiled plug-in. Cloning shares it.
 #[derive(Clone)]
 pub struct Pool(Arc<Shared>);
 
@@ -54,7 +51,7 @@ struct Shared {
 
 /// The instances of one process.
 struct Instances {
-    /// Given back, to be lent again.
+    /// Returned, to be lent again.
     idle: Vec<Plugin>,
     /// How many are lent or being made.
     lent: usize,
@@ -80,13 +77,13 @@ impl Shared {
 }
 
 impl Pool {
-    /// A pool of as many instances as the machine can run at a time, each lent once.
+    /// A pool of as many instances as the machine can run in parallel, each lent once.
     pub fn new(compiled: &Compiled) -> Self {
         let max_instances = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Self::with(compiled, max_instances, Reuse::default())
     }
 
-    /// A pool of at most so many instances.
+    /// A pool of at most `max_instances`.
     pub fn with(compiled: &Compiled, max_instances: NonZeroUsize, reuse: Reuse) -> Self {
         Self(Arc::new(Shared {
             compiled: compiled.clone(),
@@ -96,36 +93,36 @@ impl Pool {
         }))
     }
 
-    /// The most instances that there are at a time, in each process.
+    /// The most instances at a time, in each process.
     pub fn max_instances(&self) -> NonZeroUsize {
         self.0.max_instances
     }
 
-    /// What becomes of an instance that was given back.
+    /// What happens to an instance that was returned.
     pub fn reuse(&self) -> Reuse {
         self.0.reuse
     }
 
-    /// How many instances there are now in this process, lent or waiting to be.
+    /// The number of instances in this process now, lent or idle.
     pub fn instances(&self) -> usize {
         let instances = self.0.own().lock();
         instances.lent + instances.idle.len()
     }
 
-    /// Lends an instance, which comes back when it is dropped. If all are lent, it waits for one, no
-    /// longer than `timeout`; `None` is for ever, also if the caller itself has them.
+    /// Lends an instance, which returns to the pool when it is dropped. If all are lent, it waits for at most
+    /// `timeout`. `None` waits for ever, even if the caller itself holds all instances.
     ///
     /// # Errors
-    /// `Timeout` if none came back in time; as [`Plugin::new`] if one has to be made.
+    /// `Timeout` if none was returned in time; as [`Plugin::new`] if one has to be made.
     pub fn get(&self, timeout: Option<Duration>) -> Result<PooledPlugin> {
         self.get_while(timeout, || Ok(()))
     }
 
-    /// As [`Pool::get`], and asks about twenty times a second while it waits whether to go on. In a host
-    /// function it waits no longer than the call that it serves may take.
+    /// As [`Pool::get`], with a `check` that is called about twenty times a second during the wait. In a host
+    /// function it waits no longer than the running call may take.
     ///
     /// # Errors
-    /// As there; whatever `check` fails with; why a call that this thread is in has to end.
+    /// As there; the error of `check`; the reason why a call on this thread has to end.
     pub fn get_while(
         &self,
         timeout: Option<Duration>,
@@ -134,13 +131,13 @@ impl Pool {
         let (place, idle) = self.place(timeout, check)?;
         let plugin = match idle {
             Some(plugin) => plugin,
-            // If this fails or panics, the place is given back.
+            // If this fails or panics, the place is returned.
             None => Plugin::new(&self.0.compiled)?,
         };
         Ok(PooledPlugin(Some((plugin, place))))
     }
 
-    /// Waits for a place, with the instance that is there already if there is one.
+    /// Waits for a place, and takes an idle instance with it if there is one.
     fn place(
         &self,
         timeout: Option<Duration>,
@@ -157,7 +154,7 @@ impl Pool {
                 return Err(self.timed_out(timeout.unwrap_or_default()));
             }
             if waiting.is_none() {
-                // There may be one meanwhile.
+                // A place may be free by now.
                 waiting = Some(self.0.own().wait());
                 continue;
             }
@@ -168,7 +165,7 @@ impl Pool {
         }
     }
 
-    /// A place if there is one, and if it is the turn of `waiting`, or of one who does not wait yet.
+    /// A place if one is free and it is the turn of `waiting`. `None` is a thread that does not wait yet.
     fn take(&self, waiting: Option<&Waiting<'_, Instances>>) -> Option<(Place, Option<Plugin>)> {
         let mut instances = self.0.own().lock();
         if instances.room() == 0 || !instances.is_next(waiting) {
@@ -191,14 +188,14 @@ impl Pool {
     }
 }
 
-/// An instance that is lent, and comes back to its pool when it is dropped.
+/// A lent instance, which returns to its pool when it is dropped.
 ///
-/// Dropped by a panic, or in a process that was forked since, it does not come back.
+/// If a panic drops it, or if the process has forked since, it does not return.
 #[derive(Debug)]
 pub struct PooledPlugin(Option<(Plugin, Place)>);
 
 impl PooledPlugin {
-    /// The instance and its place, for those who have to keep them apart.
+    /// The instance and its place, for separate storage.
     pub fn into_parts(mut self) -> (Plugin, Place) {
         self.0.take().expect("it is there until `drop`")
     }
@@ -237,8 +234,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Gives the place back and the instance that was lent with it, which is lent again if the
-    /// pool does so, and dropped if not.
+    /// Returns the place with its instance. The pool lends the instance again or drops it, as its [`Reuse`] says.
     pub fn give_back(mut self, mut plugin: Plugin) {
         let fit = self.shared.reuse == Reuse::Guest
             && !plugin.is_suspect()
@@ -249,12 +245,12 @@ impl Place {
             plugin.renew_host();
             self.back = Some(plugin);
         } else {
-            // Before its place is free, so that there is never one more than is allowed.
+            // Before its place is free, so that there is never one too many.
             drop(plugin);
         }
     }
 
-    /// Whether this is the process that the place belongs to.
+    /// Whether the place belongs to this process.
     fn is_here(&self) -> bool {
         self.process == Process::current()
     }

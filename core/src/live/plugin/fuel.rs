@@ -1,7 +1,7 @@
-//! The fuel of a plug-in's calls: what they may use, and what they used.
+//! The fuel of the calls of a plug-in: what they may use, and what they used.
 //!
-//! It does not know how guests count (see `meter`) nor when calls begin. Invariant: what guests have
-//! left is asked for by a function of theirs, so also after a trap.
+//! It does not know how guests count (see `meter`) nor when calls begin. Invariant: a guest function returns the
+//! rest, so it is known after a trap as well.
 
 use polyextism_transform::meter;
 
@@ -14,7 +14,7 @@ use crate::{
     deadline::fuel::Meter,
 };
 
-/// The functions of an instance that its fuel is handled by.
+/// The functions of an instance that handle its fuel.
 #[derive(Clone, Copy)]
 pub(super) struct Gauge {
     /// See [`meter::SETTLE`].
@@ -30,37 +30,37 @@ impl Plugin {
         Ok(())
     }
 
-    /// How many units of work each call may do from now on, if it is not said with the call; `None` is
-    /// no limit. At first it is [`Options::fuel`](crate::Options::fuel).
+    /// Sets how many units of work each call may do, unless the call says otherwise. `None` is no limit. The
+    /// initial value is [`Options::fuel`](crate::Options::fuel).
     ///
     /// # Errors
-    /// `Argument` if the plug-in was compiled without it and is given some.
+    /// `Argument` if the plug-in was compiled without fuel.
     pub fn set_fuel(&mut self, fuel: Option<u64>) -> Result<()> {
         self.check_fuel(fuel)?;
         self.fuel = fuel;
         Ok(())
     }
 
-    /// How many units of work each call may do, if it is not said with the call.
+    /// How many units of work each call may do, unless the call says otherwise.
     pub fn fuel(&self) -> Option<u64> {
         self.fuel
     }
 
-    /// How many units of work the last call did, or [`Plugin::initialize`]; `None` if the plug-in was
-    /// compiled without [`Options::fuel`](crate::Options::fuel).
+    /// How many units of work the last call, or [`Plugin::initialize`], did. `None` if the plug-in was compiled
+    /// without [`Options::fuel`](crate::Options::fuel).
     ///
     /// It is exact if the guest returned or was ended by a host function. If it trapped, instructions count
     /// that would have followed in any case, up to the next call or loop. That is the same on every engine,
     /// but for a stack that overflows, and for calls that are ended by time.
     pub fn fuel_consumed(&mut self) -> Option<u64> {
         self.compiled.fuel()?;
-        // What an engine that fails to run this has used is not known.
+        // If the engine fails to run this, the used fuel is unknown.
         let _ = self.settle();
         let meter = self.host().meter.as_ref();
         Some(meter.map_or(0, Meter::used))
     }
 
-    /// Gives the guests of an instance that is about to run what the call may use.
+    /// Gives the fuel of the call to the guests of an instance before it runs.
     pub(super) fn fill_up(&mut self) -> Result<()> {
         match self.compiled.fuel() {
             None => Ok(()),
@@ -68,7 +68,7 @@ impl Plugin {
         }
     }
 
-    /// Has the guests and the meter settle, whatever the guests have left.
+    /// Settles the fuel between guests and meter.
     fn settle(&mut self) -> Result<()> {
         if self.condition == Condition::Broken {
             return Err(broken());
@@ -87,7 +87,7 @@ impl Plugin {
                 self.hooks.get_or_insert_default().overdrawn = Some(overdrawn);
                 gauge
             }
-            // Nothing can be used where there is no code.
+            // A module without code uses no fuel.
             (None, None) => return Ok(()),
         };
         self.gauge = Some(gauge);

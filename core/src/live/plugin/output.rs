@@ -1,17 +1,17 @@
-//! What the last call of a plug-in left in the kernel memory, however it ended.
+//! The output of the last call in the kernel memory, also of a failed call.
 //!
-//! It does not know how calls go, nor what an outcome means. Invariant: an instance whose engine panicked is
-//! not looked at.
+//! It does not know how calls work, nor what an outcome means. Invariant: an instance whose engine panicked is not
+//! read.
 
 use super::{Condition, Plugin};
 use crate::kernel;
 
 impl Plugin {
-    /// The output that the guest has set in its last call, also if that call failed: after a return code, or
-    /// with an error text, a guest may have set one all the same. It stays until the next call.
+    /// The output that the guest set in its last call, also if that call failed: a guest may set an output and then
+    /// return a code or an error text. It stays until the next call.
     ///
-    /// Empty before the first call, and if no output was set. After a call that never reached the guest it is
-    /// that of the call before.
+    /// Empty before the first call, and if no output was set. After a call that never reached the guest it is the
+    /// output of the call before.
     pub fn output(&mut self) -> &[u8] {
         match self.condition {
             Condition::Broken => &[],
@@ -19,8 +19,7 @@ impl Plugin {
         }
     }
 
-    /// Whether the kernel memory stays in its place while the plug-in runs, however much it grows. It does on
-    /// engines that reserve the addresses.
+    /// Whether the kernel memory keeps its address while it grows, as on engines that reserve address space.
     pub fn has_steady_memory(&self) -> bool {
         self.compiled.is_steady()
     }

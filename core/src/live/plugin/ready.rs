@@ -1,8 +1,7 @@
-//! Makes an instance ready for a call: the initialisation of its guests, and a new instance where the old
-//! one is not to be kept.
+//! Prepares an instance for a call: initialises its guests, and replaces an instance that must not be kept.
 //!
-//! It does not know what a call is. Invariants: an instance whose initialisation failed is never used;
-//! host state outlives instances.
+//! It does not know calls. Invariants: an instance whose initialisation failed is never used; host state outlives
+//! instances.
 
 use super::{Condition, FunctionHandle, Plugin, broken, missing};
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
 };
 
 impl Plugin {
-    /// The entry of a function, in an instance that is ready for it.
+    /// The entry of a function in a prepared instance.
     #[inline]
     pub(super) fn entry(&mut self, function: FunctionHandle) -> Result<EntryId> {
         if self.condition != Condition::Ready {
@@ -39,7 +38,7 @@ impl Plugin {
     #[cold]
     fn make_ready(&mut self, function: FunctionHandle) -> Result<()> {
         self.run_init()?;
-        // A command does the rest itself, and has its instance for this call only.
+        // A command does the rest itself. Its instance is for this call only.
         match self.compiled.is_command(function.0) {
             true => Ok(()),
             false => self.run_own_init(),
@@ -54,7 +53,7 @@ impl Plugin {
             Condition::Broken => return Err(broken()),
         }
         self.fill_up()?;
-        // Until everything has succeeded, this instance is not one to keep.
+        // Until everything has succeeded, this instance must not be kept.
         self.condition = Condition::Stale;
         let compiled = self.compiled.clone();
         let ran = self.run(compiled.init_before());
@@ -83,8 +82,7 @@ impl Plugin {
         Ok(())
     }
 
-    /// A new instance with the same host state: variables and configuration stay, also if there is
-    /// no new instance.
+    /// Makes a new instance with the same host state. Variables and configuration stay even if this fails.
     fn replace(&mut self) -> Result<()> {
         let fresh = self.compiled.instantiate(Host::default())?;
         let Instantiated { mut instance, word } = fresh;
