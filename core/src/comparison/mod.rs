@@ -1,13 +1,11 @@
 //! Runs the same calls on several engines and says whether they agree.
 //!
-//! [`compare_on`] is the whole of it; a [`Trial`] is one plug-in on one engine, for callers that go on
-//! by themselves between calls. `verdict` finds what differs, `table` shows it. It is given engines
-//! and names none.
+//! [`compare_on`] compares; a [`Trial`] is one plug-in on one engine, for callers that act between calls. `verdict`
+//! finds differences, `table` shows them. It may import every folder, and names no engine.
 //!
-//! Invariants: each engine gets an instance of its own, on which the calls follow each other, and is deterministic
-//! ([`Choice::deterministic`]), because what WebAssembly leaves open is no difference; what
-//! the verdict rests on is everything that a guest or its user can see, and neither time nor memory;
-//! log lines reach the report without the logger of the process.
+//! Invariants: each engine runs all calls on one instance and is deterministic ([`Choice::deterministic`]), because
+//! results that WebAssembly leaves open are not differences; the verdict covers everything that a guest or its user
+//! can see, except time and memory; log lines reach the report without the logger of the process.
 
 mod report;
 mod table;
@@ -32,11 +30,11 @@ use crate::{
     manifest::Manifest,
 };
 
-/// The most bytes of log lines that are kept of one call; further lines are counted.
+/// The most bytes of log lines that are kept of one call. Further lines are counted.
 #[doc(hidden)]
 pub const LOG_LIMIT: usize = 4 << 20;
 
-/// A call that every engine gets.
+/// A call for every engine.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -56,16 +54,16 @@ impl Call {
     }
 }
 
-/// What every engine is given beside the manifest, and what counts as a difference.
+/// The options of a comparison, beside the manifest.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// As for [`Compiled::new`]. Time and randomness of WASI are the same for all if the clock and
-    /// the seed are fixed there.
+    /// As for [`Compiled::new`]. Fix the clock and the seed of WASI to make time and randomness the same on all
+    /// engines.
     pub options: Options,
-    /// The lowest level of log lines that are compared; guests are told it.
+    /// The lowest level of log lines that are compared. Guests see it.
     pub log_level: LogLevel,
-    /// What an engine means that cannot run the plug-in.
+    /// What it means if an engine cannot run the plug-in.
     pub unsupported: Unsupported,
 }
 
@@ -85,10 +83,10 @@ setters!(Setup {
     with_unsupported = unsupported: Unsupported,
 });
 
-/// What it means that an engine has no power that the plug-in needs.
+/// What it means if an engine lacks a feature that the plug-in needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unsupported {
-    /// It differs from one that has.
+    /// It counts as a difference.
     #[default]
     Differs,
     /// Such engines are left out of the verdict, unless there is no other.
@@ -124,7 +122,7 @@ pub fn compare_on(
     Ok(Report::new(calls.to_vec(), runs, setup.unsupported))
 }
 
-/// Refuses what would compare nothing.
+/// Refuses a comparison of nothing.
 ///
 /// # Errors
 /// `Argument` if there is no engine or no call.
@@ -169,7 +167,7 @@ impl Kept {
 }
 
 impl Trial {
-    /// Compiles a manifest for an engine, which is deterministic whatever `choice` says, and makes an instance.
+    /// Compiles a manifest for a deterministic engine and makes an instance.
     ///
     /// # Errors
     /// As [`Compiled::new`] and [`Plugin::new`].
@@ -185,12 +183,12 @@ impl Trial {
         Ok(Self { plugin, log })
     }
 
-    /// The plug-in, to prepare it for a call.
+    /// The plug-in, for preparations before a call.
     pub fn plugin(&mut self) -> &mut Plugin {
         &mut self.plugin
     }
 
-    /// Runs one call and writes down what came of it.
+    /// Runs one call and records its results.
     pub fn call(&mut self, call: &Call) -> Step {
         *lock(&self.log) = Kept::default();
         let start = Instant::now();

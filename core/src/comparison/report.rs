@@ -1,13 +1,13 @@
-//! What a comparison has found: for each engine and call what came of it, and where they differ.
+//! The result of a comparison: the steps of each engine, and their differences.
 //!
-//! Plain values; how differences are found is `verdict`'s.
+//! It has plain values. `verdict` finds the differences.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Call, Unsupported, verdict};
 use crate::{base::error::Error, host::log::LogLevel};
 
-/// What a comparison has found. As text it is a table.
+/// The result of a comparison. Its `Display` is a table.
 #[derive(Debug)]
 pub struct Report {
     calls: Vec<Call>,
@@ -15,41 +15,41 @@ pub struct Report {
     differences: Vec<Difference>,
 }
 
-/// What one engine made of the plug-in.
+/// The results of one engine.
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct Run {
     /// The name of the engine, as users choose it.
     pub engine: String,
-    /// How long it took to compile the plug-in and to make an instance, or to fail at that.
+    /// How long it took to compile the plug-in and to make an instance, or to fail.
     pub ready: Duration,
-    /// What came of each call, in order; or why there was no plug-in to call.
+    /// The result of each call, in order, or why there was no plug-in.
     pub steps: Result<Vec<Step>, Error>,
 }
 
-/// What came of one call on one engine.
+/// The result of one call on one engine.
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct Step {
-    /// The output, or how the call failed.
+    /// The output, or the failure.
     pub outcome: Result<Vec<u8>, Error>,
     /// The variables after the call.
     pub vars: BTreeMap<String, Vec<u8>>,
     /// The log lines of the call, in order.
     pub log: Vec<LogLine>,
-    /// How many lines were lost because there were more than [`LOG_LIMIT`](super::LOG_LIMIT) bytes.
+    /// How many lines were dropped beyond 4 MiB.
     pub lost_lines: u64,
-    /// What was captured of standard output.
+    /// The captured standard output.
     pub stdout: Vec<u8>,
-    /// What was captured of standard error.
+    /// The captured standard error.
     pub stderr: Vec<u8>,
     /// The memories after the call, as [`Plugin::memory_bytes`](crate::Plugin::memory_bytes).
     pub memory_bytes: u64,
-    /// How long the call took; the first one of a plug-in also initialises it.
+    /// How long the call took. The first call also initialises the plug-in.
     pub time: Duration,
 }
 
-/// A line that a guest, or a host function on its behalf, has logged.
+/// A line that a guest or a host function has logged.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
@@ -59,10 +59,10 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// What can differ.
+/// An aspect in which engines can differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aspect {
-    /// Whether there is a plug-in to call, or why not.
+    /// Whether there is a plug-in, or why not.
     Start,
     /// The output, or the failure: its kind, code, trap, message and guest text.
     Outcome,
@@ -102,7 +102,7 @@ impl Aspect {
     }
 }
 
-/// Something that is not the same on all engines.
+/// A difference between engines.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -110,13 +110,12 @@ pub struct Difference {
     pub call: Option<usize>,
     /// What differs.
     pub aspect: Aspect,
-    /// The name of each engine that counts, and what it has, as a text that is cut to where they
-    /// differ.
+    /// The name and value of each engine that counts. Values are texts, cut to the part that differs.
     pub values: Vec<(String, String)>,
 }
 
 impl Report {
-    /// The verdict over what engines made of `calls`.
+    /// Compares the runs of `calls`.
     #[doc(hidden)]
     pub fn new(calls: Vec<Call>, runs: Vec<Run>, unsupported: Unsupported) -> Self {
         let differences = verdict::differences(&runs, calls.len(), unsupported);
@@ -132,17 +131,17 @@ impl Report {
         self.differences.is_empty()
     }
 
-    /// What differs; empty if the engines agree.
+    /// The differences; empty if the engines agree.
     pub fn differences(&self) -> &[Difference] {
         &self.differences
     }
 
-    /// What each engine made of the plug-in, in the order in which they were given.
+    /// The results of each engine, in the order of the engines.
     pub fn runs(&self) -> &[Run] {
         &self.runs
     }
 
-    /// Gives away what each engine made of the plug-in.
+    /// Returns the results of each engine.
     pub fn into_runs(self) -> Vec<Run> {
         self.runs
     }

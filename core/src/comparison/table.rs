@@ -1,4 +1,4 @@
-//! A report as text: the verdict, a row for each call and engine, and what differs.
+//! A report as text: the verdict, a row for each call and engine, and the differences.
 //!
 //! Invariant: no line is longer than [`WIDTH`] characters, whatever guests say.
 
@@ -11,7 +11,7 @@ use super::{
 
 /// The longest line, in characters.
 const WIDTH: usize = 120;
-/// The room of the column with the outcome.
+/// The width of the column with the outcome.
 const OUTCOME: usize = 48;
 
 impl fmt::Display for Report {
@@ -63,7 +63,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What came of a call on the engines that ran it.
+/// The results of a call on the engines that ran it.
 fn steps(runs: &[Run], position: usize) -> impl Iterator<Item = (&Run, &Step)> {
     runs.iter().filter_map(move |run| match &run.steps {
         Ok(steps) => steps.get(position).map(|step| (run, step)),
@@ -83,7 +83,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.3} ms", time.as_secs_f64() * 1e3)
 }
 
-/// A line, cut; an empty one before it if it begins with a line feed.
+/// A line, cut to the width. If it begins with a line feed, an empty line comes first.
 fn line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let (before, text) = match text.strip_prefix('\n') {
         Some(text) => ("\n", text),

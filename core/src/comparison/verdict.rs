@@ -1,6 +1,6 @@
-//! Finds what is not the same on all engines.
+//! Finds differences between engines.
 //!
-//! One table says what counts. Values are compared as they are; only those that differ become text.
+//! One table lists what is compared. Only values that differ become text.
 
 use super::{
     Unsupported,
@@ -10,10 +10,10 @@ use crate::base::error::{Error, ErrorKind};
 
 /// How many characters of a value a difference shows.
 const SHOWN: usize = 72;
-/// How many of them come before the first that differs.
+/// How many of them come before the first different one.
 const BEFORE: usize = 16;
 
-/// Something that two steps have, or have not, in common.
+/// An aspect in which two steps can differ.
 struct Rule {
     aspect: Aspect,
     same: fn(&Step, &Step) -> bool,
@@ -52,7 +52,7 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// What differs between `runs` of so many calls.
+/// The differences between `runs` of this many calls.
 pub(super) fn differences(runs: &[Run], calls: usize, unsupported: Unsupported) -> Vec<Difference> {
     let runs = counted(runs, unsupported);
     let mut differences = Vec::new();
@@ -87,7 +87,7 @@ pub(super) fn differences(runs: &[Run], calls: usize, unsupported: Unsupported) 
     differences
 }
 
-/// The runs that the verdict rests on.
+/// The runs that count.
 fn counted(runs: &[Run], unsupported: Unsupported) -> Vec<&Run> {
     let able = |run: &&Run| match &run.steps {
         Ok(_) => true,
@@ -105,7 +105,7 @@ fn same_start(a: &Run, b: &Run) -> bool {
         (Ok(_), Ok(_)) => true,
         (Err(error), Err(other)) => {
             same_failure(error, other)
-                // What an engine has not is said with its name.
+                // Messages about missing capabilities contain the name of the engine.
                 || (error.kind(), other.kind()) == (ErrorKind::Unsupported, ErrorKind::Unsupported)
                     && without_name(error, a) == without_name(other, b)
         }
@@ -119,7 +119,7 @@ fn without_name(error: &Error, run: &Run) -> String {
         .replace(&format!("`{}`", run.engine), "``")
 }
 
-/// Backtraces do not count: not every engine has them.
+/// Backtraces do not count, because not every engine has them.
 fn same_failure(a: &Error, b: &Error) -> bool {
     a.kind() == b.kind()
         && a.code() == b.code()
@@ -142,7 +142,7 @@ pub(super) fn outcome(step: &Step) -> String {
     }
 }
 
-/// A failure as text: its kind, what the kind leaves open, and the message.
+/// A failure as text: its kind, code and trap, and the message.
 pub(super) fn failure(error: &Error) -> String {
     let detail = match (error.kind(), error.code()) {
         (ErrorKind::Trap(trap), _) => format!(" {}", trap.name()),
@@ -203,7 +203,7 @@ fn cut(values: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> 
     values.into_iter().map(one).collect()
 }
 
-/// A text on one line, of at most so many characters and one that says that there were more.
+/// A text on one line, cut to this many characters and an ellipsis.
 pub(super) fn shorten(text: &str, longest: usize) -> String {
     let line = |c: char| if c.is_control() { ' ' } else { c };
     let mut short: String = text.chars().take(longest).map(line).collect();
