@@ -1,9 +1,8 @@
-//! One module, made ready as the modules of plug-ins are, for those who drive an engine themselves:
-//! the WebAssembly specification's test suite, and tools that compare engines.
+//! Prepares one module like the modules of plug-ins, for programs that drive an engine themselves: the WebAssembly
+//! specification's test suite, and tools that compare engines.
 //!
-//! It does not link: what the module imports is the caller's to find. Invariant: what an engine gets
-//! from here is what it gets when a plug-in is compiled; and an engine that is opened for what such a module uses would
-//! take it.
+//! It does not link; the caller resolves imports. Invariant: an engine gets the same bytes as for a plug-in, and an
+//! engine that is opened for the proposals of the module accepts them.
 
 use crate::{
     base::{
@@ -16,23 +15,23 @@ use crate::{
     module::{Module, Terms, bounds::Bounds, uses},
 };
 
-/// A module that is ready for an engine.
+/// A module that an engine can compile.
 #[derive(Debug)]
 pub struct Ready {
-    /// The binary: valid, without a start section, and rewritten where the engine needs it.
+    /// The binary: valid, without a start section, and rewritten for the engine.
     pub wasm: Vec<u8>,
-    /// What the module imports, in order: names of a module and of an export of it.
+    /// The imports of the module, in order: names of a module and of an export.
     pub imports: Vec<(Box<str>, Box<str>)>,
-    /// What follows these imports: a function of core's own, if any.
+    /// An import that core adds after these, if any.
     pub further: Option<Import>,
-    /// The export that must be entered once after instantiation, if any.
+    /// The export that must be called once after instantiation, if any.
     pub start: Option<&'static str>,
 }
 
 /// Reads a module, binary or text, for `engine`.
 ///
 /// # Errors
-/// `InvalidModule`, or `Unsupported` if it needs what the engine does not have.
+/// `InvalidModule`, or `Unsupported` if it needs a proposal that the engine does not have.
 pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     let name = "main";
     let bytes = source::binary(wasm.into(), 0)?;

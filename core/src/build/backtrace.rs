@@ -1,12 +1,11 @@
 //! Guest backtraces: which functions of the guests were running when a call failed.
 //!
-//! Engines report positions (a module of the program and the index of a function in it); names are
-//! read here, from the modules themselves, so they are the same on every engine. It does not know
-//! how an engine walks a stack. Names are taken as they are, without demangling.
+//! Engines report positions: a module of the program and the index of a function in it. Names are read here, from
+//! the modules, so they are the same on every engine. It does not know how an engine walks a stack. Names are not
+//! demangled.
 //!
-//! Invariants: a name has at most [`NAME_LIMIT`] bytes;
-//! nothing of a name section is looked at before a call fails; a malformed one has no names, and is
-//! never an error.
+//! Invariants: a name has at most [`NAME_LIMIT`] bytes; a name section is not read before a call fails; a malformed
+//! one has no names and is never an error.
 
 use std::{ops::Range, sync::OnceLock};
 
@@ -14,10 +13,10 @@ use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 
 use crate::base::frames::{Frame, NAME_LIMIT, Position};
 
-/// The modules of a program: which of their functions are the guests', and how those are called.
+/// The modules of a program, with the functions of guests and their names.
 #[derive(Debug)]
 pub(crate) struct Guests {
-    /// `None` for a module that is the host's.
+    /// `None` for a module of the host.
     modules: Vec<Option<Guest>>,
 }
 
@@ -27,13 +26,13 @@ struct Guest {
     names: Names,
     /// The functions that the module defines, by index.
     own: Range<u32>,
-    /// By how much the engine's indices of these are higher.
+    /// By how much the indices of these functions are higher in the engine.
     moved: u32,
 }
 
 impl Guests {
-    /// Takes each module's name and binary as it was read, in instantiation order, and by how much the
-    /// engine's indices of the functions that modules define are higher.
+    /// Takes the name and original binary of each module, in instantiation order, and by how much the indices of
+    /// its own functions are higher in the engine.
     pub(crate) fn new<'a>(
         modules: impl Iterator<Item = Option<(Box<str>, &'a [u8], u32)>>,
     ) -> Self {
@@ -48,18 +47,16 @@ impl Guests {
         }
     }
 
-    /// The names of the modules; `None` for one that is the host's.
+    /// The names of the modules; `None` for a module of the host.
     pub(crate) fn names(&self) -> impl Iterator<Item = Option<&str>> {
         let guests = self.modules.iter().map(Option::as_ref);
         guests.map(|guest| guest.map(|guest| &*guest.name))
     }
 
-    /// The function at a position. What is not the guest's own is left out: functions of the kernel, in
-    /// whichever module they are.
+    /// The function at a position. `None` for functions of the kernel, in whichever module they are.
     pub(crate) fn frame(&self, position: Position) -> Option<Frame> {
         let guest = self.modules.get(position.module.0 as usize)?.as_ref()?;
-        // The engine counts in the module that it was given, names are those of the module that was
-        // read.
+        // The engine has indices of the rewritten module; names belong to the original module.
         let index = position.function.checked_sub(guest.moved)?;
         guest.own.contains(&index).then(|| Frame {
             module: guest.name.clone(),
@@ -75,11 +72,11 @@ fn own_functions(wasm: &[u8]) -> Range<u32> {
     polyextism_transform::defined_functions(wasm).unwrap_or_default()
 }
 
-/// The name section of a module, read at the first failure only.
+/// The name section of a module, read at the first failure.
 #[derive(Debug)]
 struct Names {
     section: Box<[u8]>,
-    /// Where the name of each function is in the section, by index, in ascending order.
+    /// The position of the name of each function in the section, in ascending order of indices.
     functions: OnceLock<Box<[Named]>>,
 }
 
@@ -91,7 +88,7 @@ struct Named {
 }
 
 impl Names {
-    /// Takes the name section out of a module that was validated.
+    /// Finds the name section of a validated module.
     fn of(wasm: &[u8]) -> Self {
         let payloads = Parser::new(0).parse_all(wasm).map_while(Result::ok);
         let mut sections = payloads.filter_map(|payload| match payload {

@@ -1,8 +1,8 @@
 //! A plug-in that is compiled and linked, and can be instantiated any number of times.
 //!
-//! Here a manifest becomes a program: modules are read, named, linked and compiled; which exports
-//! can be called and how a fresh instance is initialised is decided once (docs/abi.md, "Initialisation"). It knows
-//! engines only as trait objects.
+//! Here a manifest becomes a program: modules are read, named, linked and compiled. The callable exports and the
+//! initialisation of a fresh instance are determined once (docs/abi.md, "Initialisation"). It knows engines only as
+//! trait objects.
 //!
 //! Invariants: every error of the input is found here, before the first instance; a compiled
 //! plug-in is immutable and shared by its instances on any thread.
@@ -58,7 +58,7 @@ impl Choice {
     }
 }
 
-/// The entry of a WASI command. Each call of it gets an instance of its own.
+/// The entry of a WASI command. Each call gets an instance of its own.
 const COMMAND: &str = "_start";
 
 /// A plug-in that is compiled and linked. Cloning shares it.
@@ -68,9 +68,9 @@ pub struct Compiled(Arc<Inner>);
 struct Inner {
     program: AnyPrepared,
     fuel_owner: Option<ModuleId>,
-    /// What the program is made of, for others with the same modules.
+    /// The code of the program, shared with other programs of the same modules.
     code: Arc<Code>,
-    /// How many modules had to be compiled.
+    /// The number of modules that had to be compiled.
     compiled: usize,
     main: ModuleId,
     memories: u32,
@@ -83,12 +83,12 @@ struct Inner {
     init: Init,
     config: Arc<BTreeMap<String, String>>,
     limits: InstanceLimits,
-    /// What says how many pages there may be.
+    /// The name of the limit on pages.
     pages_by: &'static str,
     timeout: Option<Duration>,
     fuel: Option<u64>,
     interrupted: Interrupted,
-    /// Whether guests look at a flag.
+    /// Whether guests read a flag.
     flagged: bool,
     var_bytes: u64,
     http: Arc<http::Settings>,
@@ -99,23 +99,24 @@ struct Inner {
 /// A fresh instance.
 pub(crate) struct Instantiated {
     pub(crate) instance: Gated<Box<dyn DynInstance>>,
-    /// What its guests look at, if they do.
+    /// The flag of its guests, if they read one.
     pub(crate) word: Option<Word>,
 }
 
 /// An export of the main module.
 struct Entry {
     name: Box<str>,
-    /// Why it cannot be called, if so.
+    /// Why it cannot be called; `None` if it can.
     refusal: Option<Box<str>>,
 }
 
 impl Compiled {
-    /// Reads, links, transforms, compiles and prepares what `manifest` describes, for the engine `choice`.
+    /// Reads, links, transforms, compiles and prepares a plug-in for the engine `choice`.
     ///
     /// # Errors
-    /// `Argument` if WASI cannot be given what `options` say, or a dump has no place; `Manifest`, `InvalidModule`, `Link`, or
-    /// `Unsupported`; never a failure of a guest. Why it is not waited for any longer, as [`Options::compiling`] says.
+    /// `Argument` if the settings of WASI or the path of a dump are wrong; `Manifest`, `InvalidModule`, `Link` or
+    /// `Unsupported`; never a failure of a guest. `Timeout` or another reason to stop waiting, as
+    /// [`Options::compiling`] says.
     pub fn new(choice: &Choice, manifest: &Manifest, options: &Options) -> Result<Self> {
         if let Some(wasi) = &options.wasi {
             wasi.check()?;
@@ -202,18 +203,18 @@ impl Compiled {
         self.0.code.engine.name()
     }
 
-    /// Whether both are the same one, not only alike.
+    /// Whether both are the same object.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// How many modules, with the host's own, had to be compiled for it: none if all code was in use
-    /// already, or in the compile cache.
+    /// The number of modules, including the host's own, that had to be compiled: 0 if all code was in use already,
+    /// or in the compile cache.
     pub fn newly_compiled(&self) -> usize {
         self.0.compiled
     }
 
-    /// Which of [`Options::functions`] the modules import, by their positions there, in order.
+    /// The positions in [`Options::functions`] of the imported functions, in order.
     pub fn bound_functions(&self) -> &[usize] {
         &self.0.bound
     }
@@ -234,7 +235,7 @@ impl Compiled {
         }
     }
 
-    /// Looks whether there is an export of that name that can be called.
+    /// Checks whether there is an export of this name that can be called.
     ///
     /// # Errors
     /// `UnknownFunction` if there is none, or if it has parameters or several results.
@@ -254,12 +255,12 @@ impl Compiled {
         entries.map(|entry| &*entry.name)
     }
 
-    /// What the modules import and export, and how much memory there may be.
+    /// The imports, exports and memories of the modules.
     pub fn contents(&self) -> &Arc<Contents> {
         &self.0.contents
     }
 
-    /// How many pages of 64 KiB all memories of an instance may have together.
+    /// The most pages of 64 KiB of all memories of an instance together.
     pub fn memory_pages(&self) -> Option<u64> {
         self.0.limits.memory_pages
     }
@@ -269,7 +270,7 @@ impl Compiled {
         &self.0.entries[position].name
     }
 
-    /// How many exports the main module has.
+    /// The number of exports of the main module.
     pub(crate) fn entry_count(&self) -> usize {
         self.0.entries.len()
     }
@@ -279,13 +280,13 @@ impl Compiled {
         self.0.command == Some(position)
     }
 
-    /// The same error with the names of what was running.
+    /// The same error with the names of the functions that were running.
     #[cold]
     pub(crate) fn explain(&self, error: Error) -> Error {
         error.with_frames(|position| self.0.guests.frame(position))
     }
 
-    /// What has to be done at the end of each call, beside what its fuel needs.
+    /// The steps at the end of each call, apart from fuel.
     pub(crate) fn call_hooks(&self) -> Option<CallHooks> {
         let on_failure = self.0.postmortem.clone()?;
         Some(CallHooks {
@@ -303,17 +304,17 @@ impl Compiled {
         (0..self.0.memories).map(MemoryId)
     }
 
-    /// What must be entered once, in order, before any call of an instance.
+    /// The functions that must be called once, in order, before any call of an instance.
     pub(crate) fn init_before(&self) -> &[(ModuleId, Box<str>)] {
         &self.0.init.before
     }
 
-    /// What must be entered after that, unless the call is that of a command.
+    /// The functions that must be called after that, unless the call runs a command.
     pub(crate) fn init_own(&self) -> &[(ModuleId, Box<str>)] {
         &self.0.init.own
     }
 
-    /// How long a call may take, if the manifest says it.
+    /// The time limit of a call in the manifest, if any.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         self.0.timeout
     }
@@ -323,12 +324,12 @@ impl Compiled {
         self.0.fuel
     }
 
-    /// The module that has the fuel of all, if there is any to have.
+    /// The module that has the fuel, if guests count it.
     pub(crate) fn fuel_owner(&self) -> Option<ModuleId> {
         self.0.fuel_owner
     }
 
-    /// What becomes of an instance whose guest was stopped.
+    /// What happens to an instance whose guest was stopped.
     pub(crate) fn interrupted(&self) -> Interrupted {
         self.0.interrupted
     }
@@ -346,13 +347,13 @@ impl Compiled {
         captures
     }
 
-    /// Has nothing that is made from now on share anything with the engine, which has panicked.
+    /// Retires the engine after a panic: nothing that is made from now on shares anything with it.
     #[cold]
     pub(crate) fn retire_engine(&self) {
         self.0.code.retire();
     }
 
-    /// A fresh host state.
+    /// Makes a fresh host state.
     pub(crate) fn host(&self) -> Host {
         let engine = Arc::downgrade(&self.0.code.engine);
         let alarm = Alarm::new(Some(engine));
@@ -361,7 +362,7 @@ impl Compiled {
         Host::new(Arc::new(alarm), self.0.config.clone(), vars, http)
     }
 
-    /// An instance that owns `host`; WASI starts afresh.
+    /// Makes an instance that owns `host`, with a fresh WASI session.
     pub(crate) fn instantiate(&self, host: Host) -> Result<Instantiated> {
         #[cfg(feature = "wasi")]
         let host = match &self.0.wasi {
@@ -385,7 +386,7 @@ impl Compiled {
     }
 }
 
-/// The word that guests look at.
+/// The flag that guests read.
 fn word(instance: &mut dyn DynInstance) -> Result<Word> {
     instance.word(kernel::MEMORY, kernel::FLAG).ok_or_else(|| {
         let message = "the engine does not say where the kernel memory is";
@@ -410,7 +411,7 @@ fn guests(units: &Units<'_>, layout: &Layout, recipes: &[Recipe<'_>]) -> Arc<Gue
     Arc::new(Guests::new(modules))
 }
 
-/// What can be called: no parameters and at most one result.
+/// Callable functions have no parameters and at most one result.
 fn entries(main: &Module<'_>) -> Vec<Entry> {
     let refusal = |ty: &wasmparser::FuncType| {
         if signature(ty).is_none() {

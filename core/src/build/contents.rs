@@ -1,9 +1,9 @@
-//! What a plug-in consists of, for those who look at it: imports, exports, memories, features, sections.
+//! The contents of a plug-in: imports, exports, memories, features, sections.
 //!
-//! [`Compiled::contents`](crate::Compiled::contents) has what was linked; [`inspect`] reads a manifest that need not
-//! link, and runs on no engine. Which import is answered by what is `link`'s to say. It knows no engine.
+//! [`Compiled::contents`](crate::Compiled::contents) has the linked modules. [`inspect`] reads a manifest that need
+//! not link or fit an engine. `link` resolves imports. It knows no engine.
 //!
-//! Invariant: looking changes nothing of the plug-in, and nothing here is on the way of a call.
+//! Invariant: inspection changes nothing in the plug-in, and nothing here is on the call path.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ use crate::{
     services::function::Function,
 };
 
-/// What a plug-in consists of.
+/// The contents of a plug-in.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Contents {
@@ -38,23 +38,23 @@ pub struct Contents {
     pub main: usize,
 }
 
-/// What one module consists of.
+/// The contents of one module.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct ModuleContents {
     /// The name by which other modules import it; a single one is `main`.
     pub name: Box<str>,
-    /// What it imports, in order.
+    /// Its imports, in order.
     pub imports: Vec<Import>,
-    /// What it exports, in order.
+    /// Its exports, in order.
     pub exports: Vec<Export>,
-    /// The memories that it has, without those that it imports.
+    /// Its memories, without imported ones.
     pub memories: Vec<MemoryDecl>,
-    /// What only [`inspect`] reads.
+    /// Details that only [`inspect`] reads.
     pub details: Option<Details>,
 }
 
-/// What takes a look at the whole module to find out.
+/// Details that need a pass over the whole module.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
@@ -62,7 +62,7 @@ pub struct Details {
     pub bytes: u64,
     /// Each section with its size in bytes, in order; custom ones by their names.
     pub sections: Vec<(String, u64)>,
-    /// The features of WebAssembly that it uses, beyond the first version.
+    /// The features of WebAssembly beyond the first version that it uses.
     pub features: Vec<&'static str>,
 }
 
@@ -70,16 +70,16 @@ pub struct Details {
 #[derive(Clone, Debug)]
 pub struct Import {
     decl: ImportDecl,
-    /// What answers it.
+    /// The provider of the import.
     pub provider: Provider,
 }
 
-/// What answers an import.
+/// The provider of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provider {
     /// A module of the plug-in, by its position.
     Module(usize),
-    /// The host itself, with its memory kernel and its builtins.
+    /// The host itself: the kernel or a builtin.
     Host,
     /// WASI preview 1.
     Wasi,
@@ -100,14 +100,14 @@ pub struct Export {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryDecl {
-    /// How many it has at the start.
+    /// The number of pages at the start.
     pub minimum: u64,
-    /// The most that it may have, if its module says it.
+    /// The maximum that its module declares, if any.
     pub maximum: Option<u64>,
 }
 
 impl Import {
-    /// The namespace that it is imported from.
+    /// The namespace of the import.
     pub fn module(&self) -> &str {
         &self.decl.module
     }
@@ -144,8 +144,8 @@ impl Export {
         &self.ty
     }
 
-    /// Whether it has the type of what plug-ins are called by: a function without parameters and with one number at
-    /// most.
+    /// Whether a plug-in call can use it: it is a function without parameters and with at most one number as
+    /// result.
     pub fn is_callable(&self) -> bool {
         match &self.ty {
             ExternType::Function(ty) => crate::module::signature(ty)
@@ -175,7 +175,7 @@ impl From<&MemoryType> for MemoryDecl {
 }
 
 impl Contents {
-    /// Keeps what modules say of themselves.
+    /// Collects the contents of modules.
     pub(crate) fn new(units: Units<'_>, providers: ByUnit<Vec<Provider>>, main: UnitId) -> Self {
         let modules = units.into_iter().zip(providers.into_iter());
         let modules = modules.map(|(Unit { name, module }, providers)| ModuleContents {
@@ -213,7 +213,7 @@ impl Contents {
         all.filter(used).collect()
     }
 
-    /// Which of the features an engine lacks that offers these proposals.
+    /// The features that an engine with these proposals lacks.
     pub fn lacking(&self, proposals: &[Proposal]) -> Vec<&'static str> {
         let offered = Proposals::of(proposals).union(Proposals::of(Proposal::COMMON));
         let offered = offered.with_translated();
@@ -227,7 +227,7 @@ impl Contents {
     }
 }
 
-/// What answers the imports of each module, in the order of the modules.
+/// The providers of the imports of each module, in the order of the modules.
 pub(crate) fn providers(
     units: &Units<'_>,
     plan: &Plan,
@@ -266,8 +266,8 @@ fn provider(
     }
 }
 
-/// Reads what a plug-in consists of. It need not link, nor fit any engine, but its modules have to be valid with
-/// some set of features.
+/// Reads the contents of a plug-in. It need not link or fit any engine, but its modules must be valid with some set
+/// of features.
 ///
 /// # Errors
 /// `Manifest` or `InvalidModule`; `Link` if modules import each other.
@@ -298,7 +298,7 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
     for Unit { name, module } in units.iter() {
         let features = features(&module.raw);
         if features.is_none() {
-            // The words for what is wrong are the validator's.
+            // The validator makes the message.
             module.validate(&terms, name)?;
         }
         details.push(Details {
@@ -315,7 +315,7 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
     Ok(contents)
 }
 
-/// The features that a module needs to be valid; `None` if it is not, whatever there is.
+/// The features that a module needs to be valid; `None` if it is invalid with all features.
 fn features(wasm: &[u8]) -> Option<Vec<&'static str>> {
     let valid = |proposals: Proposals| {
         let types = Validator::new_with_features(accepted(proposals)).validate_all(wasm);
@@ -325,7 +325,7 @@ fn features(wasm: &[u8]) -> Option<Vec<&'static str>> {
     if !valid(needed) {
         return None;
     }
-    // Those that others build on go last.
+    // Features that others build on are removed last.
     let mut left = vec![Proposal::ALL];
     while let Some(some) = left.pop() {
         let fewer = needed.without(Proposals::of(some));

@@ -1,12 +1,10 @@
 //! Orders modules and resolves every import: all link errors are made here.
 //!
-//! It works on what [`crate::module`] has read and knows no engine, so its messages are the same
-//! everywhere. What may answer an import, first match wins (docs/abi.md, "Imports"):
-//! 1. a manifest module of that name that has such an export,
-//! 2. a host function bound to that namespace,
-//! 3. the kernel and the builtins: `extism:host/env`, and `env` with the prefix `extism_`,
-//! 4. WASI, if it is on,
-//! 5. a host function without a namespace, unless the namespace is `extism:host/env` or WASI's.
+//! It works on what [`crate::module`] has read and knows no engine, so its messages are the same everywhere.
+//! Providers of an import, the first match wins (docs/abi.md, "Imports"): 1. a manifest module of that name that
+//! has such an export, 2. a host function bound to that namespace, 3. the kernel and the builtins:
+//! `extism:host/env`, and `env` with the prefix `extism_`, 4. WASI, if it is on, 5. a host function without a
+//! namespace, unless the namespace is `extism:host/env` or WASI's.
 
 mod mistake;
 
@@ -31,15 +29,15 @@ use crate::{
 
 /// The namespace of the kernel and the builtins.
 const ENV: &str = "extism:host/env";
-/// Their namespace in older language kits, where names have [`LEGACY_PREFIX`].
+/// Their namespace in older language kits. Names have the prefix [`LEGACY_PREFIX`] there.
 const LEGACY_ENV: &str = "env";
 const LEGACY_PREFIX: &str = "extism_";
 /// The namespace of WASI preview 1.
 pub(crate) const WASI: &str = "wasi_snapshot_preview1";
 
-/// How many imports that cannot be resolved an error names.
+/// How many unresolved imports an error names.
 const MISTAKES_SHOWN: usize = 50;
-/// How many characters of a name it shows.
+/// How many characters of a name an error shows.
 const NAME_SHOWN: usize = 200;
 /// How many functions of WASI an error names.
 const WASI_SHOWN: usize = 3;
@@ -47,7 +45,7 @@ const WASI_SHOWN: usize = 3;
 /// Why WASI's functions are missing: one reason for all of them.
 const WASI_OFF: &str = "WASI is off for this plug-in; give it the option `wasi`";
 
-/// A module of a plan, by its position in instantiation order. In the program it may have another place.
+/// A module of a plan, by its position in instantiation order. It may have another position in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PlanId(u32);
 
@@ -61,24 +59,24 @@ impl PlanId {
     }
 }
 
-/// What the host offers beside the modules.
+/// The host functions and WASI, as providers beside the modules.
 pub(crate) struct Offer<'a> {
     pub(crate) functions: &'a [Function],
     pub(crate) wasi: bool,
 }
 
-/// How the modules fit together, with the kernel as a module of its own.
+/// The linked modules, with the kernel as a module of its own.
 pub(crate) struct Plan {
     /// The modules beside the kernel, in instantiation order.
     pub(crate) order: Vec<UnitId>,
     /// The imports of each unit, in the same order.
     pub(crate) imports: Vec<Vec<Import<PlanId>>>,
-    /// The memories that the host may touch, the kernel's first.
+    /// The memories that the host may access, the kernel's first.
     pub(crate) memories: Vec<MemoryExport<PlanId>>,
 }
 
 impl Plan {
-    /// Which of the functions are imported, by their positions.
+    /// The positions of the imported functions.
     pub(crate) fn bound(&self, functions: &[Function]) -> Vec<usize> {
         let imports = self.imports.iter().flatten();
         let imported = imports.filter_map(|import| match import {
@@ -140,15 +138,15 @@ pub(crate) fn link(units: &Units<'_>, offer: &Offer<'_>) -> Result<Plan> {
     })
 }
 
-/// What answers the imports of modules, each by itself.
+/// The result for each import of modules.
 pub(crate) struct Answers {
     /// In instantiation order.
     pub(crate) order: Vec<UnitId>,
-    /// What answers each import, or why nothing does.
+    /// The provider of each import, or why there is none.
     pub(crate) imports: ByUnit<Vec<Result<Import<PlanId>, Why>>>,
 }
 
-/// As [`link`], but each import by itself: what answers it, or why nothing does.
+/// As [`link`], but with a result for each import: its provider, or why there is none.
 ///
 /// # Errors
 /// `Link` if modules import each other.
@@ -168,14 +166,13 @@ pub(crate) fn answers(units: &Units<'_>, offer: &Offer<'_>) -> Result<Answers> {
     Ok(Answers { order, imports })
 }
 
-/// Imports that cannot be resolved. A module may have any number of them, with names of any
-/// length, so both are bounded.
+/// Unresolved imports. A module may have any number of them, with names of any length, so the text is bounded.
 #[derive(Default)]
 struct Mistakes {
     shown: Vec<String>,
     found: Vec<LinkMistake>,
     further: usize,
-    /// For each module, the functions of WASI that it cannot have because WASI is off.
+    /// For each module, the functions of WASI that are missing because WASI is off.
     wasi: Vec<(String, Vec<String>, usize)>,
 }
 
@@ -202,7 +199,7 @@ impl Mistakes {
         }
     }
 
-    /// One line for all functions of WASI that a module wants.
+    /// One line for all functions of WASI that a module imports.
     fn add_wasi(&mut self, unit: &str, import: &ImportDecl, why: &Why) {
         let unit = short(unit);
         if self.found.len() < MISTAKES_SHOWN {
@@ -251,7 +248,7 @@ pub(crate) fn short(name: &str) -> String {
     }
 }
 
-/// Instantiation order: what a module imports from comes before it.
+/// Instantiation order: a module comes after those that it imports from.
 fn order(units: &Units<'_>) -> Result<Vec<UnitId>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -260,7 +257,7 @@ fn order(units: &Units<'_>) -> Result<Vec<UnitId>> {
         Done,
     }
 
-    // Depth first with a stack of its own: the number of modules is the guest author's choice.
+    // Depth first with an explicit stack, because the author of the plug-in chooses the number of modules.
     let depends_on = |unit: UnitId| {
         let imports = &units[unit].module.imports;
         let provider = |import: &ImportDecl| {
@@ -323,7 +320,7 @@ impl<'a> Resolver<'a> {
         Self {
             units,
             offer,
-            // The last one wins, as in a list of definitions.
+            // Of several with one name, the last wins.
             functions: functions
                 .map(|function| ((function.namespace(), function.name()), function))
                 .collect(),
@@ -412,7 +409,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// A host function of that name that answers another namespace.
+    /// A host function of this name in another namespace.
     fn elsewhere(&self, name: &str) -> Option<&Function> {
         let mut functions = self.offer.functions.iter().rev();
         functions.find(|function| function.name() == name && function.namespace().is_some())
@@ -431,7 +428,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Why a host function does not answer an import of its name from `module`, and what would.
+/// Why a host function does not match an import of its name from `module`, and how to fix it.
 #[cold]
 fn elsewhere(function: &Function, module: &str) -> String {
     let module = short(module);
@@ -453,7 +450,7 @@ mod tests {
     use super::{Offer, link};
     use crate::module::{Module, Terms, Unit, Units, bounds::Bounds, exports::steps};
 
-    /// What is looked at for each import does not grow with what others export.
+    /// The cost of resolving one import does not grow with the number of exports.
     #[test]
     fn linking_takes_as_many_steps_as_there_are_names() {
         let steps = |exports: u32, imports: u32| {
@@ -486,7 +483,7 @@ mod tests {
             assert_eq!(plan.expect("it links"), imports as usize);
             steps
         };
-        // Twice as many of both: twice as many steps and one more for each, not four times as many.
+        // With twice as many of both, there are twice as many steps and one more for each, not four times as many.
         let (one, two) = (steps(4000, 1000), steps(8000, 2000));
         assert!(one > 0, "steps are counted");
         assert!(two < one * 5 / 2, "{one} steps, then {two}");

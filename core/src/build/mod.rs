@@ -1,7 +1,7 @@
 //! From a manifest to a program that an engine can instantiate any number of times.
 //!
 //! [`compiled`] goes through the stages: `source` reads, [`link`] resolves imports, [`program`] transforms and
-//! compiles, or takes code that is there (`shared`). It may import everything but `live` and `comparison`. Invariant:
+//! compiles, or takes existing code (`shared`). It may import everything but `live` and `comparison`. Invariant:
 //! every error of the input is found here, before the first instance.
 
 pub mod alone;

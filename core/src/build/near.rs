@@ -1,20 +1,20 @@
-//! What an error says when a name is not known: the names that are near, and a few of those that there are.
+//! Suggestions for unknown names in errors: similar names, and a few of the known ones.
 //!
-//! It knows names only. How near two names are is the library `strsim`'s to say. Invariant: what an error shows of
-//! names is bounded, however many there are and however long they are.
+//! It knows only names. The library `strsim` compares them. Invariant: the text about names is bounded, however
+//! many there are and however long they are.
 
 use crate::{
     base::error::{Error, ErrorKind},
     build::link::short,
 };
 
-/// How near a name must be to be suggested, from 0 to 1.
+/// How similar a name must be to be suggested, from 0 to 1.
 const NEAR: f64 = 0.7;
 /// How many names are suggested.
 const SUGGESTED: usize = 3;
 /// How many names are listed.
 const LISTED: usize = 5;
-/// Further names are not compared, nor are longer ones.
+/// The most names that are compared, and the longest.
 const COMPARED: usize = 2000;
 const LONGEST: usize = 200;
 
@@ -34,7 +34,7 @@ pub(crate) fn unknown_function<'a>(
     let listed: Vec<_> = known.clone().take(LISTED).collect();
     match (known.count(), near.is_empty()) {
         (0, _) => message.push_str("; it exports none"),
-        // They are all there is to list.
+        // These are all known names.
         (count, false) if count <= near.len() => {}
         (count, is_alone) => {
             message.push_str(if is_alone {
@@ -51,7 +51,7 @@ pub(crate) fn unknown_function<'a>(
     Error::new(ErrorKind::UnknownFunction, message)
 }
 
-/// The names that may have been meant, the nearest first.
+/// The most similar names, the best first.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     if name.is_empty() || name.len() > LONGEST {
         return Vec::new();
@@ -67,7 +67,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str>
     near.into_iter().map(|(_, name)| name).collect()
 }
 
-/// How alike two names are, from 0 to 1; neither case nor the kind of separator counts.
+/// How similar two names are, from 0 to 1. Case and the kind of separator do not count.
 fn likeness(one: &str, other: &str) -> f64 {
     let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
     strsim::normalized_damerau_levenshtein(&plain(one), &plain(other))

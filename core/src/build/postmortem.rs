@@ -1,10 +1,10 @@
-//! What is written down when a guest has failed: a core dump, and the kernel memory.
+//! Writes dumps after a failure: a core dump, and the kernel memory.
 //!
-//! It runs where a call ends, with the guest still at hand. It knows neither engines nor why anybody wants
-//! the files.
+//! It runs at the end of a call, while the guest is available. It knows neither engines nor the settings behind the
+//! files.
 //!
-//! Invariants: it never changes how a call ends; a file under its name is whole; only its owner can
-//! read it, because guests' memories have secrets.
+//! Invariants: it never changes the outcome of a call; a file under its final name is complete; only its owner can
+//! read it, because memories of guests may contain secrets.
 
 mod core_dump;
 
@@ -28,7 +28,7 @@ use crate::{
     settings::diagnostics::Resolved,
 };
 
-/// What is to be written when a guest of a program has failed.
+/// The dumps to write when a guest has failed.
 #[derive(Debug)]
 pub(crate) struct Postmortem {
     core_dump: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(crate) struct Postmortem {
 }
 
 impl Postmortem {
-    /// What `asked` says, for the program with these modules and memories; `None` if that is nothing.
+    /// The dumps that `asked` names, for a program with these modules and memories; `None` if it names none.
     pub(crate) fn hook(
         asked: Resolved,
         guests: &Arc<Guests>,
@@ -56,7 +56,7 @@ impl Postmortem {
         }))
     }
 
-    /// Writes what is to be written for a call of `guest` that ended with `error`.
+    /// Writes the dumps for a call of `guest` that failed with `error`.
     #[cold]
     fn write(&self, guest: &mut dyn Guest, error: &Error) {
         if let Some(path) = &self.memory_dump {
@@ -80,7 +80,7 @@ impl OnFailure for Postmortem {
     }
 }
 
-/// Whether the guest was in the middle of something that it did not end itself.
+/// Whether the guest was stopped in the middle of its work.
 fn is_midway(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Trap(_) => true,
@@ -89,7 +89,7 @@ fn is_midway(error: &Error) -> bool {
     }
 }
 
-/// Writes a file in a place of its own, then puts it under its name.
+/// Writes a temporary file, then renames it.
 fn put(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(format!(".{}.unfinished", Uuid::new_v4()));

@@ -1,9 +1,9 @@
-//! Makes the code of linked modules, for the program that an engine prepares.
+//! Makes the code of linked modules.
 //!
-//! Each module has a recipe: the binary as it came, and the steps from there to what the engine
-//! compiles, some of them for what an engine cannot do itself. A recipe is a value: code that was made
-//! of an equal one, in this process or before, is taken as it is, and then nothing is validated, written
-//! anew or compiled. It does not know where modules come from; link errors are behind it.
+//! Each module has a recipe: the original binary, and the steps from there to the binary that the engine compiles.
+//! Some steps replace what an engine cannot do. A recipe is a value: if code for an equal recipe exists, in this
+//! process or in the cache, it is used, and nothing is validated, rewritten or compiled. It does not know where
+//! modules come from. Modules are linked already.
 
 mod layout;
 
@@ -46,11 +46,11 @@ use crate::{
     services::checks,
 };
 
-/// The export name of the kernel memory in a module that the kernel is part of. If the module uses it
-/// itself, something is appended.
+/// The export name of the kernel memory in a module that contains the kernel. If the module has such an export
+/// itself, the name gets a suffix.
 const MEMORY: &str = "polyextism:kernel";
 
-/// What code is made for, and where it may be found.
+/// The target of code, and where existing code may be found.
 pub(crate) struct Maker<'a> {
     pub(crate) choice: &'a Choice,
     pub(crate) settings: &'a Settings,
@@ -59,20 +59,20 @@ pub(crate) struct Maker<'a> {
     pub(crate) wait: &'a CompileWait<'a>,
 }
 
-/// Code, and how much of it is new.
+/// Code, and how many modules of it are new.
 pub(crate) struct Made {
     pub(crate) code: Arc<Code>,
-    /// How many modules had to be compiled.
+    /// The number of modules that had to be compiled.
     pub(crate) compiled: usize,
 }
 
 impl Maker<'_> {
-    /// The code of the modules of a program, for `engine` or for one like it.
+    /// The code of the modules of a program, for `engine` or an equal one.
     ///
     /// # Errors
-    /// `Argument` if what names the folder of the cache is wrong. `InvalidModule` if a module is not
-    /// valid; `Unsupported` if it needs what the engine does not offer, or if the engine refuses it;
-    /// `Engine` if the engine fails. Why the wait ends, if it does before.
+    /// `Argument` if what names the folder of the cache is wrong. `InvalidModule` if a module is not valid;
+    /// `Unsupported` if it needs a proposal that the engine does not have, or if the engine refuses it; `Engine` if
+    /// the engine fails; the reason why the wait ends.
     pub(crate) fn code(&self, engine: Arc<dyn DynEngine>, recipes: &[Recipe<'_>]) -> Result<Made> {
         let engine_key = self.engine_key(engine.as_ref());
         let keys = recipes.iter().map(|recipe| recipe.key(&engine_key));
@@ -86,7 +86,7 @@ impl Maker<'_> {
         Ok(made)
     }
 
-    /// What decides, beside the modules, which code comes out, and whether they are taken at all.
+    /// Everything but the modules that affects the code, or whether modules are accepted.
     fn engine_key(&self, engine: &dyn DynEngine) -> Key {
         let backend = self.choice.backend();
         let Terms {
@@ -116,7 +116,7 @@ impl Maker<'_> {
         };
         let mut found = Vec::new();
         for (position, artifact) in store.find(keys).into_iter().enumerate() {
-            // Engines tell the modules of a program apart by their code, so equal ones get two.
+            // Engines identify the modules of a program by their code, so equal modules get separate code.
             let artifact = artifact.filter(|_| !keys[..position].contains(&keys[position]));
             found.push(artifact.map(|artifact| engine.load(artifact)).transpose());
         }
@@ -124,7 +124,7 @@ impl Maker<'_> {
             Ok(found) => (engine, found),
             Err(error) => {
                 tracing::debug!(target: "extism::cache", %error, "compiled code is not taken");
-                // Nobody knows what is left of an engine that has choked on something.
+                // After a failed load, the state of the engine is unknown.
                 let engine = self.choice.open(self.settings)?;
                 (engine, keys.iter().map(|_| None).collect())
             }
@@ -156,7 +156,7 @@ impl Maker<'_> {
     }
 }
 
-/// The program of code that was made by recipes.
+/// The program with this code.
 pub(crate) fn program(
     code: &Code,
     recipes: Vec<Recipe<'_>>,
@@ -182,12 +182,12 @@ pub(crate) fn program(
     Program { modules, memories }
 }
 
-/// What guests count.
+/// What guests count and check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counting {
-    /// Whether they count fuel, all modules together.
+    /// Whether they count fuel, in all modules together.
     fuel: Fuel,
-    /// How they come to check whether they have to stop.
+    /// How they check whether they have to stop.
     checks: Checks,
 }
 
@@ -201,15 +201,15 @@ enum Fuel {
 pub(crate) enum Checks {
     /// The engine makes them.
     Engine,
-    /// By a flag in the kernel memory, in the module that has the kernel in it; the others by a budget.
+    /// The module with the kernel reads a flag in the kernel memory; others count a budget.
     Flag,
-    /// By a budget, of which each module has its own.
+    /// Each module counts a budget of its own.
     Budget,
 }
 
 impl Checks {
-    /// How guests come to check on an engine that was opened: this is the only place that decides. Epochs are for
-    /// engines that were opened with them ([`Choice::interruption`]); all others have guests look by themselves.
+    /// How guests check on an opened engine. This is the only place that decides. Only engines that were opened for
+    /// it make guests check ([`Choice::interruption`]); on all others, guests check by themselves.
     pub(crate) fn of(capabilities: Capabilities) -> Self {
         match (capabilities.interrupt, capabilities.flag) {
             (true, _) => Self::Engine,
@@ -220,7 +220,7 @@ impl Checks {
 }
 
 impl Counting {
-    /// What guests need that come to check in this way.
+    /// The needs of guests that check in this way.
     pub(crate) fn needed(checks: Checks, options: &Options) -> Self {
         Self {
             fuel: match options.fuel {
@@ -231,12 +231,12 @@ impl Counting {
         }
     }
 
-    /// Whether there is a flag that guests look at.
+    /// Whether guests read a flag.
     pub(crate) fn looks_at_a_flag(self) -> bool {
         self.checks == Checks::Flag
     }
 
-    /// How a module comes to look up that has code.
+    /// How a module with code checks.
     fn checks(self, fusion: Option<&Fusion>) -> Checks {
         match (self.checks, fusion) {
             (Checks::Flag, None) => Checks::Budget,
@@ -244,7 +244,7 @@ impl Counting {
         }
     }
 
-    /// What a guest counts its fuel down in, if it does, after modules with these recipes.
+    /// Where a guest counts its fuel, if it does, after modules with these recipes.
     fn tank(self, before: &[Recipe<'_>]) -> Option<Tank> {
         match (self.fuel, fuel_owner(before)) {
             (Fuel::Free, _) => None,
@@ -254,23 +254,23 @@ impl Counting {
     }
 }
 
-/// The module that has the fuel of all, if there is any to have.
+/// The module that has the fuel, if guests count it.
 pub(crate) fn fuel_owner(recipes: &[Recipe<'_>]) -> Option<ModuleId> {
     let lends = |recipe: &Recipe<'_>| recipe.tank() == Some(Tank::Own);
     let position = recipes.iter().position(lends)?;
     Some(ModuleId(position as u32))
 }
 
-/// Everything that is done to a module, and the imports of what comes out.
+/// All steps that rewrite a module, and the imports of the result.
 pub(crate) struct Recipe<'a> {
     name: &'a str,
     source: Source<'a>,
-    /// By how many elements its tables can grow, if that is less than they declare.
+    /// By how many elements each of its tables can grow, if that is less than declared.
     growth: Option<u64>,
     /// How it counts fuel, if it does.
     metering: Option<Metering>,
     fusion: Option<Fusion>,
-    /// How it comes to look up.
+    /// How it checks whether to stop.
     checks: Checks,
     imports: Vec<Import>,
 }
@@ -284,21 +284,21 @@ enum Source<'a> {
 #[derive(Hash)]
 struct Metering {
     tank: Tank,
-    /// For each import of the module, whether it is a function of the kernel: calling one costs what any
-    /// instruction does, whether it is a call in the end or not.
+    /// For each import of the module, whether it is a kernel function: calling one costs one unit, whether or not
+    /// the call is inlined.
     quiet: Vec<bool>,
 }
 
 /// How the kernel becomes part of a module.
 #[derive(Hash)]
 struct Fusion {
-    /// For each import of the module, the function of the kernel that it is, if it is one.
+    /// For each import of the module, its kernel function, if it is one.
     functions: Vec<Option<Arc<str>>>,
-    /// What the kernel memory is exported as.
+    /// The export name of the kernel memory.
     memory: String,
 }
 
-/// What is to be done for the program of a plan. `growth` is what [`tables::growth`] says of each unit.
+/// The recipes for the program of a plan. `growth` is the result of [`tables::growth`] for each unit.
 pub(crate) fn recipes<'a>(
     counting: Counting,
     units: &'a Units<'a>,
@@ -344,7 +344,7 @@ pub(crate) fn recipes<'a>(
             metering,
             checks: match has_code {
                 true => counting.checks(fusion.as_ref()),
-                // There is nothing that could go on for long.
+                // A module without code cannot run for long.
                 false => Checks::Engine,
             },
             fusion,
@@ -354,8 +354,8 @@ pub(crate) fn recipes<'a>(
     recipes
 }
 
-/// What the engine gets for a module that is added to a live program, and the import that follows
-/// those of the module, if any.
+/// The binary of a module that is added to a live program, and the import that core adds after those of the module,
+/// if any.
 ///
 /// # Errors
 /// `Engine` if the module cannot be rewritten.
@@ -383,7 +383,7 @@ pub(crate) fn rewritten<'a>(
     })
 }
 
-/// The kernel, taken apart once.
+/// The kernel, parsed once.
 fn kernel_parts() -> &'static fuse::Parts {
     static PARTS: LazyLock<fuse::Parts> = LazyLock::new(|| {
         fuse::Parts::read(kernel::WASM)
@@ -399,7 +399,7 @@ fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
 }
 
 impl Fusion {
-    /// For a module with these imports, and one that counting fuel adds.
+    /// For a module with these imports, and the one that counting fuel adds.
     fn new(module: &Module<'_>, imports: &[Import<PlanId>], tank: Option<Tank>) -> Self {
         let function = |import: &Import<PlanId>| match import {
             Import::Export {
@@ -408,7 +408,7 @@ impl Fusion {
             } => Some(Arc::clone(name)),
             _ => None,
         };
-        // A name that the module exports nothing under.
+        // A name that the module does not export.
         let mut memory = MEMORY.to_owned();
         while module.export(&memory).is_some() {
             memory.push('\'');
@@ -423,7 +423,7 @@ impl Fusion {
 }
 
 impl Recipe<'_> {
-    /// The same for all recipes from which the same code comes out.
+    /// The key, the same for all recipes with the same code.
     fn key(&self, engine: &Key) -> Key {
         let (raw, steps) = match &self.source {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
@@ -442,7 +442,7 @@ impl Recipe<'_> {
         }
     }
 
-    /// What the engine is to compile; the module is valid.
+    /// The binary for the engine. The module must be valid.
     fn wasm(&self) -> Result<Cow<'_, [u8]>> {
         let wasm = match &self.source {
             Source::Kernel => Cow::Borrowed(kernel::WASM),
@@ -455,7 +455,7 @@ impl Recipe<'_> {
                 .map_err(|source| failed("be given smaller tables", source))?
                 .into(),
         };
-        // Before the kernel comes in, whose instructions are nobody's fuel.
+        // Before the kernel is added, because its instructions cost no fuel.
         let wasm = match &self.metering {
             None => wasm,
             Some(Metering { tank, quiet }) => meter::meter(&wasm, *tank, quiet)
@@ -503,7 +503,7 @@ impl Recipe<'_> {
         imports
     }
 
-    /// By how many places the functions that the module defines have moved in what the engine gets.
+    /// By how much the indices of the module's own functions are higher in the binary for the engine.
     pub(crate) fn moved(&self) -> u32 {
         let fuel = self.tank().map_or(0, Tank::moved);
         match self.checks {
@@ -518,7 +518,7 @@ impl Recipe<'_> {
     }
 }
 
-/// What an engine says about its code, as a value.
+/// The fingerprint of an engine, as a value.
 struct Fingerprint<'a>(&'a dyn DynEngine);
 
 impl Hash for Fingerprint<'_> {

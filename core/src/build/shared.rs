@@ -1,12 +1,11 @@
-//! Code that this process has already: programs of the same modules, on the same settings of an
-//! engine, run the same code.
+//! Code that this process has already. Programs of the same modules, on an engine with the same settings, share
+//! code.
 //!
-//! It knows only what is still in use. Programs are shared as a whole, with their engine: an engine
-//! that may not be shared by different programs runs here what it has run from the start. Two threads
-//! that compile the same at once both do, and the last one's is what others find.
+//! It has only code that is still in use. Programs are shared as a whole, with their engine, because some engines
+//! must not be shared by different programs. If two threads compile the same program at the same time, both
+//! compile, and others find the last result.
 //!
-//! Invariant: what belongs to the parent of a forked process is not used, because a lock inside it may be
-//! locked.
+//! Invariant: code of the parent of a forked process is not used, because a lock inside it may be locked.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +18,7 @@ use crate::{
     process::PerProcess,
 };
 
-/// The compiled modules of a program, and the engine that they are compiled for.
+/// The compiled modules of a program, with their engine.
 pub(crate) struct Code {
     pub(crate) engine: Arc<dyn DynEngine>,
     pub(crate) modules: Vec<AnyModule>,
@@ -30,7 +29,7 @@ impl Code {
         Arc::new(Self { engine, modules })
     }
 
-    /// Lets nobody else have it, nor its engine, which has panicked.
+    /// Stops sharing the code and its engine after a panic.
     #[cold]
     pub(crate) fn retire(&self) {
         self.engine.retire();
@@ -38,7 +37,7 @@ impl Code {
     }
 }
 
-/// Programs by the key of all their modules.
+/// Programs, by the key of all their modules.
 static KNOWN: PerProcess<Mutex<BTreeMap<Key, Weak<Code>>>> = PerProcess::new();
 
 fn known() -> MutexGuard<'static, BTreeMap<Key, Weak<Code>>> {
@@ -51,7 +50,7 @@ pub(crate) fn find(program: &Key) -> Option<Arc<Code>> {
     known().get(program)?.upgrade()
 }
 
-/// Lets others find it.
+/// Adds code for others to find.
 pub(crate) fn offer(program: Key, code: &Arc<Code>) {
     let mut known = known();
     known.retain(|_, code| code.strong_count() > 0);

@@ -1,10 +1,9 @@
-//! Gets the bytes of a module: the only file that touches the file system for modules, and that
-//! knows what a download is.
+//! Gets the bytes of a module. No other file reads modules from the file system or downloads them.
 //!
-//! Downloads are bounded in size and time. `allowed_hosts` is for guests and does not apply; the rules
-//! for redirects and for addresses do. The hash is checked before anything looks at the bytes.
+//! Downloads are bounded in size and time. `allowed_hosts` is for guests and does not apply; the rules for
+//! redirects and addresses do. The hash is checked before anything else reads the bytes.
 //!
-//! Whatever comes in as text is assembled here, so everything behind sees binaries only.
+//! Text is assembled here, so all later stages get binaries.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
 
@@ -18,10 +17,10 @@ use crate::{
     manifest::{Manifest, Source, Wasm, wrong},
 };
 
-/// How often a download looks whether it is to go on.
+/// How often a download checks whether to go on.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// What downloads are made under.
+/// The conditions of downloads.
 pub(crate) struct Downloads<'a> {
     http: &'a HttpOptions,
     timeout: Duration,
@@ -38,8 +37,8 @@ impl<'a> Downloads<'a> {
 /// The binary of the module at `wasm[index]`.
 ///
 /// # Errors
-/// `Manifest` if it cannot be had, `InvalidModule` if its text cannot be assembled, or whatever the
-/// user's own HTTP client or progress function ends with.
+/// `Manifest` if it cannot be read, `InvalidModule` if its text cannot be assembled, or the error of the user's
+/// HTTP client or progress function.
 pub(crate) fn read<'a>(
     wasm: &'a Wasm,
     index: usize,
@@ -74,19 +73,19 @@ pub(crate) fn read<'a>(
     binary(bytes, index)
 }
 
-/// The binary of what is given as the module at `wasm[index]`.
+/// The binary of the bytes of the module at `wasm[index]`.
 ///
 /// # Errors
 /// `InvalidModule` if it is text that cannot be assembled.
 pub(crate) fn binary(bytes: Cow<'_, [u8]>, index: usize) -> Result<Cow<'_, [u8]>> {
     match is_text(&bytes) {
         true => assemble(&bytes, index).map(Cow::Owned),
-        // Whatever it is, the reader of modules says what is wrong with it.
+        // The reader of modules checks it.
         false => Ok(bytes),
     }
 }
 
-/// Whether the bytes are meant as WebAssembly text: only comments can come before a parenthesis.
+/// Whether the bytes are WebAssembly text: only comments can come before a parenthesis.
 fn is_text(bytes: &[u8]) -> bool {
     let text = str::from_utf8(bytes).unwrap_or("");
     let text = text.trim_start_matches('\u{feff}').trim_start();
@@ -97,7 +96,7 @@ fn assemble(bytes: &[u8], index: usize) -> Result<Vec<u8>> {
     wat::parse_bytes(bytes)
         .map(Cow::into_owned)
         .map_err(|error| {
-            // What follows is a picture of the place; the place itself is enough.
+            // The rest of the message shows the source line; the position suffices.
             let text = error.to_string();
             let mut lines = text.lines();
             let what = lines.next().unwrap_or_default();
@@ -121,7 +120,7 @@ fn read_file(path: &Path, index: usize) -> Result<Vec<u8>> {
     })
 }
 
-/// What the manifest says about a download.
+/// The fields of a download in the manifest.
 struct Given<'a> {
     url: &'a str,
     method: Option<&'a str>,
@@ -167,7 +166,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
     Ok(body)
 }
 
-/// Who waits for a download.
+/// The caller that waits for a download.
 struct Waiting<'a> {
     module: usize,
     http: &'a HttpOptions,
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_timeout_of_the_manifest_ends_a_download() {
-        // Connections are taken by the system, and nobody answers.
+        // The system accepts connections, and nothing answers.
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it has one");
         let wasm = Wasm::from(Source::Url {

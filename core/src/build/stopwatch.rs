@@ -1,10 +1,9 @@
-//! How long guests are in functions of the host: what a benchmark of a plug-in takes apart.
+//! Measures how long guests are in host functions, for benchmarks of plug-ins.
 //!
-//! A plug-in that is compiled with a [`Stopwatch`] has its host functions, the builtins and WASI among
-//! them, wrapped; one without has nothing of it on any path. The kernel is guest code and not counted.
+//! A [`Stopwatch`] wraps the host functions of a plug-in, including builtins and WASI. Plug-ins without one pay
+//! nothing. The kernel is guest code and does not count.
 //!
-//! Invariant: reading the clock is taken off what is measured; what a host function costs the guest to
-//! enter is not part of it.
+//! Invariant: the time of reading the clock is subtracted; the cost of entering a host function is not included.
 
 use std::{
     sync::{
@@ -20,7 +19,7 @@ use crate::{
     kernel::{caller::Caller, host_function::HostFunc},
 };
 
-/// How often the clock is read to find out what that costs.
+/// How often the clock is read to measure its cost.
 const READINGS: u32 = 1000;
 
 /// Counts the calls of host functions and adds up how long they take. Cloning shares it.
@@ -31,21 +30,21 @@ pub struct Stopwatch(Arc<Dial>);
 struct Dial {
     calls: AtomicU64,
     nanoseconds: AtomicU64,
-    /// What one measurement of nothing shows.
+    /// The time of an empty measurement.
     nothing: Duration,
 }
 
-/// What a [`Stopwatch`] has counted.
+/// The counts of a [`Stopwatch`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Laps {
     /// Calls of host functions.
     pub calls: u64,
-    /// How long they took together.
+    /// Their total time.
     pub time: Duration,
 }
 
 impl Default for Stopwatch {
-    /// A stopwatch at zero. It finds out what reading the clock costs, which takes microseconds.
+    /// A stopwatch at zero. It measures the cost of reading the clock, which takes microseconds.
     fn default() -> Self {
         let readings = (0..READINGS).map(|_| Instant::now().elapsed());
         let nothing = readings.min().unwrap_or_default();
@@ -58,7 +57,7 @@ impl Default for Stopwatch {
 }
 
 impl Stopwatch {
-    /// What was counted since the last time, and begins again at zero.
+    /// Returns the counts since the last call and resets them.
     pub fn take(&self) -> Laps {
         Laps {
             calls: self.0.calls.swap(0, Ordering::Relaxed),
@@ -66,7 +65,7 @@ impl Stopwatch {
         }
     }
 
-    /// The same plan, with host functions that are counted.
+    /// The same plan with wrapped host functions.
     pub(crate) fn watch(&self, plan: Plan) -> Plan {
         let watch = |import| match import {
             Import::Host { func, memory } => {

@@ -1,6 +1,6 @@
-//! What initialises a fresh instance of a plug-in (docs/abi.md, "Initialisation").
+//! Finds the functions that initialise a fresh instance of a plug-in (docs/abi.md, "Initialisation").
 //!
-//! It decides which functions are entered and in which order; who enters them is the live plug-in.
+//! It decides which functions are called and in which order. The live plug-in calls them.
 
 use super::{COMMAND, function_type};
 use crate::{
@@ -12,18 +12,18 @@ use crate::{
     module::{Unit, UnitId, Units},
 };
 
-/// What initialises a fresh instance.
+/// The functions that initialise a fresh instance.
 pub(super) struct Init {
     /// Start functions, in instantiation order, then the libraries.
     pub(super) before: Vec<(ModuleId, Box<str>)>,
-    /// The main module, which a command does itself.
+    /// Those of the main module. A command initialises itself.
     pub(super) own: Vec<(ModuleId, Box<str>)>,
 }
 
-/// Finds what initialises the modules of a plan.
+/// Finds the functions for the modules of a plan.
 ///
 /// # Errors
-/// `Link` if a module is two things at once, or if such a function has another type.
+/// `Link` if a module is both a command and a reactor, or if such a function has the wrong type.
 pub(super) fn init(units: &Units<'_>, plan: &Plan, layout: &Layout, main: UnitId) -> Result<Init> {
     units.iter().try_for_each(is_one_thing)?;
     let mut before = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn init(units: &Units<'_>, plan: &Plan, layout: &Layout, main: UnitId
     Ok(Init { before, own })
 }
 
-/// Those of the functions that a module exports.
+/// Those of `names` that a module exports.
 fn steps(unit: &Unit<'_>, id: ModuleId, names: &[&str]) -> Result<Vec<(ModuleId, Box<str>)>> {
     let mut steps = Vec::new();
     for &name in names {
@@ -60,7 +60,7 @@ fn steps(unit: &Unit<'_>, id: ModuleId, names: &[&str]) -> Result<Vec<(ModuleId,
     Ok(steps)
 }
 
-/// The functions that initialise the main module, of which those that exist are entered.
+/// The functions that initialise the main module. Existing ones are called.
 fn main_init(main: &Unit<'_>) -> &'static [&'static str] {
     let has = |name| function_type(&main.module, name).is_some();
     match (has("hs_init"), has("__wasm_call_ctors")) {
@@ -70,8 +70,7 @@ fn main_init(main: &Unit<'_>) -> &'static [&'static str] {
     }
 }
 
-/// Refuses a module that is a WASI command, which has an entry of its own and keeps no state, and a
-/// reactor.
+/// Refuses a module that is both a WASI command, which keeps no state, and a reactor.
 fn is_one_thing(unit: &Unit<'_>) -> Result<()> {
     let has = |name| function_type(&unit.module, name).is_some();
     if has(COMMAND) && has("_initialize") {

@@ -1,4 +1,4 @@
-//! What users may ask of a compiled plug-in without an instance of it.
+//! Queries on a compiled plug-in that need no instance.
 
 use super::Compiled;
 
@@ -13,7 +13,7 @@ impl Compiled {
         self.fuel().is_some()
     }
 
-    /// Whether the kernel memories of its instances never move: guests look at a flag there, which must not.
+    /// Whether the kernel memories of its instances never move, because guests read a flag there.
     pub(crate) fn is_steady(&self) -> bool {
         self.0.flagged
     }

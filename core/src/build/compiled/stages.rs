@@ -1,9 +1,9 @@
 //! The stages from a manifest to a prepared program, in order.
 //!
-//! Each takes what the one before has made. Validation comes after linking, and only for modules whose code is not
-//! there yet: code in the compile cache was made of a valid module, and validating it again would cost more than
-//! loading it. Where linking fails, all modules are validated first, so that an error names the module that is
-//! wrong and not what it seems to lack.
+//! Each takes the result of the one before. Validation comes after linking, and only for modules without existing
+//! code: code in the compile cache was made from a valid module, and validating that again would cost more than
+//! loading. If linking fails, all modules are validated before the link error is made, so that an error names an
+//! invalid module and not an import that it seems to lack.
 
 use std::sync::Arc;
 
@@ -37,10 +37,10 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens the engine for what the modules use of what they may use, and for nothing else.
+    /// Opens the engine for exactly the allowed proposals that the modules use.
     ///
     /// # Errors
-    /// `Argument` if what names the folder of the cache is wrong; those of the engine.
+    /// `Argument` if the folder of the cache is named wrongly; the errors of the engine.
     pub(super) fn new(
         choice: &Choice,
         profiler: Option<Profiler>,
@@ -62,7 +62,7 @@ impl Opened {
         })
     }
 
-    /// The terms with what the engine offers now.
+    /// The terms with the proposals of the opened engine.
     pub(super) fn terms<'a>(&'a self, declared: Terms<'a>) -> Terms<'a> {
         Terms {
             proposals: self.engine.capabilities().proposals,
@@ -71,7 +71,7 @@ impl Opened {
         }
     }
 
-    /// How guests come to check whether they have to stop.
+    /// How guests check whether they have to stop.
     pub(super) fn checks(&self) -> Checks {
         Checks::of(self.engine.capabilities())
     }
@@ -80,7 +80,7 @@ impl Opened {
 /// The modules of a manifest.
 ///
 /// # Errors
-/// `Manifest` if one cannot be had; `InvalidModule` if it is known already.
+/// `Manifest` if one cannot be read; `InvalidModule` for mistakes that reading finds.
 pub(crate) fn read<'a>(
     terms: &Terms<'_>,
     manifest: &'a Manifest,
@@ -92,7 +92,7 @@ pub(crate) fn read<'a>(
         let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
         let module = Module::read(bytes, terms, name)?;
         let module = match name != MAIN && function_type(&module, COMMAND).is_some() {
-            // A library with an entry of its own is a program for each call.
+            // A library with its own entry starts afresh for each call.
             true => module.with_fresh_calls(),
             false => module,
         };
@@ -102,17 +102,17 @@ pub(crate) fn read<'a>(
     Ok(units)
 }
 
-/// Modules that fit together.
+/// Linked modules.
 pub(super) struct Linked {
     pub(super) main: UnitId,
     pub(super) plan: Plan,
     pub(super) layout: Layout,
     pub(super) init: Init,
-    /// By how many elements the tables of each can grow, if that is less than they declare.
+    /// By how many elements each table of each module can grow, if that is less than declared.
     pub(super) growth: ByUnit<Option<u64>>,
-    /// What answers the imports of each.
+    /// The providers of the imports of each module.
     pub(super) providers: ByUnit<Vec<Provider>>,
-    /// Which host functions are imported, by their positions.
+    /// The positions of the imported host functions.
     pub(super) bound: Vec<usize>,
 }
 
@@ -120,7 +120,7 @@ impl Linked {
     /// Links modules.
     ///
     /// # Errors
-    /// `Link`; `InvalidModule` if a module is not valid, or if tables have too much.
+    /// `Link`; `InvalidModule` if a module is not valid, or if tables have too many elements.
     pub(super) fn new(units: &Units<'_>, terms: &Terms<'_>, options: &Options) -> Result<Self> {
         Self::of(units, options).or_else(|error| {
             let mut units = units.iter();

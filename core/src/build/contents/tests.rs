@@ -1,4 +1,4 @@
-//! What plug-ins consist of, as it is read and linked.
+//! The contents of plug-ins, read and linked.
 
 use crate::{build::contents::*, manifest::Wasm, settings::wasi::Wasi};
 
@@ -129,7 +129,7 @@ fn features_are_those_that_are_used() {
     }
 }
 
-/// What core translates an engine need not have.
+/// An engine need not have a proposal that core translates.
 #[test]
 fn engines_with_exceptions_run_legacy_ones() {
     let text = "(module (tag $t) (func try (throw $t) catch $t end))";

@@ -19,7 +19,7 @@ impl Why {
         }
     }
 
-    /// A host function of that name answers another namespace.
+    /// A host function of this name exists in another namespace.
     pub(super) fn other_namespace(text: String) -> Self {
         Self {
             reason: LinkReason::OtherNamespace,
@@ -29,7 +29,7 @@ impl Why {
 }
 
 impl Why {
-    /// Whether this is the reason.
+    /// Whether the text of the reason is `text`.
     pub(super) fn is(&self, text: &str) -> bool {
         self.text == text
     }

@@ -1,8 +1,8 @@
-//! The format of a core dump: a module with sections of its own, as `Coredump.md` of the tool conventions
-//! of WebAssembly has it.
+//! The format of a core dump: a module with custom sections, as in `Coredump.md` of the WebAssembly tool
+//! conventions.
 //!
-//! Memories are not copied: they are looked at twice, first for where they are not zero. Invariant: what
-//! comes out is a valid module, whatever the memories are.
+//! Memories are not copied but read twice, first to find the parts that are not zero. Invariant: the result is a
+//! valid module for any memories.
 
 use std::{
     io::{self, Write},
@@ -20,16 +20,16 @@ use crate::{
     kernel::{PAGE, guest::Guest},
 };
 
-/// What a module is called that is the host's own.
+/// The name of a module of the host.
 const KERNEL: &str = "extism:host/env";
 /// The most pages of a memory with 32-bit addresses.
 const NARROW: u64 = 1 << 16;
 /// The most bytes of one data segment.
 const LONGEST: usize = 1 << 30;
-/// A data segment of a memory that is named (specification, "Data Section").
+/// The flag of a data segment with an explicit memory (specification, "Data Section").
 const ACTIVE: u8 = 2;
 
-/// A part of a memory that is not only zeros: what comes before its bytes, and where those are.
+/// A part of a memory that is not only zeros: its header, and its position.
 struct Segment {
     head: Vec<u8>,
     memory: MemoryId,
@@ -37,7 +37,7 @@ struct Segment {
 }
 
 impl Postmortem {
-    /// Writes a core dump of `guest`, which ended with `error`.
+    /// Writes a core dump of `guest`, which failed with `error`.
     pub(super) fn core_dump(
         &self,
         guest: &mut dyn Guest,
@@ -72,7 +72,7 @@ impl Postmortem {
         let mut segments = Vec::new();
         for memory in (0..self.memories.len() as u32).map(MemoryId) {
             let bytes = &*guest.split(memory).0;
-            // Pages of some memories are smaller.
+            // Some memories have smaller pages.
             let pages = (bytes.len() as u64).div_ceil(PAGE);
             memories.memory(memory_type(pages));
             let offset = match pages > NARROW {
@@ -97,7 +97,7 @@ fn memory_type(pages: u64) -> MemoryType {
     }
 }
 
-/// Where a memory is not zero, in whole pages.
+/// The parts of a memory that are not zero, in whole pages.
 fn parts(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let pages = bytes.chunks(PAGE as usize).enumerate();
     let used = pages.filter(|(_, page)| page.iter().any(|byte| *byte != 0));
@@ -129,7 +129,7 @@ impl Segment {
     }
 }
 
-/// The data section, whose size comes before it.
+/// The data section with its size.
 fn write_data(guest: &mut dyn Guest, segments: &[Segment], out: &mut dyn Write) -> io::Result<()> {
     let mut count = Vec::new();
     segments.len().encode(&mut count);

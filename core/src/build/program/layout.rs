@@ -1,8 +1,7 @@
-//! Where the kernel and the modules of a plan are in the program.
+//! The positions of the kernel and of the modules of a plan in the program.
 //!
-//! The kernel becomes part of the main module where that is possible. It stays a module of its own, the
-//! first, if a module beside the main one imports functions of it: that one may have to be instantiated
-//! before the main module.
+//! The kernel becomes part of the main module if possible. It stays a module of its own, the first, if another
+//! module imports functions of it: that module may have to be instantiated before the main module.
 
 use std::sync::Arc;
 
@@ -19,23 +18,23 @@ use crate::{
 /// The most memories that engines allow in one module.
 const MEMORIES: usize = 100;
 
-/// Where the modules of a plan are in the program.
+/// The positions of the modules of a plan in the program.
 pub(crate) struct Layout {
     order: Vec<UnitId>,
     kernel: Place,
 }
 
-/// Where the kernel is.
+/// The position of the kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// In front of all other modules.
+    /// Before all other modules.
     Apart,
     /// In the module at this position of the order.
     Within(usize),
 }
 
 impl Layout {
-    /// Decides where the kernel is. `main` is the position of the main module in `units`.
+    /// Decides the position of the kernel. `main` is the position of the main module in `units`.
     pub(crate) fn new(units: &Units<'_>, plan: &Plan, main: UnitId, form: KernelForm) -> Self {
         let mut users = plan.order.iter().zip(&plan.imports);
         let alone = users.all(|(&unit, imports)| unit == main || !imports.iter().any(is_kernel));
@@ -58,7 +57,7 @@ impl Layout {
         self.at(position.expect("every unit is in the order"))
     }
 
-    /// The units that the modules of the program are made of, in order; `None` is the kernel alone.
+    /// The units of the modules of the program, in order; `None` is the kernel alone.
     pub(crate) fn units(&self) -> impl Iterator<Item = Option<UnitId>> {
         let kernel = (self.kernel == Place::Apart).then_some(None);
         kernel
@@ -71,7 +70,7 @@ impl Layout {
         self.kernel == Place::Apart
     }
 
-    /// Whether the module at this position of the order has the kernel in it.
+    /// Whether the module at this position of the order contains the kernel.
     pub(super) fn has_kernel(&self, position: usize) -> bool {
         self.kernel == Place::Within(position)
     }
@@ -92,7 +91,7 @@ impl Layout {
         }
     }
 
-    /// The import in the program; `None` for one that is an import no longer.
+    /// The import in the program; `None` if it is no longer an import.
     pub(super) fn import(&self, import: &Import<PlanId>) -> Option<Import> {
         match import {
             import if self.kernel != Place::Apart && is_kernel(import) => None,
