@@ -1,4 +1,4 @@
-//! What a backend implements and uses, in one flat list. Nothing else of core is meant for backends.
+//! The items that backends implement and use, in one list. Backends use nothing else of core.
 
 pub use crate::{
     base::{

@@ -1,5 +1,6 @@
-//! What a plug-in consists of: imports, exports, memories, features. [`Compiled::contents`](crate::Compiled::contents)
-//! has it of a plug-in that is linked; [`inspect`] reads a manifest that need not link.
+//! The contents of a plug-in: imports, exports, memories, features.
+//! [`Compiled::contents`](crate::Compiled::contents) returns those of a linked plug-in; [`inspect`] reads a
+//! manifest that need not link.
 
 pub use crate::build::contents::{
     Contents, Details, Export, Import, MemoryDecl, ModuleContents, Provider, inspect,

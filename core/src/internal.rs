@@ -1,5 +1,5 @@
-//! What the Python front, the tests and the benchmarks of this repository use beside the public items. It may change in
-//! any version.
+//! Items that the Python front, the tests and the benchmarks of this repository use, beside the public ones. It may
+//! change in any version.
 
 pub use crate::{
     base::frames::NAME_LIMIT,

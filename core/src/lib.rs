@@ -1,25 +1,24 @@
 //! Everything of polyextism that is not an engine: a host for Extism WebAssembly plug-ins.
 //!
 //! # How a call travels
-//! [`Plugin::call`] finds the entry of the function, then makes one virtual call,
-//! `DynInstance::exchange`, whose body is compiled for each engine: it writes the
-//! kernel's header and the input straight into the kernel memory, enters the guest, reads the
-//! header and lends the output. Nothing on the way looks up a string twice, builds a type,
-//! allocates, takes a global lock or wakes a thread. The clock is read only by a call that has a
-//! deadline or looks for signals.
+//! [`Plugin::call`] finds the entry of the function, then makes one virtual call, `DynInstance::exchange`, whose
+//! body is compiled for each engine: it writes the kernel's header and the input into the kernel memory, enters the
+//! guest, reads the header and lends the output. The call path looks up each name once. It builds no type,
+//! allocates nothing, takes no global lock and wakes no thread. Only a call that has a deadline or checks for
+//! signals reads the clock.
 //!
 //! # Where things are
-//! The folders of this crate are layers: each imports only from those before it in this list. A test reads the
-//! imports and names one that runs the other way.
+//! The folders of this crate are layers: each imports only from itself and the folders before it in this list. A
+//! test checks this and names a wrong import.
 //!
 //! | folder | what it is |
 //! |---|---|
 //! | `base` | errors, ids, types of functions, capabilities |
-//! | `process` | what there is once for each process: forks, threads that compile, address space, queues |
+//! | `process` | state of each process: forks, threads that compile, address space, queues |
 //! | `deadline` | whether a call has to end: alarms, the watchdog, calls within calls, fuel |
-//! | `settings`, `manifest`, `http`, `cache` | what users say, requests, files of compiled code |
+//! | `settings`, `manifest`, `http`, `cache` | settings and manifests, HTTP requests, files of compiled code |
 //! | `host` | the state of one plug-in on the host's side |
-//! | `kernel` | the memory that guests and host share, and what host functions see of a guest |
+//! | `kernel` | the memory that guests and host share, and the view of host functions on a guest |
 //! | `engine` | the traits that backends implement, and the choice of one |
 //! | `services` | the functions that guests may call |
 //! | `module` | reads and validates a binary |
