@@ -1,15 +1,14 @@
-//! Makes guests look up by themselves: a step from wasm to wasm, for engines that cannot be told to make
-//! them look up.
+//! Makes guests check by themselves whether they have to stop, for engines that cannot make them check.
 //!
-//! Every function counts a budget down where it is entered and at the head of every loop, by what the
-//! code that follows costs at most (`cost`); when the budget is used up it calls the check, which looks at
-//! the alarm of the plug-in and fills the budget up. So a guest looks up after a bounded amount of work,
-//! without a signal, a race, or a clock in the guest.
+//! Every function counts a budget down at its entry and at the head of every loop, by the largest cost of the code
+//! that follows (`cost`). When the budget is used up, it calls the check, which reads the alarm of the plug-in and
+//! refills the budget. So a guest checks after a bounded amount of work, without signals, races, or a clock in the
+//! guest.
 //!
-//! The budget is a global. A function with loops keeps it in a local, writes it back before it calls or throws and
-//! when it returns, and reads it again after a call: engines keep locals in registers. One that catches exceptions does
-//! not, because its handlers begin with whatever the callee has left. A short function
-//! without loops and calls is paid for by the instruction that calls it.
+//! The budget is a global. A function with loops keeps it in a local, because engines keep locals in registers. It
+//! writes the local back before it calls, throws or returns, and reads it again after a call. A function that
+//! catches exceptions keeps no local, because a handler begins with the budget that the callee has left. The caller
+//! pays for a short function without loops and calls.
 //!
 //! It knows no engine and nothing of the meaning of a module; fuel is counted elsewhere (`meter`).
 //! Invariants: the input is valid, so is the output, and it computes the same; between two checks a guest
@@ -37,8 +36,8 @@ pub const MOVED: u32 = 1;
 /// The name of the import of the check in what comes out. Imports are resolved by position.
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
-/// The same module with a budget, and with the check, which takes nothing and returns a new budget, as its last import. `None` for a module without
-/// functions, which needs none.
+/// The same module with a budget. Its last import is the check, which takes nothing and returns a new budget. `None` for
+/// a module without functions.
 ///
 /// # Errors
 /// None for a module that core has validated and whose start section is taken out.

@@ -1,18 +1,18 @@
-//! Makes bulk instructions on memories give way: a step from wasm to wasm.
+//! Splits long bulk instructions on memories into pieces.
 //!
 //! One instruction can fill or copy gigabytes, and no engine lets a guest check in the middle of it whether it has
-//! to stop. So one that may move more than `PIECE` bytes calls a function that moves a piece after the other in a loop;
-//! in loops guests check. What is shorter is done in place, behind a comparison, and a constant that is short enough
-//! needs none of that.
+//! to stop. So an instruction of more than `PIECE` bytes calls a function that handles one piece after the other in
+//! a loop; loops check. Shorter instructions run in place after a comparison. Short constant lengths need no
+//! comparison.
 //! ```wat
 //! (local.tee $n) (if (param i32 i32 i32) (i32.gt_u (local.get $n) (i32.const PIECE))
 //!   (then (call $fill)) (else (memory.fill)))
 //! ```
-//! What lies outside of the memory is left to the instruction itself, as a whole: it traps before it moves anything.
+//! For a range outside of the memory, the whole instruction runs in place: it traps before it writes anything.
 //!
-//! It knows no engine, and not how guests check. Not here: instructions on segments, which are as long as the module,
-//! and those on tables, whose sizes are bounded. Invariants: the input is valid, so is the output, and it computes the
-//! same; the functions that the module defines stay where they are, further ones come behind them.
+//! It knows no engine, and not how guests check. Instructions on segments, which are bounded by the size of the
+//! module, and on tables, whose sizes are bounded, stay. Invariants: the input is valid, so is the output, and it
+//! computes the same; the functions that the module defines keep their indices, and new ones come last.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice, Width};
 
-/// How many bytes are moved between two checks: some hundred microseconds.
+/// How many bytes are transferred between two checks. This takes some hundred microseconds.
 const PIECE: i32 = 1 << 20;
 
 /// A bulk instruction, by the memories that it works on.
@@ -81,7 +81,7 @@ struct Helper {
     operands: [ValType; 3],
 }
 
-/// The same module, where no bulk instruction on memories takes long. `None` if none of it does.
+/// The same module with all bulk instructions on memories split. `None` if no instruction needs it.
 ///
 /// # Errors
 /// None for a module that core has validated.
@@ -122,7 +122,7 @@ pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
     rewrite::add(wasm, &shape, &added, &mut functions).map(Some)
 }
 
-/// Which bulk instructions the module has that may take long.
+/// The bulk instructions of the module that may take long.
 fn found(wasm: &[u8]) -> Result<Vec<Bulk>, reencode::Error> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -137,7 +137,7 @@ fn found(wasm: &[u8]) -> Result<Vec<Bulk>, reencode::Error> {
     Ok(found)
 }
 
-/// Tells of each bulk instruction that may take long: where it begins and ends.
+/// Calls a function for each bulk instruction that may take long, with its position.
 fn each(
     body: &FunctionBody<'_>,
     mut tell: impl FnMut(Bulk, u64, u64),
@@ -244,7 +244,7 @@ const LENGTH: u32 = 2;
 /// The bytes of a memory, in a helper.
 const SIZE: u32 = 3;
 
-/// A function that does what the instruction does, in pieces.
+/// A function with the effect of the instruction, in pieces.
 fn in_pieces(bulk: Bulk, operands: [ValType; 3]) -> Function {
     let mut out = Pieces {
         out: Function::new([(1, ValType::I64)]),
@@ -256,7 +256,7 @@ fn in_pieces(bulk: Bulk, operands: [ValType; 3]) -> Function {
         Bulk::Copy { to, from } => {
             out.leave_what_lies_outside(TO, to);
             out.leave_what_lies_outside(FROM, from);
-            // What is overwritten must have been copied before.
+            // Bytes must be copied before they are overwritten.
             if to == from {
                 out.backwards();
             }
@@ -289,7 +289,7 @@ impl Pieces {
         }
     }
 
-    /// Does everything at once, which traps, if it is not inside of the memory.
+    /// If the range is not inside of the memory, does everything at once, which traps.
     fn leave_what_lies_outside(&mut self, start: u32, memory: u32) {
         self.put(&[Instruction::MemorySize(memory)]);
         // The type of its size is that of its addresses.
@@ -316,7 +316,7 @@ impl Pieces {
         self.put(&[Instruction::Return, Instruction::End]);
     }
 
-    /// What is left, at once.
+    /// The rest, at once.
     fn whole(&mut self) {
         let instruction = self.bulk.instruction();
         self.put(&[
@@ -370,7 +370,7 @@ impl Pieces {
         self.whole();
     }
 
-    /// From the last byte on, if that is necessary. There is more than a piece.
+    /// From the last byte back, if necessary. There is more than a piece.
     fn backwards(&mut self) {
         let length = self.operands[LENGTH as usize];
         let instruction = self.bulk.instruction();

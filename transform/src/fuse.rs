@@ -1,21 +1,17 @@
-//! Makes the kernel part of a module: a step from wasm to wasm.
+//! Puts the kernel into a module.
 //!
-//! The module gets the kernel memory as its last memory, exported under a name of the caller's, and the
-//! functions of the kernel that it imports. Where it calls a short one, the instructions of that
-//! function stand in place of the call: with their checks, without a call, and without the look-up
-//! of the engine or of the budget that every function begins with. All other uses of a kernel function
-//! (references, tables, exports, tail calls) get the function itself. So a load or store of a guest
-//! costs what it costs in its own memory and a comparison, on every engine, and a program is one
-//! instance less.
+//! The module gets the kernel memory as its last memory, exported under a name that the caller chooses, and the
+//! kernel functions that it imports. Calls of short ones are inlined: with their checks, but without the call and
+//! the check at the entry of a function. All other uses (references, tables, exports, tail calls) get the function
+//! itself. So on every engine, a load or store of a guest costs as much as one in its own memory and a comparison,
+//! and a program has one instance less.
 //!
-//! Functions of the kernel stand where imports stood, behind the imports that are left: the functions
-//! that the module defines keep their indices. Nothing else moves either, because everything new comes
-//! last.
+//! Kernel functions take the indices of the former imports, after the remaining imports, so the functions that the
+//! module defines keep their indices. No other index changes, because all other new items come last.
 //!
-//! It knows no engine, and nothing of what the functions of the kernel do: `kernel.wat` is the
-//! only place that says so. Invariants: the input is valid, so is the output, and it computes the same;
-//! the index of a function that the module defines stays the same; a function grows by a bounded
-//! number of bytes.
+//! It knows neither engines nor the meaning of kernel functions (see `kernel.wat`). Invariants: the input is valid,
+//! so is the output, and it computes the same; the index of a function that the module defines stays the same; a
+//! function grows by a bounded number of bytes.
 
 mod expand;
 mod parts;
@@ -37,9 +33,9 @@ pub use self::parts::Parts;
 use self::expand::Expander;
 use crate::rewrite::{self, Shape};
 
-/// The same module with the kernel of these parts in it. `functions` says for each import of the module which
-/// function of the kernel it is, if it is one: those are imports no longer. `memory` is the name under which the
-/// kernel memory is exported, which no export of the module may have.
+/// The same module with this kernel. `functions` has the kernel function of each import of the module, if it is
+/// one; those imports are removed. `memory` is the export name of the kernel memory, which no export of the module
+/// may have.
 ///
 /// # Errors
 /// None for a module that core has validated and whose start section is taken out.
@@ -55,12 +51,12 @@ pub fn fuse(
     Ok(module.finish())
 }
 
-/// What becomes of an imported function.
+/// The new role of an imported function.
 #[derive(Clone, Copy)]
 enum Imported {
     /// It stays an import, with this index.
     Kept(u32),
-    /// It is this function of the kernel.
+    /// It becomes this function of the kernel.
     Kernel(u32),
 }
 
@@ -73,10 +69,10 @@ struct Step<'a> {
     shape: Shape,
     /// By the index of the function.
     imported: Vec<Imported>,
-    /// What stands where imports stood: the type, and the function of the kernel the first time that it
-    /// is imported. To what else imports it, nothing refers.
+    /// The functions in the place of former imports: the type, and the kernel function for its first import.
+    /// Nothing refers to further imports of the same function.
     slots: Vec<(u32, Option<u32>)>,
-    /// Functions of the kernel that only others of it call.
+    /// Functions of the kernel that only other kernel functions call.
     helpers: Vec<u32>,
     expander: Expander,
     functions_done: bool,
@@ -142,7 +138,7 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// The function of the kernel that an index of the module stands for.
+    /// The kernel function at an index of the module.
     fn kernel_function(&self, function: u32) -> Option<u32> {
         match self.imported.get(function as usize) {
             Some(Imported::Kernel(function)) => Some(*function),
@@ -158,7 +154,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Whether the module has functions in the end that it did not have.
+    /// Whether functions are added.
     fn adds_functions(&self) -> bool {
         !self.slots.is_empty()
     }
@@ -308,7 +304,7 @@ impl Reencode for Step<'_> {
         data: &mut DataSection,
         datum: Data<'_>,
     ) -> Result<(), reencode::Error> {
-        // It speaks of memories and globals, which have not moved.
+        // Their indices of memories and globals have not changed.
         data.raw(&self.wasm[datum.range.start as usize..datum.range.end as usize]);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Translates the exceptions of before WebAssembly 3.0, which engines do not have, to those that they have.
+//! Translates the exceptions from before WebAssembly 3.0, which engines do not support, to those of 3.0.
 //!
 //! A `try` with handlers becomes a `try_table` that branches to blocks around it, one for each handler:
 //! ```wat
@@ -20,8 +20,8 @@
 //!     (br $done))
 //!   (throw_ref))
 //! ```
-//! `plan` finds out what each `try` becomes, `write` writes it. It knows no engine. Invariants: the input is valid, so
-//! is the output, and it computes the same; the indices of functions stay the same.
+//! `plan` decides the translation of each `try`, `write` writes it. It knows no engine. Invariants: the input is
+//! valid, so is the output, and it computes the same; the indices of functions stay the same.
 
 mod plan;
 mod write;
@@ -98,7 +98,7 @@ fn tags(wasm: &[u8]) -> Result<Vec<u32>, reencode::Error> {
     Ok(tags)
 }
 
-/// The types of blocks, and those that are added for them.
+/// The types of blocks, with added ones.
 struct Types<'a> {
     shape: &'a Shape,
     /// The type of each tag.
@@ -109,7 +109,7 @@ struct Types<'a> {
 }
 
 impl Types<'_> {
-    /// What a block of this type takes.
+    /// The parameters of a block of this type.
     fn params(&self, ty: wasmparser::BlockType) -> &[wasmparser::ValType] {
         match ty {
             wasmparser::BlockType::FuncType(ty) => self.shape.function_type(ty).params(),
@@ -117,13 +117,13 @@ impl Types<'_> {
         }
     }
 
-    /// What an exception of a tag carries.
+    /// The values of an exception of a tag.
     fn carried(&self, tag: u32) -> &[wasmparser::ValType] {
         self.shape.function_type(self.tags[tag as usize]).params()
     }
 
-    /// The type of a block with what a `try` of type `around` takes and what a handler of `tag` is given, if it is one
-    /// of a tag.
+    /// The type of a block with the parameters of a `try` of type `around`, and with the values of `tag` as
+    /// results, if any.
     fn handler(
         &mut self,
         around: wasmparser::BlockType,
@@ -157,7 +157,7 @@ impl Types<'_> {
     }
 }
 
-/// Whether a reference to an exception is taken.
+/// Whether a handler takes a reference to the exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reference {
     Taken,

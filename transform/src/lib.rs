@@ -1,13 +1,14 @@
 //! The steps from WebAssembly to WebAssembly that core takes before an engine compiles a module.
 //!
-//! Each takes the bytes of a valid module and returns those of another: [`start`] makes an export of a start
-//! section, [`legacy`] translates exceptions of before WebAssembly 3.0, [`per_call`] makes each call of a library start afresh, [`tables`] lowers maxima, [`meter`] counts
-//! fuel, [`fuse`] puts the kernel into a module, [`interrupt`] and [`budget`] make guests check whether they
-//! have to stop, and [`bulk`] makes single instructions short enough for that. `rewrite` is what they share.
+//! Each takes the bytes of a valid module and returns those of another: [`start`] turns a start section into an
+//! export, [`legacy`] translates exceptions from before WebAssembly 3.0, [`per_call`] makes each call of a library
+//! start afresh, [`tables`] lowers maxima, [`meter`] counts fuel, [`fuse`] puts the kernel into a module,
+//! [`interrupt`] and [`budget`] make guests check whether they have to stop, and [`bulk`] splits long instructions.
+//! `rewrite` has the parts that they share.
 //!
-//! It imports nothing of polyextism: no engine, no plug-in, no error of core's. Invariants: what comes out is
-//! valid, and computes the same but for what the step is for; the functions that a module defines keep their
-//! order, and a step says by how many places they move.
+//! It imports nothing of polyextism: no engine, no plug-in, no error of core. Invariants: the output is valid and,
+//! apart from the purpose of the step, computes the same; the functions that a module defines keep their order, and
+//! a step says by how much their indices grow.
 
 pub mod budget;
 pub mod bulk;
@@ -34,6 +35,6 @@ pub fn defined_functions(wasm: &[u8]) -> Result<Range<u32>, reencode::Error> {
     Ok(imported..imported + shape.functions.len() as u32)
 }
 
-/// Changes with everything that the steps may do: a hash of the sources. With it, code that other steps have made
-/// is not taken from the compile cache.
+/// A hash of the sources. It is part of the key of the compile cache, so code from other versions of the steps is
+/// not used.
 pub const SOURCES: &str = env!("POLYEXTISM_SOURCES");

@@ -1,21 +1,18 @@
 //! Makes a module whose exported functions start from its initial state on every call.
 //!
-//! A library that exports `_start` is a command: each call of one of its functions is to have an
-//! instance of its own (docs/abi.md, "Commands"). Engines keep an instance as long as its store, so making
-//! one for each call would need more and more memory. Instead this step, from WebAssembly to
-//! WebAssembly, gives the module a function that puts back what a fresh instance has: memories,
-//! tables, globals, and what its segments and its start function make of them. Each exported
-//! function becomes one that does this first. So a call needs no further memory, limits count as
-//! always, and every engine does the same.
+//! A library that exports `_start` is a command: each call of one of its functions must see a fresh instance
+//! (docs/abi.md, "Commands"). Engines keep an instance as long as its store, so one instance for each call would
+//! need more and more memory. Instead this step adds a function that resets memories, tables and globals to the
+//! state of a fresh instance, including the effects of segments and of the start function. Each exported function
+//! calls it first. So a call needs no further memory, limits hold, and every engine behaves the same.
 //!
-//! Memories and tables cannot shrink: their sizes are counted in globals, and what is beyond the
-//! counted size waits, cleared, for the next growth. What a program can tell apart from a fresh
-//! instance: an access beyond its memory that lies within what an earlier call had grown is not a
-//! trap; a segment that it has dropped is still there; an object that a segment makes is the same in all calls; and a
-//! call that comes back, by way of a
-//! table, while another is running starts both from the beginning.
+//! Memories and tables cannot shrink: their sizes are counted in globals, and the part beyond the counted size
+//! stays cleared for the next growth. A program can notice these differences from a fresh instance: an access
+//! beyond its memory does not trap if an earlier call had grown that far; a dropped segment still exists; an object
+//! that a segment makes is the same in all calls; a call that re-enters the module through a table, while another
+//! one runs, resets the state of both.
 //!
-//! Invariant: the indices of what the module had before stay the same; new things come last.
+//! Invariant: existing indices stay the same; new items come last.
 
 mod original;
 mod reset;
@@ -35,11 +32,11 @@ use self::{
 
 type Result<T> = std::result::Result<T, EncodeError>;
 
-/// The same module with functions that start from its initial state. `start` is the export that
-/// initialises an instance; it goes away.
+/// The same module with functions that start from its initial state. `start` is the export that initialises an
+/// instance; it is removed.
 ///
 /// # Errors
-/// If the module is not valid, or has something that cannot be written down again.
+/// If the module is not valid, or cannot be encoded again.
 pub fn rewrite(wasm: &[u8], start: Option<&str>) -> Result<Vec<u8>> {
     let module = Original::new(wasm)?;
     let (started, exports): (Vec<_>, Vec<_>) =
@@ -55,7 +52,7 @@ pub fn rewrite(wasm: &[u8], start: Option<&str>) -> Result<Vec<u8>> {
         encoder.parse_global(&mut globals, global.clone())?;
     }
 
-    // Objects of globals that do not change are made anew in others, which are read in their place.
+    // Objects in immutable globals are made again in new globals, which are read instead.
     let objects = module.objects()?;
     for &object in &objects {
         let global = &module.globals[(object - module.imported_globals) as usize];
@@ -67,7 +64,7 @@ pub fn rewrite(wasm: &[u8], start: Option<&str>) -> Result<Vec<u8>> {
     let first = new.next_global - objects.len() as u32;
     encoder.objects = objects.into_iter().zip(first..).collect();
 
-    // What counts the size of a memory or table, and the function that grows it.
+    // The global with the size of a memory or table, and the function that grows it.
     let mut bodies = Vec::new();
     for index in 0..module.memory_count {
         let own = index.checked_sub(module.imported_memories);
@@ -145,7 +142,7 @@ pub fn rewrite(wasm: &[u8], start: Option<&str>) -> Result<Vec<u8>> {
     Ok(out.finish())
 }
 
-/// What is added, and where it stands.
+/// The added items with their indices.
 struct New {
     next_type: u32,
     next_global: u32,

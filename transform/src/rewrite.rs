@@ -1,8 +1,7 @@
-//! What the steps from wasm to wasm have in common.
+//! The parts that the steps share.
 //!
-//! They write a valid module again with something added. Each knows what it adds; here is what they
-//! must know of the module before ([`Shape`]), where in the order of sections something missing has its
-//! place, and which custom sections stay.
+//! The steps encode a valid module again with additions. This file has what they must know of the module first
+//! ([`Shape`]), the order of sections, and the custom sections that stay.
 
 mod added;
 #[cfg(test)]
@@ -36,18 +35,18 @@ const ORDER: &[SectionId] = &[
     SectionId::Data,
 ];
 
-/// Whether a section that was not written yet is missing in the module, when `next` is written next;
-/// `None` is the end.
+/// Whether `section` is missing in the module and must be written before `next`; `None` is the end.
 pub(crate) fn is_due(section: SectionId, next: Option<SectionId>) -> bool {
     let place = |id| ORDER.iter().position(|other| *other == id);
     next.is_none_or(|next| place(section) < place(next))
 }
 
-/// What stays of a custom section: the names of the module and of its functions, for backtraces and
-/// profilers. `function` is where a function has moved to, `None` if it is gone; it keeps the order.
+/// The part of a custom section that stays: the names of the module and of its functions, for backtraces and
+/// profilers. `function` maps old indices of functions to new ones, in the same order; `None` is a removed
+/// function.
 ///
-/// Nobody has checked custom sections, so what cannot be read is left out, as is all that speaks of
-/// offsets into the old code.
+/// Custom sections are not validated, so unreadable parts are left out, as are sections with offsets into the old
+/// code.
 pub(crate) fn names(
     section: &CustomSectionReader<'_>,
     function: impl Fn(u32) -> Option<u32>,

@@ -1,4 +1,4 @@
-//! Makes an export of a start section.
+//! Turns a start section into an export.
 
 use wasm_encoder::{
     ExportKind, ExportSection, RawSection, SectionId,

@@ -1,6 +1,6 @@
 //! Lowers the maxima of the tables that a module defines.
 //!
-//! A maximum that is lower than before fits every import that the old one fitted.
+//! A lower maximum matches every import that the old one matched.
 
 use wasm_encoder::{
     RawSection, TableSection,

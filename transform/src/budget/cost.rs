@@ -1,31 +1,31 @@
-//! What code costs at most until the guest counts again, in units of the budget.
+//! Computes the largest cost of code until the guest counts again, in units of the budget.
 //!
-//! A function counts where it is entered and at the head of each loop. What it counts is the dearest way
-//! from there: to a return, to the next turn, or out of the loop. Arms of a branch are alternatives, and a
-//! loop within costs nothing, because it counts itself. It reads functions and writes nothing.
+//! A function counts at its entry and at the head of each loop. It charges the most expensive path from there: to a
+//! return, to the next iteration, or out of the loop. Arms of a branch are alternatives. An inner loop costs
+//! nothing, because it counts itself. This file reads functions and writes nothing.
 //!
-//! Invariant: no way through a function, and no turn of a loop, does more work than is counted for it, apart
-//! from instructions on ranges, whose work is known when they run. Proof: the code is walked from its end
-//! to its beginning. [`Walk::rest`] is then always at least what the dearest way from here costs: an
-//! instruction adds its cost to that of what follows; what follows a branch is what follows its target,
-//! which ends further on and so was seen before, or the next turn, which is not counted here. Behind a
-//! loop within, code may go on wherever a block of this turn ends: the dearest of these is taken.
+//! Invariant: no path through a function, and no iteration of a loop, does more work than is charged, apart from
+//! instructions on ranges, whose work is known when they run. Proof: the code is walked from its end to its
+//! beginning. [`Walk::rest`] is always at least the cost of the most expensive path from here. An instruction adds
+//! its cost. A branch continues at its target, which ends later and so was visited before, or with the next
+//! iteration, which is not charged here. After an inner loop, code may continue at the end of any block of this
+//! iteration, so the most expensive end is taken.
 
 use wasm_encoder::reencode;
 use wasmparser::{Catch, FunctionBody, Operator};
 
-/// What a call costs, with what a function that counts nothing may do.
+/// The cost of a call, including the work of a function that does not count.
 const CALL: i64 = 10 + FREE;
 /// The cost up to which a function without loops and calls counts nothing.
 const FREE: i64 = 32;
-/// What growing a memory costs.
+/// The cost of growing a memory.
 const GROW: i64 = 1000;
 /// Bytes that a bulk instruction moves for one unit, as a power of two.
 const MEMORY_SHIFT: i64 = 6;
 /// Elements of tables or arrays that a bulk instruction moves for one unit, as a power of two.
 const TABLE_SHIFT: i64 = 2;
 
-/// What an operator means to the budget.
+/// The effect of an operator on the budget.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Open,
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     /// Leaves the function, or the blocks up to a handler.
     Throw,
     Grow,
-    /// Moves as many elements as the number on top of the stack says; the shift makes them units.
+    /// Transfers as many elements as the number on top of the stack; the shift turns them into units.
     Bulk(i64),
     Other,
 }
@@ -85,14 +85,14 @@ impl Kind {
     }
 }
 
-/// What a function costs at most: from where it is entered, and each turn of each loop.
+/// The largest cost of a function from its entry, and of each iteration of each loop.
 pub(super) struct Costs {
     pub(super) entry: i64,
     /// In the order in which the loops begin.
     pub(super) loops: Vec<i64>,
-    /// Whether there are handlers of exceptions. Where one begins, others may have counted.
+    /// Whether there are exception handlers. Other functions may have counted before one begins.
     pub(super) catches: bool,
-    /// Whether there is nothing whose cost is not a fixed small number.
+    /// Whether the cost is a small constant.
     simple: bool,
 }
 
@@ -119,13 +119,13 @@ impl Costs {
         })
     }
 
-    /// Whether who calls the function has paid for it.
+    /// Whether the caller of the function pays for it.
     pub(super) fn is_free(&self) -> bool {
         self.simple && self.entry <= FREE
     }
 }
 
-/// A function, as far as ways through it go.
+/// The control flow of a function.
 #[derive(Default)]
 struct Steps {
     steps: Vec<Step>,
@@ -134,14 +134,14 @@ struct Steps {
     open: Vec<Opener>,
 }
 
-/// An instruction that is more than its cost, or several that are not.
+/// A control instruction, or several others with their total cost.
 #[derive(Clone, Copy)]
 enum Step {
     Cost(i64),
     Open(Opener),
     Else,
     End(Opener),
-    /// A branch that is taken, or not.
+    /// A conditional branch.
     May(Targets),
     /// A branch to one of these.
     Must(Targets),
@@ -232,31 +232,31 @@ impl Steps {
 
 /// The walk from the end of a function to its beginning.
 struct Walk {
-    /// What the dearest way from here costs.
+    /// The cost of the most expensive path from here.
     rest: i64,
-    /// The blocks around.
+    /// The enclosing blocks.
     blocks: Vec<Around>,
-    /// How many loops are around.
+    /// The number of enclosing loops.
     depth: u32,
-    /// What each turn costs, the last loop first.
+    /// The cost of each iteration, the last loop first.
     loops: Vec<i64>,
 }
 
-/// A block around the place where the walk is.
+/// A block that encloses the current position.
 struct Around {
     opener: Opener,
-    /// What the dearest way from its end costs.
+    /// The cost of the most expensive path from its end.
     after: i64,
-    /// That of the dearest end of a block of the same turn.
+    /// The cost at the most expensive end of a block of the same iteration.
     dearest: i64,
-    /// The cost of the second arm, once that is known.
+    /// The cost of the second arm, once it is known.
     other: Option<i64>,
-    /// How many loops are around its end.
+    /// The number of loops that enclose its end.
     depth: u32,
 }
 
 impl Walk {
-    /// What the function and the turns of its loops cost.
+    /// The costs of the function and of the iterations of its loops.
     fn over(steps: &Steps) -> (i64, Vec<i64>) {
         let mut walk = Self {
             rest: 0,
@@ -303,7 +303,7 @@ impl Walk {
         }
     }
 
-    /// Goes into a block, by its end.
+    /// Enters a block at its end.
     fn enter(&mut self, opener: Opener) {
         let after = self.rest;
         self.blocks.push(Around {
@@ -319,18 +319,18 @@ impl Walk {
         }
     }
 
-    /// The dearest end of a block of this turn.
+    /// The most expensive end of a block of this iteration.
     fn dearest_end(&self) -> i64 {
         let block = self.blocks.last();
         let block = block.filter(|block| block.opener != Opener::Loop);
         block.map_or(0, |block| block.dearest)
     }
 
-    /// The dearest target of a branch.
+    /// The most expensive target of a branch.
     fn dearest(&self, depths: &[u32]) -> i64 {
         let cost = |depth: &u32| {
             let position = self.blocks.len().checked_sub(*depth as usize + 1);
-            // Out of the function; to the next turn of a loop; out of this turn.
+            // Out of the function; to the next iteration of a loop; out of this iteration.
             let block = position.map(|position| &self.blocks[position]);
             let block = block.filter(|block| block.opener != Opener::Loop);
             let block = block.filter(|block| block.depth == self.depth);

@@ -1,5 +1,5 @@
-//! What comes out is valid, and nothing but the budget is new. That it computes the same is what
-//! all other tests show on engines that need it.
+//! The output is valid, and only the budget is new. All other tests, on engines that need it, show that it computes
+//! the same.
 
 use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, Validator, WasmFeatures};
 
@@ -53,7 +53,7 @@ fn what_comes_out_is_valid() {
     check(crate::rewrite::samples::KERNEL);
 }
 
-/// What a function charges where it is entered, and at the head of each loop, in order.
+/// The charges of a function at its entry and at the head of each loop, in order.
 fn charges(body: &str) -> Vec<i64> {
     let text = format!("(module (memory 1) (func $f) (func (param i32) (local i32) {body}))");
     let out = check(&wat::parse_str(text).expect("the text is valid"));
@@ -79,7 +79,7 @@ fn charges(body: &str) -> Vec<i64> {
     charges.collect()
 }
 
-/// Arms are alternatives, and what is behind a loop is counted before it.
+/// Arms are alternatives. Code after a loop is charged before it.
 #[test]
 fn the_dearest_way_is_counted() {
     let long = "(nop)".repeat(100);
@@ -138,7 +138,7 @@ fn a_module_without_functions_stays() {
     }
 }
 
-/// A function that its caller has paid for is not touched.
+/// A function whose caller has paid is unchanged.
 #[test]
 fn a_short_function_counts_nothing() {
     let wasm = wat::parse_str(
@@ -175,7 +175,7 @@ fn names_move_with_their_functions() {
     assert_eq!(found, [(0, "first".to_owned()), (2, "second".to_owned())]);
 }
 
-/// Nobody has checked custom sections: a broken one is left out, not an error.
+/// Custom sections are not validated. A broken one is left out and is not an error.
 #[test]
 fn broken_names_are_left_out() {
     let mut wasm = wat::parse_str("(module (func (loop)))").expect("the text is valid");

@@ -1,7 +1,6 @@
 //! Writes the instructions that count the budget down.
 //!
-//! It does not know what is counted, nor the function around. Invariant: every sequence leaves the
-//! stack as it found it.
+//! It knows neither costs nor the surrounding function. Invariant: every sequence leaves the stack unchanged.
 
 use wasm_encoder::{BlockType, CodeSection, Instruction, ValType};
 
@@ -36,7 +35,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The start of a function; `block` gives what it gives.
+    /// The start of a function. `block` has the results of the function.
     pub(super) fn enter(&mut self, cost: i64, block: BlockType) {
         if self.place != Place::Nowhere {
             self.out.put(&Instruction::GlobalGet(self.global));
@@ -57,7 +56,7 @@ impl Writer<'_> {
         self.out.put(&Instruction::End);
     }
 
-    /// Writes the function that was made.
+    /// Returns the finished function.
     pub(super) fn finish(self, code: &mut CodeSection) {
         let locals: &[ValType] = match self.place {
             Place::Nowhere => &[],
@@ -96,7 +95,7 @@ impl Writer<'_> {
         });
     }
 
-    /// Takes what `cost` computes from the budget on the stack, and checks.
+    /// Subtracts the result of `cost` from the budget on the stack, and checks.
     fn spend(&mut self, cost: &[Instruction<'_>]) {
         self.all(cost);
         self.all(&[Instruction::I64Sub, Instruction::LocalTee(self.counter)]);
@@ -125,7 +124,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Reads the budget again.
+    /// Reads the budget from its global again.
     pub(super) fn load(&mut self) {
         if self.place == Place::Local {
             self.out.put(&Instruction::GlobalGet(self.global));

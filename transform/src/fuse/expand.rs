@@ -1,5 +1,5 @@
-//! Writes functions: those of the kernel for their new place, and those of the module, where calls of
-//! short functions of the kernel become what these do.
+//! Writes functions: kernel functions for their new module, and functions of the module with inlined calls of short
+//! kernel functions.
 //!
 //! Most instructions are copied as bytes: only what names an imported function is written anew.
 //! Invariants: what is expanded has its parameters in locals that the function did not have before; a
@@ -13,14 +13,14 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::{Step, parts::Parts};
 
-/// By how many bytes expansions may lengthen a function: engines refuse functions that are too long.
+/// By how many bytes inlining may lengthen a function. Engines refuse functions that are too long.
 const GROWTH: usize = 64 << 10;
 /// The most locals that engines allow in one function, with its parameters.
 const LOCALS: u32 = 50_000;
 /// The locals for the parameters of what is expanded, behind those that the function has.
 const SCRATCH: &[ValType] = &[ValType::I64, ValType::I64, ValType::I32];
 
-/// Where the kernel is in the module, and its code for that place.
+/// The indices of the kernel in the module, and its code with these indices.
 pub(super) struct Expander {
     parts: &'static Parts,
     memory: u32,
@@ -37,7 +37,7 @@ impl Expander {
         }
     }
 
-    /// Says which index a function of the kernel has in the module.
+    /// Maps functions of the kernel to indices in the module.
     pub(super) fn place(&mut self, function: u32, index: u32) {
         self.functions[function as usize] = Some(index);
     }
@@ -174,8 +174,7 @@ impl Step<'_> {
     }
 }
 
-/// The function that an instruction names. A constant expression may name one too, by the same
-/// instruction.
+/// The function that an instruction names. A constant expression can contain the same instruction.
 fn named_function(operator: &Operator<'_>) -> Option<u32> {
     match operator {
         Operator::Call { function_index }

@@ -1,16 +1,16 @@
-//! The kernel, taken apart into what can be put into another module.
+//! The parsed kernel, whose parts can be put into another module.
 //!
-//! It reads the kernel alone. Invariant: what is expanded in place has no calls, no loops, no locals
-//! of its own and no branches, so it can stand anywhere among other instructions.
+//! It reads the kernel alone. Invariant: an inlined function has no calls, loops, branches or locals of its own, so
+//! it can be inserted anywhere.
 
 use wasmparser::{
     CompositeInnerType, FuncType, FunctionBody, MemoryType, Operator, Parser, Payload,
 };
 
-/// The longest function that is expanded, in instructions.
+/// The longest function that is inlined, in instructions.
 const SHORT: usize = 48;
 
-/// The kernel, taken apart.
+/// The parsed kernel.
 pub struct Parts {
     functions: Vec<Part>,
     exports: Vec<(&'static str, u32)>,
@@ -23,12 +23,12 @@ pub(super) struct Part {
     pub(super) body: FunctionBody<'static>,
     /// The functions of the kernel that it calls.
     calls: Vec<u32>,
-    /// The instructions of one that is expanded where it is called, without the last `end`.
+    /// The instructions of an inlined function, without the last `end`.
     pub(super) expansion: Option<Vec<Operator<'static>>>,
 }
 
 impl Parts {
-    /// Those of a kernel: a valid module with one memory, whose exports are its functions.
+    /// Parses a kernel: a valid module with one memory, whose exports are its functions.
     ///
     /// # Errors
     /// If it is not valid.
@@ -89,7 +89,7 @@ impl Parts {
         &self.functions[function as usize]
     }
 
-    /// What functions need beside themselves, in order.
+    /// The functions that these functions call, in order.
     pub(super) fn helpers(&self, functions: &[u32]) -> Vec<u32> {
         let mut all = functions.to_vec();
         let mut next = 0;

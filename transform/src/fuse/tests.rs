@@ -1,5 +1,5 @@
-//! What comes out is valid, has the kernel in it, and leaves the rest alone. That it computes the same is
-//! what all other tests show, which run with the kernel in both forms where it matters.
+//! The output is valid and contains the kernel, and the rest is unchanged. Other tests show that it computes the
+//! same; they run with both forms of the kernel.
 
 use std::sync::{Arc, LazyLock};
 
@@ -41,7 +41,7 @@ const MODULES: &[&str] = &[
           (call_indirect $t (param i64) (i64.const 1) (i32.const 1)))
         (data $d (memory $own) (i32.const 0) \"abc\") (data \"def\")
         (func (memory.init $own $d (i32.const 0) (i32.const 0) (i32.const 1)) (data.drop $d)))",
-    // Every size of what is read and written, in blocks, in dead code, with values below on the stack.
+    // Reads and writes of every size, in blocks, in dead code, with further values on the stack.
     "(module (import \"k\" \"load_u8\" (func $l8 (param i64) (result i32)))
         (import \"k\" \"load_u64\" (func $l64 (param i64) (result i64)))
         (import \"k\" \"store_u8\" (func $s8 (param i64 i32)))
@@ -85,14 +85,14 @@ fn functions() -> Vec<(&'static str, u32)> {
     functions
 }
 
-/// As a module comes that counts fuel: with one import more.
+/// The form of a module that counts fuel, with one more import.
 fn check_metered(wasm: &[u8], tank: Tank) {
     let imports = Facts::of(wasm).imports;
     let quiet: Vec<_> = imports.iter().map(|(module, ..)| module == "k").collect();
     check(&meter::meter(wasm, tank, &quiet).expect("the module is valid"));
 }
 
-/// Fuses a module whose imports from `k` are the kernel's, and checks what every output has.
+/// Fuses a module whose imports from `k` are kernel functions, and checks the properties of every output.
 fn check(wasm: &[u8]) -> Vec<u8> {
     let before = Facts::of(wasm);
     let kernel = before.imports.iter().map(|(module, name, _)| {
@@ -130,7 +130,7 @@ fn validate(wasm: &[u8]) {
 
 type Export = (String, ExternalKind, u32);
 
-/// What a module has.
+/// The contents of a module.
 #[derive(Default)]
 struct Facts {
     imports: Vec<(String, String, TypeRef)>,
@@ -216,7 +216,7 @@ fn user_of(name: &str, params: &[String], results: &[String]) -> String {
 fn what_comes_out_is_valid() {
     for text in MODULES {
         let out = check(&wasm(text));
-        // As engines get it that need a budget in the code.
+        // The form for engines that need a budget in the code.
         if let Some(instrumented) = budget::instrument(&out).expect("it is valid") {
             validate(&instrumented);
         }
@@ -237,7 +237,7 @@ fn what_comes_out_is_valid() {
     }
 }
 
-/// What guests spend their time in has no call in it.
+/// Frequent functions contain no call.
 #[test]
 fn short_functions_are_expanded() {
     let parts = parts();
@@ -276,7 +276,7 @@ fn short_functions_are_expanded() {
     ));
 }
 
-/// The kernel's blocks have at most one result, so no type of the kernel is named in them.
+/// Blocks of the kernel have at most one result, so they name no type.
 #[test]
 fn the_kernel_names_no_types() {
     let parts = parts();
@@ -376,7 +376,7 @@ fn names_of_the_guest_stay() {
     assert_eq!(function_names(&out), names);
 }
 
-/// Nobody has checked custom sections: a broken one is left out, not an error.
+/// Custom sections are not validated. A broken one is left out and is not an error.
 #[test]
 fn broken_names_are_left_out() {
     let mut module = wasm("(module (func))");

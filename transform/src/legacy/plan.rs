@@ -1,6 +1,6 @@
-//! What each `try` of a function becomes.
+//! The translation of each `try` of a function.
 //!
-//! It reads functions and writes nothing; of modules it knows the types only.
+//! It reads functions and writes nothing. Of modules it knows only the types.
 
 use std::collections::HashMap;
 
@@ -9,53 +9,53 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::{Reference, Types};
 
-/// What the `try`s of a function become.
+/// The translations of the `try`s of a function.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// By the position of the `try`.
     pub(super) tries: HashMap<usize, Try>,
-    /// By the position of a `try_table` of the module's own: the block whose end is delegated to, if there is to be one.
+    /// By the position of a `try_table` of the module: the block that is the target of delegation, if there is one.
     pub(super) tables: HashMap<usize, BlockType>,
-    /// Whether something delegates to the caller, past handlers.
+    /// Whether a `try` delegates to the caller past handlers.
     pub(super) delegates_out: bool,
-    /// How many exceptions are kept at once for a `rethrow`.
+    /// The most exceptions that are stored at a time for a `rethrow`.
     pub(super) kept: u32,
 }
 
-/// What a `try` becomes.
+/// The translation of a `try`.
 #[derive(Debug)]
 pub(super) enum Try {
-    /// A block: exceptions go where they go anyway.
+    /// A block: exceptions propagate anyway.
     Block,
-    /// A `try_table` that takes every exception to the end of the body of another `try`, or of the function.
+    /// A `try_table` that passes every exception to the end of the body of another `try`, or of the function.
     Delegating(Target),
     /// A `try_table` with handlers.
     Handling(Handling),
 }
 
-/// Where exceptions are delegated to.
+/// A target of delegation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// The `try`, or the `try_table` of the module's own, at this position.
+    /// The `try`, or the `try_table` of the module, at this position.
     Body(usize),
     Caller,
 }
 
 #[derive(Debug)]
 pub(super) struct Handling {
-    /// The tag of each handler; none for all exceptions.
+    /// The tag of each handler; `None` handles all exceptions.
     pub(super) tags: Vec<Option<u32>>,
     /// The types of the blocks that end where the handlers begin.
     pub(super) blocks: Vec<BlockType>,
-    /// The type of the block whose end is delegated to, if there is to be one.
+    /// The type of the block that is the target of delegation, if there is one.
     pub(super) delegated: Option<BlockType>,
     /// Whether the handlers take a reference, for a `rethrow`.
     pub(super) reference: Reference,
-    /// The place of the reference among those that are kept.
+    /// The index of the stored reference.
     pub(super) place: u32,
 }
 
-/// A block that is open.
+/// An open block.
 struct Frame {
     position: usize,
     kind: Kind,
@@ -65,7 +65,7 @@ struct Frame {
 enum Kind {
     /// A block, a loop, an `if`.
     Plain,
-    /// A `try_table` of the module's own.
+    /// A `try_table` of the module.
     Table,
     /// The body of a `try`.
     Body,
@@ -77,10 +77,10 @@ enum Kind {
 struct Read {
     ty: wasmparser::BlockType,
     tags: Vec<Option<u32>>,
-    /// How many others are around it.
+    /// The number of enclosing ones.
     place: u32,
     reference: Reference,
-    /// Where it delegates to; nowhere if exceptions get there anyway.
+    /// Its target of delegation; `None` if exceptions get there anyway.
     delegates: Option<Target>,
 }
 
@@ -175,7 +175,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Whether the function stays as it is.
+    /// Whether the function stays unchanged.
     pub(super) fn is_nothing(&self) -> bool {
         self.tries.is_empty()
     }
@@ -203,7 +203,7 @@ impl Read {
     }
 }
 
-/// The block whose end is delegated to.
+/// The block that is the target of delegation.
 fn delegated(
     is_target: bool,
     ty: wasmparser::BlockType,
@@ -219,9 +219,9 @@ fn handles(frame: &Frame) -> bool {
     matches!(frame.kind, Kind::Body | Kind::Table)
 }
 
-/// Where a `try` inside of `frames` delegates to, if other handlers are in between.
+/// The target of delegation of a `try` inside of `frames`, if other handlers are in between.
 fn target(frames: &[Frame], depth: usize) -> Option<Target> {
-    // What is no body with handlers stands for the one that it is in.
+    // A frame without handlers means the enclosing one.
     let reached = frames.len().saturating_sub(depth);
     let position = frames[..reached].iter().rposition(handles);
     let between = &frames[position.map_or(0, |position| position + 1)..];

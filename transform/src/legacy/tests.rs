@@ -1,11 +1,11 @@
-//! What comes out is valid and has none of the old instructions. That it computes the same is what
-//! `tests/tests/legacy_exceptions.rs` shows.
+//! The output is valid and has none of the old instructions. `tests/tests/legacy_exceptions.rs` shows that it
+//! computes the same.
 
 use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures};
 
 use super::translate;
 
-/// Modules with everything that a `try` may have.
+/// Modules with every form of `try`.
 const MODULES: &[&str] = &[
     "(module (func try end))",
     "(module (tag $t (param i32 i64)) (func (result i32)
@@ -23,14 +23,14 @@ const MODULES: &[&str] = &[
           catch_all
             (br_table $try $l $out (local.get 0))
           end))))",
-    // Rethrown, from handlers inside of each other.
+    // Rethrows from nested handlers.
     "(module (tag $t) (tag $u (param i64)) (func (local i32)
         try $a (throw $t) catch $t
           try $b (throw $u (i64.const 1))
           catch $u drop (block (br_if 0 (local.get 0)) (rethrow $b)) (rethrow $a)
           catch_all (rethrow $a) end
         end))",
-    // Delegated: to the next, past others, to a block, to a handler's surroundings, to the caller.
+    // Delegation to the next `try`, past others, to a block, out of a handler, to the caller.
     "(module (tag $t) (func (result i32)
         try $a (result i32)
           try (throw $t) delegate $a
@@ -49,7 +49,7 @@ const MODULES: &[&str] = &[
         try (param i32 i64) (result i32 i64)
           try (param i32 i64) (result i32 i64) (throw $t) delegate 1
         catch_all (i32.const 1) (i64.const 2) end))",
-    // A `try` that only is delegated to.
+    // A `try` that is only a target of delegation.
     "(module (tag $t) (func try $a try try (throw $t) delegate $a catch_all end end))",
     // With the new instructions.
     "(module (tag $t) (func
@@ -92,7 +92,7 @@ fn operators(wasm: &[u8]) -> Vec<String> {
     operators.map(name).collect()
 }
 
-/// References are taken only for a `rethrow`, and what is delegated to the next handlers costs nothing.
+/// Handlers take references only for a `rethrow`. Delegating to the next handlers needs no code.
 #[test]
 fn no_more_than_is_needed() {
     let translated = |text: &str| {

@@ -1,6 +1,6 @@
-//! Writes a function as its plan says.
+//! Writes a function according to its plan.
 //!
-//! Only what opens, ends or names a block is written anew. Invariant: a branch leads where it led.
+//! Only instructions that open, end or name a block are rewritten. Invariant: branches keep their targets.
 
 use wasm_encoder::{
     BlockType, Catch, CodeSection, Instruction, ValType,
@@ -18,29 +18,29 @@ use crate::rewrite::Splice;
 pub(super) struct Writer<'a> {
     out: Splice<'a>,
     plan: &'a Plan,
-    /// How many locals the function has; behind them are those for exceptions.
+    /// The number of locals of the function. The locals for exceptions follow.
     locals: u32,
-    /// How many blocks are open in what is written, with that of the function.
+    /// The number of open blocks in the output, including that of the function.
     depth: u32,
-    /// The blocks of the guest that are open, with that of the function.
+    /// The open blocks of the guest, including that of the function.
     frames: Vec<Frame<'a>>,
 }
 
 /// A block of the guest.
 struct Frame<'a> {
     position: usize,
-    /// How many blocks were open when the one was opened that branches to this block lead to.
+    /// The number of blocks that were open before the target of branches to this block.
     label: u32,
-    /// As `label`, of the block whose end is delegated to.
+    /// As `label`, for the block that is the target of delegation.
     delegated: Option<u32>,
     what: What<'a>,
 }
 
 enum What<'a> {
     Plain,
-    /// A `try_table` of the module's own whose end is delegated to.
+    /// A `try_table` of the module that is a target of delegation.
     Table,
-    /// A `try` with handlers, of which so many have begun.
+    /// A `try` with handlers, and how many of them have begun.
     Try(&'a Handling, usize),
 }
 
@@ -113,17 +113,17 @@ impl<'a> Writer<'a> {
         self.depth -= 1;
     }
 
-    /// The depth, from here, of a block that was opened when so many were open.
+    /// The depth, from here, of a block with this number of open blocks before it.
     fn relative(&self, label: u32) -> u32 {
         self.depth - 1 - label
     }
 
-    /// The depth, from here, of a label of the guest that has this depth in the guest.
+    /// The depth, from here, of a label with this depth in the guest.
     fn label(&self, depth: u32) -> u32 {
         self.relative(self.frames[self.frames.len() - 1 - depth as usize].label)
     }
 
-    /// Takes note of a block of the guest that was opened last.
+    /// Records the last opened block of the guest.
     fn enter(&mut self, position: usize, what: What<'a>) {
         self.frames.push(Frame {
             position,
@@ -245,7 +245,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The depth, from here, of the block whose end is delegated to.
+    /// The depth, from here, of the block that is the target of delegation.
     fn target(&self, target: Target) -> u32 {
         let frame = match target {
             Target::Caller => self.frames.first(),
@@ -255,7 +255,7 @@ impl<'a> Writer<'a> {
         self.relative(label.expect("the plan has a block for what is delegated to"))
     }
 
-    /// Opens the block whose end is delegated to, if there is one, inside of the block that was entered last.
+    /// Opens the block that is the target of delegation, if there is one, inside of the last entered block.
     fn delegated(&mut self, block: Option<BlockType>) {
         if let Some(block) = block {
             let frame = self.frames.last_mut().expect("it was entered");
@@ -264,14 +264,14 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Ends the block whose end is delegated to; the way through it leads to the end of the block of the guest.
+    /// Ends the block that is the target of delegation. Normal control flow goes to the end of the guest's block.
     fn end_delegated(&mut self, label: u32) {
         self.put(&Instruction::Br(self.relative(label)));
         self.close();
         self.put(&Instruction::ThrowRef);
     }
 
-    /// What ran before, the body or another handler, ends at the end of the `try`; what follows handles.
+    /// The body or handler before goes to the end of the `try`; the next handler follows.
     fn begin_handler(&mut self) {
         let frame = self
             .frames
@@ -306,7 +306,7 @@ impl<'a> Writer<'a> {
         match frame.what {
             What::Plain => {}
             What::Table => self.end_delegated(frame.label),
-            // Nobody handles, but others delegate to its end.
+            // It has no handlers, but is a target of delegation.
             What::Try(_, 0) => self.end_body(frame.label, frame.delegated),
             What::Try(..) => {}
         }
@@ -314,7 +314,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Whether an instruction is written anew.
+/// Whether an instruction is rewritten.
 fn is_written(operator: &Operator<'_>) -> bool {
     matches!(
         operator,

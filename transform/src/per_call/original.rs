@@ -1,6 +1,6 @@
-//! A module as it was, as far as it matters here: its sections, taken apart.
+//! The relevant parts of the original module.
 //!
-//! It knows nothing of what becomes of them.
+//! It does not know how they are used.
 
 use wasm_encoder::{
     DataSection, ElementSection, RawSection, SectionId, TypeSection,
@@ -13,7 +13,7 @@ use wasmparser::{
 
 use super::{Result, sized::Encoder};
 
-/// What a module has, as far as it matters here.
+/// The relevant parts of a module.
 #[derive(Default)]
 pub(super) struct Original<'a> {
     pub(super) types: TypeSection,
@@ -35,7 +35,7 @@ pub(super) struct Original<'a> {
     pub(super) elements: Vec<Element<'a>>,
     pub(super) data: Vec<Data<'a>>,
     pub(super) bodies: Vec<FunctionBody<'a>>,
-    /// Sections that stay as they are.
+    /// Sections that stay unchanged.
     pub(super) raw: Vec<(u8, &'a [u8])>,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Original<'a> {
         Ok(())
     }
 
-    /// The globals that do not change but hold an object of the module's own, which may.
+    /// Immutable globals with an object of the module, which may change.
     pub(super) fn objects(&self) -> Result<Vec<u32>> {
         let mut found = Vec::new();
         for (index, global) in (self.imported_globals..).zip(&self.globals) {
@@ -137,11 +137,11 @@ impl<'a> Original<'a> {
         }
     }
 
-    /// The segments, none of which does anything by itself any more.
+    /// The segments. None of them is active any more.
     pub(super) fn segments(&self) -> Result<(ElementSection, DataSection)> {
         let mut elements = ElementSection::new();
         for element in &self.elements {
-            // Constants read globals as they were.
+            // Constant expressions read the original globals.
             let items = RoundtripReencoder.element_items(element.items.clone())?;
             match element.kind {
                 ElementKind::Declared => elements.declared(items),

@@ -1,6 +1,6 @@
-//! The function that gives a module back the state of a fresh instance.
+//! The function that resets a module to the state of a fresh instance.
 //!
-//! It knows neither who calls it nor how sizes are counted.
+//! It knows neither its callers nor how sizes are counted.
 
 use wasm_encoder::{
     Function, Instruction,
@@ -14,11 +14,11 @@ use super::{
     sized::{Encoder, Of as _, address, number},
 };
 
-/// The size of a page of a memory that does not say it, as a power of two.
+/// The default page size of a memory, as a power of two.
 const PAGE_LOG2: u32 = 16;
 
 impl Original<'_> {
-    /// The function that puts everything back, in the order in which an engine does.
+    /// The function that resets everything, in the order in which an engine initialises.
     pub(super) fn reset(&self, encoder: &mut Encoder, start: Option<u32>) -> Result<Function> {
         let mut body = Function::new([]);
         for (own, global) in self.globals.iter().enumerate() {
@@ -35,7 +35,7 @@ impl Original<'_> {
         for (own, memory) in self.memories.iter().enumerate() {
             let index = self.imported_memories + own as u32;
             let address = address(memory.memory64);
-            // In two halves, because all of it may be more than an address can say.
+            // In two halves, because the whole size may exceed an address.
             let half = |body: &mut Function| {
                 body.instruction(&Instruction::MemorySize(index));
                 number(body, address, 1);

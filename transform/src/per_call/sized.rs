@@ -1,7 +1,7 @@
 //! Memories and tables whose sizes are counted in globals, because they cannot shrink.
 //!
-//! Here is the code that grows them, and the encoder that makes the functions of a module use it.
-//! It does not know when a size is counted anew.
+//! This file has the code that grows them, and the encoder that makes the functions of a module use it. It does not
+//! know when sizes are reset.
 
 use std::{collections::BTreeMap, convert::Infallible};
 
@@ -20,13 +20,13 @@ pub(super) struct Sized {
     pub(super) grow: u32,
 }
 
-/// Writes functions of the module again, with sizes taken from where they are counted.
+/// Writes functions of the module again with counted sizes.
 #[derive(Default)]
 pub(super) struct Encoder {
     /// By index; `None` for imported ones, which belong to other modules.
     pub(super) memories: Vec<Option<Sized>>,
     pub(super) tables: Vec<Option<Sized>>,
-    /// By the index of a global that does not change: the one that is read in its place, because its object changes.
+    /// By the index of an immutable global: the global that is read instead, because the object changes.
     pub(super) objects: BTreeMap<u32, u32>,
 }
 
@@ -97,7 +97,7 @@ pub(super) fn number(body: &mut Function, address: ValType, value: u64) {
     body.instruction(&address.of(narrow, Instruction::I64Const(value as i64)));
 }
 
-/// `memory.grow` for a counted size: what is there already is used first.
+/// `memory.grow` for a counted size. Existing pages beyond the size are used first.
 pub(super) fn grow_memory(index: u32, address: ValType, sized: &Sized) -> Function {
     let (wanted, spare) = (0, 1);
     let mut body = Function::new([(1, address)]);
@@ -128,7 +128,7 @@ pub(super) fn grow_table(index: u32, address: ValType, sized: &Sized) -> Functio
     body
 }
 
-/// With the true size on the stack: `if` more is wanted than there is beyond the counted size.
+/// With the true size on the stack: an `if` for growing beyond it.
 fn if_short(body: &mut Function, address: ValType, sized: &Sized, wanted: u32, spare: u32) {
     body.instruction(&Instruction::GlobalGet(sized.size))
         .instruction(&address.of(Instruction::I32Sub, Instruction::I64Sub))
@@ -145,7 +145,7 @@ fn missing(body: &mut Function, address: ValType, wanted: u32, spare: u32) {
         .instruction(&address.of(Instruction::I32Sub, Instruction::I64Sub));
 }
 
-/// With the result of growing on the stack: returns -1 if it failed. Ends the `if`.
+/// With the result of growing on the stack: returns -1 on failure. Ends the `if`.
 fn or_fail(body: &mut Function, address: ValType) {
     number(body, address, u64::MAX);
     body.instruction(&address.of(Instruction::I32Eq, Instruction::I64Eq))

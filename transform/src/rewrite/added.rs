@@ -1,9 +1,8 @@
 //! Writes a module again with something added to its index spaces.
 //!
-//! What is added comes last in its index space; what is imported comes after the imports of its kind, so
-//! that what the module defines moves ([`Moved`]). It knows nothing of what is added, nor what becomes of
-//! functions: those are written by [`Bodies`]. Invariants: the input is valid; a section that the module
-//! lacks is written where it has its place.
+//! New items come last in their index space. New imports come after the imports of their kind, so the indices of
+//! the module's own items change ([`Moved`]). It knows neither the meaning of new items nor the new functions,
+//! which [`Bodies`] writes. Invariants: the input is valid; a missing section is written in its place.
 
 use wasm_encoder::{
     BlockType, BranchHints, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection,
@@ -19,7 +18,7 @@ use wasmparser::{
 
 use super::{Shape, is_due, names};
 
-/// What is added, each in the order of its indices.
+/// The added items, in the order of indices.
 #[derive(Default)]
 pub(crate) struct Added {
     /// Types of functions: parameters and results.
@@ -31,12 +30,12 @@ pub(crate) struct Added {
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<(GlobalType, ConstExpr)>,
     pub(crate) exports: Vec<(&'static str, ExportKind, u32)>,
-    /// Which branches of the functions that are written are hardly ever taken.
+    /// The branches that are rarely taken.
     pub(crate) hints: Option<BranchHints>,
 }
 
-/// For each type of the module that is a function's, a block that gives what the function gives: some need
-/// a type that is added. What is no function gives nothing.
+/// For each function type of the module, a block type with the same results, for which some need an added type.
+/// Other types have an empty block type.
 pub(crate) fn body_blocks(
     shape: &Shape,
     added: &mut Added,
@@ -60,7 +59,7 @@ pub(crate) fn body_blocks(
     Ok(blocks)
 }
 
-/// Where indices of the module are after something was added.
+/// The new indices of the module.
 #[derive(Clone, Copy)]
 pub(crate) struct Moved {
     imported_functions: u32,
@@ -70,7 +69,7 @@ pub(crate) struct Moved {
 }
 
 impl Moved {
-    /// Where they are after this was added to a module of this shape.
+    /// The new indices after adding this to a module of this shape.
     pub(crate) fn new(shape: &Shape, added: &Added) -> Self {
         let imports = added.imports.iter();
         let functions = imports.filter(|(_, _, ty)| matches!(ty, EntityType::Function(_)));
@@ -97,7 +96,7 @@ impl Moved {
         }
     }
 
-    /// What an instruction becomes, if it names something that has moved.
+    /// The new instruction, if it contains an index that has changed.
     pub(crate) fn instruction(self, operator: &Operator<'_>) -> Option<Instruction<'static>> {
         let moved = match *operator {
             Operator::Call { function_index } => Instruction::Call(self.function(function_index)),
@@ -125,7 +124,7 @@ impl Moved {
 
 /// Writes the functions that a module defines.
 pub(crate) trait Bodies {
-    /// Writes the next function. Indices in it have to be [`Moved`]; `ty` is the index of its type.
+    /// Writes the next function. Its indices must be [`Moved`]; `ty` is the index of its type.
     fn write(
         &mut self,
         code: &mut CodeSection,
@@ -221,7 +220,7 @@ impl Step<'_> {
         self.done.push(SectionId::Code);
     }
 
-    /// Whether a section has its place here that the module lacks.
+    /// Whether a missing section must be written here.
     fn is_missing(&self, section: SectionId, next: Option<SectionId>) -> bool {
         !self.done.contains(&section) && is_due(section, next)
     }

@@ -1,11 +1,11 @@
-//! Modules for the tests of all steps: everything whose index or depth may move, or that is counted.
+//! Modules for the tests of all steps, with everything whose index or depth may change, or that is counted.
 
-/// The kernel as core has it.
+/// The kernel of core.
 pub(crate) const KERNEL: &[u8] = include_bytes!("../../../core/src/kernel/kernel.wasm");
-/// Where it has the word that guests look at.
+/// The address of its flag.
 pub(crate) const FLAG: u64 = 48;
 
-/// Modules with everything whose index or depth moves.
+/// Modules with everything whose index or depth changes.
 pub(crate) const MODULES: &[&str] = &[
     // No import section, no globals, several results, early returns out of nested blocks.
     "(module (func $f (export \"f\") (param i32) (result i32 i64) (local f64)

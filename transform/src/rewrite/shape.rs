@@ -1,4 +1,4 @@
-//! What must be known of a module before its first section is written.
+//! Facts about a module that are needed before its first section is written.
 
 use wasm_encoder::reencode;
 use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef};
@@ -20,7 +20,7 @@ impl Width {
         }
     }
 
-    /// Of a length that two memories or tables must have.
+    /// The type of a length for two memories or tables.
     fn of_both(one: Self, other: Self) -> Self {
         match (one, other) {
             (Self::Wide, Self::Wide) => Self::Wide,
@@ -29,7 +29,7 @@ impl Width {
     }
 }
 
-/// What must be known of a module before its first section is written.
+/// Facts about a module that are needed before its first section is written.
 #[derive(Default)]
 pub(crate) struct Shape {
     pub(crate) types: Vec<Option<FuncType>>,
@@ -90,7 +90,7 @@ impl Shape {
                     }
                 }
                 Payload::GlobalSection(section) => shape.globals = section.count(),
-                // What follows has nothing that is counted here.
+                // Later sections are not needed.
                 Payload::ExportSection(_) | Payload::CodeSectionStart { .. } => break,
                 _ => {}
             }
@@ -99,7 +99,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// How many functions the module imports; the index of the first that it defines.
+    /// The number of imported functions, which is the index of the first own function.
     pub(crate) fn imported_functions(&self) -> u32 {
         self.imports.iter().flatten().count() as u32
     }
@@ -126,7 +126,7 @@ impl Shape {
                 dst_table,
                 src_table,
             } => Width::of_both(table(dst_table), table(src_table)),
-            // Segments are never that long.
+            // Segments are never longer than 32 bits.
             _ => Width::Narrow,
         }
     }

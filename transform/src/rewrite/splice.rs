@@ -1,19 +1,19 @@
-//! Writes one function again with instructions put in between.
+//! Writes one function again with inserted instructions.
 //!
-//! What stays is copied as bytes. It knows nothing of what is put in. Invariant: positions only grow.
+//! The rest is copied as bytes. It does not know the inserted instructions. Invariant: positions only grow.
 
 use wasm_encoder::{CodeSection, Encode, Instruction, ValType, reencode};
 use wasmparser::FunctionBody;
 
 /// A function that is being written.
 pub(crate) struct Splice<'a> {
-    /// The module that the positions speak of.
+    /// The module of the positions.
     wasm: &'a [u8],
-    /// The groups of locals, as they were.
+    /// The original groups of locals.
     locals: &'a [u8],
     groups: u32,
     out: Vec<u8>,
-    /// Up to where the function is written, or left out.
+    /// The position up to which the function was copied or skipped.
     copied: u64,
     end: u64,
 }
@@ -31,7 +31,7 @@ impl<'a> Splice<'a> {
             wasm,
             locals: &wasm[first_group as usize..start as usize],
             groups,
-            // Half as much again is what counting fuel takes.
+            // Counting fuel adds about half of the size.
             out: Vec::with_capacity((end - start) as usize * 3 / 2),
             copied: start,
             end,
@@ -45,12 +45,12 @@ impl<'a> Splice<'a> {
         self.copied = to;
     }
 
-    /// Leaves out what follows, up to a position.
+    /// Skips up to a position.
     pub(crate) fn leave_out(&mut self, to: u64) {
         self.copied = to;
     }
 
-    /// Puts an instruction in.
+    /// Inserts an instruction.
     pub(crate) fn put(&mut self, instruction: &Instruction<'_>) {
         instruction.encode(&mut self.out);
     }
