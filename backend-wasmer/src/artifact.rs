@@ -1,7 +1,7 @@
 //! Compiled modules as bytes, and back.
 //!
-//! This file does not know where the bytes lie. It holds the unsafe code that makes them run: wasmer
-//! believes everything about them but the features of the processor.
+//! This file does not know where the bytes are stored. It has the unsafe code that loads them: wasmer checks only
+//! the features of the processor and trusts everything else.
 
 #![allow(unsafe_code, reason = "see SAFETY")]
 
@@ -15,13 +15,13 @@ use wasmer::{
     sys::{CpuFeature, NativeEngineExt as _},
 };
 
-/// What decides about the code beside the compiler and its version. What the compilers are set to is
-/// a constant of this version.
+/// Everything that code depends on beside the compiler and its version. The configuration of the compilers is fixed
+/// in this version.
 pub(crate) fn fingerprint(engine: &Engine, mut state: &mut dyn Hasher) {
     engine.deterministic_id().hash(&mut state);
     engine.target().triple().to_string().hash(&mut state);
     CpuFeature::for_host().as_u64().hash(&mut state);
-    // How much memories reserve decides which checks their code has.
+    // The reserved size of memories decides which bounds checks the code has.
     address_space::room().hash(&mut state);
 }
 
@@ -36,19 +36,18 @@ pub(crate) fn save(module: &Module) -> Result<Vec<u8>> {
     }
 }
 
-/// The module that was saved. The file is mapped; code is copied from there, so all of it is needed.
+/// Loads a saved module. The file is mapped, and all code is copied from it.
 pub(crate) fn load(engine: &Engine, artifact: Artifact) -> Result<Module> {
     let file = artifact.into_file()?;
-    // SAFETY: Files of the cache never change: they are replaced by others, and nobody but this user can write
-    // there.
+    // SAFETY: Files of the cache never change: they are replaced by others, and only this user can write there.
     let mapped = unsafe { MmapOptions::new().populate().map(&file) };
     let mapped = mapped.map_err(|source| {
         let message = "compiled code in the cache cannot be mapped";
         Error::new(ErrorKind::Engine, message).with_source(source)
     })?;
-    // SAFETY: The bytes begin with what `save` returned for an engine like this one, on such a processor, byte
-    // for byte: an `Artifact` gives nothing else away. So their layout, which is not looked at again, is that of
-    // this version. It says how long they are; what lies behind is not referred to.
+    // SAFETY: The bytes begin with the exact result of `save` for an equal engine on an equal processor: an
+    // `Artifact` returns nothing else. So their layout, which is not checked again, is that of this version. It
+    // contains their length; the bytes after it are not used.
     let module = unsafe { Module::deserialize_unchecked(engine, Bytes::from_owner(mapped)) };
     module.map_err(|source| {
         let message = "the engine does not take the compiled code";

@@ -1,7 +1,7 @@
-//! Types and traps of wasmer in the words of core, and back.
+//! Conversions between types and traps of wasmer and those of core.
 //!
-//! This file knows no store and no instance. Invariant: what wasmer itself has to say goes into
-//! the source of an error, never into its message, so messages are the same on every engine.
+//! This file knows no store and no instance. Invariant: texts of wasmer go into the source of an error, never into
+//! its message, so messages are the same on every engine.
 
 use polyextism_core::{
     backend::{Error, ErrorKind, Failed, NumType, Number, Signature, Trap},
@@ -81,7 +81,7 @@ pub(crate) fn to_argument(
     })
 }
 
-/// The value that a guest gave; `None` if there is no word for it.
+/// A value of a guest as a value of core; `None` if core has no such value.
 pub(crate) fn to_known(store: &impl AsStoreRef, value: &Value) -> Option<inspect::Value> {
     Some(match value {
         Value::I32(value) => inspect::Value::I32(value.cast_unsigned()),
@@ -115,7 +115,7 @@ pub(crate) fn rejection(engine: &str, source: CompileError) -> Error {
 #[cold]
 pub(crate) fn failure(source: RuntimeError) -> Error {
     let error = match source.clone().to_trap() {
-        // Only the code is kept: the rest has every frame of the stack, however deep it was.
+        // Only the code is kept, because the rest has every frame of the stack.
         Some(code) => return Error::trap(trap(code)).with_source(code),
         None if source.is::<Failed>() => Error::new(ErrorKind::HostFunction, Failed.to_string()),
         None => Error::new(ErrorKind::Engine, "the engine could not run the program"),

@@ -1,7 +1,7 @@
-//! What wasmer does not have of exceptions: references to them outside of functions, and the type of references that
-//! are always null. It would panic on some of these, or fail late.
+//! Refuses parts of exceptions that wasmer does not support: references to exceptions outside of functions, and the
+//! type of references that are always null. It would panic on some of these, or fail late.
 //!
-//! It does not know what modules throw. Invariant: what is let through wasmer compiles.
+//! It does not know what modules throw. Invariant: wasmer compiles every accepted module.
 
 use polyextism_core::{Error, Result};
 use wasmer::sys::wasmparser::{
@@ -12,9 +12,9 @@ use wasmer::sys::wasmparser::{
 /// Refuses a module that wasmer cannot compile.
 ///
 /// # Errors
-/// `Unsupported` if the module has what wasmer lacks.
+/// `Unsupported` if the module has such a part.
 pub(crate) fn check(name: &str, wasm: &[u8]) -> Result<()> {
-    // What is not well-formed is left to the compiler to refuse.
+    // The compiler refuses malformed modules.
     match lacking(wasm) {
         Ok(Some(what)) => Err(Error::unsupported(name, what)),
         Ok(None) | Err(_) => Ok(()),
@@ -85,7 +85,7 @@ fn lacking(wasm: &[u8]) -> Result<Option<&'static str>, BinaryReaderError> {
     Ok(None)
 }
 
-/// What a type of references to exceptions is.
+/// The kinds of reference types for exceptions.
 #[derive(Clone, Copy)]
 enum Kind {
     Any,
@@ -93,7 +93,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What is lacking for a value.
+    /// The missing feature for a value.
     fn value(self) -> Option<&'static str> {
         match self {
             Self::Any => None,

@@ -1,9 +1,9 @@
 //! A live program: a store, the instances of its modules, and the entries resolved so far.
 //!
-//! This file does not know what the entries mean. Its unsafe code is the
-//! slice of a memory, and the claim that an instance may move between threads. Invariants: names
-//! are looked up when a program is instantiated and when an entry is resolved, never on a call;
-//! entering a function of type `() -> i32` or `() -> ()` allocates nothing and takes no lock.
+//! This file does not know what the entries mean. Its unsafe code makes the slice of a memory, and asserts that an
+//! instance may move between threads. Invariants: names are looked up when a program is instantiated and when an
+//! entry is resolved, never on a call; entering a function of type `() -> i32` or `() -> ()` allocates nothing and
+//! takes no lock.
 
 use std::{ptr::NonNull, slice, sync::Arc};
 
@@ -27,15 +27,15 @@ use crate::{
     memories::{self, Stock},
 };
 
-/// A program whose host functions are ready to be put into a store.
+/// A program with host functions that can be put into a store.
 pub struct Prepared {
     modules: Vec<(Module, Vec<Source>)>,
     memories: Vec<MemoryExport>,
-    /// Memories that instances take over from each other.
+    /// Memories that instances reuse.
     stock: Arc<Stock>,
 }
 
-/// Where an import comes from.
+/// The source of an import.
 enum Source {
     Host(Bound),
     Export(ModuleId, String),
@@ -64,20 +64,20 @@ impl Prepared {
     }
 }
 
-/// What the store owns, and what host functions see of it.
+/// The data of the store, which host functions see.
 pub(crate) struct State {
     host: Host,
     memories: Vec<Located>,
 }
 
-/// A memory of the program, and where it says which bytes it has.
+/// A memory of the program, and the definition with its bytes.
 struct Located {
     memory: Memory,
     definition: NonNull<VMMemoryDefinition>,
 }
 
 #[allow(unsafe_code, reason = "see SAFETY")]
-// SAFETY: The definition is the store's, as is the state that this is in; it is read by whoever has the store.
+// SAFETY: The store owns the definition and the state that contains this; only the owner of the store reads it.
 unsafe impl Send for Located {}
 
 impl State {
@@ -96,13 +96,13 @@ pub struct Instance {
     limits: InstanceLimits,
 }
 
-/// An exported function that core may enter, ready to be called.
+/// An exported function that core may call.
 enum Code {
     /// No parameters, one `i32`.
     Status(TypedFunction<(), i32>),
     /// No parameters, no results.
     Void(TypedFunction<(), ()>),
-    /// No parameters, one number that is not an `i32`: what wasmer calls without an allocation.
+    /// No parameters, one number that is not an `i32`. wasmer calls it without allocating.
     Long(TypedFunction<(), i64>),
     Single(TypedFunction<(), f32>),
     Double(TypedFunction<(), f64>),
@@ -148,7 +148,7 @@ impl Instance {
         }
         for memory in &program.memories {
             let found = find(&instances, memory.module, &memory.name)?;
-            // There is no other variant than its own engines.
+            // There are no variants but its own engines.
             let place = found.to_vm_extern().unwrap_sys();
             let (Extern::Memory(found), VMExtern::Memory(handle)) = (found, place) else {
                 return Err(unresolved(&memory.name));
@@ -182,7 +182,7 @@ impl Instance {
         Ok(ModuleId(self.instances.len() as u32 - 1))
     }
 
-    /// Why guest code ended, and where it was.
+    /// Why guest code ended, and where.
     #[cold]
     pub(crate) fn failed(&self, source: RuntimeError) -> Error {
         // A trace ends where the stack of this call begins: guests have stacks of their own.
@@ -205,7 +205,7 @@ impl Instance {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.exports.get_function(export).ok()?;
         let (ty, store) = (func.ty(&self.store), &self.store);
-        // To ask for a type that it does not have would record a trace.
+        // Asking for a wrong type would record a trace.
         Some(match (ty.params(), ty.results()) {
             ([], []) => Code::Void(func.typed(store).ok()?),
             ([], [Type::I32]) => Code::Status(func.typed(store).ok()?),
@@ -260,10 +260,10 @@ pub(crate) fn split<'a>(
     let state = env.as_mut(store);
     let definition = state.memories[memory.0 as usize].definition;
     #[allow(unsafe_code, reason = "see SAFETY")]
-    // SAFETY: The definition is there as long as its store, which the result borrows exclusively, as does guest
-    // code. wasmer keeps as many bytes as it says readable and writable until the memory grows or the store
-    // is dropped; both need the store. No other thread can write, because shared memories are not enabled. The
-    // state is boxed host memory, apart from linear memory. `base` is never null, not even for no pages.
+    // SAFETY: The definition lives as long as its store, which the result borrows exclusively, as does guest code.
+    // wasmer keeps its bytes readable and writable until the memory grows or the store is dropped; both need the
+    // store. No other thread can write, because shared memories are not enabled. The state is boxed host memory,
+    // separate from linear memory. `base` is never null, not even without pages.
     let bytes = unsafe {
         let VMMemoryDefinition {
             base,

@@ -1,12 +1,12 @@
 //! The wasmer backend: the engine traits of core on wasmer.
 //!
-//! Compilers: `cranelift` (the default), and `singlepass` with the cargo feature `wasmer-singlepass`. What
-//! this crate deliberately does not know: what the programs are for, who wrote them, and what their host functions
-//! do.
+//! Compilers: `cranelift` (the default), and `singlepass` with the cargo feature `wasmer-singlepass`. This crate
+//! does not know the purpose or the authors of programs, nor what their host functions do. Of core it may import
+//! only `polyextism_core::backend`.
 //!
-//! Invariants: every opening makes a wasmer engine of its own, because a crafted module can panic
-//! wasmer's registry of signatures and leave it poisoned; every WebAssembly feature and everything
-//! that changes results is set explicitly.
+//! Invariants: every opening makes a wasmer engine of its own, because a crafted module can panic wasmer's registry
+//! of signatures and leave it poisoned; every WebAssembly feature and every setting that affects results is
+//! explicit.
 
 #![deny(unsafe_code)]
 
@@ -50,7 +50,7 @@ pub const BACKEND: Backend = Backend {
     compilers: &[
         Compiler {
             name: "cranelift",
-            // What `Cranelift::supported_features_for_target` says, and what its translator has.
+            // The features of `Cranelift::supported_features_for_target`, and of its translator.
             capabilities: POWERS
                 .proposals(&[
                     Proposal::Simd,
@@ -83,7 +83,7 @@ const POWERS: Capabilities = Capabilities::NONE
     .memory_limit(true)
     .artifacts(true);
 
-/// What its Cranelift has; Singlepass has none.
+/// The profilers of its Cranelift. Singlepass has none.
 const PROFILERS: &[Profiler] = match cfg!(unix) {
     true => &[Profiler::Perf],
     false => &[],
@@ -94,7 +94,7 @@ pub struct Wasmer {
     engine: wasmer::Engine,
     name: &'static str,
     capabilities: Capabilities,
-    /// What it was opened for.
+    /// The settings with which it was opened.
     proposals: Proposals,
     profiler: Option<Profiler>,
 }
@@ -137,7 +137,7 @@ impl Wasmer {
         let mut tunables = BaseTunables::for_target(engine.target());
         let room = address_space::room();
         if room == Room::Scarce {
-            // No memory is reserved for what it may grow to; it moves instead.
+            // No address space is reserved for growth; a memory moves instead.
             tunables.static_memory_bound = Pages(0);
         }
         engine.set_tunables(memories::supplied(tunables));
@@ -178,9 +178,9 @@ fn features(proposals: Proposals) -> Features {
     features
 }
 
-/// The module under a name that no other module has, of whatever process: frames of a trace tell
-/// nothing else about their module, and the name is saved with it. Names have no effect on code, and of
-/// two the last counts, so those of `functions` have to be said again if anybody is to see them.
+/// The module under a globally unique name. Frames of a trace identify their module only by name, and the name is
+/// saved with the module. Names do not affect code. Of two name sections the last counts, so the names of
+/// `functions` are repeated if a profiler needs them.
 fn tagged(wasm: &[u8], functions: Option<&NameMap>) -> Vec<u8> {
     let mut names = NameSection::new();
     names.module(&Uuid::new_v4().to_string());
@@ -192,7 +192,7 @@ fn tagged(wasm: &[u8], functions: Option<&NameMap>) -> Vec<u8> {
     tagged
 }
 
-/// What the last name section of a module says of functions.
+/// The names of functions in the last name section of a module.
 fn function_names(wasm: &[u8]) -> Option<NameMap> {
     let mut found = None;
     let payloads = Parser::new(0).parse_all(wasm);

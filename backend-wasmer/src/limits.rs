@@ -1,10 +1,9 @@
 //! The memory limit of an instance, and the stack that its host side needs.
 //!
-//! wasmer has no hook for the memories of one store: tunables belong to an engine, and see each
-//! memory alone. So once the program is instantiated, and before any guest code runs, every memory
-//! of its store is replaced by one that asks a common budget before it grows; the growth of guest
-//! code (`memory.grow`) and that of the host go through the same object. This file does not know
-//! which memories the host uses. wasmer has no interrupts.
+//! wasmer has no hook for the memories of one store: tunables belong to an engine and see each memory alone. So
+//! after a program is instantiated, and before any guest code runs, every memory of its store is replaced by one
+//! that asks a common budget before it grows. Growth by guests (`memory.grow`) and by the host goes through the
+//! same object. This file does not know which memories the host uses. wasmer has no interrupts.
 //!
 //! Invariant: the budget is what the limit leaves after the pages of all memories of the store.
 
@@ -23,10 +22,10 @@ use wasmer::{
     sys::vm::{LinearMemory, StoreObject, VMMemory, VMMemoryDefinition},
 };
 
-/// What must be left of the stack when a guest is entered, in bytes. Guests have a stack of their own, but host
-/// functions run on that of the calling thread, and may call further programs.
+/// The stack that must be left when a guest is entered, in bytes. Guests have a stack of their own, but host
+/// functions run on the stack of the calling thread, and may call further programs.
 pub(crate) const NEEDED_STACK: usize = 128 * 1024;
-/// What they get instead if there is less.
+/// The size of the new stack if less is left.
 pub(crate) const GROWN_STACK: usize = 1024 * 1024;
 
 /// Limits all memories of `store` together to `limit` pages.
@@ -93,7 +92,7 @@ impl LinearMemory for Limited {
     }
 }
 
-/// A second handle would grow without asking. Nothing here makes one.
+/// A second handle would grow without the budget. Nothing here makes one.
 #[cold]
 fn unshared() -> MemoryError {
     MemoryError::UnsupportedOperation {

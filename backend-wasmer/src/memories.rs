@@ -1,13 +1,13 @@
-//! Memories that instances of one program take over from each other.
+//! Memories that instances of one program reuse.
 //!
-//! wasmer maps every memory anew and copies the data of the module into it, page by page. Here the first
-//! instance, whose own memories are as ever, leaves an image of what each of them begins with; those after it map
-//! that image, privately, so that a page costs something when it is written to. A memory that is not needed any more is put back to its image by the
-//! system and kept for the next instance. This file does not know what a program is: a [`Stock`] belongs to
-//! one that is linked, whose memories always begin in the same way.
+//! wasmer maps every memory anew and copies the data of the module into it, page by page. Here, an image is taken
+//! of the initial content of each memory of the first instance. Later instances map the image privately, so a page
+//! costs only when it is written. The system resets a memory that is no longer used to its image, and the memory is
+//! kept for the next instance. This file does not know programs: a [`Stock`] belongs to one linked program, whose
+//! memories always have the same initial content.
 //!
-//! Invariants: a memory is kept only if it has its first size and the system has put all of it back; what cannot
-//! be kept is unmapped, as before; nobody waits for a lock, which a fork may leave locked.
+//! Invariants: a memory is kept only if it has its initial size and the system has reset all of it; any other is
+//! unmapped; no thread waits for a lock, because a fork may leave one locked.
 
 #![allow(unsafe_code, reason = "see SAFETY")]
 
@@ -38,7 +38,7 @@ use wasmer::{
 
 use self::image::{Image, Written};
 
-/// How many memories are kept for each one of a program.
+/// How many copies of each memory of a program are kept.
 const KEPT: usize = 16;
 
 /// The memories of a program, by module and position in it.
@@ -52,10 +52,10 @@ struct Key {
     memory: usize,
 }
 
-/// What there is of one memory of a program.
+/// The kept copies of one memory of a program.
 #[derive(Debug, Default)]
 struct Slot {
-    /// What it begins with; `None` until an instance was made.
+    /// The initial content; `None` until an instance was made.
     image: Option<Arc<Image>>,
     spare: Vec<VMMemory>,
 }
@@ -73,10 +73,10 @@ struct Making {
     fresh: Vec<(Key, NonNull<VMMemoryDefinition>, Arc<Begin>)>,
 }
 
-/// How far a memory is.
+/// The state of a memory.
 #[derive(Debug, Default)]
 struct Begin {
-    /// Whether the system puts it back to its first state.
+    /// Whether the system resets it to its initial content.
     has_image: AtomicBool,
     /// Where data was written into it.
     written: Written,
@@ -91,7 +91,7 @@ impl Stock {
         }
     }
 
-    /// Makes an instance by `make`, which says by [`module`] what it is at. Memories that are made meanwhile
+    /// Makes an instance with `make`, which calls [`module`] before each module. Memories that are made meanwhile
     /// come from here.
     pub(crate) fn supply<T, E>(
         self: &Arc<Self>,
@@ -114,7 +114,7 @@ impl Stock {
     }
 }
 
-/// What was being made before, which goes on also after a panic.
+/// The outer state, restored also after a panic.
 struct Outer(Option<Making>);
 
 impl Drop for Outer {
@@ -123,7 +123,7 @@ impl Drop for Outer {
     }
 }
 
-/// Says which module of its program is instantiated now.
+/// Sets the module of the program that is instantiated now.
 pub(crate) fn module(position: usize) {
     MAKING.with_borrow_mut(|making| {
         if let Some(making) = making {
@@ -144,11 +144,10 @@ impl Making {
                 continue;
             }
             let units = begin.written.units();
-            // SAFETY: The definition lies in the state of an instance that lives, and nothing runs that could
-            // change it.
+            // SAFETY: The definition is in the state of a live instance, and nothing runs that could change it.
             let memory = unsafe { *location.as_ptr() };
             if units.end <= memory.current_length {
-                // SAFETY: As above: so many bytes are mapped at `base`, and nobody writes there.
+                // SAFETY: As above: this many bytes are mapped at `base`, and nothing writes there.
                 let bytes = unsafe { slice::from_raw_parts(memory.base, units.end) };
                 slot.image = Image::of(bytes, units.start).map(Arc::new);
             }
@@ -156,7 +155,7 @@ impl Making {
     }
 }
 
-/// What makes the memories of an engine.
+/// The maker of the memories of an engine.
 pub(crate) struct Supplied(BaseTunables);
 
 /// The tunables of an engine.
@@ -188,7 +187,7 @@ impl Tunables for Supplied {
         location: NonNull<VMMemoryDefinition>,
     ) -> Result<VMMemory, MemoryError> {
         let supplied = match style {
-            // Others move when they grow.
+            // Other memories move when they grow.
             MemoryStyle::Static { .. } if !ty.shared => MAKING.with_borrow_mut(|making| {
                 let making = making.as_mut()?;
                 Some(Supply::new(making, ty, style, location))
@@ -197,7 +196,7 @@ impl Tunables for Supplied {
         };
         match supplied {
             Some(memory) => Ok(VMMemory(Box::new(memory?))),
-            // SAFETY: As the caller says.
+            // SAFETY: As the caller promises.
             None => unsafe { self.0.create_vm_memory(ty, style, location) },
         }
     }
@@ -212,7 +211,7 @@ impl Tunables for Supplied {
         style: &TableStyle,
         location: NonNull<VMTableDefinition>,
     ) -> Result<VMTable, String> {
-        // SAFETY: As the caller says.
+        // SAFETY: As the caller promises.
         unsafe { self.0.create_vm_table(ty, style, location) }
     }
 }
@@ -220,9 +219,9 @@ impl Tunables for Supplied {
 /// A memory of an instance that goes back to the stock.
 #[derive(Debug)]
 struct Supply {
-    /// There until it is dropped.
+    /// Present until it is dropped.
     memory: Option<VMMemory>,
-    /// Where the instance looks.
+    /// The location that the instance reads.
     location: NonNull<VMMemoryDefinition>,
     first: Pages,
     begin: Arc<Begin>,
@@ -263,13 +262,13 @@ impl Supply {
             }
             (None, Some(image)) => {
                 let memory = VMMemory::new(ty, style)?;
-                // SAFETY: The memory owns its definition, is mapped for at least as many bytes as the first
-                // one of its kind had, and is not used by anybody.
+                // SAFETY: The memory owns its definition, is mapped for at least as many bytes as the first one of
+                // its kind had, and is not in use.
                 let mapped = unsafe { image.map(memory.vmmemory().as_ref().base) };
                 begin.has_image.store(mapped, Ordering::Relaxed);
                 match mapped {
                     true => memory,
-                    // Nobody knows what is there now.
+                    // The content is unknown now.
                     false => VMMemory::new(ty, style)?,
                 }
             }
@@ -303,7 +302,7 @@ impl Supply {
         unsafe { *self.location.as_ptr() = *self.memory().vmmemory().as_ptr() };
     }
 
-    /// Has the system put it back, if it can be used again.
+    /// Lets the system reset it, if it can be reused.
     fn is_as_at_first(memory: &VMMemory, first: Pages) -> bool {
         // SAFETY: The memory owns its definition.
         let definition = unsafe { *memory.vmmemory().as_ptr() };
@@ -389,7 +388,7 @@ impl LinearMemory for Supply {
     }
 }
 
-/// A second handle would not know where the memory goes. Nothing here makes one.
+/// A second handle would not follow the memory. Nothing here makes one.
 #[cold]
 fn unshared() -> MemoryError {
     MemoryError::UnsupportedOperation {

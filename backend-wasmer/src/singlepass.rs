@@ -1,7 +1,7 @@
-//! The compiler Singlepass, which is built in with the cargo feature `wasmer-singlepass` only: its licence forbids
-//! production use without an agreement.
+//! The compiler Singlepass. It is built in only with the cargo feature `wasmer-singlepass`, because its licence
+//! forbids production use without an agreement.
 //!
-//! How it is set up, and what it is not given because it would panic.
+//! This file has its configuration, and refuses modules on which it would panic.
 
 use polyextism_core::backend::{Determinism, Error, Result};
 use wasmer::sys::{
@@ -14,9 +14,9 @@ pub(crate) const COMPILER: &str = "singlepass";
 /// The name of the engine with it.
 pub(crate) const NAME: &str = "wasmer:singlepass";
 
-/// Its canonicalisation is incomplete: it comes late, at the next use of a NaN, so `f32.neg` and
-/// `f32.abs` straight after arithmetic lose it and `f64.neg` loses the sign; and it leaves out what
-/// conversions between `f32` and `f64` make of other NaNs.
+/// Its canonicalisation of NaNs is incomplete. It happens late, at the next use of a NaN, so `f32.neg` and
+/// `f32.abs` directly after arithmetic lose it and `f64.neg` loses the sign. Conversions between `f32` and `f64` do
+/// not canonicalise other NaNs.
 pub(crate) fn config(determinism: Determinism) -> Box<dyn CompilerConfig> {
     let mut config = Singlepass::new();
     config.canonicalize_nans(determinism == Determinism::On);
@@ -37,7 +37,7 @@ pub(crate) fn check(wasm: &[u8]) -> Result<()> {
     }
 }
 
-/// Whether a module imports a function with several results. It panics on it.
+/// Whether a module imports a function with several results. Singlepass panics on it.
 fn imports_many_results(wasm: &[u8]) -> bool {
     let mut many = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -55,7 +55,7 @@ fn imports_many_results(wasm: &[u8]) -> bool {
                         _ => false,
                     });
             }
-            // Sections are ordered; what is not well-formed is left to the compiler to refuse.
+            // Sections are ordered. The compiler refuses malformed modules.
             Ok(Payload::CodeSectionStart { .. }) | Err(_) => break,
             Ok(_) => {}
         }

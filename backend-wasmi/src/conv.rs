@@ -1,7 +1,7 @@
-//! Types, values and traps of wasmi in the words of core, and back.
+//! Conversions between types, values and traps of wasmi and those of core.
 //!
-//! This file knows no instance. Invariant: what wasmi itself has to say goes into the source of an
-//! error, never into its message, so messages are the same on every engine.
+//! This file knows no instance. Invariant: texts of wasmi go into the source of an error, never into its message,
+//! so messages are the same on every engine.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use wasmi::{
 
 use crate::BACKEND;
 
-/// A host function failed, as an error that wasmi takes.
+/// A failed host function as an error of wasmi.
 #[derive(Debug)]
 pub(crate) struct Stopped(pub(crate) Failed);
 
@@ -86,7 +86,7 @@ pub(crate) fn to_argument(store: impl AsContextMut, value: &Value, ty: ValType) 
     })
 }
 
-/// The value that a guest gave; `None` if there is no word for it.
+/// A value of a guest as a value of core; `None` if core has no such value.
 pub(crate) fn to_value(store: impl AsContext, value: &Val) -> Option<Value> {
     Some(match value {
         Val::I32(value) => Value::I32(value.cast_unsigned()),

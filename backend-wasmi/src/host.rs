@@ -17,8 +17,7 @@ use crate::{
     instance::State,
 };
 
-/// A host function, bound to the memory of the module that imports it, and the way to make it a
-/// function of wasmi.
+/// A host function, bound to the memory of the importing module, and how to make it a function of wasmi.
 pub(crate) struct Bound {
     func: Arc<HostFunc>,
     memory: Option<MemoryId>,
@@ -33,7 +32,7 @@ enum Make {
 type Typed = fn(&mut Store<State>, Body) -> Func;
 
 impl Bound {
-    /// Chooses the way once for all instances.
+    /// Chooses typed or untyped once for all instances.
     pub(crate) fn new(func: Arc<HostFunc>, memory: Option<MemoryId>) -> Self {
         let signature = func.signature();
         let make = match SHAPES.iter().find(|shape| shape.fits(signature)) {
@@ -58,7 +57,7 @@ impl Bound {
     }
 }
 
-/// What a function of wasmi runs.
+/// The body of a function of wasmi.
 struct Body {
     func: Arc<HostFunc>,
     memory: Option<MemoryId>,
@@ -130,7 +129,7 @@ impl Shape {
     }
 }
 
-/// How a signature is made a typed function. Calls of it do not allocate.
+/// How to make a typed function for a signature. Its calls do not allocate.
 macro_rules! shape {
     ([$($name:ident: $Param:ty),*] -> $Result:ty) => {
         Shape {

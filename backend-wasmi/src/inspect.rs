@@ -1,6 +1,6 @@
-//! A look into a live program: any function, global or memory that its modules export.
+//! Inspection of a live program: any exported function, global or memory.
 //!
-//! This file does not know who looks, nor why. Nothing here is on the way of a call.
+//! This file does not know its users. Nothing here is on the call path.
 
 use polyextism_core::{
     backend::{Inspect, ModuleId, Result, Value},

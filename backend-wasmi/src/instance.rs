@@ -20,13 +20,13 @@ use crate::{
     limits::{self, MemoryLimit},
 };
 
-/// A program whose host functions are ready to be put into a store.
+/// A program with host functions that can be put into a store.
 pub struct Prepared {
     modules: Vec<(Module, Vec<Source>)>,
     memories: Vec<MemoryExport>,
 }
 
-/// Where an import comes from.
+/// The source of an import.
 enum Source {
     Host(Bound),
     Export(ModuleId, Arc<str>),
@@ -54,7 +54,7 @@ impl Prepared {
     }
 }
 
-/// What the store owns.
+/// The data of the store.
 pub(crate) struct State {
     pub(crate) host: Host,
     pub(crate) memories: Vec<Memory>,
@@ -63,12 +63,12 @@ pub(crate) struct State {
     paused: Option<Paused>,
 }
 
-/// Runs a guest. wasmi takes a lock for the stack of each call before the guest begins and after it has ended, which no fork
-/// may find locked; it tells us in between.
+/// Runs a guest. wasmi takes a lock for the stack of each call before the guest begins and after it has ended. A
+/// fork must not find the lock taken, so the hooks of wasmi pause the section in between.
 pub(crate) fn run<T>(store: &mut Store<State>, call: impl FnOnce(&mut Store<State>) -> T) -> T {
     section(|| {
         let outcome = limits::on_enough_stack(|| call(store));
-        // Of guests that fail wasmi does not tell the end.
+        // wasmi does not report the end of a guest that fails.
         if let Some(paused) = store.data_mut().paused.take() {
             resume(paused);
         }
@@ -84,7 +84,7 @@ pub struct Instance {
     limits: InstanceLimits,
 }
 
-/// An exported function that core may enter, ready to be called.
+/// An exported function that core may call.
 enum Code {
     /// No parameters, one `i32`.
     Status(TypedFunc<(), i32>),
@@ -128,7 +128,7 @@ impl Instance {
             match instantiate(&mut store, &instances, module, imports) {
                 Ok(instance) => instances.push(instance),
                 Err(error) => {
-                    // What the system cannot give may be more than is allowed, and that is what is wrong then.
+                    // If an allocation failed, a size beyond the limit is the better error.
                     if let Some(limit) = limits.memory_pages {
                         store.data_mut().limit.0.enforce(limit)?;
                     }
@@ -196,7 +196,7 @@ fn instantiate(
             Source::Export(module, name) => find(store, instances, *module, name)?,
         });
     }
-    // wasmi keeps the imports of a module by their kinds.
+    // wasmi sorts the imports of a module by kind.
     externs.sort_by_key(|import| match import {
         Extern::Func(_) => 0,
         Extern::Table(_) => 1,

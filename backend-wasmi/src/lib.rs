@@ -1,11 +1,10 @@
 //! The wasmi backend: the engine traits of core on wasmi, an interpreter.
 //!
-//! It has one compiler, which makes wasmi's own code. What this crate deliberately does not know: what
-//! the programs are for, who wrote them, and what their host functions do.
+//! It has one compiler, which makes wasmi's own code. This crate does not know the purpose or the authors of
+//! programs, nor what their host functions do. Of core it may import only `polyextism_core::backend`.
 //!
-//! Invariants: every opening makes a wasmi engine of its own; every WebAssembly feature and everything
-//! that changes results is set explicitly; wasmi is built to be deterministic, whatever
-//! [`Settings::determinism`] asks for.
+//! Invariants: every opening makes a wasmi engine of its own; every WebAssembly feature and every setting that
+//! affects results is explicit; wasmi is built to be deterministic, whatever [`Settings::determinism`] asks for.
 
 #![deny(unsafe_code)]
 
@@ -86,7 +85,7 @@ fn config(proposals: Proposals) -> Config {
     let has = |proposal| proposals.contains(proposal);
     let mut config = Config::default();
     config
-        // Whatever wasmi refuses it refuses when it compiles, not when a function is called.
+        // wasmi refuses modules when it compiles them, not when a function is called.
         .compilation_mode(CompilationMode::Eager)
         .consume_fuel(false)
         .ignore_custom_sections(true)

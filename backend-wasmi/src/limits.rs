@@ -7,23 +7,23 @@ use polyextism_core::backend::{Error, ErrorKind, PageLimit, Result, address_spac
 use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;
 
-/// How many calls may be inside each other.
+/// The most nested calls.
 pub(crate) const RECURSION: usize = 10_000;
-/// What the values of these calls may take together, in bytes.
+/// The most bytes of the values of these calls together.
 pub(crate) const STACK: usize = 1024 * 1024;
 
-/// What must be left of the stack when wasmi begins something, in bytes. Guests have a stack of their own, but
-/// wasmi and host functions run on that of the calling thread, and may call further programs.
+/// The stack that must be left when wasmi is entered, in bytes. Guests have a stack of their own, but wasmi and
+/// host functions run on the stack of the calling thread, and may call further programs.
 const NEEDED_STACK: usize = 128 * 1024;
-/// What they get instead if there is less.
+/// The size of the new stack if less is left.
 const GROWN_STACK: usize = 1024 * 1024;
 
-/// What must be left of an address space that is limited, in bytes. Memories of wasmi take what they have and reserve
-/// nothing, so without this the last one would leave nothing to anybody, and the process would end at the next small
-/// allocation.
+/// The address space that must be left if it is limited, in bytes. Memories of wasmi reserve nothing beyond their
+/// size. Without this margin the last one could use up all address space, and the process would end at the next
+/// small allocation.
 const NEEDED_SPACE: u64 = 32 << 20;
 
-/// Whether there is address space for a further instance.
+/// Checks whether there is address space for another instance.
 ///
 /// # Errors
 /// `Engine` if there is not.
@@ -39,18 +39,18 @@ pub(crate) fn enough_space() -> Result<()> {
     }
 }
 
-/// Whether a memory may grow by so many bytes.
+/// Whether a memory may grow by this many bytes.
 fn has_space(growth: usize) -> bool {
     address_space::left().is_none_or(|left| left >= NEEDED_SPACE.saturating_add(growth as u64))
 }
 
-/// Does what wasmi does on the stack of the calling thread, which may have little left.
+/// Runs a step of wasmi on the stack of the calling thread, or on a new one if little is left.
 #[inline]
 pub(crate) fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(NEEDED_STACK, GROWN_STACK, work)
 }
 
-/// [`PageLimit`] as the engine asks it.
+/// [`PageLimit`] behind the trait of the engine.
 #[derive(Default)]
 pub(crate) struct MemoryLimit(pub(crate) PageLimit);
 

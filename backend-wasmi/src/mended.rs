@@ -1,22 +1,22 @@
-//! Ways round two mistakes of wasmi 2.0.0.
+//! Workarounds for two bugs of wasmi 2.0.0.
 //!
-//! A `select` whose condition is that a local is, or is not, zero takes its condition from a register in which that
-//! local was never put: wasmi leaves such a comparison out and selects by its operand, of which it forgets the place.
-//! It does so only where nothing is computed between the two, so something is put there that changes nothing. A
-//! test fails when wasmi is right, and then that has to go.
+//! A `select` whose condition compares a local with zero reads its condition from a wrong register: wasmi drops the
+//! comparison and selects by its operand, but loses the place of the operand. This happens only if nothing is
+//! computed between the two, so an instruction without effect is inserted. A test fails when wasmi is fixed; then
+//! remove this.
 //!
 //! Growing a memory whose maximum is 2^64 bytes ends the process: wasmi computes that number in 64 bits and panics
-//! where nothing can be caught. Such a maximum is one page smaller here, which no guest can tell.
+//! where nothing can catch it. Such a maximum is one page smaller here, which no guest can notice.
 
 use std::borrow::Cow;
 
 use wasm_encoder::{CodeSection, Encode, Instruction, MemorySection, MemoryType, RawSection};
 use wasmparser::{BinaryReaderError, FunctionBody, MemorySectionReader, Operator, Parser, Payload};
 
-/// What is put before the `select`: the same condition once more.
+/// The inserted instructions before the `select`: the same condition once more.
 const SAME: &[Instruction<'_>] = &[Instruction::I32Const(-1), Instruction::I32And];
 
-/// The same module, which wasmi runs as it is meant. What cannot be read wasmi refuses itself.
+/// The same module with the workarounds. wasmi itself refuses a malformed module.
 pub(crate) fn mended(wasm: &[u8]) -> Cow<'_, [u8]> {
     rewritten(wasm).map_or(Cow::Borrowed(wasm), Cow::Owned)
 }
@@ -49,7 +49,7 @@ fn rewritten(wasm: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
     Ok(module.finish())
 }
 
-/// The most pages that wasmi can compute with: its bytes are a number of 64 bits.
+/// The most pages whose number of bytes fits in 64 bits.
 const MOST_PAGES: u64 = u64::MAX >> 16;
 
 fn below_the_largest(
@@ -121,7 +121,7 @@ mod tests {
         wat::parse_str(text).expect("it is a module")
     }
 
-    /// What is selected for 0 and for 7.
+    /// The values that are selected for 0 and for 7.
     fn selected(wasm: &[u8]) -> [i32; 2] {
         let engine = Engine::default();
         let module = Module::new(&engine, wasm).expect("it is valid");
@@ -152,7 +152,7 @@ mod tests {
         );
     }
 
-    /// A memory with this maximum, and what growing it by one page gives.
+    /// A memory with this maximum, and the result of growing it by one page.
     fn grown(maximum: u64) -> i64 {
         let text = format!(
             r#"(module (memory i64 0 {maximum})
@@ -169,7 +169,7 @@ mod tests {
         function.call(&mut store, ()).expect("it returns")
     }
 
-    /// What wasmi does with the largest maximum itself cannot be a test: it ends the process.
+    /// The largest maximum itself cannot be tested on wasmi alone, because it ends the process.
     #[test]
     fn the_largest_memory_can_grow() {
         for maximum in [1, (1 << 48) - 1, 1 << 48] {

@@ -1,7 +1,7 @@
 //! Compiled modules as bytes, and back.
 //!
-//! This file does not know where the bytes lie. It holds the unsafe code that makes them run: wasmtime
-//! checks that they come from this version with these settings, and believes everything else.
+//! This file does not know where the bytes are stored. It has the unsafe code that loads them: wasmtime checks that
+//! they come from this version with these settings, and trusts everything else.
 
 #![allow(unsafe_code, reason = "see SAFETY")]
 
@@ -18,14 +18,14 @@ pub(crate) fn save(module: &Module) -> Result<Vec<u8>> {
     })
 }
 
-/// The module that was saved. Its code is mapped, and read where it is used.
+/// Loads a saved module. Its code is mapped, and pages are read on use.
 pub(crate) fn load(engines: &Engines, artifact: Artifact) -> Result<Module> {
     let file = artifact.into_file()?;
     let module = engines.either(|engine| {
         let file = file.try_clone()?;
-        // SAFETY: The file begins with what `save` returned for an engine like this one, byte for byte: an
-        // `Artifact` gives nothing else away, and comes from a file that nobody but this user can write.
-        // What lies behind it is not referred to. Such files never change: they are replaced by others.
+        // SAFETY: The file begins with the exact result of `save` for an equal engine: an `Artifact` returns
+        // nothing else, and comes from a file that only this user can write. The bytes after it are not used. Such
+        // files never change: they are replaced by others.
         unsafe { Module::deserialize_open_file(engine, file) }
     });
     module.map_err(|source| {
@@ -40,7 +40,7 @@ pub(crate) fn moved(module: &Module, engine: &Engine) -> Result<Module> {
         return Ok(module.clone());
     }
     let bytes = save(module)?;
-    // SAFETY: The bytes were made this moment from a module of this process.
+    // SAFETY: The bytes were just made from a module of this process.
     let moved = unsafe { Module::deserialize(engine, bytes) };
     moved.map_err(|source| {
         let message = "the engine does not take the compiled code of another one";

@@ -1,7 +1,7 @@
-//! Types and traps of wasmtime in the words of core, and back.
+//! Conversions between types and traps of wasmtime and those of core.
 //!
-//! This file knows no store and no instance. Invariant: what wasmtime itself has to say goes into
-//! the source of an error, never into its message, so messages are the same on every engine.
+//! This file knows no store and no instance. Invariant: texts of wasmtime go into the source of an error, never
+//! into its message, so messages are the same on every engine.
 
 use polyextism_core::{
     backend::{Error, ErrorKind, Failed, NumType, Result, Signature, Trap, Value},
@@ -38,7 +38,7 @@ pub(crate) fn zero(ty: ValType) -> Option<Val> {
     }
 }
 
-/// A value in a slot, as wasmtime passes it.
+/// A slot as a raw value of wasmtime.
 #[inline]
 pub(crate) fn to_raw(ty: NumType, slot: u64) -> ValRaw {
     match ty {
@@ -49,7 +49,7 @@ pub(crate) fn to_raw(ty: NumType, slot: u64) -> ValRaw {
     }
 }
 
-/// The slot of a value that wasmtime passes as a value of this type.
+/// The slot of a raw value of this type.
 #[inline]
 pub(crate) fn to_slot(ty: NumType, raw: &ValRaw) -> u64 {
     match ty {
@@ -91,7 +91,7 @@ pub(crate) fn to_val(
     })
 }
 
-/// The value that a guest gave; `None` if there is no word for it.
+/// A value of a guest as a value of core; `None` if core has no such value.
 pub(crate) fn to_value(mut store: impl AsContextMut, value: &Val) -> Option<Value> {
     Some(match value {
         Val::I32(value) => Value::I32(value.cast_unsigned()),
@@ -122,7 +122,7 @@ pub(crate) fn to_value(mut store: impl AsContextMut, value: &Val) -> Option<Valu
     })
 }
 
-/// The number that a reference of the host stands for; `Some(None)` if it is an object of the guest.
+/// The number of a host reference; `Some(None)` for an object of the guest.
 fn host(store: impl AsContext, reference: &Rooted<ExternRef>) -> Option<Option<u32>> {
     match reference.data(store.as_context()).ok()? {
         Some(data) => data.downcast_ref().copied().map(Some),
@@ -145,7 +145,7 @@ fn object(store: impl AsContext, reference: &Rooted<AnyRef>) -> Option<Value> {
 #[cold]
 pub(crate) fn failure(source: wasmtime::Error) -> Error {
     let error = match source.downcast_ref::<wasmtime::Trap>() {
-        // Only the code is kept: the rest has every frame of the stack, however deep it was.
+        // Only the code is kept, because the rest has every frame of the stack.
         Some(code) => return Error::trap(trap(*code)).with_source(*code),
         None if source.is::<Failed>() => Error::new(ErrorKind::HostFunction, Failed.to_string()),
         None if source.is::<ThrownException>() => Error::trap(Trap::UncaughtException),

@@ -1,14 +1,14 @@
-//! The engines of wasmtime behind one of core's: one whose instances take memories and tables from a pool, and
-//! one that maps them anew for each instance.
+//! The two wasmtime engines behind one engine of core: one takes memories and tables of instances from a pool, the
+//! other maps them for each instance.
 //!
-//! To map memories, to unmap them and to fill the tables of pages anew was most of what an instance cost. The
-//! pool has slots of one size, and so many of them; what does not fit, what may become too large, and what comes
-//! when all slots are taken is left to the other engine. Both make the same code, so a module can move
-//! ([`crate::artifact::moved`]). This file does not know which instance goes where.
+//! Mapping and unmapping memories and filling page tables was most of the cost of an instance. The pool has a fixed
+//! number of slots of one size. The other engine runs programs that do not fit or may grow too large, and any
+//! program when all slots are taken. Both make the same code, so a module can move ([`crate::artifact::moved`]).
+//! This file does not choose the engine of an instance.
 //!
-//! Invariants: what a guest can do is the same on both; a slot is put back to its first state before it is
-//! taken again, by wasmtime, which asks the system for it and no list of what was touched; nobody touches the pool of the process that it was
-//! forked from, whose locks a thread may hold that is not there any more.
+//! Invariants: guests behave the same on both; wasmtime resets a slot before reuse, and asks the system, not a list
+//! of touched pages, what to reset; a forked child never touches the pool of its parent, because a thread that no
+//! longer exists may hold its locks.
 
 use std::sync::{
     OnceLock,
@@ -21,26 +21,26 @@ use polyextism_core::{
 };
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
-/// How many memories, and how many tables, the pool has. Each memory reserves what an address of 32 bits can
-/// reach and a guard behind it, of the address space and of nothing else.
+/// The number of memories, and of tables, in the pool. Each memory reserves address space only: the range of a
+/// 32-bit address and a guard region.
 const SLOTS: u32 = 1000;
-/// The pages that a memory in a slot can have: what an address of 32 bits can reach.
+/// The most pages of a memory in a slot: the range of a 32-bit address.
 const MEMORY_PAGES: u64 = 1 << 16;
-/// The elements that a table in a slot can have.
+/// The most elements of a table in a slot.
 const TABLE_ELEMENTS: u64 = 1_000_000;
-/// How many memories or tables one module may define.
+/// The most memories or tables that one module may define.
 const EACH: u32 = 100;
-/// How large the state of an instance beside its memories and tables may be, in bytes. None is set aside.
+/// The most bytes of the state of an instance beside its memories and tables. None is reserved.
 const STATE: usize = 1 << 30;
-/// How many slots that nobody uses may keep pages.
+/// How many unused slots may keep pages.
 const WARM: u32 = 64;
-/// How many bytes of each memory are overwritten and not given back to the system: the first page, which
-/// most programs write to.
+/// How many bytes of each memory are overwritten instead of returned to the system: the first page, which most
+/// programs write.
 const MEMORY_KEPT: usize = 4 << 10;
-/// As [`MEMORY_KEPT`], of each table. Many fit as a whole.
+/// As [`MEMORY_KEPT`], for each table. Many tables fit entirely.
 const TABLE_KEPT: usize = 32 << 10;
 
-/// How many pools a process may have: each takes some terabytes of the address space, of which there are 128.
+/// The most pools of a process. Each takes some of the 128 terabytes of address space.
 const POOLS: usize = 8;
 
 /// How many pools there are.
@@ -64,7 +64,7 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    /// Opens the one with the pool, and the other one if the address space is too small for that or has enough of them.
+    /// Opens the engine with the pool. If address space is short, or there are enough pools, opens the other one.
     pub(crate) fn open(config: Config, room: Room, collects: Collects) -> wasmtime::Result<Self> {
         let pooled = match room {
             Room::Ample => pooled(&config, collects),
@@ -83,7 +83,7 @@ impl Engines {
         Ok(engines)
     }
 
-    /// Whether they were opened by this process.
+    /// Whether this process opened them.
     pub(crate) fn are_ours(&self) -> bool {
         self.process == Process::current()
     }
@@ -93,12 +93,12 @@ impl Engines {
         self.room == Room::Ample
     }
 
-    /// The engine with the pool, if there is one that may be used.
+    /// The engine with the pool, if there is one and it may be used.
     pub(crate) fn pooled(&self) -> Option<&Engine> {
         self.pooled.as_ref().filter(|_| self.are_ours())
     }
 
-    /// The engine without.
+    /// The engine without a pool.
     pub(crate) fn plain(&self) -> wasmtime::Result<&Engine> {
         if let Some(plain) = self.plain.get() {
             return Ok(plain);
@@ -107,7 +107,7 @@ impl Engines {
         Ok(self.plain.get_or_init(|| plain))
     }
 
-    /// Does something with the engine that has the pool. If that fails, or if there is none, with the other one.
+    /// Calls `with` for the engine with the pool. If that fails, or if there is none, calls it for the other one.
     pub(crate) fn either<T>(
         &self,
         work: impl Fn(&Engine) -> wasmtime::Result<T>,
@@ -118,13 +118,13 @@ impl Engines {
         }
     }
 
-    /// What both say about the code that they make.
+    /// The fingerprint of their code.
     pub(crate) fn compatibility(&self) -> impl std::hash::Hash {
         let any = self.pooled.as_ref().or_else(|| self.plain.get());
         any.map(Engine::precompile_compatibility_hash)
     }
 
-    /// Lets all guests look up.
+    /// Makes all guests check.
     pub(crate) fn request_check(&self) {
         for engine in self.pooled.iter().chain(self.plain.get()) {
             engine.increment_epoch();
@@ -140,7 +140,7 @@ impl Drop for Engines {
     }
 }
 
-/// An engine with a pool, unless there are enough or the address space is too small for one more.
+/// An engine with a pool, unless there are enough pools or address space is short.
 fn pooled(config: &Config, collects: Collects) -> Option<Engine> {
     let more = |pools| (pools < POOLS).then_some(pools + 1);
     POOLED.fetch_update(Relaxed, Relaxed, more).ok()?;
@@ -151,7 +151,7 @@ fn pooled(config: &Config, collects: Collects) -> Option<Engine> {
     engine.ok()
 }
 
-/// Whether memories and tables that keep these limits can become as large in the pool as elsewhere.
+/// Whether memories and tables within these limits can become as large in the pool as elsewhere.
 pub(crate) fn have_room(limits: &InstanceLimits) -> bool {
     let within = |limit: Option<u64>, most| limit.is_some_and(|limit| limit <= most);
     within(limits.memory_pages, MEMORY_PAGES) && within(limits.table_elements, TABLE_ELEMENTS)
@@ -174,7 +174,7 @@ fn pool(collects: Collects) -> PoolingAllocationConfig {
         .max_unused_warm_slots(WARM)
         .linear_memory_keep_resident(MEMORY_KEPT)
         .table_keep_resident(TABLE_KEPT)
-        // It does not see what was swapped out, which would stay as it was.
+        // It does not see pages that were swapped out, which would keep their content.
         .pagemap_scan(Enabled::No);
     pool
 }

@@ -1,8 +1,8 @@
-//! Tells the heap of objects from the memories of guests, where wasmtime asks whether one of them may grow.
+//! Distinguishes the heap of objects from memories of guests when wasmtime asks whether one of them may grow.
 //!
-//! wasmtime asks about both in the same words: how large it is, how large it becomes, and how large it can become. The heap
-//! can become 4 GiB large. So in programs with objects no memory can: one that could has one page less. This file does not
-//! know who asks. Invariant: a memory that is taken for the heap never grows.
+//! wasmtime passes the same values for both: the current size, the new size, and the maximum. The maximum of the
+//! heap is 4 GiB. So in programs with objects, a memory with that maximum gets one page less. This file does not
+//! know its callers. Invariant: a memory that is mistaken for the heap never grows.
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use wasm_encoder::{
 };
 use wasmparser::{MemoryType, Parser, Payload};
 
-/// How many bytes the heap can have.
+/// The maximum of the heap in bytes.
 const MOST: u64 = 1 << 32;
-/// What a page has unless a memory says otherwise, as a power of two.
+/// The default page size, as a power of two.
 const PAGE_LOG2: u32 = 16;
 
-/// Whether what grows to `desired` bytes, and can have `maximum`, is the heap.
+/// Whether a growth to `desired` bytes with this `maximum` is one of the heap.
 pub(crate) fn is_heap(current: usize, desired: usize, maximum: Option<usize>) -> bool {
-    // Only memories have so much at once, which then cannot grow.
+    // Only a memory starts with this many bytes, and such a memory cannot grow.
     let full = current == 0 && desired as u64 == MOST;
     maximum.is_some_and(|maximum| maximum as u64 == MOST) && !full
 }
 
-/// The same module, of which no memory can become as large as the heap can. What cannot be read wasmtime refuses itself.
+/// The same module, in which no memory has the maximum of the heap. wasmtime itself refuses a malformed module.
 pub(crate) fn told_apart(wasm: &[u8]) -> Cow<'_, [u8]> {
     rewritten(wasm).unwrap_or(Cow::Borrowed(wasm))
 }

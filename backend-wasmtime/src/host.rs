@@ -1,8 +1,7 @@
 //! One host function of core as one function of wasmtime, and the call frame as a [`Guest`].
 //!
-//! This file does not know what a host function does. It holds the only unsafe code of the crate:
-//! wasmtime's unchecked functions, which pass numbers without allocating. Invariant: a call with
-//! up to [`INLINE`] slots does not allocate.
+//! This file does not know what a host function does. Its unsafe code uses wasmtime's unchecked functions, which
+//! pass numbers without allocating. Invariant: a call with up to [`INLINE`] slots does not allocate.
 
 #![allow(
     unsafe_code,
@@ -19,7 +18,7 @@ use crate::{conv, instance::State};
 /// How many slots of a call live on the stack.
 const INLINE: usize = 16;
 
-/// A host function, bound to the memory of the module that imports it.
+/// A host function, bound to the memory of the importing module.
 #[derive(Clone)]
 pub(crate) struct Bound {
     func: Arc<HostFunc>,
@@ -33,7 +32,7 @@ impl Bound {
         Self { func, memory, ty }
     }
 
-    /// Whether both do the same.
+    /// Whether both are the same function with the same memory.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.func, &other.func) && self.memory == other.memory
     }
@@ -45,7 +44,7 @@ impl Bound {
         unsafe { Func::new_unchecked(store, self.ty.clone(), self.body()) }
     }
 
-    /// The function for every store, as what `import` asks for.
+    /// The function for every store, with the type of `import`.
     pub(crate) fn define(
         &self,
         linker: &mut Linker<State>,
@@ -82,8 +81,8 @@ fn call(
 ) -> wasmtime::Result<()> {
     let signature = func.signature();
     for ((slot, value), ty) in slots.iter_mut().zip(&*values).zip(&signature.params) {
-        // SAFETY: wasmtime has written a value of type `ty` for every parameter, and `to_slot`
-        // reads nothing but a value of that type.
+        // SAFETY: wasmtime has written a value of type `ty` for every parameter, and `to_slot` reads only a value
+        // of that type.
         *slot = conv::to_slot(*ty, unsafe { value.assume_init_ref() });
     }
     func.call(&mut Frame(caller), memory, slots)?;

@@ -25,7 +25,7 @@ use crate::{
     program::{Form, Part, Source, unresolved},
 };
 
-/// What the store owns.
+/// The data of the store.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) host: Host,
@@ -47,9 +47,9 @@ pub struct Instance {
 
 /// Why there is no instance.
 pub(crate) enum Unmade {
-    /// All slots of the pool are taken; the host state that it would have had.
+    /// All slots of the pool are taken. Returns the host state.
     Full(Box<Host>),
-    /// Anything else.
+    /// Any other failure.
     Failed(Error),
 }
 
@@ -60,7 +60,7 @@ impl From<Error> for Unmade {
 }
 
 impl Unmade {
-    /// What is to be said of an engine that has no pool.
+    /// The error of an engine without a pool.
     pub(crate) fn without_pool(self) -> Error {
         match self {
             Self::Failed(error) => error,
@@ -72,7 +72,7 @@ impl Unmade {
     }
 }
 
-/// An exported function that core may enter, ready to be called.
+/// An exported function that core may call.
 enum Code {
     /// No parameters, one `i32`.
     Status(TypedFunc<(), i32>),
@@ -131,7 +131,7 @@ impl Instance {
                     return Err(Unmade::Full(store.into_data().host.into()));
                 }
                 Err(error) => {
-                    // What the system cannot give may be more than is allowed, and that is what is wrong then.
+                    // If an allocation failed, a size beyond the limit is the better error.
                     if let Some(limit) = limits.memory_pages {
                         store.data_mut().limit.pages.enforce(limit)?;
                     }
@@ -187,10 +187,10 @@ impl Instance {
         Ok(ModuleId(self.instances.len() as u32 - 1))
     }
 
-    /// Why guest code ended, and where it was.
+    /// Why guest code ended, and where.
     #[cold]
     pub(crate) fn failed(&mut self, source: wasmtime::Error) -> Error {
-        // An exception that nobody has caught would stay alive.
+        // An uncaught exception would stay alive.
         RootScope::new(&mut self.store)
             .as_context_mut()
             .take_pending_exception();
@@ -233,7 +233,7 @@ impl Instance {
         let instance = self.instances.get(module.0 as usize)?;
         let func = instance.get_func(&mut self.store, export)?;
         let ty = func.ty(&self.store);
-        // To ask for a type that it does not have would make an error, perhaps with a trace.
+        // Asking for a wrong type would make an error, perhaps with a trace.
         if ty.params().len() == 0 {
             let mut results = ty.results();
             match (results.next(), results.next()) {
@@ -257,7 +257,7 @@ impl Drop for Instance {
         if self.process != Process::current()
             && let Ok(engine) = Engine::new(&wasmtime::Config::new())
         {
-            // What it has of a pool cannot be given back: that is the pool of another process.
+            // Its slots cannot be returned, because the pool belongs to another process.
             mem::forget(mem::replace(
                 &mut self.store,
                 Store::new(&engine, State::default()),

@@ -1,11 +1,10 @@
 //! The wasmtime backend: the engine traits of core on wasmtime.
 //!
-//! Compilers: `cranelift` (the default) and `winch`. What this crate deliberately does not know:
-//! what the programs are for, who wrote them, and what their host functions do.
+//! Compilers: `cranelift` (the default) and `winch`. This crate does not know the purpose or the authors of
+//! programs, nor what their host functions do. Of core it may import only `polyextism_core::backend`.
 //!
-//! Invariants: one pair of engines for each [`Settings`] and each [`Room`] in the whole process, and
-//! only opening takes its lock; every WebAssembly feature and everything that changes results is set
-//! explicitly.
+//! Invariants: one pair of engines for each [`Settings`] and each [`Room`] in the whole process, and only opening
+//! takes its lock; every WebAssembly feature and every setting that affects results is explicit.
 
 #![deny(unsafe_code)]
 
@@ -60,8 +59,8 @@ pub const BACKEND: Backend = Backend {
                 Proposal::CustomPageSizes,
             ]),
         },
-        // Whether Winch has all of SIMD depends on the processor; what it lacks else wasmtime says in
-        // `Config::compiler_panicking_wasm_features`.
+        // The processor decides whether Winch has all of SIMD. `Config::compiler_panicking_wasm_features` of
+        // wasmtime lists what else is missing.
         Compiler {
             name: "winch",
             capabilities: POWERS.proposals(&[
@@ -84,15 +83,15 @@ const POWERS: Capabilities = Capabilities::NONE
     .artifacts(true)
     .profilers(PROFILERS);
 
-/// Those that need nothing beside wasmtime: a map for perf needs the standard library only, the others
-/// bring a library in C and a format of files each.
+/// The profilers without further dependencies. A map for perf needs only the standard library; others need a C
+/// library and a file format each.
 const PROFILERS: &[Profiler] = match cfg!(unix) {
     true => &[Profiler::Perf],
     false => &[],
 };
 
-/// The engines of a process. wasmtime shares one engine between programs and threads safely, but a fork may
-/// leave locks of it as another thread had them, so a child compiles with engines of its own.
+/// The engines of a process. Programs and threads can share one engine of wasmtime, but a fork may leave its locks
+/// taken, so a child compiles with engines of its own.
 static ENGINES: PerProcess<Mutex<Vec<Shared>>> = PerProcess::new();
 
 /// Engines that are open.
@@ -101,7 +100,7 @@ struct Shared {
     engines: Arc<Engines>,
 }
 
-/// What programs have in common that share engines.
+/// The properties that programs with the same engines share.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Terms {
     settings: Settings,
@@ -115,7 +114,7 @@ pub struct Wasmtime {
     variant: Variant,
 }
 
-/// What follows from the choice of a compiler.
+/// The properties of a compiler.
 #[derive(Clone, Copy)]
 struct Variant {
     name: &'static str,
@@ -187,8 +186,8 @@ fn known() -> MutexGuard<'static, Vec<Shared>> {
     engines.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The shared engines of these terms; `made` become it if there are none yet. Engines are made
-/// outside of the lock, so that it is never held for long.
+/// The shared engines with these properties. If there are none yet, `made` become them. Engines are made outside of
+/// the lock, so that it is never held for long.
 fn shared(terms: Terms, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
     let mut known = known();
     if let Some(shared) = known.iter().find(|shared| shared.terms == terms) {
@@ -211,7 +210,7 @@ fn profiling(profiler: Option<Profiler>, variant: Variant) -> Result<ProfilingSt
     }
 }
 
-/// Whether guests have objects that are collected, so that instances have a heap for them. Exceptions are such objects.
+/// Whether guests have garbage-collected objects, so that instances have a heap. Exceptions are such objects.
 fn collects(settings: &Settings) -> Collects {
     let heap = [Proposal::Gc, Proposal::Exceptions];
     match heap
@@ -241,7 +240,7 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_multi_value(true)
         .wasm_reference_types(true)
         .wasm_extended_const(true)
-        // wasmtime has the one only with the other.
+        // wasmtime supports the one only together with the other.
         .wasm_simd(has(Proposal::Simd) || has(Proposal::RelaxedSimd))
         .wasm_tail_call(has(Proposal::TailCall))
         .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
@@ -251,19 +250,19 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_wide_arithmetic(has(Proposal::WideArithmetic))
         // Only core writes atomic instructions; it refuses those of guests.
         .wasm_threads(true)
-        // Only core writes hints, where guests look at a flag; it drops those of guests.
+        // Only core writes hints, where guests read a flag; it drops those of guests.
         .wasm_branch_hinting(
             variant.strategy == Strategy::Cranelift && settings.interruption != Interruption::On,
         )
         .wasm_exceptions(has(Proposal::Exceptions))
         .wasm_function_references(has(Proposal::FunctionReferences) || has(Proposal::Gc))
         .wasm_gc(has(Proposal::Gc))
-        // It collects cycles, which the other one does not.
+        // This collector collects cycles; the other one does not.
         .collector(Collector::Copying)
         .wasm_stack_switching(false)
         .shared_memory(false);
     if room == Room::Scarce {
-        // Memories move when they outgrow what is set aside.
+        // Memories move when they outgrow their reservation.
         config
             .memory_reservation(0)
             .memory_reservation_for_growth(limits::ROOM_TO_GROW)

@@ -1,8 +1,7 @@
 //! The memory limit and the interruption of an instance.
 //!
-//! This file does not know when core sets them. Invariants: the limit counts the pages of all
-//! memories of the instance and never counts too few; all instances of an engine share its epoch, and
-//! each asks its own host whether to go on.
+//! This file does not know when core sets them. Invariants: the limit counts the pages of all memories of the
+//! instance and never counts too few; all instances of an engine share its epoch, and each checks its own host.
 
 use polyextism_core::backend::PageLimit;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
@@ -11,21 +10,21 @@ use crate::{engines::Collects, heap, instance::State};
 
 /// The stack that guests may use, in bytes. They run on the stack of the calling thread.
 pub(crate) const STACK: usize = 512 * 1024;
-/// What must be left of it when a guest is entered: host functions come on top of the guest.
+/// The stack that must be left beyond that when a guest is entered, for host functions.
 pub(crate) const NEEDED_STACK: usize = STACK + 512 * 1024;
-/// What a guest gets instead if there is less.
+/// The size of the new stack if less is left.
 pub(crate) const GROWN_STACK: usize = STACK + 2048 * 1024;
 
-/// Where address space is scarce: what a memory can grow by before it has to move, in bytes.
+/// With little address space: how many bytes a memory can grow before it has to move.
 pub(crate) const ROOM_TO_GROW: u64 = 8 << 20;
-/// Where address space is scarce: the space around a memory that traps, in bytes.
+/// With little address space: the size of the guard region of a memory, in bytes.
 pub(crate) const SMALL_GUARD: u64 = 64 << 10;
 
-/// [`PageLimit`] as the engine asks it.
+/// [`PageLimit`] behind the trait of the engine.
 #[derive(Default)]
 pub(crate) struct MemoryLimit {
     pub(crate) pages: PageLimit,
-    /// Only where there is a heap are memories told from it.
+    /// Only programs with a heap need the distinction.
     pub(crate) collects: Collects,
 }
 
@@ -54,10 +53,10 @@ impl ResourceLimiter for MemoryLimit {
     }
 }
 
-/// Makes an instance check with its host whenever the epoch of the engine has moved.
+/// Makes an instance check its host whenever the epoch of the engine has changed.
 ///
-/// wasmtime computes the next deadline after the callback has run, so a request that falls into the
-/// callback is lost on this instance; who needs it repeats it.
+/// wasmtime computes the next deadline after the callback has run, so a request during the callback is lost for
+/// this instance. Callers repeat requests.
 pub(crate) fn check_interrupt(store: &mut Store<State>) {
     store.epoch_deadline_callback(|mut store| match store.data_mut().host.check_interrupt() {
         Ok(()) => Ok(UpdateDeadline::Continue(1)),

@@ -1,7 +1,6 @@
-//! A program that is ready to be instantiated: imports and memories resolved to positions, for one engine of
-//! wasmtime or for both.
+//! A prepared program: imports and memories are resolved to positions, for one or both engines of wasmtime.
 //!
-//! This file does not know what imports do. Invariant: names are looked up here and never again.
+//! This file does not know what imports do. Invariant: names are looked up only here.
 
 use std::{collections::HashMap, mem, sync::OnceLock};
 
@@ -18,7 +17,7 @@ use crate::{
     instance::State,
 };
 
-/// A program, in the forms that were needed so far.
+/// A program in the forms that were needed so far.
 pub struct Prepared {
     program: Program<Module>,
     pooled: Option<Form>,
@@ -44,13 +43,13 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// For the engine with the pool, if all modules fit into its slots and if `limits` keep them there.
+    /// For the engine with the pool, if all modules fit into its slots and `limits` keep them there.
     pub(crate) fn pooled(&self, limits: &InstanceLimits) -> Option<&Form> {
         let pooled = self.pooled.as_ref();
         pooled.filter(|_| engines::have_room(limits) && self.process == Process::current())
     }
 
-    /// For the engine without.
+    /// For the engine without a pool.
     pub(crate) fn plain(&self, engines: &Engines) -> Result<&Form> {
         if let Some(form) = self.plain.get() {
             return Ok(form);
@@ -68,7 +67,7 @@ impl Prepared {
 impl Drop for Prepared {
     fn drop(&mut self) {
         if self.process != Process::current() {
-            // A module that goes tells the pool so, which is that of another process.
+            // Dropping a module would access the pool of another process.
             for linked in &self.program.modules {
                 mem::forget(linked.module.clone());
             }
@@ -112,13 +111,13 @@ impl Form {
 
 /// A module of a program.
 pub(crate) enum Part {
-    /// All of its imports are host functions, made once for all stores.
+    /// All imports are host functions, made once for all stores.
     Ready(InstancePre<State>),
-    /// Its imports are put into each store.
+    /// Imports are put into each store.
     Linked(Module, Vec<Source>),
 }
 
-/// Where an import comes from.
+/// The source of an import.
 pub(crate) enum Source {
     Host(Bound),
     Export(Export),
@@ -146,8 +145,8 @@ impl Part {
     }
 }
 
-/// The module with its imports resolved for every store. wasmtime does that by name, so there is
-/// none if two imports of one name are different functions, or if one comes from another module.
+/// The module with its imports resolved for every store. wasmtime resolves by name, so there is none if two imports
+/// of one name are different functions, or if one comes from another module.
 fn ready(
     engine: &Engine,
     module: &Module,

@@ -1,4 +1,4 @@
-//! Where the system has no files in memory, nothing is used again: each memory is wasmer's own.
+//! For systems without in-memory files: each memory is wasmer's own, and nothing is reused.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub(crate) struct Stock;
 
 impl Stock {
-    /// Makes an instance by `make`.
+    /// Makes an instance with `make`.
     pub(crate) fn supply<T, E>(
         self: &Arc<Self>,
         make: impl FnOnce() -> Result<T, E>,
@@ -16,10 +16,10 @@ impl Stock {
     }
 }
 
-/// Says which module of its program is instantiated now.
+/// Sets the module of the program that is instantiated now.
 pub(crate) fn module(_: usize) {}
 
-/// What makes the memories of an engine.
+/// The maker of the memories of an engine.
 pub(crate) use wasmer::sys::BaseTunables as Supplied;
 
 /// The tunables of an engine.

@@ -1,6 +1,6 @@
-//! What memories of a program begin with, as a file in memory that they map privately.
+//! The initial content of memories, as an in-memory file that they map privately.
 //!
-//! It does not know whose memories these are. Invariant: nobody writes to the file once it is made.
+//! It does not know the memories. Invariant: nothing writes to the file after it is made.
 
 #![allow(unsafe_code, reason = "see SAFETY")]
 
@@ -15,10 +15,10 @@ use rustix::{
     mm::{MapFlags, ProtFlags},
 };
 
-/// The unit of mappings; a multiple of the pages of every system that this runs on.
+/// The unit of mappings, a multiple of the page size of every supported system.
 const UNIT: usize = 64 << 10;
 
-/// Where the data of a memory lies.
+/// The range of the data of a memory.
 #[derive(Debug)]
 pub(super) struct Written {
     start: AtomicUsize,
@@ -44,7 +44,7 @@ impl Written {
         }
     }
 
-    /// The whole units that all of it lies in; empty if there is none.
+    /// The range in whole units; empty if there is no data.
     pub(super) fn units(&self) -> Range<usize> {
         let start = self.start.load(Ordering::Relaxed) / UNIT * UNIT;
         let end = self.end.load(Ordering::Relaxed).next_multiple_of(UNIT);
@@ -52,20 +52,20 @@ impl Written {
     }
 }
 
-/// What a memory begins with: bytes, and zeros before and after them.
+/// The initial content of a memory: bytes, and zeros before and after them.
 #[derive(Debug)]
 pub(super) struct Image {
     /// The bytes; `None` if there are only zeros.
     file: Option<OwnedFd>,
-    /// Where they begin, a multiple of [`UNIT`].
+    /// Their start, a multiple of [`UNIT`].
     start: usize,
-    /// How many there are, a multiple of [`UNIT`].
+    /// Their number, a multiple of [`UNIT`].
     length: usize,
 }
 
 impl Image {
-    /// The image of the first bytes of a memory, of which those before `start` are zeros; both numbers are
-    /// multiples of [`UNIT`]. `None` if the system does not give it.
+    /// Makes the image of the first bytes of a memory, whose bytes before `start` are zeros. Both numbers are
+    /// multiples of [`UNIT`]. `None` if the system cannot make it.
     pub(super) fn of(bytes: &[u8], start: usize) -> Option<Self> {
         let bytes = bytes.get(start..)?;
         let length = bytes.len();
@@ -85,7 +85,7 @@ impl Image {
                 Ok(written) => left = &left[written..],
             }
         }
-        // From here on the system sees to the invariant.
+        // From here on the system enforces the invariant.
         let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
         rustix::fs::fcntl_add_seals(&file, seals).ok()?;
         let file = Some(file);
@@ -96,19 +96,19 @@ impl Image {
         })
     }
 
-    /// Maps it at `base`. Whether that was possible; if not, nobody knows what is there.
+    /// Maps it at `base` and returns whether that succeeded. If not, the content is unknown.
     ///
     /// # Safety
-    /// From `base` at least as many bytes are mapped for one memory as the first one of its kind had, and nobody
+    /// From `base`, at least as many bytes are mapped for one memory as the first one of its kind had, and nothing
     /// uses them meanwhile.
     pub(super) unsafe fn map(&self, base: *mut u8) -> bool {
         let Some(file) = &self.file else { return true };
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::PRIVATE | MapFlags::FIXED;
-        // SAFETY: The image ends within the memory that it was taken of, so also within this one.
+        // SAFETY: The image ends within the memory that it was taken from, so also within this one.
         let place = unsafe { base.add(self.start) };
-        // SAFETY: The caller says that these bytes are one memory's own, so nothing else is replaced. The file has
-        // this length, and nobody writes to it: no one else knows it.
+        // SAFETY: The caller promises that these bytes belong to one memory, so nothing else is replaced. The file
+        // has this length, and nothing else can write to it.
         let mapped =
             unsafe { rustix::mm::mmap(place.cast(), self.length, protection, flags, file, 0) };
         mapped.is_ok()
@@ -136,7 +136,7 @@ mod tests {
             rustix::mm::mmap_anonymous(ptr::null_mut(), size, protection, MapFlags::PRIVATE)
         };
         let base = base.expect("there is room");
-        // SAFETY: Nobody else knows of these bytes, of which there are more than the image has.
+        // SAFETY: Nothing else refers to these bytes, of which there are more than the image has.
         assert!(unsafe { image.map(base.cast()) });
         bytes.resize(size, 0);
         for _ in 0..2 {
