@@ -13,6 +13,8 @@ pub const FLOAT_TRACE: &str = "float-trace";
 pub const OVERFLOW_TRACE: &str = "overflow-trace";
 /// References of the host (`externref`).
 pub const EXTERNREF: &str = "externref";
+/// Memories that begin without a page, where address space is limited.
+pub const EMPTY_MEMORIES: &str = "empty-memories";
 /// Imported functions with more than one result.
 pub const SEVERAL_RESULTS: &str = "several-results";
 
@@ -45,6 +47,7 @@ const GAPS: &[(&str, &str)] = &[
     ("wasmer", OVERFLOW_TRACE),
     ("wasmer", STORED_EXCEPTIONS),
     ("wasmer", UNNAMED_CODE),
+    ("wasmer:singlepass", EMPTY_MEMORIES),
     ("wasmer:singlepass", FLOAT_TRACE),
     ("wasmer:singlepass", LEAN_CALLS),
     ("wasmer:singlepass", NAN_CONVERSION),
