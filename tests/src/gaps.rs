@@ -18,7 +18,8 @@ pub const EMPTY_MEMORIES: &str = "empty-memories";
 /// Imported functions with more than one result.
 pub const SEVERAL_RESULTS: &str = "several-results";
 
-/// Tables, globals and element segments of references to exceptions, and the type of those that are always null.
+/// Tables, globals, element segments and exceptions with references to exceptions, and the type of those that are always
+/// null.
 pub const STORED_EXCEPTIONS: &str = "stored-exceptions";
 /// Functions without a name in what a profiler is told.
 pub const UNNAMED_CODE: &str = "unnamed-code";
