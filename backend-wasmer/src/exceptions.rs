@@ -1,5 +1,6 @@
-//! Refuses parts of exceptions that wasmer does not support: references to exceptions outside of functions, and the
-//! type of references that are always null. It would panic on some of these, or fail late.
+//! Refuses parts of exceptions that wasmer does not support: references to exceptions outside of functions and in other
+//! exceptions, and the type of references that are always null. It would panic on some of these, fail late, or write half
+//! of a reference.
 //!
 //! It does not know what modules throw. Invariant: wasmer compiles every accepted module.
 
@@ -22,16 +23,24 @@ pub(crate) fn check(name: &str, wasm: &[u8]) -> Result<()> {
 }
 
 const STORED: &str = "tables, globals and element segments of `exnref`";
+const CARRIED: &str = "exceptions that carry an `exnref`";
 const ALWAYS_NULL: &str = "type `nullexnref`";
 
 fn lacking(wasm: &[u8]) -> Result<Option<&'static str>, BinaryReaderError> {
     let mut found = Vec::new();
+    // Of each type of functions, whether a parameter is a reference to an exception.
+    let mut carriers = Vec::new();
+    let carried = |carriers: &[bool], ty: u32| {
+        let carries = carriers.get(ty as usize).is_some_and(|carries| *carries);
+        carries.then_some(CARRIED)
+    };
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
             Payload::TypeSection(types) => {
                 for ty in types.into_iter_err_on_gc_types() {
                     let ty = ty?;
                     found.extend(ty.params().iter().chain(ty.results()).filter_map(value));
+                    carriers.push(ty.params().iter().any(|ty| kind(ty).is_some()));
                 }
             }
             Payload::ImportSection(imports) => {
@@ -39,6 +48,7 @@ fn lacking(wasm: &[u8]) -> Result<Option<&'static str>, BinaryReaderError> {
                     found.extend(match import?.ty {
                         TypeRef::Table(ty) => stored(&ValType::Ref(ty.element_type)),
                         TypeRef::Global(ty) => stored(&ty.content_type),
+                        TypeRef::Tag(ty) => carried(&carriers, ty.func_type_idx),
                         _ => None,
                     });
                 }
@@ -46,6 +56,11 @@ fn lacking(wasm: &[u8]) -> Result<Option<&'static str>, BinaryReaderError> {
             Payload::TableSection(tables) => {
                 for table in tables {
                     found.extend(stored(&ValType::Ref(table?.ty.element_type)));
+                }
+            }
+            Payload::TagSection(tags) => {
+                for tag in tags {
+                    found.extend(carried(&carriers, tag?.func_type_idx));
                 }
             }
             Payload::GlobalSection(globals) => {

@@ -32,12 +32,9 @@ use polyextism_core::backend::{
 };
 use uuid::Uuid;
 use wasm_encoder::{NameMap, NameSection, Section as _};
-use wasmer::{
-    Pages,
-    sys::{
-        BaseTunables, CompilerConfig, Cranelift, EngineBuilder, Features,
-        wasmparser::{KnownCustom, Name, Parser, Payload},
-    },
+use wasmer::sys::{
+    BaseTunables, CompilerConfig, Cranelift, EngineBuilder, Features,
+    wasmparser::{KnownCustom, Name, Parser, Payload},
 };
 
 pub use crate::instance::{Instance, Prepared};
@@ -97,6 +94,9 @@ pub struct Wasmer {
     /// The settings with which it was opened.
     proposals: Proposals,
     profiler: Option<Profiler>,
+    /// Whether memories are reserved, or move when they grow.
+    #[cfg(feature = "wasmer-singlepass")]
+    room: Room,
 }
 
 fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
@@ -134,19 +134,17 @@ impl Wasmer {
         let proposals = settings.proposals.intersection(declared);
         let features = Some(features(proposals));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
-        let mut tunables = BaseTunables::for_target(engine.target());
+        let tunables = BaseTunables::for_target(engine.target());
         let room = address_space::room();
-        if room == Room::Scarce {
-            // No address space is reserved for growth; a memory moves instead.
-            tunables.static_memory_bound = Pages(0);
-        }
-        engine.set_tunables(memories::supplied(tunables));
+        engine.set_tunables(memories::supplied(tunables, room));
         Ok(Self {
             engine: engine.into(),
             name,
             capabilities: capabilities.flag(room == Room::Ample),
             proposals,
             profiler: settings.profiler,
+            #[cfg(feature = "wasmer-singlepass")]
+            room,
         })
     }
 }
@@ -232,7 +230,7 @@ impl Engine for Wasmer {
     fn compile(&self, wasm: &[u8]) -> Result<wasmer::Module> {
         #[cfg(feature = "wasmer-singlepass")]
         if self.name == singlepass::NAME {
-            singlepass::check(wasm)?;
+            singlepass::check(wasm, self.room)?;
         }
         if self.proposals.contains(Proposal::Exceptions) {
             exceptions::check(self.name, wasm)?;

@@ -24,6 +24,7 @@ use std::{
     },
 };
 
+use polyextism_core::backend::Room;
 use rustix::mm::Advice;
 use wasmer::{
     MemoryError, MemoryStyle, MemoryType, Pages, TableType,
@@ -156,20 +157,29 @@ impl Making {
 }
 
 /// The maker of the memories of an engine.
-pub(crate) struct Supplied(BaseTunables);
+pub(crate) struct Supplied {
+    base: BaseTunables,
+    room: Room,
+}
 
 /// The tunables of an engine.
-pub(crate) fn supplied(base: BaseTunables) -> Supplied {
-    Supplied(base)
+pub(crate) fn supplied(base: BaseTunables, room: Room) -> Supplied {
+    Supplied { base, room }
 }
 
 impl Tunables for Supplied {
     fn memory_style(&self, memory: &MemoryType) -> MemoryStyle {
-        self.0.memory_style(memory)
+        match self.room {
+            Room::Ample => self.base.memory_style(memory),
+            // Nothing is reserved, neither for what it may grow to nor behind it; it moves instead.
+            Room::Scarce => MemoryStyle::Dynamic {
+                offset_guard_size: self.base.dynamic_memory_offset_guard_size,
+            },
+        }
     }
 
     fn table_style(&self, table: &TableType) -> TableStyle {
-        self.0.table_style(table)
+        self.base.table_style(table)
     }
 
     fn create_host_memory(
@@ -177,7 +187,7 @@ impl Tunables for Supplied {
         ty: &MemoryType,
         style: &MemoryStyle,
     ) -> Result<VMMemory, MemoryError> {
-        self.0.create_host_memory(ty, style)
+        self.base.create_host_memory(ty, style)
     }
 
     unsafe fn create_vm_memory(
@@ -197,12 +207,12 @@ impl Tunables for Supplied {
         match supplied {
             Some(memory) => Ok(VMMemory(Box::new(memory?))),
             // SAFETY: As the caller promises.
-            None => unsafe { self.0.create_vm_memory(ty, style, location) },
+            None => unsafe { self.base.create_vm_memory(ty, style, location) },
         }
     }
 
     fn create_host_table(&self, ty: &TableType, style: &TableStyle) -> Result<VMTable, String> {
-        self.0.create_host_table(ty, style)
+        self.base.create_host_table(ty, style)
     }
 
     unsafe fn create_vm_table(
@@ -212,7 +222,7 @@ impl Tunables for Supplied {
         location: NonNull<VMTableDefinition>,
     ) -> Result<VMTable, String> {
         // SAFETY: As the caller promises.
-        unsafe { self.0.create_vm_table(ty, style, location) }
+        unsafe { self.base.create_vm_table(ty, style, location) }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! This file has its configuration, and refuses modules on which it would panic.
 
-use polyextism_core::backend::{Determinism, Error, Result};
+use polyextism_core::backend::{Determinism, Error, Result, Room};
 use wasmer::sys::{
     CompilerConfig, Singlepass,
     wasmparser::{Parser, Payload, TypeRef},
@@ -23,18 +23,37 @@ pub(crate) fn config(determinism: Determinism) -> Box<dyn CompilerConfig> {
     Box::new(config)
 }
 
-/// Refuses a module that it cannot compile.
+/// Refuses a module that it cannot compile, or compiles into code that can leave its memory.
 ///
 /// # Errors
-/// `Unsupported` if the module imports a function with several results.
-pub(crate) fn check(wasm: &[u8]) -> Result<()> {
-    match imports_many_results(wasm) {
-        true => {
-            let what = "imports of functions with more than one result";
-            Err(Error::unsupported(NAME, what))
-        }
-        false => Ok(()),
+/// `Unsupported` if the module imports a function with several results, or if memories move and one of its own begins
+/// without a page.
+pub(crate) fn check(wasm: &[u8], room: Room) -> Result<()> {
+    if imports_many_results(wasm) {
+        let what = "imports of functions with more than one result";
+        return Err(Error::unsupported(NAME, what));
     }
+    // Its check of an address compares with the length of the memory less that of the access, which wraps around for a
+    // memory of no bytes: then every address passes.
+    if room == Room::Scarce && has_empty_memory(wasm) {
+        let what = "memories that begin without a page, where address space is limited";
+        return Err(Error::unsupported(NAME, what));
+    }
+    Ok(())
+}
+
+/// Whether a memory of the module begins without a page. An imported one is checked where it is defined.
+fn has_empty_memory(wasm: &[u8]) -> bool {
+    let payloads = Parser::new(0).parse_all(wasm);
+    payloads
+        .map_while(|payload| payload.ok())
+        .any(|payload| match payload {
+            Payload::MemorySection(memories) => memories
+                .into_iter()
+                .flatten()
+                .any(|memory| memory.initial == 0),
+            _ => false,
+        })
 }
 
 /// Whether a module imports a function with several results. Singlepass panics on it.

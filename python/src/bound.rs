@@ -28,7 +28,7 @@ const POSITIONAL: usize = 3;
 /// >>> count = plugin.function("count_vowels")
 /// >>> count("Hello, World!")
 ///
-/// It keeps its plug-in, and any thread may call it; calls wait for each other.
+/// It keeps its plug-in alive. Any thread may call it; calls run one at a time.
 #[pyclass(module = "extism", frozen, weakref)]
 pub(crate) struct PluginFunction {
     plugin: Py<Plugin>,
@@ -74,18 +74,18 @@ impl PluginFunction {
     /// Calls the function.
     ///
     /// Args:
-    ///     data: Its input: a `str` (as UTF-8), bytes or another buffer.
-    ///     parse: Called with the output, as bytes; it returns the result. `None` returns a read-only
-    ///         buffer.
+    ///     data: The input: a `str` (as UTF-8), bytes or another buffer.
+    ///     parse: A callable that takes the output as bytes and returns the result. With `None` the result is a
+    ///         read-only buffer.
     ///     host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
-    ///     timeout: How long this call may take, in seconds, as `Plugin.call` takes it.
-    ///     fuel: How many units of work this call may do, as `Plugin.call` takes it.
+    ///     timeout: The time limit of this call, in seconds, as for `Plugin.call`.
+    ///     fuel: The fuel of this call, as for `Plugin.call`.
     ///
     /// Returns:
-    ///     What `parse` returns; by default the output as bytes.
+    ///     The result of `parse`, or the output as bytes.
     ///
     /// Raises:
-    ///     extism.Error: As `Plugin.call`.
+    ///     extism.Error: As for `Plugin.call`.
     #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
         &self,
@@ -123,15 +123,15 @@ impl PluginFunction {
     ///
     /// Args:
     ///     items: The inputs.
-    ///     parse: What makes the result of each output, as for a call.
-    ///     timeout: How long each call may take, in seconds.
-    ///     fuel: How many units of work each call may do.
+    ///     parse: A callable that makes the result of each output, as for a call.
+    ///     timeout: The time limit of each call, in seconds.
+    ///     fuel: The fuel of each call.
     ///
     /// Returns:
     ///     The results, as a list.
     ///
     /// Raises:
-    ///     extism.Error: Of the first call that fails; its attribute `item` is the position.
+    ///     extism.Error: If a call fails. Its attribute `item` is the position of the item.
     #[pyo3(
         signature = (items, parse = Parse::Bytes, *, timeout = None, fuel = None),
         text_signature = "($self, items, parse=..., *, timeout=None, fuel=None)"
@@ -162,7 +162,7 @@ impl PluginFunction {
         Ok(outputs)
     }
 
-    /// Calls the function once for each item, as the results are asked for.
+    /// Calls the function once for each item, lazily.
     ///
     /// Args:
     ///     items: The inputs.
@@ -172,7 +172,8 @@ impl PluginFunction {
     ///     An iterator of the results, in order.
     ///
     /// Raises:
-    ///     extism.Error: Of a call that fails, when its result is asked for; its attribute `item` is the position.
+    ///     extism.Error: If a call fails, when its result is requested. Its attribute `item` is the position of the
+    ///         item.
     #[pyo3(signature = (items, **options))]
     fn map<'py>(
         slf: &Bound<'py, Self>,
@@ -183,27 +184,34 @@ impl PluginFunction {
         map.call((slf, items), options)
     }
 
-    /// Calls the function once for each item, many at a time.
+    /// Calls the function once for each item, in batches.
     ///
     /// Args:
     ///     items: The inputs.
-    ///     size: How many make a batch.
+    ///     size: The number of items of a batch.
     ///     **options: As for `batch`.
     ///
     /// Returns:
-    ///     An iterator of lists of results, of `size` items each but the last.
+    ///     An iterator of lists of results. Each list has `size` results, the last one may have fewer.
     ///
     /// Raises:
-    ///     extism.Error: Of a call that fails, when its batch is asked for; its attribute `item` is the position.
-    #[pyo3(signature = (items, size = 1000, **options))]
+    ///     extism.Error: If a call fails, when its batch is requested. Its attribute `item` is the position of the
+    ///         item.
+    #[pyo3(
+        signature = (items, size = None, **options),
+        text_signature = "($self, items, size=1000, **options)"
+    )]
     fn batches<'py>(
         slf: &Bound<'py, Self>,
         items: &Bound<'py, PyAny>,
-        size: usize,
+        size: Option<&Bound<'py, PyAny>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let batches = parking::import(slf.py(), "extism._functions")?.getattr("batches")?;
-        batches.call((slf, items, size), options)
+        match size {
+            Some(size) => batches.call((slf, items, size), options),
+            None => batches.call((slf, items), options),
+        }
     }
 
     /// The name of the function.

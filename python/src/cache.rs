@@ -12,10 +12,10 @@ use pyo3::{
 
 use crate::{convert, error, tree};
 
-/// Tells where compiled code is kept for the next process, unless `cache=` says otherwise.
+/// Returns the folder of the compile cache, which `cache=` overrides.
 ///
 /// Returns:
-///     The folder, as a `pathlib.Path`, which need not be there; `None` if the cache is off.
+///     The folder, as a `pathlib.Path`. It need not exist. `None` if the cache is off.
 ///
 /// Raises:
 ///     extism.ArgumentError: If the configuration that `EXTISM_CACHE_CONFIG` names is wrong.

@@ -10,7 +10,7 @@ pub(crate) struct CancelHandle(pub(crate) polyextism::CancelHandle);
 
 #[pymethods]
 impl CancelHandle {
-    /// Ends the call that is running with `extism.CancelledError`. The next call is not touched.
+    /// Cancels the running call, which raises `extism.CancelledError`. The next call is not affected.
     ///
     /// Returns:
     ///     Whether a call was running.

@@ -22,7 +22,7 @@ use pyo3::{
 use crate::{
     bytes,
     convert::{self, Input, Timeout, type_name},
-    engines, error,
+    engines, error, expect,
     functions::Functions,
     http::{Audience, Given},
     log, parking, signals, stacks,
@@ -37,34 +37,34 @@ const UNSUPPORTED: &[(&str, Unsupported)] = &[
 
 /// Runs the same calls on several engines and reports whether they agree.
 ///
-/// Each engine gets a fresh instance, on which the calls follow each other. Outputs, failures, log
-/// lines, variables and captured output count; time and memory are reported only. Log lines come
-/// into the report whatever the log of the process is, and go there as well. Every engine is deterministic,
-/// whatever `engines` says, as with `extism.Engine(..., deterministic=True)`.
+/// Each engine gets a new instance, which makes the calls in order. Outputs, failures, log lines, variables and
+/// captured output are compared. Time and memory are reported only. The report has the log lines, whatever the log
+/// of the process is. Every engine runs as `extism.Engine(..., deterministic=True)`.
 ///
 /// Args:
-///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
-///     calls: The calls, each the name of a function, or a pair of a name and an input; or one such pair.
-///     engines: The engines, each as `engine=` of `Plugin` has it; all that are built in, with all
-///         their compilers, if not given. The same one twice shows what differs from run to run.
-///     wasi: As for `Plugin`. Fix `clock` and `seed` if the plug-in looks at them.
+///     plugin: A path, text, bytes or a manifest, as for `Plugin`.
+///     calls: The calls. Each is the name of a function, or a pair of a name and an input. A single pair is one
+///         call.
+///     engines: The engines, each as in `engine=` of `Plugin`. The default is every built-in engine with every
+///         compiler. The same engine twice shows what differs from run to run.
+///     wasi: As for `Plugin`. Fix `clock` and `seed` if the plug-in reads them.
 ///     config: As for `Plugin`.
-///     functions: As for `Plugin`; every engine calls the same ones.
-///     timeout: How long each call may take, in seconds; `timeout_ms` of the manifest if not given.
-///     log_level: The lowest level of log lines that are compared; guests are told it.
-///     unsupported: Whether an engine that has not what the plug-in needs is a `"difference"`, or
-///         left out of the verdict: `"ignore"`. If no engine has it, there is nothing to leave out.
+///     functions: As for `Plugin`. Every engine calls the same functions.
+///     timeout: The time limit of each call, in seconds. The default is `timeout_ms` of the manifest.
+///     log_level: The lowest level of log lines that are compared. Guests see this level.
+///     unsupported: What an engine counts as that lacks a feature of the plug-in: a `"difference"`, or `"ignore"`
+///         to leave it out. If all engines lack it, none is left out.
 ///     http_client: As for `Plugin`.
 ///     http_response_headers: As for `Plugin`.
 ///
 /// Returns:
-///     An `extism.Report`. Failures of calls, and engines that cannot run the plug-in, are in it.
+///     An `extism.Report`. It includes failures of calls, and engines that cannot run the plug-in.
 ///
 /// Raises:
-///     extism.ArgumentError: If there is no call or no engine, or if an argument is wrong.
+///     extism.ArgumentError: If an argument is wrong, or if there is no call or no engine.
 ///     extism.ManifestError: If the manifest cannot be read, or the configuration is wrong.
 ///     extism.UnknownEngineError: If an engine is not built in.
-///     extism.UnknownFunctionError: If no engine finds a function that is called.
+///     extism.UnknownFunctionError: If no engine finds one of the functions.
 #[pyfunction]
 #[pyo3(
     signature = (
@@ -88,10 +88,10 @@ pub(crate) fn compare<'py>(
     config: Option<&Bound<'py, PyAny>>,
     functions: Option<&Bound<'py, PyAny>>,
     timeout: Option<Timeout>,
-    log_level: &str,
-    unsupported: &str,
+    #[pyo3(from_py_with = expect::log_level)] log_level: &str,
+    #[pyo3(from_py_with = expect::unsupported)] unsupported: &str,
     http_client: Option<&Bound<'py, PyAny>>,
-    http_response_headers: bool,
+    #[pyo3(from_py_with = expect::http_response_headers)] http_response_headers: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = plugin.py();
     parking::prepare();
@@ -229,7 +229,8 @@ fn calls(calls: &Bound<'_, PyAny>) -> PyResult<Vec<Call>> {
     {
         return Ok(vec![call(calls)?]);
     }
-    calls.try_iter()?.map(|item| call(&item?)).collect()
+    let items = expect::items("calls", "a list of names and of pairs (name, input)", calls)?;
+    items.map(|item| call(&item?)).collect()
 }
 
 fn call(item: &Bound<'_, PyAny>) -> PyResult<Call> {
@@ -263,7 +264,9 @@ fn choices(py: Python<'_>, engines: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<C
         return Err(error::argument(py, "engines is a list, found a str"));
     }
     let choose = |engine: PyResult<Bound<'_, PyAny>>| engines::choose(py, Some(&engine?));
-    engines.try_iter()?.map(choose).collect()
+    expect::items("engines", "a list of engines", engines)?
+        .map(choose)
+        .collect()
 }
 
 fn unsupported(py: Python<'_>, name: &str) -> PyResult<Unsupported> {

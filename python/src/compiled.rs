@@ -19,6 +19,7 @@ use crate::{
     convert::{self, Timeout},
     diagnostics::Diagnostics,
     engines, error,
+    expect::{self, FunctionName},
     fuel::Fuel,
     functions::Functions,
     http::{Audience, Given},
@@ -29,46 +30,43 @@ use crate::{
 
 /// A plug-in that is compiled and linked, ready to be instantiated.
 ///
-/// `Plugin(compiled)` makes an instance, as often as needed and on any thread, without compiling
-/// anything again. Instances share no state; they stay when the compiled plug-in goes.
+/// `Plugin(compiled)` makes an instance without compiling again. You can make any number of instances, on any
+/// thread. Instances share no state, and they outlive the `CompiledPlugin`.
 ///
-/// It can be pickled, and is compiled again where it is loaded: from the same bytes and paths, for the
-/// same engine, and with the same host functions. Those at the top level of a module are found there by their names;
-/// others, and those of `__main__`, are pickled by value if the package `cloudpickle` is installed, or else refused
-/// when they are pickled.
+/// You can pickle it. Unpickling compiles again, from the same bytes and paths, for the same engine and with the
+/// same host functions. Host functions at the top level of an importable module are pickled by name. Others, and
+/// those of `__main__`, are pickled by value; this needs the package `cloudpickle`.
 ///
 /// Args:
-///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
-///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
-///         it is given.
-///     functions: Host functions; all that `extism.host_fn` has registered so far, if not given.
-///         Only those that a module imports are bound.
-///     engine: The engine, as `Plugin` takes it.
-///     http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
-///         is built in. It is called with an `extism.HttpRequest` and returns an
-///         `extism.HttpResponse`; hosts are checked before.
-///     http_response_headers: Whether plug-ins can read the headers of responses.
-///     progress: Called while a module is downloaded, with the number of bytes received and the total, or
-///         `None` if the total is unknown. An exception ends the download.
-///     fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
+///     plugin: A path, text, bytes or a manifest, as for `Plugin`.
+///     wasi: `True` lets the modules import WASI preview 1. An `extism.Wasi` also has settings for it.
+///     functions: Host functions. The default is all functions that `extism.host_fn` has registered so far.
+///         Functions that no module imports are ignored.
+///     engine: The engine, as for `Plugin`.
+///     http_client: A callable that replaces the built-in HTTP client, for requests of plug-ins and for
+///         modules behind a URL. It takes an `extism.HttpRequest` and returns an `extism.HttpResponse`.
+///         `allowed_hosts` is checked before the call.
+///     http_response_headers: Whether plug-ins can read the headers of HTTP responses.
+///     progress: A callable that is called while a module is downloaded, with the bytes received and the total.
+///         The total is `None` if it is unknown. An exception ends the download.
+///     fuel: The fuel of each call of an instance, as for `Plugin`.
 ///     limits: Limits on compiling and on memory, an `extism.Limits`.
-///     compile_timeout: How long compiling may take, in seconds, without downloads; `math.inf` or `None` is no limit.
-///         When it has passed, the engine goes on on a thread of its own, and what it makes is dropped.
-///     cache: Where compiled code is kept for the next process: in the user's folder for caches if not
-///         given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
-///         path of a folder. Whoever can write it can run code as the user. Nothing about it is an
-///         error.
-///     diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+///     compile_timeout: The time limit of compiling, in seconds, without downloads. `math.inf` and `None` mean no
+///         limit. After a timeout the engine finishes on a background thread, and the result is dropped.
+///     cache: Where compiled code is stored for later processes: the path of a folder, or `False` for nowhere.
+///         The default is the cache folder of the user, or the environment variable `EXTISM_CACHE_DIR`.
+///         Whoever can write to the folder can run code as you. Problems with the cache are never errors.
+///     diagnostics: Dumps after failures and profiling, an `extism.Diagnostics`. The default comes from
 ///         environment variables.
 ///
 /// Raises:
-///     extism.ArgumentError: If WASI cannot be given what `wasi` says, or a dump has no place.
+///     extism.ArgumentError: If an argument is wrong.
 ///     extism.ManifestError: If the manifest is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
 ///     extism.UnknownEngineError: If the engine is not built in.
-///     extism.UnsupportedError: If the engine cannot do what was asked.
-///     extism.TimeoutError: If compiling took longer than it may.
+///     extism.UnsupportedError: If the engine lacks a feature that was asked for.
+///     extism.TimeoutError: If compiling exceeds `compile_timeout`.
 #[pyclass(module = "extism", frozen, subclass, weakref)]
 pub(crate) struct CompiledPlugin {
     compiled: Compiled,
@@ -220,11 +218,11 @@ impl CompiledPlugin {
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
         http_client: Option<&Bound<'_, PyAny>>,
-        http_response_headers: bool,
+        #[pyo3(from_py_with = expect::http_response_headers)] http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
         limits: Option<Limits>,
-        compile_timeout: Option<Timeout>,
+        #[pyo3(from_py_with = expect::compile_timeout)] compile_timeout: Option<Timeout>,
         cache: Option<cache::Setting>,
         diagnostics: Option<Diagnostics>,
     ) -> PyResult<Self> {
@@ -251,73 +249,71 @@ impl CompiledPlugin {
         Ok(Self { path, ..compiled })
     }
 
-    /// A function that makes instances where it is called: it can be pickled, and mapped over items on threads,
-    /// processes and other machines.
+    /// Makes a function that you can pickle and map over items on threads, processes and other machines. It makes
+    /// its instances where it is called.
     ///
     /// >>> count = compiled.function("count_vowels")
     /// >>> multiprocessing.Pool().map(count, ["Hello", "World"])
     ///
     /// Args:
     ///     name: The name of the exported function.
-    ///     takes: The type of its argument, as `Plugin.function` takes it.
-    ///     gives: The type of its result, likewise.
-    ///     **options: `fresh=True` for a new instance for each call; `by="bytes"` or `by="path"` for what a pickle has
-    ///         of the modules; `timeout` and `fuel` of each call; `config` of each instance. See
-    ///         `extism.CompiledFunction`.
+    ///     takes: The type of the argument, as for `Plugin.function`.
+    ///     gives: The type of the result, as for `Plugin.function`.
+    ///     **options: `fresh`, `by`, `timeout`, `fuel` and `config`, as for `extism.CompiledFunction`.
     ///
     /// Returns:
     ///     An `extism.CompiledFunction`.
     ///
     /// Raises:
-    ///     extism.UnknownFunctionError: If there is no such function that can be called.
-    ///     extism.ArgumentError: If an option is wrong, or if nothing says how a value of the type is written as bytes.
+    ///     extism.UnknownFunctionError: If the plug-in has no callable function of that name.
+    ///     extism.ArgumentError: If an option is wrong, or if no codec is known for a type.
     #[pyo3(
         signature = (name, *, takes = None, gives = None, **options),
         text_signature = "($self, name, *, takes=None, gives=None, **options)"
     )]
     fn function<'py>(
         slf: &Bound<'py, Self>,
-        name: &str,
+        name: FunctionName<'_>,
         takes: Option<&Bound<'py, PyAny>>,
         gives: Option<&Bound<'py, PyAny>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
+        let (py, name) = (slf.py(), name.0);
         let known = slf.get().core().check_function(name);
         known.map_err(|failure| error::raise(py, failure))?;
         let class = parking::import(py, "extism._functions")?.getattr("CompiledFunction")?;
         class.call((slf, name, takes, gives), options)
     }
 
-    /// What the main module exports, as a tuple of `extism.Export`.
+    /// The exports of the main module, as a tuple of `extism.Export`.
     #[getter]
     fn exports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.exports(py)
     }
 
-    /// The imports of the modules and what provides them, as a tuple of `extism.Import`.
+    /// The imports of all modules and their providers, as a tuple of `extism.Import`.
     #[getter]
     fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.imports(py)
     }
 
-    /// What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`.
+    /// The manifest, as a `dict` that `Plugin` accepts. Modules that were given as bytes are `bytes`.
     #[getter]
     fn manifest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.origin.manifest(py)
     }
 
-    /// How much memory an instance has at the start and at most, as an `extism.MemoryInfo`.
+    /// The initial and the largest memory of an instance, as an `extism.MemoryInfo`.
     #[getter]
     fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.origin.memory(py, None)
     }
 
-    /// The names of the WebAssembly features that the modules use beyond the first version. It reads the modules: of
-    /// a path or URL, anew.
+    /// The names of the WebAssembly features that the modules use, beyond WebAssembly 1.0. Modules behind a path
+    /// or URL are read again.
     ///
     /// Raises:
-    ///     extism.ManifestError: If a module cannot be read any more.
+    ///     extism.ManifestError: If a module can no longer be read.
     #[getter]
     fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.features(py)

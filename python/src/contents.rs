@@ -84,10 +84,10 @@ impl Origin {
     }
 }
 
-/// Reads what a plug-in consists of, without compiling or running it. Its imports need not be answered.
+/// Reads the contents of a plug-in, without compiling or running it. Imports may be missing.
 ///
 /// Args:
-///     plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
+///     plugin: A path, text, bytes or a manifest, as for `Plugin`.
 ///     wasi: As for `Plugin`.
 ///     functions: As for `Plugin`.
 ///

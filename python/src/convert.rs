@@ -74,10 +74,9 @@ pub(crate) fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'
 #[derive(Clone, Copy)]
 pub(crate) struct Timeout(pub(crate) Option<Duration>);
 
-impl<'py> FromPyObject<'_, 'py> for Timeout {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+impl Timeout {
+    /// The time limit that the argument `name` says.
+    pub(crate) fn read(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let seconds = object
             .extract::<f64>()
             .ok()
@@ -87,10 +86,18 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
             None => {
                 let found = object.repr()?;
                 let message =
-                    format!("timeout: expected a number of seconds, at least 0, found {found}");
+                    format!("{name}: expected a number of seconds, at least 0, found {found}");
                 Err(error::argument(object.py(), message))
             }
         }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Timeout {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Self::read("timeout", &object)
     }
 }
 

@@ -16,7 +16,7 @@ use pyo3::{
 use crate::{
     bytes,
     convert::Input,
-    error, log,
+    error, expect, log,
     scope::{self, Token},
     signals,
     store::Store,
@@ -26,11 +26,11 @@ use crate::{
 
 /// The plug-in that is calling a host function.
 ///
-/// Host functions with an explicit signature get one as their first argument. It is valid during
-/// that call only, on the thread of the call.
+/// Host functions with an explicit signature get one as their first argument. It is valid only during
+/// the call of the host function, and only on the thread of that call.
 ///
 /// Raises:
-///     extism.ClosedError: From every method, when used at another time or on another thread.
+///     extism.ClosedError: Every method raises it after the call and on another thread.
 #[pyclass(module = "extism", frozen)]
 #[derive(Default)]
 pub(crate) struct CurrentPlugin {
@@ -113,15 +113,16 @@ impl CurrentPlugin {
 
     /// Opens a block of plug-in memory as a writable buffer.
     ///
-    /// The buffer is over a copy: what is written to it is in the plug-in's memory when the host
-    /// function returns, and at once for the other methods of this object. Then it is released;
-    /// slices of it that are still there can be read, but are no part of the plug-in any more.
+    /// The buffer is a copy. It is written back to the memory of the plug-in when the host function
+    /// returns. The other methods of this object see changes at once. After the host function has
+    /// returned, the buffer is released. You can still read slices of it; they no longer belong to the
+    /// plug-in.
     ///
     /// Args:
     ///     mem: The block.
     ///
     /// Returns:
-    ///     The buffer, as long as the block; empty if it is not a live block.
+    ///     A buffer of the length of the block. It is empty if the block is not live.
     fn memory<'py>(&self, mem: &Bound<'py, Memory>) -> PyResult<Bound<'py, PyMemoryView>> {
         let py = mem.py();
         self.with(py, |caller| self.views.open(py, caller, mem.get()))?
@@ -133,10 +134,10 @@ impl CurrentPlugin {
     ///     size: The number of bytes.
     ///
     /// Returns:
-    ///     The block; of size 0, the null handle.
+    ///     The block. For size 0 it is the null handle.
     ///
     /// Raises:
-    ///     extism.ArgumentError: If the size is no number, or is negative.
+    ///     extism.ArgumentError: If the size is not a number or is negative.
     ///     extism.MemoryLimitError: If the memory cannot grow enough.
     fn alloc(&self, size: &Bound<'_, PyAny>) -> PyResult<Memory> {
         let py = size.py();
@@ -154,11 +155,10 @@ impl CurrentPlugin {
         })
     }
 
-    /// Frees a block of plug-in memory, and releases the buffers over it. What is not a live
-    /// block is left alone.
+    /// Frees a block of plug-in memory and releases its buffers.
     ///
     /// Args:
-    ///     mem: The block.
+    ///     mem: The block. If it is not live, nothing happens.
     fn free(&self, py: Python<'_>, mem: &Bound<'_, Memory>) -> PyResult<()> {
         let offset = mem.get().offset;
         self.with(py, |mut caller| {
@@ -173,7 +173,7 @@ impl CurrentPlugin {
     ///     offs: The offset, an `int` or a `Val`.
     ///
     /// Returns:
-    ///     The block; its length is 0 if none starts there.
+    ///     The block. Its length is 0 if no block starts there.
     fn memory_at_offset(&self, offs: &Bound<'_, PyAny>) -> PyResult<Memory> {
         let py = offs.py();
         let offset = match offs.cast::<Val>() {
@@ -184,11 +184,11 @@ impl CurrentPlugin {
         Ok(Memory { offset, length })
     }
 
-    /// Returns bytes from a host function: writes them to a new block.
+    /// Returns bytes from a host function. They are written to a new block.
     ///
     /// Args:
-    ///     output: The result, which becomes the handle of the block.
-    ///     b: The bytes, or any buffer.
+    ///     output: The result. It is set to the handle of the block.
+    ///     b: The bytes: a `str` (as UTF-8), bytes or another buffer.
     ///
     /// Raises:
     ///     extism.MemoryLimitError: If the memory cannot grow enough.
@@ -196,50 +196,54 @@ impl CurrentPlugin {
         self.write(output, b.bytes())
     }
 
-    /// Returns text from a host function: writes it to a new block, as UTF-8.
+    /// Returns text from a host function. It is written to a new block as UTF-8.
     ///
     /// Args:
-    ///     output: The result, which becomes the handle of the block.
+    ///     output: The result. It is set to the handle of the block.
     ///     s: The text.
     ///
     /// Raises:
     ///     extism.MemoryLimitError: If the memory cannot grow enough.
-    fn return_string(&self, output: &Bound<'_, Val>, s: &str) -> PyResult<()> {
+    fn return_string(
+        &self,
+        output: &Bound<'_, Val>,
+        #[pyo3(from_py_with = expect::string)] s: &str,
+    ) -> PyResult<()> {
         self.write(output, s.as_bytes())
     }
 
-    /// Reads the block that a parameter is the handle of.
+    /// Reads the block of plug-in memory that a parameter refers to.
     ///
     /// Args:
-    ///     input: The parameter.
+    ///     input: The parameter, which holds the handle of the block.
     ///
     /// Returns:
-    ///     Its bytes; none if the handle is null or not a live block.
+    ///     The bytes of the block. They are empty if the handle is null or its block is not live.
     fn input_bytes<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyBytes>> {
         self.read(input)
     }
 
-    /// Reads the block that a parameter is the handle of, as a buffer.
+    /// Reads the block of plug-in memory that a parameter refers to, as a buffer.
     ///
     /// Args:
-    ///     input: The parameter.
+    ///     input: The parameter, which holds the handle of the block.
     ///
     /// Returns:
-    ///     A buffer over a copy, which stays valid.
+    ///     A buffer over a copy of the block. It stays valid after the call.
     fn input_buffer<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyMemoryView>> {
         PyMemoryView::from(self.read(input)?.as_any())
     }
 
-    /// Reads the block that a parameter is the handle of, as UTF-8 text.
+    /// Reads the block of plug-in memory that a parameter refers to, as UTF-8 text.
     ///
     /// Args:
-    ///     input: The parameter.
+    ///     input: The parameter, which holds the handle of the block.
     ///
     /// Returns:
-    ///     Its text.
+    ///     The text.
     ///
     /// Raises:
-    ///     UnicodeDecodeError: If it is not UTF-8.
+    ///     UnicodeDecodeError: If the bytes are not UTF-8.
     fn input_string<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyString>> {
         let py = input.py();
         let bytes = self.read(input)?;
@@ -252,22 +256,24 @@ impl CurrentPlugin {
         }
     }
 
-    /// The variables of the plug-in: a mapping from `str` to `bytes` that guests see and change as
-    /// well. Setting one raises `extism.ArgumentError` if it does not fit.
+    /// The variables of the plug-in, as a mapping from `str` to `bytes`. You and the guest share it.
+    ///
+    /// Raises:
+    ///     extism.ArgumentError: When you set a variable that exceeds `max_var_bytes`.
     #[getter]
     fn vars<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Store::of_call(self.token()).vars(py)
     }
 
-    /// The configuration of the plug-in: a mapping from `str` to `str`. Changes are for this
+    /// The configuration of the plug-in, as a mapping from `str` to `str`. Changes affect this
     /// instance only.
     #[getter]
     fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Store::of_call(self.token()).config(py)
     }
 
-    /// How long the running call may go on, in seconds; `None` if it has no time limit, and 0 if the
-    /// limit is over: then the call fails when the host function returns.
+    /// The time that is left for the running call, in seconds. `None` means no time limit. At 0 the
+    /// call fails when the host function returns.
     #[getter]
     fn time_remaining(&self, py: Python<'_>) -> PyResult<Option<f64>> {
         self.with(py, |mut caller| {
@@ -276,7 +282,7 @@ impl CurrentPlugin {
         })
     }
 
-    /// The error text that is set for the running call, `None` if there is none.
+    /// The error text of the running call, or `None`.
     #[getter]
     fn error(&self, py: Python<'_>) -> PyResult<Option<String>> {
         self.with(py, |mut caller| {
@@ -285,8 +291,8 @@ impl CurrentPlugin {
         })
     }
 
-    /// Sets the error text of the running call, as a guest does. The guest goes on; when it
-    /// returns, `Plugin.call` raises `extism.GuestError` with the text.
+    /// Sets the error text of the running call, as a guest can. The guest continues. When it returns,
+    /// `Plugin.call` raises `extism.GuestError` with the text.
     ///
     /// Args:
     ///     text: The text.
@@ -294,24 +300,33 @@ impl CurrentPlugin {
     /// Raises:
     ///     extism.ArgumentError: If the text is empty.
     ///     extism.MemoryLimitError: If the memory cannot grow enough.
-    fn set_error(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+    fn set_error(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = expect::error_text)] text: &str,
+    ) -> PyResult<()> {
         self.try_with(py, |mut caller| caller.set_error(text))
     }
 
-    /// Takes the error text of the running call away.
+    /// Removes the error text of the running call.
     fn clear_error(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, |mut caller| caller.clear_error())
     }
 
-    /// Logs a line on behalf of the plug-in, with its id.
+    /// Logs a line for the plug-in, with its id.
     ///
     /// Args:
-    ///     level: `trace`, `debug`, `info`, `warn` or `error`, in any case.
-    ///     text: The line; beyond 64 KiB it is cut.
+    ///     level: `trace`, `debug`, `info`, `warn` or `error`, in upper or lower case.
+    ///     text: The line. It is cut after 64 KiB.
     ///
     /// Raises:
-    ///     extism.ArgumentError: If there is no such level.
-    fn log(&self, py: Python<'_>, level: &str, text: &str) -> PyResult<()> {
+    ///     extism.ArgumentError: If the level is unknown.
+    fn log(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = expect::line_level)] level: &str,
+        #[pyo3(from_py_with = expect::error_text)] text: &str,
+    ) -> PyResult<()> {
         let level = log::level(py, level)?;
         let logger = self.with(py, |mut caller| caller.host().logger().clone())?;
         // Writing may wait, for a pipe for instance.
@@ -319,10 +334,10 @@ impl CurrentPlugin {
         Ok(())
     }
 
-    /// What the caller gave to `Plugin.call(..., host_context=...)`.
+    /// Returns the object that was passed to `Plugin.call(..., host_context=...)`.
     ///
     /// Returns:
-    ///     That object, or `None`.
+    ///     The object, or `None` if there is none.
     fn host_context(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.with(py, |mut caller| {
             let context = caller.host().context::<Py<PyAny>>();

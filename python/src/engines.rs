@@ -8,22 +8,22 @@ use pyo3::{
     types::{IntoPyDict, PyFrozenSet, PyString, PyTuple},
 };
 
-use crate::{error, parking};
+use crate::{error, expect, parking};
 
-/// An engine that is built in, and one of its compilers.
+/// A built-in engine with one of its compilers.
 ///
-/// `deterministic=True` makes instructions give the same bits on every machine where WebAssembly leaves the result
-/// open: a NaN that arithmetic makes is the positive canonical one, and an instruction of relaxed SIMD has one result.
-/// Code that computes with floats then runs several times slower. Clocks, randomness, time limits and the depth of
-/// recursion stay as they are. `extism.compare` and the pytest plug-in ask for it.
+/// WebAssembly leaves the results of some instructions open. `deterministic=True` makes them the same on every
+/// machine: arithmetic returns the positive canonical NaN, and each relaxed SIMD instruction has one result.
+/// Floating-point code then runs several times slower. Clocks, randomness, time limits and the depth of recursion
+/// are not affected. `extism.compare` and the pytest plug-in always use it.
 ///
 /// Args:
-///     name: The engine, also with a compiler after a colon.
-///     compiler: The compiler; the engine's first if not given.
-///     deterministic: Whether results that WebAssembly leaves open are the same on every machine.
+///     name: The name of the engine, optionally with a compiler after a colon.
+///     compiler: The compiler. The default is the first of the engine.
+///     deterministic: Whether open results are the same on every machine.
 ///
 /// Raises:
-///     extism.UnknownEngineError: If it is not built in; the text lists what is.
+///     extism.UnknownEngineError: If the engine is not built in. The message lists the built-in engines.
 #[pyclass(module = "extism", frozen)]
 pub(crate) struct Engine(pub(crate) Choice);
 
@@ -33,9 +33,9 @@ impl Engine {
     #[pyo3(signature = (name, compiler = None, *, deterministic = false))]
     fn new(
         py: Python<'_>,
-        name: &str,
-        compiler: Option<&str>,
-        deterministic: bool,
+        #[pyo3(from_py_with = expect::name)] name: &str,
+        #[pyo3(from_py_with = expect::compiler)] compiler: Option<&str>,
+        #[pyo3(from_py_with = expect::deterministic)] deterministic: bool,
     ) -> PyResult<Self> {
         let choice = match compiler {
             Some(compiler) => polyextism::engine(&format!("{name}:{compiler}")),
@@ -79,7 +79,7 @@ impl Engine {
         self.0.determinism() == Determinism::On
     }
 
-    /// What the engine can do with this compiler, beyond running code.
+    /// The names of what the engine can do with this compiler, such as `"compile-cache"` and `"simd"`.
     #[getter]
     fn capabilities<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyFrozenSet>> {
         let has = self.0.compiler().capabilities;
@@ -146,16 +146,16 @@ pub(crate) fn described(choice: &Choice) -> String {
     }
 }
 
-/// Lists the engines that are built in, in the order of preference.
+/// Lists the built-in engines, in order of preference.
 ///
 /// Returns:
-///     Each engine with each of its compilers, the default of each engine first.
+///     Each engine with each of its compilers. The default compiler of an engine comes first.
 #[pyfunction]
 pub(crate) fn engines() -> Vec<Engine> {
     polyextism::engines().map(Engine).collect()
 }
 
-/// Tells the version of the runtime.
+/// Returns the version of the runtime.
 ///
 /// Returns:
 ///     The version of polyextism.

@@ -27,21 +27,21 @@ use crate::{
 
 /// A host function: a Python callable that plug-ins can import.
 ///
-/// `Function(name, args, returns, f, *user_data)` answers imports of that name from any namespace
-/// that nothing else provides; `Function(namespace, name, args, returns, f, *user_data)` answers
-/// imports from that namespace only. Calling the object calls the callable, as plain Python.
+/// `Function(name, args, returns, f, *user_data)` serves imports of that name from every namespace that nothing else
+/// provides. `Function(namespace, name, args, returns, f, *user_data)` serves imports from that namespace only.
+/// Calling the object calls the callable as a plain Python function.
 ///
 /// Args:
-///     namespace: The namespace, or `None` as if it were left out.
-///     name: The name by which plug-ins import it.
+///     namespace: The namespace of the import, or `None` for any.
+///     name: The name of the import.
 ///     args: The types of the parameters, a list of `ValType`.
 ///     returns: The types of the results, a list of `ValType`.
-///     f: It is called as `f(plugin, params, results, *user_data)`, where `params` and `results`
-///         are lists of `Val`; what it returns is put into `results`.
+///     f: The callable. Plug-ins call it as `f(plugin, params, results, *user_data)`. `params` and `results` are
+///         lists of `Val`. It sets the values of `results`.
 ///     user_data: Further arguments for `f`.
-///     wrapped: What calling the object calls, if not `f`.
-///     numbers: Whether guests get what `wrapped(*numbers, *user_data)` returns, without `Val`s between:
-///         a number, if there is one result. `f` is not called then.
+///     wrapped: The callable that calling this object calls. The default is `f`.
+///     numbers: Whether guests call `wrapped(*numbers, *user_data)` instead of `f`, without `Val`. It returns a
+///         number if there is one result.
 ///
 /// Raises:
 ///     extism.ArgumentError: If a type is not one of I32, I64, F32 and F64.
@@ -116,19 +116,19 @@ impl Function {
         Ok(made)
     }
 
-    /// The name by which plug-ins import it.
+    /// The name of the import.
     #[getter]
     fn name(&self) -> &str {
         self.function.name()
     }
 
-    /// The namespace it is bound to, or `None`.
+    /// The namespace of the import, or `None` for any.
     #[getter]
     fn namespace(&self) -> Option<&str> {
         self.function.namespace()
     }
 
-    /// Calls the callable, as plain Python.
+    /// Calls the callable as a plain Python function.
     #[pyo3(signature = (*args, **kwargs))]
     fn __call__<'py>(
         &self,

@@ -15,7 +15,7 @@ use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyList};
 
 use crate::{
     convert::type_name,
-    error,
+    error, expect,
     function::Function,
     http::Client,
     parking::{self, OnDrop},
@@ -149,5 +149,7 @@ fn collect(functions: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Function>>> {
             "functions= is a list of host functions, found a single one; write functions=[f]";
         return Err(error::argument(functions.py(), message));
     }
-    functions.try_iter()?.map(one).collect()
+    expect::items("functions", "a list of extism.Function objects", functions)?
+        .map(one)
+        .collect()
 }

@@ -22,6 +22,7 @@ mod diagnostics;
 mod ending;
 mod engines;
 mod error;
+mod expect;
 #[cfg(unix)]
 mod faults;
 mod fuel;

@@ -21,38 +21,40 @@ use pyo3::{
 };
 use tracing::level_filters::LevelFilter;
 
-use crate::{convert::type_name, error, logging::Logging, parking};
+use crate::{convert::type_name, error, expect, logging::Logging, parking};
 
 /// The level if `level=` says nothing.
 const DEFAULT: LevelFilter = LevelFilter::ERROR;
 
-/// Sends the lines of guests to a file, from now on.
+/// Writes the log lines of guests to a file.
 ///
-/// This is for the whole process. It can be set again at any time: the new setting replaces the
-/// old one, also one of `set_log_custom`. Until something is set, the module `logging` decides: guests
-/// log what the logger `extism` takes, and see the level `off` if it has no handler. A line looks so:
+/// The setting is global. You can change it at any time; it replaces the one before, also one of `set_log_custom`.
+/// Without a setting, guests log the levels that the logger `extism` of the module `logging` accepts. They see the
+/// level `off` if it has no handler. A line looks like this:
 ///
 /// `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
 ///
-/// What is logged also goes to the logger `extism` of the module `logging`, if that or one above it
-/// has a handler: the text alone, with the id of the plug-in in the attribute `plugin_id`.
+/// Lines also go to the logger `extism` of the module `logging`, if it or a parent has a handler. The record has the
+/// text of the line, and the id of the plug-in in the attribute `plugin_id`.
 ///
-/// A line that cannot be written is lost, and the first such failure goes to `sys.unraisablehook`;
-/// the guest does not notice.
+/// A line that cannot be written is lost. The first failure goes to `sys.unraisablehook`. The guest continues.
 ///
 /// Args:
-///     file: The path of a file, which is made if it is missing, and appended to. The text
-///         `"stdout"` is the standard output of the process, `"stderr"` or `"-"` its standard error;
-///         neither is Python's `sys.stdout`, which has a buffer of its own.
-///     level: The lowest level that is logged: `trace`, `debug`, `info`, `warn` or `error`, in
-///         upper or lower case. `off` ends logging. `error` if not given.
+///     file: The path of a file. It is created if it is missing; lines are appended. `"stdout"` is the standard
+///         output of the process, `"stderr"` and `"-"` its standard error. They bypass the buffers of
+///         `sys.stdout` and `sys.stderr`.
+///     level: The lowest level that is logged: `trace`, `debug`, `info`, `warn` or `error`, in upper or lower case.
+///         `off` ends logging. The default is `error`.
 ///
 /// Raises:
-///     extism.ArgumentError: If there is no such level, or if the file cannot be opened; then the
-///         `OSError` is the cause. The setting stays as it was.
+///     extism.ArgumentError: If the level is unknown, or if the file cannot be opened. Then the `OSError` is the
+///         cause, and the setting does not change.
 #[pyfunction]
 #[pyo3(signature = (file, level = None))]
-pub(crate) fn set_log_file(file: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<()> {
+pub(crate) fn set_log_file(
+    file: &Bound<'_, PyAny>,
+    #[pyo3(from_py_with = expect::level)] level: Option<&str>,
+) -> PyResult<()> {
     parking::prepare();
     let py = file.py();
     let level = threshold(py, level)?;
@@ -65,17 +67,17 @@ pub(crate) fn set_log_file(file: &Bound<'_, PyAny>, level: Option<&str>) -> PyRe
     set(py, level, place)
 }
 
-/// The half of `extism.CustomLogger` that a guest's lines reach.
+/// The native part of `extism.CustomLogger`.
 ///
-/// Making one sets the log of the process, and when it is gone logging is off, unless something
-/// else was set since.
+/// Making one sets the log of the process. When it is garbage collected, logging is off, unless there is a newer
+/// setting.
 ///
 /// Args:
-///     f: What `drain` calls.
+///     f: The callable for `drain`.
 ///     level: The lowest level that is logged, as in `set_log_file`.
 ///
 /// Raises:
-///     extism.ArgumentError: If there is no such level, or if `f` is not callable.
+///     extism.ArgumentError: If the level is unknown, or if `f` is not callable.
 #[pyclass(module = "extism._native", frozen, subclass, weakref)]
 pub(crate) struct CustomLog {
     waiting: Arc<Lines>,
@@ -87,7 +89,10 @@ pub(crate) struct CustomLog {
 impl CustomLog {
     #[new]
     #[pyo3(signature = (f, level = None))]
-    fn new(f: &Bound<'_, PyAny>, level: Option<&str>) -> PyResult<Self> {
+    fn new(
+        f: &Bound<'_, PyAny>,
+        #[pyo3(from_py_with = expect::level)] level: Option<&str>,
+    ) -> PyResult<Self> {
         parking::prepare();
         let py = f.py();
         let level = threshold(py, level)?;
@@ -110,12 +115,12 @@ impl CustomLog {
         )
     }
 
-    /// Calls `f` with each line that waits, in order.
+    /// Calls `f` with each waiting line, in order.
     ///
-    /// At most 4 MiB of text wait. Beyond that the oldest lines are dropped, and a line of level
-    /// `WARN` in their place says how many they were. Lines that are logged while `f` runs wait for
-    /// the next time. What `f` raises goes to `sys.unraisablehook`, and the next line follows;
-    /// KeyboardInterrupt and SystemExit pass through, and the other lines go on waiting.
+    /// At most 4 MiB of text wait. Beyond that the oldest lines are dropped, and a line of level `WARN` says how many.
+    /// Lines that are logged while `f` runs wait for the next `drain`. If `f` raises, the exception goes to
+    /// `sys.unraisablehook` and the next line follows. KeyboardInterrupt and SystemExit propagate; the other lines
+    /// keep waiting.
     fn drain(&self, py: Python<'_>) -> PyResult<()> {
         parking::prepare();
         let Some(f) = lock(&self.f).as_ref().map(|f| f.clone_ref(py)) else {

@@ -25,6 +25,7 @@ use crate::{
     diagnostics::Diagnostics,
     ending::park_at_exit,
     engines, error,
+    expect::{self, FunctionName},
     fuel::Fuel,
     functions::Functions,
     http,
@@ -41,45 +42,42 @@ use crate::{
 /// Any thread may call it; calls run one at a time. Used in `with`, it closes at the end of the block.
 ///
 /// Args:
-///     plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
-///         manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
-///         a `CompiledPlugin`; then only `config` and `fuel` may be given as well.
-///     wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
-///         it is given.
-///     config: Configuration values, added to those of the manifest. Keys and values are `str`;
-///         `None` removes a key.
-///     functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
-///         those that a module imports are bound.
-///     engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmtime:winch"`),
-///         or an `extism.Engine`. The default is the environment variable `EXTISM_ENGINE`, or else the
-///         first engine that is built in.
-///     http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
-///         is built in. It is called with an `extism.HttpRequest` and returns an
-///         `extism.HttpResponse`; hosts are checked before.
-///     http_response_headers: Whether plug-ins can read the headers of responses.
-///     progress: Called while a module is downloaded, with the number of bytes received and the total, or
-///         `None` if the total is unknown. An exception ends the download.
-///     fuel: How many units of work each call may do; `math.inf` counts without a limit. By default nothing
-///         is counted. A unit is one executed WebAssembly instruction; host functions cost nothing. The
-///         same call uses the same number on every engine. Initialising the plug-in counts as part of the
-///         first call. With a `CompiledPlugin`, which must be compiled with fuel, this is for the calls of
-///         this instance.
+///     plugin: A path; a module or a manifest (JSON or TOML) as text or bytes; an `extism.Manifest`; a manifest as
+///         a `dict`, where `data` may be `bytes`; or a `CompiledPlugin`, beside which only `config` and `fuel` are
+///         allowed.
+///     wasi: `True` lets the modules import WASI preview 1. An `extism.Wasi` also has settings for it.
+///     config: Configuration values, which are added to those of the manifest. Keys and values are `str`. The
+///         value `None` removes a key.
+///     functions: Host functions. The default is all functions that `extism.host_fn` has registered. Functions
+///         that no module imports are ignored.
+///     engine: The name of an engine (`"wasmtime"`), optionally with a compiler (`"wasmtime:winch"`), or an
+///         `extism.Engine`. The default is the environment variable `EXTISM_ENGINE`, or the first engine of
+///         `extism.engines()`.
+///     http_client: A callable that replaces the built-in HTTP client, for requests of plug-ins and for
+///         modules behind a URL. It takes an `extism.HttpRequest` and returns an `extism.HttpResponse`.
+///         `allowed_hosts` is checked before the call.
+///     http_response_headers: Whether plug-ins can read the headers of HTTP responses.
+///     progress: A callable that is called while a module is downloaded, with the bytes received and the total.
+///         The total is `None` if it is unknown. An exception ends the download.
+///     fuel: How many units of work each call may do. `math.inf` counts without a limit. By default nothing is
+///         counted. One executed WebAssembly instruction is one unit. Host functions cost nothing. The same call
+///         uses the same fuel on every engine. The first call includes initialisation. With a `CompiledPlugin`,
+///         which must be compiled with fuel, this sets the fuel of this instance.
 ///     limits: Limits on compiling and on memory, an `extism.Limits`.
-///     compile_timeout: How long compiling may take, in seconds, as `CompiledPlugin` takes it.
-///     cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
-///     diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+///     compile_timeout: The time limit of compiling, in seconds, as for `CompiledPlugin`.
+///     cache: Where compiled code is stored, as for `CompiledPlugin`.
+///     diagnostics: Dumps after failures and profiling, an `extism.Diagnostics`. The default comes from
 ///         environment variables.
 ///
 /// Raises:
-///     extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
-///         that was decided when it was compiled (WASI, functions, HTTP, limits and the like), or if WASI
-///         cannot be given what `wasi` says.
+///     extism.ArgumentError: If an argument is wrong, or if it was already decided when the `CompiledPlugin` was
+///         made (engine, WASI, functions, HTTP, limits and the like).
 ///     extism.ManifestError: If the manifest or the configuration is wrong.
 ///     extism.InvalidModuleError: If a module is not WebAssembly that can be run.
 ///     extism.LinkError: If an import cannot be resolved.
 ///     extism.UnknownEngineError: If the engine is not built in.
-///     extism.UnsupportedError: If the engine cannot do what was asked.
-///     extism.TimeoutError: If compiling took longer than it may.
+///     extism.UnsupportedError: If the engine lacks a feature that was asked for.
+///     extism.TimeoutError: If compiling exceeds `compile_timeout`.
 #[pyclass(module = "extism", frozen, subclass, weakref)]
 pub(crate) struct Plugin {
     id: Uuid,
@@ -116,11 +114,11 @@ impl Plugin {
         functions: Option<&Bound<'_, PyAny>>,
         engine: Option<&Bound<'_, PyAny>>,
         http_client: Option<&Bound<'_, PyAny>>,
-        http_response_headers: bool,
+        #[pyo3(from_py_with = expect::http_response_headers)] http_response_headers: bool,
         progress: Option<&Bound<'_, PyAny>>,
         fuel: Option<Fuel>,
         limits: Option<Limits>,
-        compile_timeout: Option<Timeout>,
+        #[pyo3(from_py_with = expect::compile_timeout)] compile_timeout: Option<Timeout>,
         cache: Option<cache::Setting>,
         diagnostics: Option<Diagnostics>,
     ) -> PyResult<Self> {
@@ -185,32 +183,32 @@ impl Plugin {
     ///
     /// Args:
     ///     function_name: The name of the exported function.
-    ///     data: Its input: a `str` (as UTF-8), bytes or another buffer.
-    ///     parse: Called with the output, as bytes; it returns the result. `None` returns a read-only
-    ///         buffer.
+    ///     data: The input: a `str` (as UTF-8), bytes or another buffer.
+    ///     parse: A callable that takes the output as bytes and returns the result. With `None` the result is a
+    ///         read-only buffer.
     ///     host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
-    ///     timeout: How long this call may take, in seconds; `math.inf` is no limit. The default is
-    ///         `timeout_ms` of the manifest. Initialising the plug-in counts. Before that, the call waits for
-    ///         calls of other threads for no longer than the same time.
-    ///     fuel: How many units of work this call may do, or `math.inf`. The plug-in must be made with
-    ///         `fuel`, which is the default.
+    ///     timeout: The time limit of this call, in seconds. `math.inf` means no limit. The default is `timeout_ms`
+    ///         of the manifest. It includes initialisation. The call also waits no longer than this for calls of
+    ///         other threads.
+    ///     fuel: How many units of work this call may do, or `math.inf`. The plug-in must be made with `fuel`,
+    ///         which is the default.
     ///
     /// Returns:
-    ///     What `parse` returns; by default the output as bytes.
+    ///     The result of `parse`, or the output as bytes.
     ///
     /// Raises:
-    ///     extism.UnknownFunctionError: If there is no such function that can be called.
+    ///     extism.UnknownFunctionError: If the plug-in has no callable function of that name.
     ///     extism.GuestError: If the guest set an error text.
     ///     extism.ReturnCodeError: If the function returned a code other than 0.
     ///     extism.TrapError: If the guest trapped.
-    ///     extism.TimeoutError: If the call took longer than it may.
-    ///     extism.OutOfFuelError: If the call used up its fuel.
-    ///     extism.CancelledError: If the call was cancelled. After each of these, the next call gets a
-    ///         new instance: memories are as at the start, variables stay.
+    ///     extism.TimeoutError: If the call exceeds its time limit.
+    ///     extism.OutOfFuelError: If the call uses up its fuel.
+    ///     extism.CancelledError: If the call was cancelled. After a trap, a timeout, a lack of fuel or a
+    ///         cancellation, the next call gets a new instance: memories start again, variables stay.
     ///     extism.ExitError: If the guest exited with a code other than 0.
-    ///     extism.HostFunctionError: If a host function failed; its exception is the cause.
+    ///     extism.HostFunctionError: If a host function failed. Its exception is the cause.
     ///     extism.MemoryLimitError: If the input does not fit into the memory.
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     #[pyo3(
         signature = (
@@ -227,33 +225,33 @@ impl Plugin {
     fn call<'py>(
         &self,
         py: Python<'py>,
-        function_name: &str,
+        function_name: FunctionName<'_>,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
         timeout: Option<Timeout>,
         fuel: Option<Fuel>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let callee = Named(function_name);
+        let callee = Named(function_name.0);
         park_at_exit(|| self.call_here(py, callee, data, parse, host_context, timeout, fuel))
     }
 
     /// Calls a function on a worker thread and awaits it.
     ///
-    /// Cancelling the task that awaits it cancels the guest, and waits until it has stopped. Host functions that are
-    /// `async` run in the event loop of the caller.
+    /// Cancelling the task cancels the guest and waits until it has stopped. Host functions that are `async` run in
+    /// the event loop of the caller.
     ///
     /// Args:
     ///     function_name: The name of the exported function.
-    ///     data: Its input, as for `call`.
-    ///     **options: `parse`, `host_context`, `timeout` and `fuel`, as for `call`, and `executor`: the
-    ///         `concurrent.futures.ThreadPoolExecutor` that it runs in, if not that of the package.
+    ///     data: The input, as for `call`.
+    ///     **options: `parse`, `host_context`, `timeout` and `fuel`, as for `call`. `executor` is the
+    ///         `concurrent.futures.ThreadPoolExecutor` for the guest. The default is an executor of the package.
     ///
     /// Returns:
-    ///     An awaitable of what `call` returns.
+    ///     An awaitable of the result of `call`.
     ///
     /// Raises:
-    ///     extism.Error: As `call`.
+    ///     extism.Error: As for `call`.
     ///     RuntimeError: If no event loop is running.
     #[pyo3(
         signature = (function_name, data = None, **options),
@@ -261,15 +259,15 @@ impl Plugin {
     )]
     fn call_async<'py>(
         slf: &Bound<'py, Self>,
-        function_name: &str,
+        function_name: FunctionName<'_>,
         data: Option<&Bound<'py, PyAny>>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let call = parking::import(py, "extism._async")?.getattr("call_async")?;
         match data {
-            Some(data) => call.call((slf, function_name, data), options),
-            None => call.call((slf, function_name), options),
+            Some(data) => call.call((slf, function_name.0, data), options),
+            None => call.call((slf, function_name.0), options),
         }
     }
 
@@ -289,7 +287,7 @@ impl Plugin {
         &self,
         py: Python<'py>,
         ticket: &Bound<'py, Ticket>,
-        function_name: &str,
+        function_name: FunctionName<'_>,
         data: Input<'_, 'py>,
         parse: Parse<'py>,
         host_context: Option<Py<PyAny>>,
@@ -299,7 +297,7 @@ impl Plugin {
         let (ticket, callee) = (
             Some(ticket.get()),
             Known {
-                name: function_name,
+                name: function_name.0,
                 handle: None,
             },
         );
@@ -308,25 +306,25 @@ impl Plugin {
         })
     }
 
-    /// Looks a function up once, for many calls.
+    /// Looks up a function once, for many calls.
     ///
     /// >>> count = plugin.function("count_vowels")
     /// >>> count("Hello, World!")
     ///
     /// Args:
     ///     name: The name of the exported function.
-    ///     takes: The type of its argument, as host functions annotate theirs: `str`, `bytes`,
-    ///         `Annotated[..., extism.Json]` and so on. If neither it nor `gives` is given, the function takes and gives
-    ///         what `call` does.
-    ///     gives: The type of its result, likewise.
+    ///     takes: The type of the argument, as in annotations of host functions: `str`, `bytes`,
+    ///         `Annotated[..., extism.Json]` and so on.
+    ///     gives: The type of the result. Without `takes` and `gives` the function takes and returns the same as
+    ///         `call`.
     ///
     /// Returns:
     ///     An `extism.PluginFunction`, or an `extism.TypedFunction` if a type is given.
     ///
     /// Raises:
-    ///     extism.UnknownFunctionError: If there is no such function that can be called.
-    ///     extism.ArgumentError: If nothing says how a value of the type is written as bytes.
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.UnknownFunctionError: If the plug-in has no callable function of that name.
+    ///     extism.ArgumentError: If no codec is known for a type.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     #[pyo3(
         signature = (name, *, takes = None, gives = None),
@@ -334,11 +332,11 @@ impl Plugin {
     )]
     fn function<'py>(
         slf: &Bound<'py, Self>,
-        name: &str,
+        name: FunctionName<'_>,
         takes: Option<&Bound<'py, PyAny>>,
         gives: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (py, this) = (slf.py(), slf.get());
+        let (py, this, name) = (slf.py(), slf.get(), name.0);
         let handle = this.turn(py)?.live().plugin.function(name);
         let handle = handle.map_err(|failure| this.raise(py, failure, Some(name)))?;
         let function = PluginFunction::new(slf.clone().unbind(), name, handle);
@@ -352,29 +350,29 @@ impl Plugin {
         }
     }
 
-    /// What the main module exports, as a tuple of `extism.Export`.
+    /// The exports of the main module, as a tuple of `extism.Export`.
     #[getter]
     fn exports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.exports(py)
     }
 
-    /// The imports of the modules and what provides them, as a tuple of `extism.Import`.
+    /// The imports of all modules and their providers, as a tuple of `extism.Import`.
     #[getter]
     fn imports<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.imports(py)
     }
 
-    /// What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`. `config` is that of
-    /// the manifest, without what was changed for this instance.
+    /// The manifest, as a `dict` that `Plugin` accepts. Modules that were given as bytes are `bytes`. `config` is
+    /// without the changes of this instance.
     #[getter]
     fn manifest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.origin.manifest(py)
     }
 
-    /// How much memory there is at the start, at most and now, as an `extism.MemoryInfo`.
+    /// The initial, the largest and the current memory, as an `extism.MemoryInfo`.
     ///
     /// Raises:
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     #[getter]
     fn memory<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -382,11 +380,11 @@ impl Plugin {
         self.origin.memory(py, Some(used))
     }
 
-    /// The names of the WebAssembly features that the modules use beyond the first version. It reads the modules: of
-    /// a path or URL, anew.
+    /// The names of the WebAssembly features that the modules use, beyond WebAssembly 1.0. Modules behind a path
+    /// or URL are read again.
     ///
     /// Raises:
-    ///     extism.ManifestError: If a module cannot be read any more.
+    ///     extism.ManifestError: If a module can no longer be read.
     #[getter]
     fn features<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.origin.features(py)
@@ -398,42 +396,41 @@ impl Plugin {
     ///     name: The name of the function.
     ///
     /// Raises:
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
-    fn function_exists(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
-        Ok(self.turn(py)?.live().plugin.function_exists(name))
+    fn function_exists(&self, py: Python<'_>, name: FunctionName<'_>) -> PyResult<bool> {
+        Ok(self.turn(py)?.live().plugin.function_exists(name.0))
     }
 
-    /// A handle to cancel calls of this plug-in from any thread, also from its own host functions.
+    /// Makes a handle that cancels calls of this plug-in, from any thread and from its own host functions.
     fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(self.cancel.clone())
     }
 
     /// Frees all blocks of the memory that the plug-in shares with the host.
     ///
-    /// Each call does so by itself when it begins; this is for plug-ins that are called rarely.
-    /// The modules' own memory and the variables stay.
+    /// Each call does this when it begins. Use it to free memory of a plug-in that you call rarely. The memories of
+    /// the modules and the variables stay.
     ///
     /// Raises:
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
         self.turn(py)?.live().plugin.reset();
         Ok(())
     }
 
-    /// The variables of the plug-in: a mapping from `str` to `bytes` that guests and host functions
-    /// see and change as well.
+    /// The variables of the plug-in, as a mapping from `str` to `bytes`. You, the guest and host functions share it.
     ///
-    /// Each access waits for the call that is running, and raises errors as `reset` does; setting a
-    /// variable also an `ArgumentError`, if it does not fit.
+    /// Each access waits for the running call and raises the same errors as `reset`. Setting a variable raises
+    /// `ArgumentError` if it exceeds `max_var_bytes`.
     #[getter]
     fn vars(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Store::of_plugin(slf).vars(py)
     }
 
-    /// The configuration of this instance: a mapping from `str` to `str`. Errors are as those of
-    /// `vars`, or a `ManifestError` if a value is not text.
+    /// The configuration of this instance, as a mapping from `str` to `str`. It raises the same errors as `vars`,
+    /// and `ManifestError` if a value is not text.
     #[getter]
     fn config(slf: Py<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Store::of_plugin(slf).config(py)
@@ -442,22 +439,22 @@ impl Plugin {
     /// Changes the configuration of this instance.
     ///
     /// Args:
-    ///     config: Keys and their values, `str`; `None` removes the key. If one of them is wrong,
-    ///         nothing is changed.
+    ///     config: Keys and values, all `str`. The value `None` removes a key. If one value is wrong, nothing is
+    ///         changed.
     ///
     /// Raises:
     ///     extism.ManifestError: If a value is neither text nor `None`.
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     fn update_config(slf: Py<Self>, config: &Bound<'_, PyAny>) -> PyResult<()> {
         Store::of_plugin(slf).update_config(config)
     }
 
-    /// What the guest wrote to its standard output since the last call began, as bytes; empty unless
-    /// `wasi=extism.Wasi(stdout="capture")` captures it.
+    /// The bytes that the guest wrote to standard output since the last call began. Empty without
+    /// `wasi=extism.Wasi(stdout="capture")`.
     ///
     /// Raises:
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     #[getter]
     fn stdout<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -465,10 +462,11 @@ impl Plugin {
         bytes::bytes(py, &bytes)
     }
 
-    /// What the guest wrote to its standard error, as `stdout` has it for standard output.
+    /// The bytes that the guest wrote to standard error since the last call began. Empty without
+    /// `wasi=extism.Wasi(stderr="capture")`.
     ///
     /// Raises:
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     #[getter]
     fn stderr<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -476,12 +474,11 @@ impl Plugin {
         bytes::bytes(py, &bytes)
     }
 
-    /// How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the
-    /// guest trapped, instructions count that would have followed in any case, up to the next call or
-    /// loop.
+    /// How many units of work the last call did, or `None` if the plug-in was made without `fuel`. After a trap the
+    /// count includes the instructions up to the next call or loop.
     ///
     /// Raises:
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
     #[getter]
     fn fuel_consumed(&self, py: Python<'_>) -> PyResult<Option<u64>> {
@@ -494,17 +491,16 @@ impl Plugin {
         self.id
     }
 
-    /// The name of the engine it runs on, as `engine=` understands it.
+    /// The name of the engine, as in `engine=`.
     #[getter]
     fn engine(&self) -> &'static str {
         self.engine
     }
 
-    /// Frees the plug-in, or gives it back to its pool, after the call that is running. Closing it
-    /// again does nothing.
+    /// Waits for the running call, then frees the plug-in or returns it to its pool. Closing it again does nothing.
     ///
     /// Raises:
-    ///     extism.ReentrantError: If the caller is a host function that this plug-in called.
+    ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let turn = self.turn(py);
         // Closed before, or left behind by a fork.

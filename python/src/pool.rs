@@ -11,7 +11,7 @@ use pyo3::{PyTraverseError, PyVisit, prelude::*, types::PyTuple};
 use crate::{
     compiled::CompiledPlugin,
     convert::{self, Timeout},
-    error,
+    error, expect,
     plugin::Plugin,
     signals,
 };
@@ -25,16 +25,16 @@ use crate::{
 /// ...     plugin.call("f")
 ///
 /// Args:
-///     compiled: The `CompiledPlugin` that it makes instances of, when they are needed.
-///     max_instances: The most instances at a time; if not given, as many as the machine can run.
-///     reuse: Whether an instance that was given back is lent again, with its memory as the borrower
-///         left it, and without being initialised again. If not, each borrower has a new one. In
-///         both cases variables, configuration and id are new for each borrower, and an instance
-///         whose last call did not return (a trap, an exit, a time limit, a cancellation, a host
-///         function that failed) is not lent again.
+///     compiled: The `CompiledPlugin` to make instances of.
+///     max_instances: The largest number of instances. The default is the number of threads that the machine can
+///         run at once.
+///     reuse: Whether a returned instance is lent again. It keeps its memory and is not initialised again. By
+///         default each borrower gets a new instance. In both cases each borrower gets new variables, a new
+///         configuration and a new id. An instance whose last call did not return (a trap, an exit, a timeout, a
+///         cancellation or a failed host function) is never lent again.
 ///
 /// Raises:
-///     extism.ArgumentError: If `compiled` is no `CompiledPlugin`, or `max_instances` less than 1.
+///     extism.ArgumentError: If `compiled` is not a `CompiledPlugin` or `max_instances` is less than 1.
 #[pyclass(module = "extism", frozen, weakref)]
 pub(crate) struct Pool {
     pool: polyextism::Pool,
@@ -48,7 +48,7 @@ impl Pool {
     fn new(
         compiled: &Bound<'_, PyAny>,
         max_instances: Option<&Bound<'_, PyAny>>,
-        reuse: bool,
+        #[pyo3(from_py_with = expect::reuse)] reuse: bool,
     ) -> PyResult<Self> {
         let py = compiled.py();
         let Ok(compiled) = compiled.cast::<CompiledPlugin>() else {
@@ -77,17 +77,20 @@ impl Pool {
         })
     }
 
-    /// Lends an instance. Close it to give it back, or use it in `with`; after that it raises
-    /// `ClosedError`. An instance that is garbage collected instead makes room for a new one.
+    /// Lends an instance. Close it to return it, or use it in `with`. After that it raises `ClosedError`. An
+    /// instance that is garbage collected without being closed makes room for a new one.
     ///
     /// Args:
-    ///     timeout: How long to wait, in seconds, if all are in use. By default there is no limit: a caller
-    ///         that holds all of them itself waits for ever.
+    ///     timeout: How long to wait for an instance, in seconds. By default there is no limit: a caller that holds
+    ///         all instances itself waits for ever.
+    ///
+    /// Returns:
+    ///     A `Plugin`.
     ///
     /// Raises:
-    ///     extism.TimeoutError: If none was given back in time.
-    ///     extism.TrapError: If a new one cannot be made because a data segment does not fit.
-    ///     extism.MemoryLimitError: If its memories are too large from the start.
+    ///     extism.TimeoutError: If no instance was returned in time.
+    ///     extism.TrapError: If a data segment of a new instance does not fit.
+    ///     extism.MemoryLimitError: If the memories of a new instance exceed the limit.
     ///     extism.ManifestError: If an allowed path cannot be opened.
     #[pyo3(signature = (timeout = None))]
     fn get(&self, py: Python<'_>, timeout: Option<Timeout>) -> PyResult<Plugin> {
@@ -101,19 +104,19 @@ impl Pool {
         Ok(Plugin::live(plugin, Some(place), functions, origin))
     }
 
-    /// The most instances that there are at a time.
+    /// The largest number of instances.
     #[getter]
     fn max_instances(&self) -> usize {
         self.pool.max_instances().get()
     }
 
-    /// Whether instances are lent again.
+    /// Whether returned instances are lent again.
     #[getter]
     fn reuse(&self) -> bool {
         self.pool.reuse() == Reuse::Guest
     }
 
-    /// How many instances there are now, lent or waiting to be.
+    /// The number of instances now, lent or idle.
     #[getter]
     fn instances(&self) -> usize {
         self.pool.instances()

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 
 use crate::{
     compiled::{CompiledPlugin, Extras},
-    convert, engines,
+    convert, engines, expect,
     functions::Functions,
     http::Given,
     wasi::Setting,
@@ -42,7 +42,7 @@ pub(crate) fn watched(
     functions: Option<&Bound<'_, PyAny>>,
     engine: Option<&Bound<'_, PyAny>>,
     http_client: Option<&Bound<'_, PyAny>>,
-    http_response_headers: bool,
+    #[pyo3(from_py_with = expect::http_response_headers)] http_response_headers: bool,
 ) -> PyResult<CompiledPlugin> {
     let py = plugin.py();
     let choice = engines::choose(py, engine)?;

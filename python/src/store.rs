@@ -15,7 +15,7 @@ use pyo3::{
 use crate::{
     bytes,
     convert::{self, Input},
-    current, error, parking,
+    current, error, expect, parking,
     plugin::Plugin,
     scope::{self, Token},
 };
@@ -64,7 +64,11 @@ impl Store {
 #[pymethods]
 impl Store {
     /// The value of a variable, or `None`.
-    fn var<'py>(&self, py: Python<'py>, key: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    fn var<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = expect::key)] key: &str,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         self.with(py, |host| {
             let value = host.vars().get(key);
             value.map(|value| bytes::bytes(py, value)).transpose()
@@ -72,13 +76,22 @@ impl Store {
     }
 
     /// Sets a variable.
-    fn set_var(&self, py: Python<'_>, key: &str, value: Input<'_, '_>) -> PyResult<()> {
+    fn set_var(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = expect::key)] key: &str,
+        value: Input<'_, '_>,
+    ) -> PyResult<()> {
         let set = self.with(py, |host| host.vars_mut().set(key, value.bytes()))?;
         set.map_err(|why| error::raise(py, Error::new(ErrorKind::Argument, why.to_string())))
     }
 
     /// Removes a variable, and tells whether there was one.
-    fn remove_var(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
+    fn remove_var(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = expect::key)] key: &str,
+    ) -> PyResult<bool> {
         self.with(py, |host| host.vars_mut().remove(key).is_some())
     }
 
@@ -99,12 +112,20 @@ impl Store {
     }
 
     /// The value of a key of the configuration, or `None`.
-    fn config_value(&self, py: Python<'_>, key: &str) -> PyResult<Option<String>> {
+    fn config_value(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = expect::key)] key: &str,
+    ) -> PyResult<Option<String>> {
         self.with(py, |host| host.config().get(key).cloned())
     }
 
     /// Sets a key of the configuration.
-    fn set_config(&self, key: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn set_config(
+        &self,
+        #[pyo3(from_py_with = expect::key)] key: &str,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let text = convert::config_value(key, value)?;
         let update = [(key.to_owned(), Some(text))];
         self.with(value.py(), |host| host.update_config(update))

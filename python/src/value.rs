@@ -6,9 +6,9 @@
 use polyextism::backend::NumType;
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyType};
 
-use crate::error;
+use crate::{error, expect};
 
-/// A WebAssembly value and its type, as explicit host functions get and give them.
+/// A WebAssembly value and its type, for host functions with an explicit signature.
 ///
 /// Args:
 ///     t: The type, a `ValType`.
@@ -48,11 +48,11 @@ impl Val {
 /// A block of plug-in memory: where it starts and how long it is.
 ///
 /// Args:
-///     offs: The offset, which is the handle by which guests know the block.
+///     offs: The offset, which is also the handle of the block.
 ///     length: Its length in bytes.
 #[pyclass(module = "extism", frozen, get_all)]
 pub(crate) struct Memory {
-    /// The offset, which is the handle by which guests know the block.
+    /// The offset, which is also the handle of the block.
     pub(crate) offset: u64,
     /// Its length in bytes.
     pub(crate) length: u64,
@@ -61,7 +61,10 @@ pub(crate) struct Memory {
 #[pymethods]
 impl Memory {
     #[new]
-    fn new(offs: u64, length: u64) -> Self {
+    fn new(
+        #[pyo3(from_py_with = expect::offs)] offs: u64,
+        #[pyo3(from_py_with = expect::length)] length: u64,
+    ) -> Self {
         Self {
             offset: offs,
             length,

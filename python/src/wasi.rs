@@ -5,43 +5,44 @@
 use polyextism::{Clock, Output};
 use pyo3::{
     prelude::*,
-    types::{PyBool, PyBytes, PyDict, PyString, PyTuple},
+    types::{PyBool, PyBytes, PyDict, PyMapping, PyString, PyTuple},
 };
 
 use crate::{
     bytes,
     convert::{self, Input},
-    error, parking,
+    error, expect, parking,
 };
 
-/// What a plug-in's WASI is given. Nothing of the process is, unless it is said here.
+/// Settings for WASI preview 1, for `wasi=`. The guest sees nothing of the process but what you set here.
 ///
-/// `Plugin(..., wasi=Wasi(args=["program", "-v"], stdout="capture"))` gives a guest two arguments,
-/// and what it writes to its standard output is then in `Plugin.stdout`. Folders are granted by
-/// `allowed_paths` of the manifest. Each instance starts with this afresh; a command, which is a
-/// plug-in with `_start`, gets a new instance for each call.
+/// >>> plugin = Plugin("program.wasm", wasi=Wasi(args=["program", "-v"], stdout="capture"))
+/// >>> plugin.call("_start")
+/// >>> plugin.stdout
+///
+/// `allowed_paths` of the manifest grants folders. Each instance starts with these settings. A command, which is
+/// a plug-in that exports `_start`, gets a new instance for each call.
 ///
 /// Args:
-///     args: The arguments; by convention the first is the name of the program.
+///     args: The arguments. By convention the first one is the name of the program.
 ///     env: The environment variables.
-///     stdin: What can be read from standard input: a `str` (as UTF-8), bytes or another buffer.
-///     stdout: Where standard output goes: `"discard"`, `"inherit"` (to that of the process, not to
-///         `sys.stdout`) or `"capture"`. If not given, it is discarded, or inherited if the
-///         environment variable `EXTISM_ENABLE_WASI_OUTPUT` is set. A stream of the process that is
-///         full, as a pipe that nobody reads, makes the call wait, and no time limit ends that.
-///     stderr: Where standard error goes, likewise.
-///     capture_limit: The most bytes of each stream that are kept of one call. What does not fit is
-///         lost, and the write fails with `EIO`.
-///     clock: Makes time the same in every run: nanoseconds since 1970, as of `time.time_ns()`. Each
-///         look at a clock moves it by a microsecond, and waiting (which takes real time) by the
-///         time waited for. If not given, time is real.
-///     seed: Makes randomness the same in every run. If not given, it is real.
-///     max_descriptors: The most descriptors that the guest has open at a time, with the three
-///         standard streams and the allowed folders.
+///     stdin: The content of standard input: a `str` (as UTF-8), bytes or another buffer.
+///     stdout: Where standard output goes. `"discard"`, `"capture"` for `Plugin.stdout`, or `"inherit"` for the
+///         standard output of the process, which is not `sys.stdout`. The default is `"discard"`, or `"inherit"`
+///         if the environment variable `EXTISM_ENABLE_WASI_OUTPUT` is set.
+///     stderr: Where standard error goes, with the same values.
+///     capture_limit: How many bytes of each stream are kept for one call. Further bytes are lost, and the write
+///         fails with `EIO`.
+///     clock: A fixed start time, in nanoseconds since 1970, as `time.time_ns()` returns it. Each reading advances
+///         the clock by one microsecond. A sleep takes real time and advances it by its length. The default is
+///         the real time.
+///     seed: A seed for the random numbers of the guest. The default is real randomness.
+///     max_descriptors: How many descriptors the guest may have open, including the three standard streams and
+///         the allowed folders.
 ///
 /// Raises:
-///     extism.ArgumentError: If a stream goes to something else. Texts that no C string can hold
-///         are refused when the plug-in is made.
+///     extism.ArgumentError: If an argument has the wrong type or value. Texts with a NUL byte are refused when
+///         the plug-in is made.
 #[pyclass(module = "extism", frozen)]
 pub(crate) struct Wasi(polyextism::Wasi);
 
@@ -66,12 +67,12 @@ impl Wasi {
         args: Option<&Bound<'_, PyAny>>,
         env: Option<&Bound<'_, PyAny>>,
         stdin: Option<Input<'_, '_>>,
-        stdout: Option<&str>,
-        stderr: Option<&str>,
-        capture_limit: usize,
-        clock: Option<u64>,
-        seed: Option<u64>,
-        max_descriptors: usize,
+        #[pyo3(from_py_with = expect::stdout)] stdout: Option<&str>,
+        #[pyo3(from_py_with = expect::stderr)] stderr: Option<&str>,
+        #[pyo3(from_py_with = expect::capture_limit)] capture_limit: usize,
+        #[pyo3(from_py_with = expect::clock)] clock: Option<u64>,
+        #[pyo3(from_py_with = expect::seed)] seed: Option<u64>,
+        #[pyo3(from_py_with = expect::max_descriptors)] max_descriptors: usize,
     ) -> PyResult<Self> {
         parking::prepare();
         let args = args.map(arguments).transpose()?;
@@ -112,7 +113,7 @@ impl Wasi {
         Ok(env)
     }
 
-    /// What can be read from standard input.
+    /// The content of standard input.
     #[getter]
     fn stdin<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         bytes::bytes(py, &self.0.stdin)
@@ -185,15 +186,26 @@ fn arguments(args: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
         let message = format!("args= is a list of texts, found the text {found}; write args=[...]");
         return Err(error::argument(args.py(), message));
     }
-    args.extract()
+    let texts = expect::items("args", "a list of texts", args)?;
+    texts
+        .map(|item| Ok(expect::text("args", &item?)?.to_owned()))
+        .collect()
 }
 
 fn pairs(env: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let Ok(mapping) = env.cast::<PyMapping>() else {
+        let found = convert::type_name(env);
+        let message = format!("env: expected a mapping of texts, found a value of type {found}");
+        return Err(error::argument(env.py(), message));
+    };
     let dict = PyDict::new(env.py());
-    dict.update(env.cast()?)?;
-    dict.iter()
-        .map(|(name, value)| Ok((name.extract()?, value.extract()?)))
-        .collect()
+    dict.update(mapping)?;
+    let texts = dict.iter().map(|(name, value)| {
+        let name = expect::text("a name in env", &name)?;
+        let value = expect::text(&format!("env[{name:?}]"), &value)?;
+        Ok((name.to_owned(), value.to_owned()))
+    });
+    texts.collect()
 }
 
 fn output(py: Python<'_>, which: &str, place: Option<&str>, limit: usize) -> PyResult<Output> {

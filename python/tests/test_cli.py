@@ -132,8 +132,12 @@ FAILURES = {
     "function": (["ehco"], 125, "did you mean `echo`?"),
     "engine": (["echo", "--engine", "nope"], 126, "unknown-engine"),
     "usage": (["echo", "--nope"], 2, "No such option"),
-    "config": (["echo", "--config", "k"], 2, "--config takes NAME=VALUE"),
+    "config": (["echo", "--config", "k"], 2, "--config takes KEY=VALUE"),
     "set-config": (["echo", "--set-config", "[1]"], 2, "takes a JSON object"),
+    "link": (["echo", "--link", "k"], 2, "--link takes NAME=FILE"),
+    "a module as manifest": (["echo", "--manifest"], 125, "manifest:"),
+    "a number below 0": (["echo", "--memory-max-pages", "-1"], 2, "Invalid value for '--memory-max-pages'"),
+    "time to compile": (["echo", "--compile-timeout", "0"], 124, "timeout: "),
 }
 
 
@@ -299,7 +303,15 @@ def test_a_reader_that_has_enough(guest):
 
 def test_inspect(guest):
     text = output("inspect", guest).decode()
-    for part in ["echo\t(func (result i32))", "extism:host/env::length", "\thost", "1\t", "wasmtime\tnothing"]:
+    parts = [
+        "exports (name, type):\n",
+        "echo\t(func (result i32))",
+        "extism:host/env::length",
+        "\thost",
+        "1\tno limit",
+        "engines (engine, can run it):\nwasmtime\tyes",
+    ]
+    for part in parts:
         assert part in text
     found = json.loads(output("inspect", SQLITE, "--json"))
     assert {row["provider"] for row in found["modules"][0]["imports"]} == {"host", None}

@@ -54,7 +54,7 @@ def test_a_deterministic_engine_makes_canonical_nans(engine):
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
 def test_deterministic_is_a_bool(value):
-    with pytest.raises(TypeError, match="'deterministic'"):
+    with pytest.raises(TypeError, match="deterministic: expected True or False"):
         extism.Engine(ENGINES[0], deterministic=value)
     with pytest.raises(TypeError):
         extism.Engine(ENGINES[0], None, True)

@@ -13,10 +13,13 @@ pub const FLOAT_TRACE: &str = "float-trace";
 pub const OVERFLOW_TRACE: &str = "overflow-trace";
 /// References of the host (`externref`).
 pub const EXTERNREF: &str = "externref";
+/// Memories that begin without a page, where address space is limited.
+pub const EMPTY_MEMORIES: &str = "empty-memories";
 /// Imported functions with more than one result.
 pub const SEVERAL_RESULTS: &str = "several-results";
 
-/// Tables, globals and element segments of references to exceptions, and the type of those that are always null.
+/// Tables, globals, element segments and exceptions with references to exceptions, and the type of those that are always
+/// null.
 pub const STORED_EXCEPTIONS: &str = "stored-exceptions";
 /// Functions without a name in what a profiler is told.
 pub const UNNAMED_CODE: &str = "unnamed-code";
@@ -45,6 +48,7 @@ const GAPS: &[(&str, &str)] = &[
     ("wasmer", OVERFLOW_TRACE),
     ("wasmer", STORED_EXCEPTIONS),
     ("wasmer", UNNAMED_CODE),
+    ("wasmer:singlepass", EMPTY_MEMORIES),
     ("wasmer:singlepass", FLOAT_TRACE),
     ("wasmer:singlepass", LEAN_CALLS),
     ("wasmer:singlepass", NAN_CONVERSION),

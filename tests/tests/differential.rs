@@ -113,7 +113,8 @@ fn forms_agree_on_generated_modules() {
     );
     writeln!(std::io::stdout(), "{summary}").expect("standard output can be written");
     assert!(found.is_empty(), "{summary}\n{}", found.join("\n\n"));
-    assert!(calls.iter().all(|calls| *calls > modules), "{summary}");
+    // Some run only the modules that need nothing new.
+    assert!(calls.iter().all(|calls| *calls > modules / 10), "{summary}");
 }
 
 #[test]

@@ -164,7 +164,8 @@ fn the_limit_is_exact() {
 
 fn out_of_fuel(error: &Error, fuel: u64) {
     assert_eq!(error.kind(), ErrorKind::OutOfFuel, "{error}");
-    let message = format!("the call used up its fuel of {fuel} units");
+    let units = if fuel == 1 { "unit" } else { "units" };
+    let message = format!("the call used up its fuel of {fuel} {units}");
     assert_eq!(error.to_string(), message);
 }
 

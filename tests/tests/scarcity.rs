@@ -1,5 +1,6 @@
 //! Guests that hand blocks of 1.4 GB to every builtin and every function of WASI, in processes that have no room for
-//! a second one: whatever comes of it, the process lives and the plug-in can be called again.
+//! a second one: whatever comes of it, the process lives and the plug-in can be called again. And guests that leave
+//! their memory, where code checks addresses.
 //!
 //! Each trial is a process of its own, whose address space the shell limits (`ulimit -v`), as schedulers and containers
 //! do. A trial is named `<engine>::<what>`.
@@ -16,9 +17,14 @@ use std::{
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use polyextism::{
-    Choice, Function, Interrupted, LogLevel, LogSink, Manifest, Options, Plugin, Wasi, engine,
+    Choice, ErrorKind, Function, Interrupted, LogLevel, LogSink, Manifest, Options, Plugin, Trap,
+    Wasi, engine,
 };
-use polyextism_tests::{engines, wasi::FUNCTIONS};
+use polyextism_tests::{
+    engines,
+    gaps::{EMPTY_MEMORIES, lacks},
+    wasi::FUNCTIONS,
+};
 
 /// The address space that a process may have, in KiB: room for one block, and what a process needs anyway.
 const ROOM: u64 = 2_500_000;
@@ -163,6 +169,7 @@ fn main() -> ExitCode {
         match trial.as_str() {
             "builtins" => builtins(&choice),
             "wasi" => wasi(&choice),
+            "addresses" => addresses(&choice),
             trial => panic!("there is no trial `{trial}`"),
         }
         return ExitCode::SUCCESS;
@@ -172,7 +179,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let names = engines().into_iter().map(|choice| choice.name());
     let trials = names.flat_map(|engine| {
-        ["builtins", "wasi"].map(|trial| {
+        ["builtins", "wasi", "addresses"].map(|trial| {
             let engine = engine.clone();
             Trial::test(format!("{engine}::{trial}"), move || run(&engine, trial))
         })
@@ -241,6 +248,48 @@ fn builtins(choice: &Choice) {
             };
             assert_eq!(found, *expected, "{choice:?} {what}");
             plugin.call("nothing", b"").expect("it can be called again");
+        }
+    }
+}
+
+/// Memories, by their first size and their maximum in pages. Where address space is limited, code checks addresses.
+const MEMORIES: &[(u32, &str)] = &[(0, ""), (0, "0"), (0, "2"), (1, ""), (1, "1"), (1, "2")];
+/// Accesses outside of all of them, with the address in place of `A`.
+const ACCESSES: &[&str] = &[
+    "(drop (i32.load8_u (i32.const A)))",
+    "(drop (i64.load16_s (i32.const A)))",
+    "(drop (i64.load offset=8 (i32.const A)))",
+    "(f64.store (i32.const A) (f64.const 1))",
+    "(memory.fill (i32.const A) (i32.const 1) (i32.const 1))",
+];
+const ADDRESSES: &[u32] = &[65_536, 1_125_732, 0x7fff_0000, 0xffff_0000];
+
+/// Accesses outside of a memory, also of one that has no page.
+fn addresses(choice: &Choice) {
+    for &(pages, most) in MEMORIES {
+        let mut text = format!("(module (memory {pages} {most})");
+        let mut names = Vec::new();
+        let at_first = (pages == 0).then_some(0);
+        for address in ADDRESSES.iter().copied().chain(at_first) {
+            for access in ACCESSES {
+                let (name, body) = (names.len(), access.replace('A', &address.to_string()));
+                _ = writeln!(text, "(func (export \"f{name}\") {body})");
+                names.push((format!("f{name}"), body));
+            }
+        }
+        text.push(')');
+        let compiled = choice.compile(&Manifest::of(text.into_bytes()), &Options::default());
+        let what = format!("{choice:?}: {pages} {most}");
+        if pages == 0 && lacks(choice, EMPTY_MEMORIES) {
+            let refused = compiled.err().map(|error| error.kind());
+            assert_eq!(refused, Some(ErrorKind::Unsupported), "{what}");
+            continue;
+        }
+        let mut plugin = Plugin::new(&compiled.expect("it compiles")).expect("it starts");
+        for (name, body) in names {
+            let ended = plugin.call(&name, b"").map_err(|error| error.kind());
+            let expected = Err(ErrorKind::Trap(Trap::MemoryOutOfBounds));
+            assert_eq!(ended, expected, "{what}: {body}");
         }
     }
 }

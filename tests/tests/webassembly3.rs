@@ -449,6 +449,7 @@ fn resident() -> u64 {
 #[test]
 fn references_to_exceptions_outside_of_functions() {
     const STORED: &str = "tables, globals and element segments of `exnref`";
+    const CARRIED: &str = "exceptions that carry an `exnref`";
     const ALWAYS_NULL: &str = "type `nullexnref`";
     for choice in engines()
         .into_iter()
@@ -463,6 +464,15 @@ fn references_to_exceptions_outside_of_functions() {
                 STORED,
             ),
             ("(elem exnref (ref.null exn))", STORED),
+            (
+                "(tag $t (param exnref)) (func (throw $t (ref.null exn)))",
+                CARRIED,
+            ),
+            (
+                "(tag $t (param i32 exnref)) (func \
+                 (block $h (result i32 exnref) (try_table (catch $t $h)) (unreachable)) (drop) (drop))",
+                CARRIED,
+            ),
             (r#"(func (export "g") (param nullexnref))"#, ALWAYS_NULL),
             ("(func (local nullexnref))", ALWAYS_NULL),
             (

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use polyextism_core::backend::Room;
+use wasmer::Pages;
+
 /// The memories of a program.
 #[derive(Debug, Default)]
 pub(crate) struct Stock;
@@ -23,6 +26,10 @@ pub(crate) fn module(_: usize) {}
 pub(crate) use wasmer::sys::BaseTunables as Supplied;
 
 /// The tunables of an engine.
-pub(crate) fn supplied(base: Supplied) -> Supplied {
+pub(crate) fn supplied(mut base: Supplied, room: Room) -> Supplied {
+    if room == Room::Scarce {
+        // No memory is reserved for what it may grow to; it moves instead.
+        base.static_memory_bound = Pages(0);
+    }
     base
 }

@@ -66,7 +66,8 @@ impl Meter {
     #[cold]
     pub(crate) fn exhausted(&self) -> Error {
         let limit = self.limit;
-        let message = format!("the call used up its fuel of {limit} units");
+        let units = if limit == 1 { "unit" } else { "units" };
+        let message = format!("the call used up its fuel of {limit} {units}");
         Error::new(ErrorKind::OutOfFuel, message)
     }
 }

@@ -18,7 +18,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -94,9 +94,20 @@ async def call_async(
     Raises:
         Error: As `Plugin.call`.
     """
+    _check(options)
     ticket = Ticket()
     work = functools.partial(plugin._call_until, ticket, function_name, data, **options)
     return await _in_thread(work, ticket, executor)
+
+
+_OPTIONS = frozenset({"parse", "host_context", "timeout", "fuel"})
+"""What a call may be given beside its input."""
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in _OPTIONS:
+            raise TypeError(f"call() got an unexpected keyword argument '{name}'")
 
 
 async def _in_thread(
@@ -327,26 +338,33 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_BACKGROUND.forget)
 
 
+def _check_executor(executor: object) -> None:
+    if executor is not None and not isinstance(executor, ThreadPoolExecutor):
+        found = type(executor).__name__
+        raise ArgumentError(f"executor: expected a ThreadPoolExecutor, found a value of type {found}")
+
+
 class AsyncPlugin:
     """A plug-in whose calls are awaited.
 
     >>> async with extism.AsyncPlugin("count_vowels.wasm") as plugin:
     ...     await plugin.call("count_vowels", "Hello, World!")
 
-    It is compiled and made on a worker thread, when it is entered or first called. Calls wait for each other, first
-    come, first served. Cancelling the task of a call, also by `asyncio.timeout` and the like, cancels the guest and
-    waits until it has stopped. Host functions that are `async` run in the event loop of the caller.
+    It is compiled on a worker thread when you enter it or make the first call. Calls run one at a time, first come,
+    first served. Cancelling the task of a call, for example by `asyncio.timeout`, cancels the guest and waits until
+    it has stopped. Host functions that are `async` run in the event loop of the caller.
 
     Args:
-        plugin: What `Plugin` takes, or a `Plugin`.
+        plugin: A `Plugin`, or the argument for one.
         wasi: As for `Plugin`.
         config: As for `Plugin`.
         functions: As for `Plugin`.
-        executor: Where guests run; in an executor of the package, if not given.
+        executor: The `ThreadPoolExecutor` that runs guests. The default is an executor of the package.
         **options: Further arguments of `Plugin`.
 
     Raises:
-        ArgumentError: If a `Plugin` comes with arguments that it was made with.
+        ArgumentError: If `executor` is not a `ThreadPoolExecutor`, or if a `Plugin` comes with arguments that were
+            decided when it was made.
     """
 
     def __init__(
@@ -359,6 +377,7 @@ class AsyncPlugin:
         executor: ThreadPoolExecutor | None = None,
         **options: Any,
     ) -> None:
+        _check_executor(executor)
         given = {"wasi": wasi, "config": config, "functions": functions}
         options |= {name: value for name, value in given.items() if value is not None}
         if isinstance(plugin, Plugin) and options:
@@ -371,13 +390,13 @@ class AsyncPlugin:
         self._lock = asyncio.Lock()
 
     async def start(self) -> Plugin:
-        """Makes the plug-in, if it is not made.
+        """Makes the plug-in, unless it was made before.
 
         Returns:
-            The plug-in, whose properties tell what it consists of.
+            The `Plugin`.
 
         Raises:
-            Error: As `Plugin`.
+            Error: As for `Plugin`.
         """
         async with self._lock:
             return await self._made()
@@ -391,7 +410,7 @@ class AsyncPlugin:
 
     @property
     def plugin(self) -> Plugin | None:
-        """The plug-in; `None` as long as it is not made."""
+        """The `Plugin`, or `None` before it is made."""
         return self._plugin
 
     @overload
@@ -431,37 +450,38 @@ class AsyncPlugin:
 
         Args:
             function_name: The name of the exported function.
-            data: Its input: a `str` (as UTF-8), bytes or another buffer.
+            data: The input: a `str` (as UTF-8), bytes or another buffer.
             **options: `parse`, `host_context`, `timeout` and `fuel`, as for `Plugin.call`.
 
         Returns:
-            What `parse` returns; by default the output as bytes.
+            The result of `parse`, or the output as bytes.
 
         Raises:
-            Error: As `Plugin.call`.
+            Error: As for `Plugin.call`.
         """
+        _check(options)
         async with self._lock:
             plugin = await self._made()
             return await call_async(plugin, function_name, data, executor=self._executor, **options)
 
     def function(self, name: str, *, takes: Any = None, gives: Any = None) -> AsyncFunction:
-        """Gives a function of the plug-in as an object that is called and awaited.
+        """Returns a function of the plug-in as an object that you call and await.
 
         Args:
             name: The name of the exported function.
-            takes: The type of its argument, as `Plugin.function` takes it.
-            gives: The type of its result, likewise.
+            takes: The type of the argument, as for `Plugin.function`.
+            gives: The type of the result, as for `Plugin.function`.
 
         Returns:
-            The function. Whether the plug-in has it shows when it is called.
+            The function. Its first call raises an error if the plug-in does not have it.
 
         Raises:
-            ArgumentError: If nothing says how a value of a type is written as bytes.
+            ArgumentError: If no codec is known for a type.
         """
         return AsyncFunction(self, name, takes, gives)
 
     async def close(self) -> None:
-        """Frees the plug-in, after the call that is running."""
+        """Waits for the running call, then frees the plug-in."""
         async with self._lock:
             if self._plugin is not None:
                 await _in_thread(self._plugin.close, None, self._executor)
@@ -484,16 +504,16 @@ class AsyncPlugin:
 
 
 class AsyncFunction:
-    """A function of an `AsyncPlugin`; `AsyncPlugin.function` makes it.
+    """A function of an `AsyncPlugin`. `AsyncPlugin.function` makes it.
 
     Args:
         plugin: The plug-in.
         name: The name of the function.
-        takes: The type of its argument.
-        gives: The type of its result.
+        takes: The type of the argument.
+        gives: The type of the result.
 
     Raises:
-        ArgumentError: If nothing says how a value of a type is written as bytes.
+        ArgumentError: If no codec is known for a type.
     """
 
     def __init__(self, plugin: AsyncPlugin, name: str, takes: Any = None, gives: Any = None) -> None:
@@ -508,14 +528,14 @@ class AsyncFunction:
         """Calls the function.
 
         Args:
-            data: Its input, or a value of the type that it takes.
+            data: The input, or a value of the type `takes`.
             **options: As for `AsyncPlugin.call`.
 
         Returns:
-            The output, or a value of the type that it gives.
+            The output as bytes, or a value of the type `gives`.
 
         Raises:
-            Error: As `Plugin.call`.
+            Error: As for `Plugin.call`.
         """
         if self._read is not None:
             options["parse"] = self._read
@@ -526,7 +546,7 @@ class AsyncFunction:
 
 
 class AsyncPool:
-    """A bounded number of instances of one compiled plug-in, lent to tasks, first come, first served.
+    """A bounded number of instances of one compiled plug-in, for tasks. First come, first served.
 
     >>> pool = extism.AsyncPool(extism.CompiledPlugin("count_vowels.wasm"), max_instances=4)
     >>> await pool.call("count_vowels", "Hello, World!")
@@ -534,13 +554,14 @@ class AsyncPool:
     ...     await plugin.call("count_vowels", "Hello, World!")
 
     Args:
-        compiled: The compiled plug-in that it makes instances of, when they are needed.
-        max_instances: The most instances at a time; if not given, as many as the machine can run.
-        reuse: Whether an instance that was given back is lent again, as `Pool` takes it.
-        executor: Where guests run; in an executor of the package, if not given.
+        compiled: The `CompiledPlugin` to make instances of.
+        max_instances: The largest number of instances. The default is the number of threads that the machine can
+            run at once.
+        reuse: Whether a returned instance is lent again, as for `Pool`.
+        executor: The `ThreadPoolExecutor` that runs guests. The default is an executor of the package.
 
     Raises:
-        ArgumentError: If `compiled` is no `CompiledPlugin`, or `max_instances` less than 1.
+        ArgumentError: If an argument is wrong, such as `max_instances` less than 1.
     """
 
     def __init__(
@@ -551,18 +572,19 @@ class AsyncPool:
         *,
         executor: ThreadPoolExecutor | None = None,
     ) -> None:
+        _check_executor(executor)
         self._pool = Pool(compiled, max_instances, reuse)
         self._places = asyncio.Semaphore(self._pool.max_instances)
         self._executor = executor
 
     @property
     def max_instances(self) -> int:
-        """The most instances that there are at a time."""
+        """The largest number of instances."""
         return self._pool.max_instances
 
     @property
     def instances(self) -> int:
-        """How many instances there are now, lent or waiting to be."""
+        """The number of instances now, lent or idle."""
         return self._pool.instances
 
     @asynccontextmanager
@@ -570,14 +592,14 @@ class AsyncPool:
         """Lends an instance, in `async with`.
 
         Args:
-            timeout: How long to wait, in seconds, if all are lent; as long as it takes, if not given.
+            timeout: How long to wait for an instance, in seconds. By default there is no limit.
 
         Returns:
-            An `AsyncPlugin`, which goes back at the end of the block.
+            An `AsyncPlugin`. It is returned to the pool at the end of the block.
 
         Raises:
-            TimeoutError: If none was given back in time.
-            Error: As `Pool.get`.
+            TimeoutError: If no instance was returned in time.
+            Error: As for `Pool.get`.
         """
         await self._take(timeout)
         try:
@@ -623,19 +645,20 @@ class AsyncPool:
         fuel: float | None = ...,
     ) -> _T: ...
     async def call(self, function_name: str, data: Any = b"", **options: Any) -> Any:
-        """Calls a function of an instance that is lent for this call.
+        """Calls a function of an instance, which is lent for this call.
 
         Args:
             function_name: The name of the exported function.
-            data: Its input.
+            data: The input.
             **options: As for `AsyncPlugin.call`.
 
         Returns:
-            As `AsyncPlugin.call`.
+            As for `AsyncPlugin.call`.
 
         Raises:
-            Error: As `Plugin.call` and `Pool.get`.
+            Error: As for `Plugin.call` and `Pool.get`.
         """
+        _check(options)
         ticket = Ticket()
 
         def work() -> Any:
@@ -646,6 +669,8 @@ class AsyncPool:
             return await _in_thread(work, ticket, self._executor)
 
     async def _take(self, timeout: float | None) -> None:
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
+            raise ArgumentError(f"timeout: expected a number of seconds, at least 0, found {timeout!r}")
         try:
             await asyncio.wait_for(self._places.acquire(), timeout)
         except asyncio.TimeoutError:

@@ -71,52 +71,50 @@ def bench(
     http_response_headers: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> Benchmark:
-    """Measures what a call of a plug-in costs on several engines, and what it is spent on.
+    """Measures the cost of a call on several engines, and how it is spent.
 
-    Each engine gets one instance, on which the same call is made again and again, so a guest that
-    keeps state does so here. The engines take turns in several rounds; the median of the rounds counts.
+    Each engine gets one instance, which makes the same call again and again. A guest that keeps state keeps it here,
+    too. The engines take turns in several rounds. The result is the median of the rounds.
 
-    The split is measured, on the same engine and in the same rounds, and is no more than this:
+    The parts of a call are measured on the same engine in the same rounds:
 
-    - *entering* is a call of a guest that does nothing, with no input and no output: what Python, this
-      package and the engine take to get in and out.
-    - *copying* is what the same guest takes longer when it is given an input as long as `data`, and when
-      it returns an output as long as that of the function. What a guest does itself to read and write
-      its bytes is the guest's.
-    - *host* is the time inside of host functions, builtins such as those for variables and WASI among
-      them, by a clock around each of them, less what reading the clock costs. It comes from
-      further calls, on an instance of its own. Getting from the guest to the host function and back is
-      not part of it; for one written in Python, waiting for the GIL is.
-    - *guest* is what is left of the call; 0 if nothing is.
+    - *entering*: the time of a call that does nothing, without input and output. It is the cost of Python, this
+      package and the engine.
+    - *copying*: the additional time of that call with an input as long as `data`, and with an output as long as that
+      of the function. The time in which a guest reads and writes its own bytes belongs to the guest.
+    - *host*: the time inside host functions, builtins and WASI, without the cost of reading the clock. It is measured
+      in further calls on an instance of its own. It does not include the way from the guest to the host function and
+      back. For Python functions it includes waiting for the GIL.
+    - *guest*: the rest of the call, at least 0.
 
     Args:
-        plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
-        function: The name of the function that is called.
-        data: Its input.
-        engines: The engines, each as `engine=` of `Plugin` has it; all that are built in, with all
-            their compilers, if not given. One that is deterministic is so in the benchmark, too.
+        plugin: A path, text, bytes or a manifest, as for `Plugin`.
+        function: The name of the function.
+        data: The input.
+        engines: The engines, each as in `engine=` of `Plugin`. The default is every built-in engine with every
+            compiler. A deterministic engine is measured as such.
         wasi: As for `Plugin`.
         config: As for `Plugin`.
-        functions: As for `Plugin`; every engine calls the same ones.
-        timeout: How long each call may take, in seconds; it is armed in all calls that are measured.
-        seconds: How long each engine is measured, about. A call that takes longer than its share of
-            that is still made in every round.
+        functions: As for `Plugin`. Every engine calls the same functions.
+        timeout: The time limit of each call, in seconds. It is armed in all measured calls.
+        seconds: The approximate time for each engine. A call that takes longer than its share is still made in
+            every round.
         http_client: As for `Plugin`.
         http_response_headers: As for `Plugin`.
-        progress: It is called between measurements with the number of steps that are done and of all steps.
+        progress: A callable that is called between measurements, with the number of finished steps and of all steps.
 
     Returns:
-        A `Benchmark`. Engines that have not what the plug-in needs are in it, without costs.
+        A `Benchmark`. It includes engines that lack a feature of the plug-in, without costs.
 
     Raises:
-        extism.ArgumentError: If there is no engine, or if an argument is wrong.
+        extism.ArgumentError: If an argument is wrong, or if there is no engine.
         extism.UnknownEngineError: If an engine is not built in.
         extism.Error: If the plug-in cannot be made, or if a call of it fails.
     """
-    if not seconds > 0:
+    if not isinstance(seconds, int | float) or not seconds > 0:
         raise ArgumentError(f"seconds is {seconds!r}, allowed are numbers above 0")
     chosen = _engines(engines)
-    given = bytes(data, "utf-8") if isinstance(data, str) else bytes(data)
+    given = _input(data)
     limit: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
     listed = None if functions is None else list(functions)
     subjects: dict[str, _Subject] = {}
@@ -288,12 +286,25 @@ def _subject(
     return _Subject(actions, stopwatch, (took, first_call, output), compiled.newly_compiled > 0)
 
 
+def _input(data: str | Buffer) -> bytes:
+    """The bytes that the function is called with."""
+    if isinstance(data, str):
+        return data.encode()
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        found = type(data).__name__
+        raise ArgumentError(f"expected a str, bytes or another buffer, found a value of type {found}") from None
+
+
 def _engines(engines: Iterable[str | Engine] | None) -> dict[str, Engine]:
     """The engines by what they are called in the results, each once."""
     if isinstance(engines, str):
         raise ArgumentError("engines is a list, found a str")
     if engines is None:
         found = built_in()
+    elif not isinstance(engines, Iterable):
+        raise ArgumentError(f"engines: expected a list of engines, found a value of type {type(engines).__name__}")
     else:
         found = [e if isinstance(e, Engine) else Engine(e) for e in engines]
     if not found:

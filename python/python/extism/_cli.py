@@ -88,7 +88,7 @@ def run() -> None:
 # Options that several commands have.
 
 _FILE: Any = typer.Argument(metavar="FILE", help="A module, a manifest in JSON or TOML, or the URL of a module.")
-_FUNCTION: Any = typer.Argument(help="The name of the exported function.")
+_FUNCTION: Any = typer.Argument(metavar="FUNCTION", help="The name of the exported function.")
 _CALL: Any = typer.Option("--call", "-c", metavar="F=INPUT", help="A call; repeatable, in order.")
 _ENGINE: Any = typer.Option("--engine", "-e", help="The engine: wasmtime, wasmer or wasmi.", envvar="EXTISM_ENGINE")
 _ENGINES: Any = typer.Option("--engines", help="Engines, with commas between; all that are built in if not given.")
@@ -100,16 +100,23 @@ _ALLOW_PATH: Any = typer.Option(
     "--allow-path", metavar="HOST:GUEST", help="A folder for WASI; `ro:` before it for reading only."
 )
 _LINK: Any = typer.Option("--link", metavar="NAME=FILE", help="A module that others import by NAME.")
-_TIMEOUT: Any = typer.Option("--timeout", metavar="MS", help="The time limit of a call, in ms.")
-_PAGES: Any = typer.Option("--memory-max-pages", metavar="N", help="The most pages of 64 KiB.")
-_HEAP: Any = typer.Option("--heap-max-pages", metavar="N", help="The most pages of 64 KiB for objects of the guest.")
+_TIMEOUT: Any = typer.Option("--timeout", metavar="MS", min=0, help="The time limit of a call, in ms.")
+_COMPILE_TIMEOUT: Any = typer.Option(
+    "--compile-timeout", metavar="MS", min=0, help="The time limit of compiling, in ms."
+)
+_PAGES: Any = typer.Option("--memory-max-pages", metavar="N", min=0, help="The most pages of 64 KiB.")
+_HEAP: Any = typer.Option(
+    "--heap-max-pages", metavar="N", min=0, help="The most pages of 64 KiB for objects of the guest."
+)
 _FORBID: Any = typer.Option(
     "--forbid", metavar="FEATURE", help="A WebAssembly feature that modules must not use, such as simd; repeatable."
 )
 _STRICT: Any = typer.Option("--strict", help="Use the limits for untrusted code, of extism.Limits.strict().")
-_HTTP_BYTES: Any = typer.Option("--http-response-max-bytes", metavar="N", help="The most bytes of an HTTP response.")
-_VAR_BYTES: Any = typer.Option("--var-max-bytes", metavar="N", help="The most bytes of variables.")
-_FUEL: Any = typer.Option("--fuel", metavar="N", help="How many instructions a call may execute.")
+_HTTP_BYTES: Any = typer.Option(
+    "--http-response-max-bytes", metavar="N", min=0, help="The most bytes of an HTTP response."
+)
+_VAR_BYTES: Any = typer.Option("--var-max-bytes", metavar="N", min=0, help="The most bytes of variables.")
+_FUEL: Any = typer.Option("--fuel", metavar="N", min=0, help="How many instructions a call may execute.")
 _JSON: Any = typer.Option("--json", help="Write JSON.")
 _IS_MANIFEST: Any = typer.Option("--manifest", "-m", help="FILE is a manifest. This is seen without it, too.")
 _HEADERS: Any = typer.Option(
@@ -145,6 +152,7 @@ def call(
     allow_path: Annotated[list[str] | None, _ALLOW_PATH] = None,
     link: Annotated[list[str] | None, _LINK] = None,
     timeout: Annotated[int | None, _TIMEOUT] = None,
+    compile_timeout: Annotated[int | None, _COMPILE_TIMEOUT] = None,
     memory_max_pages: Annotated[int | None, _PAGES] = None,
     heap_max_pages: Annotated[int | None, _HEAP] = None,
     forbid: Annotated[list[str] | None, _FORBID] = None,
@@ -176,6 +184,7 @@ def call(
                 engine=engine,
                 fuel=fuel,
                 limits=_limits(heap_max_pages, forbid, strict),
+                compile_timeout=_seconds(compile_timeout),
                 http_response_headers=allow_http_response_headers,
                 progress=progress,
             ) as plugin,
@@ -221,15 +230,18 @@ def inspect(
                 console,
                 "memories",
                 ["pages", "at most"],
-                [(minimum, "" if most is None else most) for minimum, most in module.memories],
+                [(minimum, "no limit" if most is None else most) for minimum, most in module.memories],
             )
             _table(console, "sections", ["name", "bytes"], module.sections)
         console.print(f"features: {', '.join(found.features) or 'none beyond the first version'}")
         _table(
             console,
             "engines",
-            ["engine", "lacks"],
-            [(engine, ", ".join(lacks) or "nothing") for engine, lacks in found.lacking.items()],
+            ["engine", "can run it"],
+            [
+                (engine, f"no, lacks {', '.join(lacks)}" if lacks else "yes")
+                for engine, lacks in found.lacking.items()
+            ],
         )
 
 
@@ -323,8 +335,9 @@ def bench(
         if plot is not None:
             try:
                 report.plot(plot)
-            except ImportError as missing:
-                _usage(str(missing))
+            except (ImportError, ValueError) as error:
+                # Without matplotlib, or for a format that it does not know.
+                _usage(f"--plot: {error}")
         if json_:
             _write_json(report.to_dict())
         else:
@@ -341,6 +354,7 @@ def compile(
     fuel: Annotated[bool, typer.Option("--fuel", help="For calls with fuel, which is other code.")] = False,
     forbid: Annotated[list[str] | None, _FORBID] = None,
     strict: Annotated[bool, _STRICT] = False,
+    compile_timeout: Annotated[int | None, _COMPILE_TIMEOUT] = None,
     json_: Annotated[bool, _JSON] = False,
 ) -> None:
     """Compile a plug-in into the compile cache, where its next start finds it.
@@ -359,6 +373,7 @@ def compile(
                 engine=engine,
                 fuel=float("inf") if fuel else None,
                 limits=_limits(None, forbid, strict),
+                compile_timeout=_seconds(compile_timeout),
                 progress=progress,
             )
         folder = extism.cache_folder()
@@ -430,9 +445,10 @@ def _manifest(
 ) -> dict[str, Any]:
     """The manifest of a file with what options add to it."""
     manifest = _read(file, is_manifest)
-    links = [{"name": name, "path": path} for name, path in _pairs("--link", link)]
+    links = [{"name": name, "path": path} for name, path in _pairs("--link", "NAME=FILE", link)]
     manifest["wasm"] = [*links, *manifest.get("wasm", ())]
-    values = {**manifest.get("config", {}), **_object("--set-config", set_config), **dict(_pairs("--config", config))}
+    single = dict(_pairs("--config", "KEY=VALUE", config))
+    values = {**manifest.get("config", {}), **_object("--set-config", set_config), **single}
     if values:
         manifest["config"] = values
     if allow_host:
@@ -447,6 +463,10 @@ def _manifest(
     if given:
         manifest["memory"] = {**manifest.get("memory", {}), **given}
     return manifest
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _limits(heap_pages: int | None, forbidden: Sequence[str] | None, strict: bool) -> extism.Limits:
@@ -468,6 +488,9 @@ def _read(file: str, is_manifest: bool) -> dict[str, Any]:
         return {"wasm": [{"path": file}]}
     try:
         made = json.loads(start) if text.startswith(b"{") else _toml(start.decode())
+    except UnicodeDecodeError:
+        message = f"manifest: `{file}` is no text, so it is no manifest; leave out --manifest for a module"
+        raise extism.ManifestError(message) from None
     except ValueError as error:
         raise extism.ManifestError(f"manifest: `{file}`: {error}") from error
     return dict(made)
@@ -480,12 +503,12 @@ def _toml(text: str) -> dict[str, Any]:
     return found
 
 
-def _pairs(option: str, values: Sequence[str] | None) -> list[tuple[str, str]]:
+def _pairs(option: str, form: str, values: Sequence[str] | None) -> list[tuple[str, str]]:
     pairs = []
     for value in values or ():
         name, between, rest = value.partition("=")
         if not between or not name:
-            _usage(f"{option} takes NAME=VALUE, found `{value}`")
+            _usage(f"{option} takes {form}, found `{value}`")
         pairs.append((name, rest))
     return pairs
 
@@ -540,7 +563,7 @@ def _table(console: Console, title: str | None, head: Sequence[str], rows: Seque
     if not sys.stdout.isatty():
         # One line for each, with tabs between, for other programs.
         if title is not None:
-            print(f"{title}:")
+            print(f"{title} ({', '.join(head)}):")
         for row in rows:
             print("\t".join(str(cell) for cell in row))
         return
@@ -638,7 +661,9 @@ def _tell(error: extism.Error, as_json: bool) -> None:
         print(json.dumps({"error": found}), file=sys.stderr)
         return
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"[bold red]{error.kind}[/bold red]: {escape(str(error))}")
+    # Messages about manifests begin so already.
+    message = str(error).removeprefix(f"{error.kind}: ")
+    console.print(f"[bold red]{error.kind}[/bold red]: {escape(message)}")
     for frame in error.backtrace or ():
         console.print(f"  in {escape(str(frame))}")
 

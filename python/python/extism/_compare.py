@@ -19,7 +19,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line that a plug-in, or a host function on its behalf, has logged."""
+    """A log line of a plug-in, or of a host function for it."""
 
     level: str
     """Its level: `trace`, `debug`, `info`, `warn` or `error`."""
@@ -30,7 +30,7 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Step:
-    """What came of one call on one engine."""
+    """The result of one call on one engine."""
 
     function: str
     """The function that was called."""
@@ -42,79 +42,77 @@ class Step:
     """Its output, if it succeeded."""
 
     error: Error | None
-    """How it failed, if it did."""
+    """The failure, if it failed."""
 
     log: tuple[LogLine, ...]
     """The log lines of the call, in order."""
 
     lost_lines: int
-    """How many log lines were lost because there were more than 4 MiB."""
+    """The number of log lines that were dropped beyond 4 MiB."""
 
     vars: Mapping[str, bytes]
     """The variables after the call."""
 
     stdout: bytes
-    """What was captured of standard output."""
+    """The captured standard output."""
 
     stderr: bytes
-    """What was captured of standard error."""
+    """The captured standard error."""
 
     memory: int
-    """The size of the memories after the call, in bytes: the memory that the plug-in shares with the host,
-    and those that its modules export as `memory`. It is not part of the verdict."""
+    """The size of the memories after the call, in bytes: the memory that is shared with the host, and those that
+    modules export as `memory`. It is not compared."""
 
     seconds: float
-    """How long the call took; the first one also initialises the plug-in. It is not part of the
-    verdict."""
+    """The duration of the call. The first call includes initialisation. It is not compared."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one engine made of the plug-in."""
+    """The results of one engine."""
 
     engine: str
-    """The name of the engine, as `engine=` has it."""
+    """The name of the engine, as in `engine=`."""
 
     error: Error | None
-    """Why there was no plug-in to call, if so: an `UnsupportedError` if the engine cannot."""
+    """The failure, if the plug-in could not be made. It is an `UnsupportedError` if the engine lacks a feature."""
 
     steps: tuple[Step, ...]
-    """What came of each call, in order; empty if there was no plug-in to call."""
+    """The result of each call, in order. Empty if the plug-in could not be made."""
 
     seconds: float
-    """How long it took to compile the plug-in and to make an instance, or to fail at that."""
+    """The duration of compiling the plug-in and making an instance."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not the same on all engines."""
+    """A difference between engines."""
 
     call: int | None
-    """The position of the call, from 0; `None` if the plug-in does not start everywhere."""
+    """The position of the call, from 0. `None` if the plug-in does not start on every engine."""
 
     function: str | None
     """The function of that call."""
 
     what: Literal["start", "outcome", "log", "vars", "stdout", "stderr"]
-    """What differs; `outcome` is the output or the failure."""
+    """What differs. `outcome` is the output or the failure."""
 
     values: tuple[tuple[str, str], ...]
-    """The name of each engine that counts, and what it has, as a text that is cut to where they
-    differ."""
+    """Each compared engine and its value, as text that is shortened to the difference."""
 
 
 @dataclass(frozen=True)
 class Report(Shown):
-    """What `extism.compare` has found. As text it is a table."""
+    """The result of `extism.compare`. Its text is a table."""
 
     runs: tuple[Run, ...]
-    """What each engine made of the plug-in, in the order in which they were given."""
+    """The results of each engine, in the given order."""
 
     differences: tuple[Difference, ...]
-    """What differs; empty if the engines agree."""
+    """The differences. Empty if the engines agree."""
 
     text: str = field(repr=False)
-    """The table: no line is longer than 120 characters."""
+    """The table, with lines of at most 120 characters."""
 
     @property
     def equal(self) -> bool:
@@ -122,7 +120,7 @@ class Report(Shown):
         return not self.differences
 
     def to_dict(self) -> dict[str, Any]:
-        """All values as dictionaries, lists, numbers and text; bytes as text, of UTF-8 with what is none replaced."""
+        """Returns all values as dictionaries, lists, numbers and text. Bytes become text; invalid UTF-8 is replaced."""
         return {
             "equal": self.equal,
             "runs": [
@@ -141,7 +139,7 @@ class Report(Shown):
         }
 
     def to_json(self) -> str:
-        """`to_dict()` as JSON."""
+        """Returns `to_dict()` as JSON."""
         return json.dumps(self.to_dict(), indent=1)
 
     def __str__(self) -> str:

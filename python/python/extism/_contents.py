@@ -21,7 +21,7 @@ PAGE = 65536
 
 @dataclass(frozen=True)
 class Export:
-    """Something that a module exports."""
+    """An export of a module."""
 
     name: str
     """Its name."""
@@ -33,21 +33,21 @@ class Export:
     """Its type in WebAssembly's text format, such as `(func (result i32))`."""
 
     callable: bool
-    """Whether it has the type of a function that `Plugin.call` calls."""
+    """Whether `Plugin.call` can call it, by its type."""
 
     module: str
-    """The name of its module in the plug-in; a single one is `main`."""
+    """The name of its module in the plug-in. A single module is `main`."""
 
 
 @dataclass(frozen=True)
 class Import:
-    """Something that a module imports."""
+    """An import of a module."""
 
     module: str
-    """The namespace that it is imported from."""
+    """The namespace of the import."""
 
     name: str
-    """Its name there."""
+    """The name of the import."""
 
     kind: Literal["function", "global", "memory", "table", "tag"]
     """What it is."""
@@ -56,60 +56,60 @@ class Import:
     """Its type in WebAssembly's text format, such as `(func (param i64) (result i64))`."""
 
     importer: str
-    """The name of the module that imports it; a single one is `main`."""
+    """The name of the module that imports it. A single module is `main`."""
 
     provider: Literal["host", "wasi", "module", "function"] | None
-    """Who provides it: the host itself, WASI, another module of the plug-in, or a host function; `None` if
-    nobody does."""
+    """The provider: the host itself, WASI, another module of the plug-in, or a host function. `None` if the import
+    is missing."""
 
     reason: str | None = None
-    """Why nobody provides it."""
+    """Why the import is missing."""
 
 
 @dataclass(frozen=True)
 class MemoryInfo:
-    """How much memory a plug-in has, in bytes."""
+    """The memory of a plug-in, in bytes."""
 
     initial: int
-    """What its modules have at the start, without the memory that it shares with the host."""
+    """The initial size of the memories of its modules, without the memory that is shared with the host."""
 
     limit: int | None
-    """What all memories may have together."""
+    """The limit of all memories together."""
 
     used: int | None
-    """What a live plug-in has now: the memory that it shares with the host, and those that its modules export as
-    `memory`. `None` if it is not live."""
+    """The current size of a live plug-in: the memory that is shared with the host, and those that modules export as
+    `memory`. `None` without an instance."""
 
 
 @dataclass(frozen=True)
 class ModuleInfo:
-    """What one module consists of."""
+    """The contents of one module."""
 
     name: str
-    """The name by which other modules import it; a single one is `main`."""
+    """The name by which other modules import it. A single module is `main`."""
 
     size: int
-    """The bytes of the binary."""
+    """The size of the binary, in bytes."""
 
     sections: tuple[tuple[str, int], ...]
-    """Each section with its bytes, in order; custom ones by their names."""
+    """The name and the size of each section, in order. A custom section has its own name."""
 
     features: tuple[str, ...]
-    """The WebAssembly features that it uses beyond the first version."""
+    """The WebAssembly features that it uses, beyond WebAssembly 1.0."""
 
     imports: tuple[Import, ...]
-    """What it imports, in order."""
+    """The imports, in order."""
 
     exports: tuple[Export, ...]
-    """What it exports, in order."""
+    """The exports, in order."""
 
     memories: tuple[tuple[int, int | None], ...]
-    """The pages of 64 KiB that each of its own memories has at the start, and at most."""
+    """The initial and the largest number of pages of 64 KiB of each of its own memories. `None` means no maximum."""
 
 
 @dataclass(frozen=True)
 class Inspection(Shown):
-    """What `extism.inspect` has found. As text it is a list."""
+    """The result of `extism.inspect`. Its text is a list."""
 
     modules: tuple[ModuleInfo, ...]
     """The modules, in the order of the manifest."""
@@ -118,8 +118,8 @@ class Inspection(Shown):
     """The name of the main module, whose functions are called."""
 
     lacking: Mapping[Engine, tuple[str, ...]] = field(repr=False)
-    """Each engine that is built in, with each compiler, and the features that it lacks: it can run the plug-in if it
-    lacks none."""
+    """Each built-in engine with each compiler, and the features that it lacks. An engine that lacks nothing can run
+    the plug-in."""
 
     @property
     def exports(self) -> tuple[Export, ...]:
@@ -133,22 +133,22 @@ class Inspection(Shown):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The WebAssembly features that the modules use beyond the first version."""
+        """The WebAssembly features that the modules use, beyond WebAssembly 1.0."""
         names = [name for module in self.modules for name in module.features]
         return tuple(dict.fromkeys(names))
 
     @property
     def missing(self) -> tuple[Import, ...]:
-        """The imports that nobody provides."""
+        """The missing imports."""
         return tuple(row for row in self.imports if row.provider is None)
 
     @property
     def engines(self) -> tuple[Engine, ...]:
-        """The engines that are built in and can run it."""
+        """The built-in engines that can run the plug-in."""
         return tuple(engine for engine, lacks in self.lacking.items() if not lacks)
 
     def to_dict(self) -> dict[str, Any]:
-        """All values as dictionaries, lists, numbers and text."""
+        """Returns all values as dictionaries, lists, numbers and text."""
         return {
             "main": self.main,
             "modules": [asdict(module) for module in self.modules],

@@ -14,26 +14,24 @@ from typing import Literal
 class Diagnostics:
     """Dumps after a failure, and profiles, for `diagnostics=` of `Plugin` and `CompiledPlugin`.
 
-    If a part is `None`, its environment variable decides; `False` switches it off. A part that the engine does
-    not support is an `UnsupportedError` if you set it here, and a warning in the log if the environment does. Calls
-    that succeed cost the same.
+    With `None` the environment variable of a field decides. `False` switches it off. If the engine does not support
+    a field, you get `UnsupportedError` if you set it here, and a warning in the log if the environment sets it.
+    Calls that succeed cost the same.
 
-    A dump replaces that of an earlier failure, of any plug-in. Only the user can read it. If it cannot be written, the
-    log says so and the call fails as it would without.
+    A dump replaces the dump of an earlier failure of any plug-in. Only you can read the file. If it cannot be
+    written, the log says so and the call fails with its own error.
     """
 
     core_dump: str | os.PathLike[str] | Literal[False] | None = None
-    """The file for a core dump, written when a guest is stopped in the middle of its work: by a trap, a host
-    function that failed, a time limit, a cancellation, the end of its fuel. It is in the format of
-    WebAssembly's tool conventions: the functions that were running, as `Error.backtrace` has them, and all
-    bytes of the memories that the host can see. The environment variable is `EXTISM_COREDUMP`. The engine needs
-    the capability `core-dump`."""
+    """The file for a core dump. It is written when a guest is stopped: by a trap, a failed host function, a timeout,
+    a cancellation or a lack of fuel. The format is that of WebAssembly's tool conventions. It has the running
+    functions, as in `Error.backtrace`, and the memories that the host can see. The environment variable is
+    `EXTISM_COREDUMP`. The engine needs the capability `core-dump`."""
 
     memory_dump: str | os.PathLike[str] | Literal[False] | None = None
-    """The file for the bytes of the memory that guests and host share, written when a call fails after
-    guest code has run. The environment variable is `EXTISM_MEMDUMP`."""
+    """The file for the memory that guests and host share. It is written when a call fails after guest code has run.
+    The environment variable is `EXTISM_MEMDUMP`."""
 
     profiler: Literal["perf", "jitdump", "vtune", False] | None = None
-    """The profiler that is told which machine code belongs to which function. `"perf"` writes
-    `/tmp/perf-PID.map` for `perf` of Linux. The environment variable is `EXTISM_PROFILE`. The engine needs the
-    capability `profile-perf`, and so on."""
+    """The profiler that gets the names of compiled functions. `"perf"` writes `/tmp/perf-PID.map` for Linux `perf`.
+    The environment variable is `EXTISM_PROFILE`. The engine needs the capability, such as `profile-perf`."""

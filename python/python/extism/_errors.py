@@ -16,14 +16,14 @@ from uuid import UUID
 class Frame:
     """A function of a guest that was running when a call failed.
 
-    As text it is `module!name`, or `module!function[index]` without a name.
+    Its text is `module!name`, or `module!function[index]` if it has no name.
     """
 
     module: str
-    """The name of the module in the plug-in; a single one is `main`."""
+    """The name of the module in the plug-in. A single module is `main`."""
 
     function: str | None
-    """The name of the function, as the module has it in its name section, if it has."""
+    """The name of the function from the name section of the module, or `None`."""
 
     index: int
     """The index of the function in its module, imported functions included."""
@@ -35,26 +35,26 @@ class Frame:
 
 
 class Error(Exception):
-    """Something about a plug-in failed; its text says what. The base of all errors.
+    """The base class of all errors. Its text says what failed.
 
-    Where Python code failed, in a host function, that exception is the `__cause__`.
+    If a host function failed, its exception is the `__cause__`.
     """
 
     kind: ClassVar[str] = "error"
-    """The kind of the failure; each subclass has its own."""
+    """The kind of the failure. Each subclass has its own."""
 
     code: int | None = None
-    """The return code or exit code of the guest, if it gave one that is not 0."""
+    """The return code or exit code of the guest, if it is not 0."""
 
     trap: str | None = None
     """The name of the trap, such as `"unreachable"`."""
 
     guest_text: bytes | None = None
-    """The error text exactly as the guest set it, if it set one: it need not be UTF-8."""
+    """The error text as bytes, if the guest set one. It need not be UTF-8."""
 
     backtrace: tuple[Frame, ...] | None = None
-    """The functions of guests that were running, the innermost first, at most 20; `None` if none
-    was, or if the engine cannot tell. Tracebacks show it as a note."""
+    """The running functions of guests, the innermost first, at most 20. `None` if there was none, or if the engine
+    has no backtraces. Tracebacks show it as a note."""
 
     plugin_id: UUID | None = None
     """The id of the plug-in, if the failure happened in a call."""
@@ -76,25 +76,25 @@ class CancelledError(Error):
 
 
 class ExitError(Error):
-    """The guest ended itself with an exit code other than 0, which is `code`."""
+    """The guest exited with a code other than 0. `code` has it."""
 
     kind = "exit"
 
 
 class GuestError(Error):
-    """The guest set an error text, which is the text of the exception."""
+    """The guest set an error text. It is the text of the exception."""
 
     kind = "guest"
 
 
 class HostFunctionError(Error):
-    """A host function failed. What it raised is the `__cause__`."""
+    """A host function failed. Its exception is the `__cause__`."""
 
     kind = "host-function"
 
 
 class MemoryLimitError(Error):
-    """The memory limit of the plug-in does not allow what was asked."""
+    """The plug-in needs more memory than its limit allows."""
 
     kind = "memory-limit"
 
@@ -106,19 +106,19 @@ class OutOfFuelError(Error):
 
 
 class ReturnCodeError(Error):
-    """The function returned a code other than 0, which is `code`, and set no error text."""
+    """The function returned a code other than 0 and set no error text. `code` has the code."""
 
     kind = "return-code"
 
 
 class TimeoutError(Error, builtins.TimeoutError):
-    """The deadline of the call has passed."""
+    """The call, or compiling, exceeded its time limit."""
 
     kind = "timeout"
 
 
 class TrapError(Error):
-    """The guest trapped; `trap` says how."""
+    """The guest trapped. `trap` has the name of the trap."""
 
     kind = "trap"
 
@@ -127,7 +127,7 @@ class TrapError(Error):
 
 
 class ArgumentError(Error, TypeError):
-    """An argument has no valid meaning."""
+    """An argument has a wrong type or value."""
 
     kind = "argument"
 
@@ -139,25 +139,25 @@ class ClosedError(Error):
 
 
 class InvalidModuleError(Error):
-    """The bytes are not a WebAssembly module that can be run."""
+    """A module is not valid WebAssembly, or exceeds a limit."""
 
     kind = "invalid-module"
 
 
 class LinkError(Error):
-    """An import cannot be resolved, or modules do not fit together."""
+    """An import cannot be resolved, or the types of modules do not match."""
 
     kind = "link"
 
 
 class ManifestError(Error):
-    """The manifest is wrong, or a source that it names cannot be read."""
+    """The manifest is wrong, or one of its modules cannot be read."""
 
     kind = "manifest"
 
 
 class ReentrantError(Error):
-    """A plug-in was called by a host function that it called itself."""
+    """A host function called the plug-in that called it."""
 
     kind = "reentrant"
 
@@ -169,7 +169,7 @@ class UnknownEngineError(Error):
 
 
 class UnknownFunctionError(Error):
-    """The plug-in has no such function that can be called."""
+    """The plug-in has no callable function of that name."""
 
     kind = "unknown-function"
 
@@ -184,14 +184,14 @@ class EngineError(Error):
 
 
 class EnginePanicError(EngineError):
-    """The engine panicked, which is a defect of it. The plug-in in which it did cannot be used any more;
-    others can."""
+    """The engine panicked, which is a bug of the engine. You can no longer use the plug-in. Other plug-ins are not
+    affected."""
 
     kind = "engine-panic"
 
 
 class UnsupportedError(Error):
-    """The engine, or this build, has no such power."""
+    """The engine or this build lacks a feature."""
 
     kind = "unsupported"
 

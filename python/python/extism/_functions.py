@@ -67,7 +67,7 @@ def mapped(function: Callable[..., Any], items: Iterable[Any], **options: Any) -
         yield result
 
 
-def batches(function: Any, items: Iterable[Any], size: int, **options: Any) -> Iterator[list[Any]]:
+def batches(function: Any, items: Iterable[Any], size: int = 1000, **options: Any) -> Iterator[list[Any]]:
     """Calls a function for each item, many at a time.
 
     Args:
@@ -82,8 +82,8 @@ def batches(function: Any, items: Iterable[Any], size: int, **options: Any) -> I
     Raises:
         ArgumentError: If a batch has no items.
     """
-    if size < 1:
-        raise ArgumentError(f"size: expected a number of items, at least 1, found {size}")
+    if not isinstance(size, int) or size < 1:
+        raise ArgumentError(f"size: expected a number of items, at least 1, found {size!r}")
     rest = iter(items)
 
     def lists() -> Iterator[list[Any]]:
@@ -104,22 +104,23 @@ def batches(function: Any, items: Iterable[Any], size: int, **options: Any) -> I
 
 
 class TypedFunction:
-    """A function of a plug-in that takes and gives values of Python types; `function(..., takes=..., gives=...)` makes
-    it.
+    """A function of a plug-in that takes and returns values of Python types.
+
+    `Plugin.function` and `CompiledPlugin.function` make it, with `takes=` or `gives=`.
 
     >>> area = plugin.function("area", takes=Annotated[Shape, extism.Json], gives=Annotated[float, extism.Json])
     >>> area(Shape(width=2, height=3))
 
-    What annotations say is what they say of host functions. With `Json`, pydantic models and dataclasses are validated
+    Types have the same meaning as in annotations of host functions. `Json` validates pydantic models and dataclasses
     in both directions.
 
     Args:
-        function: The function that takes and gives bytes.
-        takes: The type of its argument; what the function takes, if not given.
-        gives: The type of its result; `bytes`, if not given.
+        function: The function over bytes.
+        takes: The type of the argument. The default is the input of the function.
+        gives: The type of the result. The default is `bytes`.
 
     Raises:
-        ArgumentError: If nothing says how a value of a type is written as bytes.
+        ArgumentError: If no codec is known for a type.
     """
 
     def __init__(self, function: Callable[..., Any], takes: Any = None, gives: Any = None) -> None:
@@ -134,16 +135,16 @@ class TypedFunction:
         """Calls the function.
 
         Args:
-            data: Its argument.
-            **options: `host_context`, `timeout` and `fuel`, as `Plugin.call` takes them.
+            data: The argument.
+            **options: `host_context`, `timeout` and `fuel`, as for `Plugin.call`.
 
         Returns:
-            Its result.
+            The result.
 
         Raises:
-            TypeError: If the argument is not what the function takes.
-            ValueError: If the output is not what the function gives.
-            Error: As `Plugin.call`.
+            TypeError: If the argument has the wrong type.
+            ValueError: If the output cannot be converted to the type of the result.
+            Error: As for `Plugin.call`.
         """
         return self.function(self._write(data), parse=self._read, **options)
 
@@ -152,13 +153,13 @@ class TypedFunction:
 
         Args:
             items: The arguments.
-            **options: `timeout` and `fuel`, as `Plugin.call` takes them.
+            **options: `timeout` and `fuel`, as for `Plugin.call`.
 
         Returns:
             The results.
 
         Raises:
-            Error: Of the first call that fails; its attribute `item` is the position.
+            Error: If a call fails. Its attribute `item` is the position of the item.
         """
         # `batch` of any function.
         function: Any = self.function
@@ -166,7 +167,7 @@ class TypedFunction:
         return results
 
     def map(self, items: Iterable[Any], **options: Any) -> Iterator[Any]:
-        """Calls the function once for each item, as the results are asked for.
+        """Calls the function once for each item, lazily.
 
         Args:
             items: The arguments.
@@ -178,15 +179,15 @@ class TypedFunction:
         return mapped(self, items, **options)
 
     def batches(self, items: Iterable[Any], size: int = 1000, **options: Any) -> Iterator[list[Any]]:
-        """Calls the function once for each item, many at a time.
+        """Calls the function once for each item, in batches.
 
         Args:
             items: The arguments.
-            size: How many make a batch.
+            size: The number of items of a batch.
             **options: As for `batch`.
 
         Returns:
-            Lists of the results, of `size` items each but the last.
+            An iterator of lists of results. Each list has `size` results, the last one may have fewer.
         """
         return batches(self, items, size, **options)
 
@@ -269,31 +270,30 @@ class _Options(NamedTuple):
 
 
 class CompiledFunction:
-    """A function of a compiled plug-in that makes its instances where it is called; `CompiledPlugin.function` makes it.
+    """A function of a compiled plug-in that makes its instances where it is called. `CompiledPlugin.function` makes it.
 
-    It can be pickled, so it can be given to whatever maps: `multiprocessing.Pool.map`, `concurrent.futures`,
-    `dask.distributed.Client.map`, Ray, Spark, polars, DuckDB. Each thread of each process that calls it gets an
-    instance of its own, at its first call.
+    You can pickle it, so it works with `multiprocessing.Pool.map`, `concurrent.futures`, `dask.distributed.Client.map`,
+    Ray, Spark, polars and DuckDB. Each thread of each process gets an instance of its own at its first call.
 
-    By default that instance is kept, and so is the state that the guest has in it: what a call leaves is there for the
-    next call of the same thread. With `fresh=True` each call has a new instance.
+    By default a thread keeps its instance and the state of the guest, which the next call sees. With `fresh=True`
+    each call has a new instance.
 
     Args:
         compiled: The compiled plug-in.
         name: The name of the exported function.
-        takes: The type of its argument, as `Plugin.function` takes it.
-        gives: The type of its result, likewise.
+        takes: The type of the argument, as for `Plugin.function`.
+        gives: The type of the result, as for `Plugin.function`.
         fresh: Whether each call has a new instance.
-        by: What a pickle has of the modules. `"bytes"`: their bytes, also of those that the manifest names by path.
-            `"path"`: path or URL and the SHA-256 of what was compiled, which is checked where it is loaded. If not
-            given, the bytes of what was given as bytes or as the path of a module, and what the manifest says of
-            others.
-        timeout: How long each call may take, in seconds.
-        fuel: How many units of work each call may do.
-        config: Configuration values of each instance, added to those of the manifest.
+        by: How a pickle stores the modules. `"bytes"` stores their bytes, also for modules that the manifest names by
+            path. `"path"` stores the path or URL and the SHA-256, which is checked when the pickle is loaded. By
+            default a pickle stores bytes for a plug-in that was given as bytes or as the path of a module, and the
+            entries of the manifest otherwise.
+        timeout: The time limit of each call, in seconds.
+        fuel: The fuel of each call.
+        config: Configuration values of each instance, which are added to those of the manifest.
 
     Raises:
-        ArgumentError: If `by` is something else, or if nothing says how a value of a type is written as bytes.
+        ArgumentError: If an argument is wrong, or if no codec is known for a type.
     """
 
     def __init__(
@@ -311,6 +311,8 @@ class CompiledFunction:
     ) -> None:
         if by not in (None, "path", "bytes"):
             raise ArgumentError(f'by= is {by!r}; it is "path" or "bytes", or not given')
+        if config is not None and not isinstance(config, Mapping):
+            raise ArgumentError(f"config: expected a mapping of texts, found a value of type {type(config).__name__}")
         options = _Options(name, fresh, timeout, fuel, tuple((config or {}).items()))
         self._set(_Home(compiled), takes, gives, by, options)
 
@@ -348,16 +350,16 @@ class CompiledFunction:
         return self._options.fresh
 
     def __call__(self, data: Any = b"") -> Any:
-        """Calls the function, on the instance of the current thread.
+        """Calls the function on the instance of the current thread.
 
         Args:
-            data: Its input, or a value of the type that it takes.
+            data: The input, or a value of the type `takes`.
 
         Returns:
-            The output as bytes, or a value of the type that it gives.
+            The output as bytes, or a value of the type `gives`.
 
         Raises:
-            Error: As `Plugin.call`.
+            Error: As for `Plugin.call`.
         """
         if self._is_plain:
             return self._function()(data)
@@ -380,7 +382,7 @@ class CompiledFunction:
             The results.
 
         Raises:
-            Error: Of the first call that fails; its attribute `item` is the position.
+            Error: If a call fails. Its attribute `item` is the position of the item.
         """
         if self._options.fresh:
             return list(mapped(self, items))
@@ -389,31 +391,31 @@ class CompiledFunction:
         return self._function().batch(items, self._read, **self._limits)
 
     def map(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Calls the function once for each item, as the results are asked for.
+        """Calls the function once for each item, lazily.
 
         Args:
             items: The inputs.
 
         Returns:
-            The results, in order.
+            An iterator of the results, in order.
 
         Raises:
-            Error: Of a call that fails, when its result is asked for; its attribute `item` is the position.
+            Error: If a call fails, when its result is requested. Its attribute `item` is the position of the item.
         """
         return mapped(self, items)
 
     def batches(self, items: Iterable[Any], size: int = 1000) -> Iterator[list[Any]]:
-        """Calls the function once for each item, many at a time.
+        """Calls the function once for each item, in batches.
 
         Args:
             items: The inputs.
-            size: How many make a batch.
+            size: The number of items of a batch.
 
         Returns:
-            Lists of the results, of `size` items each but the last.
+            An iterator of lists of results. Each list has `size` results, the last one may have fewer.
 
         Raises:
-            Error: Of a call that fails, when its batch is asked for; its attribute `item` is the position.
+            Error: If a call fails, when its batch is requested. Its attribute `item` is the position of the item.
         """
         return batches(self, items, size)
 

@@ -5,6 +5,7 @@ Names and values are those of `Limits` in Rust.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -20,34 +21,34 @@ class Limits:
     """Limits on compiling and on memory, for `limits=`.
 
     The defaults admit large programs such as DuckDB, ONNX Runtime and LLVM. Use `Limits.strict()` for untrusted code.
-    An error says which limit to raise, and to what. Other limits: `timeout` for the duration of calls, `fuel` for their
-    work, the manifest for variables, HTTP responses and pages.
+    An error says which limit to raise, and to which value. `timeout` and `fuel` limit calls. The manifest limits
+    variables, HTTP responses and pages.
     """
 
     memory_pages: int = _DEFAULTS["memory_pages"]
-    """Pages of 64 KiB that all memories of the plug-in may have together, unless the manifest has `max_pages`.
-    Growing beyond fails in the guest; more at the start is a `MemoryLimitError`."""
+    """Pages of 64 KiB of all memories of the plug-in together, unless the manifest has `max_pages`. Growing beyond
+    the limit fails in the guest. A plug-in that starts with more raises `MemoryLimitError`."""
 
     heap_pages: int = _DEFAULTS["heap_pages"]
-    """Pages of 64 KiB that the heap may have on which an engine keeps objects of guests: structs, arrays and
-    exceptions. They are part of `memory_pages`. A guest that has more objects fails with a `MemoryLimitError`."""
+    """Pages of 64 KiB of the heap for objects of guests: structs, arrays and exceptions. The heap is part of
+    `memory_pages`. A guest that needs more fails with `MemoryLimitError`."""
 
     table_elements: int = _DEFAULTS["table_elements"]
-    """Elements that all tables of the plug-in may have together. What this leaves after the start is
-    shared equally by the tables that can grow, and growing beyond fails in the guest; more at the start is an
+    """Elements of all tables of the plug-in together. Tables that can grow share equally what is left after the
+    start. Growing beyond the limit fails in the guest. A plug-in that starts with more raises
     `InvalidModuleError`."""
 
     module_bytes: int = _DEFAULTS["module_bytes"]
-    """Bytes of each module. More is an `InvalidModuleError`."""
+    """Bytes of each module. A larger module raises `InvalidModuleError`."""
 
     compile_cost: int = _DEFAULTS["compile_cost"]
-    """How much compiling each module may cost, in percent of what strict limits allow. A small module can cost a
-    compiler minutes and gigabytes, so everything that compilers repeat is counted before: functions, types, locals
-    times blocks and the like. More is an `InvalidModuleError`."""
+    """The cost of compiling each module, in percent of the strict limit. A small module can cost a compiler minutes
+    and gigabytes. So the cost is estimated before, from the number of functions, types, locals, blocks and the like.
+    A module that costs more raises `InvalidModuleError`."""
 
     forbidden: Iterable[str] = frozenset()
-    """WebAssembly features that modules must not use, whatever the engine has, by name: `{"simd", "exceptions"}`.
-    `Limits.FEATURES` has all names. A module that uses one is an `InvalidModuleError` that names it."""
+    """Names of WebAssembly features that modules must not use, such as `{"simd", "exceptions"}`. `Limits.FEATURES`
+    has all names. A module that uses one of them raises `InvalidModuleError`."""
 
     FEATURES: ClassVar[frozenset[str]] = feature_names()
     """The names of all features after WebAssembly 1.0. Forbidding all of them leaves WebAssembly 1.0."""
@@ -55,16 +56,21 @@ class Limits:
     def __post_init__(self) -> None:
         if isinstance(self.forbidden, str):
             raise ArgumentError(f"limits: forbidden: a set of names is expected, found the text {self.forbidden!r}")
+        if not isinstance(self.forbidden, Iterable):
+            found = type(self.forbidden).__name__
+            raise ArgumentError(f"limits: forbidden: a set of names is expected, found a value of type {found}")
         forbidden = frozenset(self.forbidden)
         unknown = [name for name in forbidden if name not in self.FEATURES]
         if unknown:
             known = ", ".join(sorted(self.FEATURES))
-            raise ArgumentError(f"limits: forbidden: unknown feature {unknown[0]!r}; there are {known}")
+            near = difflib.get_close_matches(str(unknown[0]).lower(), sorted(self.FEATURES))
+            meant = f"; did you mean {' or '.join(map(repr, near))}? There are" if near else "; there are"
+            raise ArgumentError(f"limits: forbidden: unknown feature {unknown[0]!r}{meant} {known}")
         object.__setattr__(self, "forbidden", forbidden)
 
     @classmethod
     def strict(cls) -> Limits:
-        """Limits for untrusted code. `dataclasses.replace` changes some of them."""
+        """Returns limits for untrusted code. Use `dataclasses.replace` to change some of them."""
         strict = strict_limits()
         return cls(
             memory_pages=strict["memory_pages"],

@@ -14,9 +14,9 @@ from ._native import CustomLog
 
 @final
 class CustomLogger(CustomLog):
-    """The log lines that wait for a callable; `set_log_custom` makes it.
+    """Log lines that wait for a callable. `set_log_custom` makes it.
 
-    When it goes, it drains first.
+    It drains before it is garbage collected.
     """
 
     def __del__(self) -> None:
@@ -24,30 +24,27 @@ class CustomLogger(CustomLog):
 
 
 def set_log_custom(f: Callable[[str], object], level: str | None = None) -> CustomLogger:
-    """Collects the lines of guests for a callable, from now on.
+    """Collects the log lines of guests for a callable.
 
-    Lines wait until `drain()` of the result hands them over, so that `f` never runs inside of a
-    guest's call:
+    Lines wait until you call `drain()` of the result. So `f` never runs inside a call of a guest:
 
     >>> log = extism.set_log_custom(print, "info")
     >>> plugin.call("run")
     >>> log.drain()
 
-    What is logged also goes to the logger `extism` of the module `logging`, as with `set_log_file`.
+    Lines also go to the logger `extism` of the module `logging`, as with `set_log_file`.
 
-    This is for the whole process, and replaces what was set before, as with `set_log_file`. Keep
-    the result: when it goes, it drains, and logging is off. After another setting, it still has the
-    lines from before.
+    The setting is global and replaces the one before. Keep the result: when it is garbage collected, it drains
+    and logging is off. After another setting it still has the earlier lines.
 
     Args:
-        f: It is called as `f(line)` with each line: a `str` in the format of `set_log_file`, with
-            the newline.
-        level: The lowest level that is logged, as in `set_log_file`; `error` if not given.
+        f: A callable that takes a line as `str`, in the format of `set_log_file`, with the newline.
+        level: The lowest level that is logged, as in `set_log_file`. The default is `error`.
 
     Returns:
-        What collects the lines.
+        The collector.
 
     Raises:
-        extism.ArgumentError: If there is no such level, or if `f` is not callable.
+        extism.ArgumentError: If the level is unknown, or if `f` is not callable.
     """
     return CustomLogger(f, level)

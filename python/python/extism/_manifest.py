@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class WasmDict(TypedDict, total=False):
-    """A module of a manifest, as a `dict`. One of `path`, `data` and `url` says where it is."""
+    """A module of a manifest, as a `dict`. It has one of `path`, `data` and `url`."""
 
     path: str | os.PathLike[str]
     """The file."""
     data: str | Buffer
-    """The bytes; text is base64."""
+    """The bytes, or text in base64."""
     url: str
-    """Where it is fetched."""
+    """The URL to download it from."""
     method: str
     """The HTTP method of a `url`."""
     headers: Mapping[str, str]
@@ -39,7 +39,7 @@ class WasmDict(TypedDict, total=False):
 
 
 class MemoryDict(TypedDict, total=False):
-    """Bounds on the memory of a plug-in, as a `dict`; `MemoryOptions` says what they are."""
+    """Limits on the memory of a plug-in, as a `dict` with the fields of `MemoryOptions`."""
 
     max_pages: int
     max_http_response_bytes: int
@@ -47,7 +47,7 @@ class MemoryDict(TypedDict, total=False):
 
 
 class ManifestDict(TypedDict, total=False):
-    """A manifest as a `dict`; `Manifest` says what its fields are."""
+    """A manifest as a `dict` with the fields of `Manifest`."""
 
     wasm: Sequence[WasmDict]
     memory: MemoryDict
@@ -59,13 +59,13 @@ class ManifestDict(TypedDict, total=False):
 
 @dataclass(frozen=True, repr=False)
 class Wasm:
-    """A module of a manifest. `file`, `data` and `url` make one.
+    """A module of a manifest. Make it with `Wasm.file`, `Wasm.data` or `Wasm.url`.
 
     Attributes:
-        source: Which of the three it is, and that.
+        source: The pair of `"path"`, `"data"` or `"url"` and its value.
         name: The name by which other modules import it.
-        hash: The SHA-256 of its bytes, in hexadecimal digits, which is checked.
-        method: The HTTP method of a `url`; GET if not given.
+        hash: The SHA-256 of its bytes in hexadecimal digits. It is checked.
+        method: The HTTP method of a `url`. The default is GET.
         headers: HTTP headers of a `url`.
     """
 
@@ -97,14 +97,14 @@ class Wasm:
     def file(
         cls, path: str | os.PathLike[str], *, name: str | None = None, hash: str | None = None
     ) -> Wasm:
-        """A module from a file, a WebAssembly binary or text."""
+        """Makes a module from a file in the binary or the text format."""
         return cls(("path", path), name, hash)
 
     @classmethod
     def data(
         cls, data: str | Buffer, *, name: str | None = None, hash: str | None = None
     ) -> Wasm:
-        """A module from its bytes, a WebAssembly binary, or from its text."""
+        """Makes a module from bytes in the binary format, or from text."""
         return cls(("data", data.encode() if isinstance(data, str) else data), name, hash)
 
     @classmethod
@@ -117,7 +117,7 @@ class Wasm:
         name: str | None = None,
         hash: str | None = None,
     ) -> Wasm:
-        """A module that is fetched."""
+        """Makes a module that is downloaded."""
         return cls(("url", url), name, hash, method, headers)
 
     def __manifest__(self) -> dict[str, Any]:
@@ -128,12 +128,12 @@ class Wasm:
 
 @dataclass(frozen=True)
 class MemoryOptions:
-    """Bounds on the memory of a plug-in; `None` is the default of each.
+    """Limits on the memory of a plug-in. With `None` the default applies.
 
     Attributes:
-        max_pages: The most pages of 64 KiB that all memories may have together.
-        max_http_response_bytes: The most bytes of an HTTP response.
-        max_var_bytes: The most bytes of the variable store; 0 disables it.
+        max_pages: Pages of 64 KiB of all memories together.
+        max_http_response_bytes: Bytes of an HTTP response.
+        max_var_bytes: Bytes of all variables together. 0 disables variables.
     """
 
     max_pages: int | None = None
@@ -146,16 +146,16 @@ class MemoryOptions:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The modules of a plug-in and what it may use; for `Plugin` and `CompiledPlugin`.
+    """The modules of a plug-in and what it may use, for `Plugin` and `CompiledPlugin`.
 
     Attributes:
-        wasm: The modules. The main one is called `main`, or is the last.
-        memory: Bounds on memory.
-        config: The configuration that guests read.
-        allowed_hosts: Globs of the hosts that guests may send HTTP requests to; none if not given.
-        allowed_paths: Host folders that a WASI guest may open, and the paths by which it does; `ro:`
-            before a host folder makes it read-only.
-        timeout_ms: How long a call may take, in milliseconds.
+        wasm: The modules. The main module is the one named `main`, or else the last one.
+        memory: Limits on memory.
+        config: The configuration that guests can read.
+        allowed_hosts: Globs of the hosts that guests may send HTTP requests to. By default there are none.
+        allowed_paths: Host folders that a WASI guest may open, and their paths in the guest. `ro:` before a host
+            folder makes it read-only.
+        timeout_ms: The time limit of a call, in milliseconds.
     """
 
     wasm: Sequence[Wasm]
@@ -167,7 +167,7 @@ class Manifest:
 
     @staticmethod
     def schema() -> dict[str, Any]:
-        """The JSON Schema (draft 2020-12) of manifests in JSON, for editors and other programs."""
+        """Returns the JSON Schema (draft 2020-12) of manifests."""
         schema: dict[str, Any] = json.loads(manifest_schema())
         return schema
 

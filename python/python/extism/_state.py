@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Vars(MutableMapping[str, bytes]):
     """The variables of a plug-in, by key.
 
-    `Plugin.vars` and `CurrentPlugin.vars` give one. Guests see what is set here, and what they set
-    is here. Values are bytes; a `str` or another buffer is taken as bytes too.
+    `Plugin.vars` and `CurrentPlugin.vars` return it. You and the guest share the variables. Values are bytes. You can
+    also set a `str`, which is stored as UTF-8, or another buffer.
     """
 
     __slots__ = ("_store",)
@@ -32,8 +32,8 @@ class Vars(MutableMapping[str, bytes]):
         """Sets a variable.
 
         Raises:
-            extism.ArgumentError: If the value does not fit into the store of the plug-in, or is
-                neither text nor a buffer; the old value stays.
+            extism.ArgumentError: If the value exceeds `max_var_bytes`, or is neither text nor a buffer. The old
+                value stays.
         """
         self._store.set_var(key, value)
 
@@ -45,7 +45,7 @@ class Vars(MutableMapping[str, bytes]):
         return isinstance(key, str) and self._store.var(key) is not None
 
     def __iter__(self) -> Iterator[str]:
-        """The keys that there are now, in order; later changes do not matter to the iterator."""
+        """Iterates over the current keys, in order. Later changes do not affect the iterator."""
         return iter(self._store.var_keys())
 
     def __len__(self) -> int:
@@ -58,8 +58,8 @@ class Vars(MutableMapping[str, bytes]):
 class Config(MutableMapping[str, str]):
     """The configuration of a plug-in, by key.
 
-    `Plugin.config` and `CurrentPlugin.config` give one. Changes are for this instance only and are
-    seen by its guests; `Plugin.update_config` makes several at once.
+    `Plugin.config` and `CurrentPlugin.config` return it. The guests of this instance see changes; other instances do
+    not. `Plugin.update_config` changes several values at once.
     """
 
     __slots__ = ("_store",)
@@ -77,7 +77,7 @@ class Config(MutableMapping[str, str]):
         """Sets a value.
 
         Raises:
-            extism.ManifestError: If it is not a `str`; then the old value stays.
+            extism.ManifestError: If the value is not a `str`. The old value stays.
         """
         self._store.set_config(key, value)
 
@@ -90,7 +90,7 @@ class Config(MutableMapping[str, str]):
         return isinstance(key, str) and self._store.config_value(key) is not None
 
     def __iter__(self) -> Iterator[str]:
-        """The keys that there are now, in order; later changes do not matter to the iterator."""
+        """Iterates over the current keys, in order. Later changes do not affect the iterator."""
         return iter(self._store.config_dict())
 
     def __len__(self) -> int:

@@ -20,18 +20,18 @@ __all__ = ["Codec", "Json", "LittleEndian", "Pickle"]
 
 
 class Codec:
-    """Typing metadata: a host function's value passes through the given function.
+    """Typing metadata: a function of your own converts the value of a host function.
 
     >>> @extism.host_fn()
     ... def load(text: typing.Annotated[str, extism.Codec(lambda raw: raw.decode("shift_jis"))]):
     ...     ...
 
     Args:
-        codec: For a parameter, it is called with the `bytes` that the guest wrote and returns the
-            argument. For a result, it is called with the result and returns bytes.
+        codec: For a parameter, a callable that takes the `bytes` of the guest and returns the argument. For a
+            result, a callable that takes the result and returns bytes.
 
     Raises:
-        TypeError: If it cannot be called.
+        TypeError: If it is not callable.
     """
 
     def __init__(self, codec: Callable[[Any], Any]) -> None:
@@ -40,45 +40,44 @@ class Codec:
         self.codec = codec
 
     def reader(self, hint: Any) -> Callable[[bytes], Any]:
-        """Gives the function that makes an argument of bytes.
+        """Returns the function that converts bytes to an argument.
 
         Args:
-            hint: The type that is annotated.
+            hint: The annotated type.
 
         Returns:
             The function.
 
         Raises:
-            TypeError: If the codec cannot have values of that type.
+            TypeError: If the codec does not support the type.
         """
         return self.codec
 
     def writer(self, hint: Any) -> Callable[[Any], Any]:
-        """Gives the function that makes bytes of a result.
+        """Returns the function that converts a result to bytes.
 
         Args:
-            hint: The type that is annotated.
+            hint: The annotated type.
 
         Returns:
             The function.
 
         Raises:
-            TypeError: If the codec cannot have values of that type.
+            TypeError: If the codec does not support the type.
         """
         return self.codec
 
 
 class Json(Codec):
-    """Typing metadata: a host function's value is written as JSON.
+    """Typing metadata: the value of a host function is JSON.
 
     >>> @extism.host_fn()
     ... def load(input: typing.Annotated[dict, extism.Json]) -> typing.Annotated[dict, extism.Json]:
     ...     return {"hello": input.get("hello", 3)}
 
-    A parameter is what the JSON text says: a `dict`, a `list`, and so on; only if its type has a
-    method `model_validate`, as pydantic's models have, that makes the argument. Results may hold
-    dataclasses and objects with a method `model_dump` or `model_dump_json`. Numbers that JSON has
-    no text for, such as NaN, are refused.
+    A parameter is the parsed JSON: a `dict`, a `list`, and so on. If its type has a method `model_validate`, as
+    pydantic models have, that method makes the argument. Results may contain dataclasses and objects with a method
+    `model_dump` or `model_dump_json`. Numbers that JSON cannot express, such as NaN, are refused.
     """
 
     def __init__(self) -> None:
@@ -95,10 +94,9 @@ class Json(Codec):
 
 
 class Pickle(Codec):
-    """Typing metadata: a host function's value is pickled.
+    """Typing metadata: the value of a host function is pickled.
 
-    A pickle can run any code when it is read: have `Pickle` parameters only for plug-ins that you
-    trust as much as your own program.
+    Unpickling can run any code. Use `Pickle` for parameters only with plug-ins that you trust like your own program.
     """
 
     def __init__(self) -> None:
@@ -112,7 +110,7 @@ class Pickle(Codec):
 
 
 class LittleEndian(Codec):
-    """Typing metadata: an `int`, `float` or `bool` is passed as the handle of its bytes.
+    """Typing metadata: an `int`, `float` or `bool` is passed through memory, as little-endian bytes.
 
     >>> @extism.host_fn()
     ... def add(
@@ -120,14 +118,14 @@ class LittleEndian(Codec):
     ... ) -> typing.Annotated[int, extism.LittleEndian]:
     ...     return a + b
 
-    Without it, these are WebAssembly numbers. But imports that the Rust plug-in kit declares with
-    types, `#[host_fn] extern "ExtismHost" { fn add(a: i64, b: i64) -> i64; }`, pass every argument
-    and result through memory, numbers too: for those, annotate each of them.
+    Without it, numbers are passed as WebAssembly numbers. The Rust plug-in kit passes every argument and result of a
+    typed import through memory: `#[host_fn] extern "ExtismHost" { fn add(a: i64, b: i64) -> i64; }`. Annotate each
+    of them for such imports.
 
     Args:
-        size: The bytes of a result: 8 as for `i64` and `f64`, or 4 as for `i32` and `f32`. A
-            `bool` is one byte. Parameters are read by the number of bytes that there are.
-        signed: Whether integers are signed. If not, they are `u64` or `u32`.
+        size: The number of bytes of a result: 8 for `i64` and `f64`, 4 for `i32` and `f32`. A `bool` is one byte.
+            Parameters have the size that the guest wrote.
+        signed: Whether integers are signed. Unsigned integers are `u64` or `u32`.
 
     Raises:
         ValueError: If the size is not 4 or 8.

@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 HOST_FN_REGISTRY: list[Function] = []
-"""The register itself: every function that `host_fn` has made, each name of a namespace once.
+"""The live list of all functions that `host_fn` has made. Each name of a namespace occurs once.
 
-It is live. What is taken out of it is not registered any more; a slice or another list of its
-functions is what `functions=` takes as well.
+A function that you remove from it is no longer registered. `functions=` also accepts a slice or another list of its
+functions.
 """
 
 _LOCK = threading.Lock()
@@ -44,16 +44,16 @@ _R = TypeVar("_R")
 
 
 class ExplicitFunction(Function, Generic[_P, _R]):
-    """A host function with an explicit signature, which `host_fn(signature=...)` makes.
+    """A host function with an explicit signature. `host_fn(signature=...)` makes it.
 
-    Calling it calls `func`, as plain Python.
+    Calling it calls `func` as a plain Python function.
 
     Args:
-        namespace: The namespace that it answers imports from, or `None`.
-        name: The name by which plug-ins import it.
+        namespace: The namespace of the import, or `None` for any.
+        name: The name of the import.
         args: The types of the parameters.
         returns: The types of the results.
-        func: It is called as `func(plugin, params, results, *user_data)`.
+        func: The function. Plug-ins call it as `func(plugin, params, results, *user_data)`.
         user_data: Further arguments for `func`.
 
     Raises:
@@ -87,18 +87,18 @@ class ExplicitFunction(Function, Generic[_P, _R]):
 
 
 class TypeInferredFunction(ExplicitFunction[_P, _R]):
-    """A host function whose signature comes from its annotations, which `host_fn()` makes.
+    """A host function whose signature is inferred from its annotations. `host_fn()` makes it.
 
-    Calling it calls `func`, as plain Python.
+    Calling it calls `func` as a plain Python function.
 
     Args:
-        namespace: The namespace that it answers imports from, or `None`.
-        name: The name by which plug-ins import it.
+        namespace: The namespace of the import, or `None` for any.
+        name: The name of the import.
         func: The annotated function.
         user_data: Further arguments for `func`.
 
     Raises:
-        ArgumentError: If an annotation is one that host functions cannot have.
+        ArgumentError: If an annotation is not supported.
     """
 
     def __new__(
@@ -159,10 +159,10 @@ def _register(function: Function) -> None:
 
 
 def registered() -> list[Function]:
-    """Lists the host functions that a `Plugin` gets when it is given none.
+    """Lists the registered host functions, which are the default of `functions=`.
 
     Returns:
-        What is in the register now.
+        A new list.
     """
     return list(HOST_FN_REGISTRY)
 
@@ -173,35 +173,34 @@ def host_fn(
     signature: tuple[Sequence[ValType], Sequence[ValType]] | None = None,
     user_data: Any = None,
 ) -> Callable[[Callable[_P, _R]], ExplicitFunction[_P, _R]]:
-    """Makes a Python function one that plug-ins can import, and registers it.
+    """Decorates a Python function that plug-ins can import, and registers it.
 
     >>> @extism.host_fn()
     ... def greet(who: str) -> str:
     ...     return f"Hello, {who}!"
 
-    The annotations say what guests pass and get: `str`, `bytes` and `Annotated[..., Json]` (or
-    `Pickle`, or `Codec(f)`) as handles of memory, `int` as I64, `float` as F64, `bool` as I32, and
-    `tuple[...]` of these as several results. No result, or `None`, is none. A first parameter
-    that is annotated `CurrentPlugin` gets the plug-in that is calling.
+    Without `signature=`, the types are inferred from the annotations. `str`, `bytes` and `Annotated[..., Json]` (or
+    `Pickle`, or `Codec(f)`) are passed as handles of memory, `int` as I64, `float` as F64 and `bool` as I32. A
+    `tuple[...]` of these is several results. No annotation of the result, or `None`, means no result. A first
+    parameter with the annotation `CurrentPlugin` gets the calling plug-in.
 
     >>> @extism.host_fn(signature=([extism.ValType.I64], []))
     ... def hello_world(plugin, params, results):
     ...     print(plugin.input_string(params[0]))
 
-    A signature says it in WebAssembly's types instead: then the function is called with lists of
-    `Val`, and puts its results into the second.
+    With `signature=`, the function gets two lists of `Val`, for parameters and results. It sets the values of the
+    second list.
 
-    What the decorator returns is called as the plain Python function, or given to
-    `Plugin(functions=[...])`.
+    You can call the decorated function as a plain Python function, or pass it to `Plugin(functions=[...])`.
 
     Args:
-        name: The name by which plug-ins import it; that of the Python function if not given.
-        namespace: The namespace that it answers imports from. If not given, it is any namespace
-            that nothing else provides.
-        signature: The types of the parameters and of the results, for functions that are called as
+        name: The name of the import. The default is the name of the Python function.
+        namespace: The namespace of the import. By default the function serves every namespace that nothing else
+            provides.
+        signature: The types of the parameters and of the results, for a function that is called as
             `f(plugin, params, results, *user_data)`.
-        user_data: Further arguments for the function, after all others: a list or tuple of them,
-            or a single one. They need no annotations.
+        user_data: Further arguments, which come last: a list or tuple of them, or a single one. They need no
+            annotations.
 
     Returns:
         The decorator.

@@ -10,17 +10,16 @@ __all__ = ["HttpRequest", "HttpResponse"]
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request that an `http_client=` is to send.
+    """A request that an `http_client=` has to send.
 
     It has been checked, and its host is allowed.
 
     Args:
         method: The method, in upper case.
-        url: The URL, without a fragment and without user information, which is a header.
-        headers: The headers, with names in lower case. `host` and what frames the body are left to
-            the client.
-        body: The body, which may be empty.
-        timeout: The seconds that are left for the request.
+        url: The URL, without a fragment and without user information. User information is in a header.
+        headers: The headers, with names in lower case. The client adds `host` and the headers that frame the body.
+        body: The body. It may be empty.
+        timeout: The time that is left for the request, in seconds.
     """
 
     method: str
@@ -34,12 +33,12 @@ class HttpRequest:
 class HttpResponse:
     """A response that an `http_client=` returns.
 
-    Return a redirect as it is: its target is checked and requested in turn.
+    Return redirects as they are. The target is checked and requested next.
 
     Args:
         status: The status, such as 200.
-        headers: The headers, with names in any case.
-        body: The body, decoded.
+        headers: The headers. The case of names does not matter.
+        body: The decoded body.
     """
 
     status: int

@@ -10,8 +10,8 @@ __all__ = ["Memory", "Val", "ValType"]
 class ValType(IntEnum):
     """The types of WebAssembly values.
 
-    Host functions take and return `I32`, `I64`, `F32` and `F64`. `PTR` is `I64`: the handle of a
-    block of plug-in memory.
+    Host functions take and return `I32`, `I64`, `F32` and `F64`. `PTR` is an alias of `I64`, for handles of blocks of
+    plug-in memory.
     """
 
     # The alias comes second, so that the member keeps its own name.
