@@ -13,7 +13,7 @@ NATIVE_RELEASE := $(VENV)/.native-release
 SOURCES = $(shell find Cargo.toml Cargo.lock src core transform backend-* python -type f \
 	-not -path '*/tests/*' -not -name '*.pyc' -not -name '*.so')
 
-.PHONY: help demo test check lint coverage doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel c c-install c-sdk c-bench c-sanitise docs deny clean tools fetch
+.PHONY: help demo test check lint coverage doc public fmt clippy rust alone python instructions soak valgrind bench bench-guests guests conformance wheel sdist wheel-test c c-install c-sdk c-bench c-sanitise docs deny clean tools fetch
 
 help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
@@ -28,7 +28,9 @@ help:
 	@echo "make bench-guests what guests cost beside the engine alone, in two minutes (ARGS='--engines wasmer' and others)"
 	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
-	@echo "make wheel        a wheel in dist/"
+	@echo "make wheel        a wheel in dist/ that old systems take (WHEEL=musllinux_1_2 for Alpine)"
+	@echo "make sdist        a source distribution in dist/"
+	@echo "make wheel-test   the wheel of dist/ in clean environments (PYTHONS='python3.10 python3.13', DIST=FILE)"
 	@echo "make c            the C library in dist/c (FEATURES=... chooses engines, PROFILE=quick links faster)"
 	@echo "make c-install    installs it under PREFIX (/usr/local)"
 	@echo "make c-sdk        the official Python SDK with the library of dist/c in place of its own (fetches extism 1.1.1)"
@@ -142,8 +144,29 @@ instructions: tools
 	CARGO_INCREMENTAL=0 $(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
 		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
-wheel: $(BIN)/maturin
-	$(BIN)/maturin build --release --locked --manifest-path python/Cargo.toml --out dist
+# On Linux, Zig's linker takes the C library of the policy in place of this machine's, so wheels work on old systems.
+# WHEEL=musllinux_1_2 is for Alpine (needs `rustup target add`).
+WHEEL ?= manylinux2014
+ifeq ($(shell uname -s),Linux)
+WHEEL_TARGET = $(shell uname -m)-unknown-linux-$(if $(findstring musl,$(WHEEL)),musl,gnu)
+WHEEL_ARGS = --zig --compatibility $(WHEEL) --target $(WHEEL_TARGET)
+endif
+wheel: $(VENV)-wheel/bin/maturin
+	VIRTUAL_ENV=$(CURDIR)/$(VENV)-wheel PATH="$(CURDIR)/$(VENV)-wheel/bin:$$PATH" $(VENV)-wheel/bin/maturin build \
+		--release --strip --locked --manifest-path python/Cargo.toml --out dist $(WHEEL_ARGS) \
+		$(if $(FEATURES),--no-default-features --features $(FEATURES))
+	@ls -l dist/*.whl
+
+sdist: $(VENV)-wheel/bin/maturin
+	$(VENV)-wheel/bin/maturin sdist --manifest-path python/Cargo.toml --out dist
+
+# DIST is what to try, a wheel or a source distribution; PYTHONS="python3.10 python3.13" says with what.
+PYTHONS ?= $(PYTHON)
+DIST ?= $(wildcard dist/*manylinux*.whl)
+wheel-test: $(VENV)-wheel/bin/maturin
+	@test -n "$(DIST)" || { echo "make wheel-test: there is no wheel yet; run 'make wheel' first"; exit 1; }
+	$(if $(filter %.whl,$(DIST)),$(VENV)-wheel/bin/auditwheel show $(DIST))
+	$(PYTHON) .ci/wheels $(DIST) $(PYTHONS)
 
 # The shared library is linked from the static one, so that it exports what `c/extism.map` says and no engine's functions.
 PROFILE ?= release
@@ -218,6 +241,12 @@ $(VENV)/.clusters: python/requirements-clusters.txt $(BIN)/maturin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+$(VENV)-wheel/bin/maturin: python/requirements-wheel.txt
+	@$(MAKE) --no-print-directory tools
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 $(VENV)-docs/bin/mkdocs: docs/requirements.txt
 	$(PYTHON) -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r $<
@@ -231,4 +260,4 @@ $(VENV)/.native-%: $(BIN)/maturin $(SOURCES)
 
 clean:
 	$(CARGO) clean
-	rm -rf $(VENV) $(VENV)-docs dist
+	rm -rf $(VENV) $(VENV)-docs $(VENV)-wheel dist

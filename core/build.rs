@@ -1,6 +1,6 @@
 //! Tells a package a hash of its own sources, for the keys of the compile cache: code that another
-//! state of core or of a backend has made must not be taken for what this one would make. Core and the backends
-//! share this file; each is hashed for itself.
+//! state of core or of a backend has made must not be taken for what this one would make. Core, the transform and
+//! the backends share this file; each is hashed for itself.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-fn main() {
+pub(crate) fn main() {
     let mut hasher = DefaultHasher::new();
     let mut folders = vec![PathBuf::from("src")];
     let mut files = Vec::new();

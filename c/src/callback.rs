@@ -44,15 +44,22 @@ pub(crate) type TakeLine = unsafe extern "C" fn(*const std::ffi::c_char, u64);
 pub(crate) struct Callback {
     body: Body,
     data: Data,
-    /// Its parameters, then its results, with their types and without values.
-    values: Box<[Value]>,
+    values: Values,
     params: usize,
+    count: usize,
     /// Which bits of each result count.
     masks: Box<[u64]>,
 }
 
 /// How many values need no allocation.
 const FEW: usize = 8;
+
+/// Parameters, then results, with their types and without values: what each call begins with.
+enum Values {
+    /// As many as there can be, because that is copied in one go.
+    Few([Value; FEW]),
+    Many(Box<[Value]>),
+}
 
 /// What a host function owns, freed when this is dropped.
 struct Data {
@@ -93,10 +100,19 @@ impl Callback {
             NumType::I32 | NumType::F32 => u64::from(u32::MAX),
             NumType::I64 | NumType::F64 => u64::MAX,
         };
+        let all: Box<[Value]> = params.iter().chain(&results).map(value).collect();
+        let mut few = [Value::default(); FEW];
         Self {
             body,
             data: Data { data, free },
-            values: params.iter().chain(&results).map(value).collect(),
+            count: all.len(),
+            values: match few.get_mut(..all.len()) {
+                Some(part) => {
+                    part.copy_from_slice(&all);
+                    Values::Few(few)
+                }
+                None => Values::Many(all),
+            },
             params: params.len(),
             masks: results.iter().map(mask).collect(),
         }
@@ -112,15 +128,12 @@ impl Callback {
     /// # Errors
     /// `HostFunction`, with the text that it failed with.
     pub(crate) fn call(&self, caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
-        match self.values.len() {
-            count @ ..=FEW => {
-                let mut values = [Value::default(); FEW];
-                for (value, typed) in values.iter_mut().zip(&self.values) {
-                    *value = *typed;
-                }
-                self.call_with(caller, slots, &mut values[..count])
+        match &self.values {
+            Values::Few(few) => {
+                let mut values = *few;
+                self.call_with(caller, slots, &mut values[..self.count])
             }
-            _ => self.call_with(caller, slots, &mut self.values.to_vec()),
+            Values::Many(many) => self.call_with(caller, slots, &mut many.to_vec()),
         }
     }
 

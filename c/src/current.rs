@@ -25,10 +25,29 @@ use crate::{
 
 scoped_thread_local!(static mut FRAME: for<'a> Frame<'a>);
 
-struct Frame<'a> {
+/// A host call that runs, in two words.
+struct Frame<'a>(&'a mut dyn Running);
+
+/// What a host call lends. Behind it, borrows of any length are of one type.
+trait Running {
+    fn handle(&self) -> Handle;
+    fn parts(&mut self) -> (Caller<'_>, &mut State);
+}
+
+struct HostCall<'a> {
     caller: Caller<'a>,
     handle: Handle,
-    state: &'a mut State,
+    state: State,
+}
+
+impl Running for HostCall<'_> {
+    fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    fn parts(&mut self) -> (Caller<'_>, &mut State) {
+        (self.caller.reborrow(), &mut self.state)
+    }
 }
 
 /// What a host call needs beside its plug-in.
@@ -44,11 +63,7 @@ impl<'a, 'b: 'a> ReborrowMut<'a> for Frame<'b> {
 
     #[inline]
     fn reborrow_mut(&'a mut self) -> Frame<'a> {
-        Frame {
-            caller: self.caller.reborrow(),
-            handle: self.handle,
-            state: self.state,
-        }
+        Frame(&mut *self.0)
     }
 }
 
@@ -89,15 +104,17 @@ pub(crate) fn within<R>(context: *mut c_void, steady: bool, call: impl FnOnce() 
 
 /// Runs a host function on behalf of `caller`. Returns why it failed, if it did.
 #[inline]
-pub(crate) fn enter(mut caller: Caller<'_>, body: impl FnOnce(Handle)) -> Result<(), String> {
+pub(crate) fn enter(caller: Caller<'_>, body: impl FnOnce(Handle)) -> Result<(), String> {
     let handle = Handle::of_token(Kind::Current, threads::token());
-    let mut state = State::default();
-    let frame = Frame {
-        caller: caller.reborrow(),
+    let mut call = HostCall {
+        caller,
         handle,
-        state: &mut state,
+        state: State::default(),
     };
-    FRAME.set(frame, || body(handle));
+    FRAME.set(Frame(&mut call), || body(handle));
+    let HostCall {
+        mut caller, state, ..
+    } = call;
     if let Some(mirror) = state.mirror {
         give_back(mirror, &mut caller);
     }
@@ -122,7 +139,13 @@ fn with<R>(handle: Handle, body: impl FnOnce(&mut Caller<'_>, &mut State) -> R) 
     if !FRAME.is_set() {
         return None;
     }
-    FRAME.with(|mut frame| (frame.handle == handle).then(|| body(&mut frame.caller, frame.state)))
+    FRAME.with(|Frame(call)| {
+        if call.handle() != handle {
+            return None;
+        }
+        let (mut caller, state) = call.parts();
+        Some(body(&mut caller, state))
+    })
 }
 
 /// As [`with`], for what works on the kernel memory.
