@@ -12,8 +12,11 @@
  *
  * Threads. Every function may be called by any thread, except those that take an ExtismCurrentPlugin*. Calls of one
  * plug-in wait for each other. What a thread reads after its own call (output, error, kind, fuel) belongs to that
- * call, whatever other threads do meanwhile. A thread that has not called the plug-in reads what its last call left.
- * A host function must not call the plug-in that called it: such a call returns -1 with an error text.
+ * call, whatever other threads do meanwhile. A thread that has not called the plug-in reads what its last call left;
+ * the addresses stay until it asks again after a further call of another thread.
+ * A host function must not call the plug-in that called it: such a call returns -1 with an error text. No function may
+ * be called by a signal handler, extism_plugin_cancel neither: the thread might wait for itself. Call none but those
+ * that free after `main` has returned, or in what ends with a thread: some engines have ended by then.
  *
  * Texts. Names, levels and paths end with NUL and are UTF-8. Bytes have an address and a size; the address may be NULL
  * if the size is 0. Arguments are copied, unless it says otherwise.

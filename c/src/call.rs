@@ -92,8 +92,7 @@ fn run(
     match outcome {
         Ok(output) if !*counts_fuel => {
             *last = Outcome::SUCCESS;
-            record::end(plugin, &Outcome::SUCCESS, output, None);
-            0
+            record::end(plugin, &Outcome::SUCCESS, output, None)
         }
         Ok(_) => settle(plugin, live, Outcome::SUCCESS),
         Err(error) => {
@@ -111,8 +110,7 @@ fn settle(plugin: Handle, live: &mut Live, outcome: Outcome) -> i32 {
         true => live.plugin.output(),
         false => &[],
     };
-    record::end(plugin, &outcome, output, fuel);
-    let code = outcome.code;
+    let code = record::end(plugin, &outcome, output, fuel);
     live.last = outcome;
     code
 }
@@ -133,6 +131,5 @@ fn fail(plugin: Handle, name: &str, error: &Error) -> i32 {
 
 /// The end of a call that did not reach the plug-in.
 fn end(plugin: Handle, outcome: &Outcome) -> i32 {
-    record::end(plugin, outcome, &[], None);
-    outcome.code
+    record::end(plugin, outcome, &[], None)
 }

@@ -4,8 +4,8 @@
 //! every thread has records of its own, by plug-in, and pointers that were handed out point into them. A thread that
 //! has not called a plug-in itself gets a copy of what its last call ended with.
 //!
-//! Invariants: what a record lends stays until the same thread calls the plug-in again, frees it, or ends; no borrow
-//! is held while anything else runs.
+//! Invariants: what a record lends stays until the same thread calls the plug-in again, frees it, or ends, and what a
+//! copy lends until it is made anew; no borrow is held while anything else runs.
 
 use std::{
     cell::RefCell,
@@ -13,6 +13,8 @@ use std::{
     ffi::{CString, c_char, c_int},
     ptr,
 };
+
+use polyextism::ErrorKind;
 
 use crate::{
     handles::Handle,
@@ -36,6 +38,8 @@ pub(crate) struct Record {
     error: Option<CString>,
     kind: c_int,
     by_guest: bool,
+    /// Whether the text is not shown any more. It stays, because its address was handed out.
+    forgotten: bool,
     fuel: Option<u64>,
     /// Which call of the plug-in it is a copy of; `None` if this thread made that call.
     copy_of: Option<u64>,
@@ -104,20 +108,33 @@ impl Record {
         self.error = None;
         self.kind = kinds::NONE;
         self.by_guest = false;
+        self.forgotten = false;
         self.fuel = None;
         self.copy_of = None;
     }
 
+    /// Takes over what a call ended with. Returns its code, or that of a failure if there is no memory for the output.
     #[inline]
-    fn fill(&mut self, outcome: &Outcome, output: &[u8], fuel: Option<u64>) {
+    fn fill(&mut self, outcome: &Outcome, output: &[u8], fuel: Option<u64>) -> i32 {
         self.output.clear();
+        if self.output.try_reserve(output.len()).is_err() {
+            return self.fill(&no_room(output.len()), &[], fuel);
+        }
         self.output.extend_from_slice(output);
         self.error.clone_from(&outcome.error);
         self.kind = outcome.kind;
         self.by_guest = outcome.by_guest;
+        self.forgotten = false;
         self.fuel = fuel;
         self.copy_of = None;
+        outcome.code
     }
+}
+
+#[cold]
+fn no_room(length: usize) -> Outcome {
+    let text = format!("the output has {length} bytes, for which the process has no memory");
+    Outcome::refused(ErrorKind::Engine, text)
 }
 
 /// A call of this thread begins.
@@ -126,17 +143,18 @@ pub(crate) fn begin(plugin: Handle) {
     with(|records| records.find_or_make(plugin).clear());
 }
 
-/// A call of this thread has ended.
+/// A call of this thread has ended. Returns the code for it.
 #[inline]
-pub(crate) fn end(plugin: Handle, outcome: &Outcome, output: &[u8], fuel: Option<u64>) {
-    with(|records| records.find_or_make(plugin).fill(outcome, output, fuel));
+pub(crate) fn end(plugin: Handle, outcome: &Outcome, output: &[u8], fuel: Option<u64>) -> i32 {
+    let code = with(|records| records.find_or_make(plugin).fill(outcome, output, fuel));
+    code.unwrap_or(outcome.code)
 }
 
 /// Forgets the error that the host has made; one that the guest set stays.
 pub(crate) fn forget_error(plugin: Handle) {
     with(|records| {
         if let Some(record) = records.find(plugin).filter(|record| !record.by_guest) {
-            record.error = None;
+            record.forgotten = true;
         }
     });
 }
@@ -195,7 +213,10 @@ pub(crate) fn output(plugin: Handle) -> (*const u8, u64) {
 
 /// The error text, or null.
 pub(crate) fn error(plugin: Handle) -> *const c_char {
-    let text = |record: &Record| record.error.as_ref().map(|error| error.as_ptr());
+    let text = |record: &Record| match &record.error {
+        Some(error) if !record.forgotten => Some(error.as_ptr()),
+        _ => None,
+    };
     ask(plugin, text).flatten().unwrap_or(ptr::null())
 }
 
@@ -203,7 +224,7 @@ pub(crate) fn error(plugin: Handle) -> *const c_char {
 pub(crate) fn kind(plugin: Handle) -> c_int {
     ask(plugin, |record| record.kind).unwrap_or_else(|| match PLUGINS.get(plugin) {
         Some(_) => kinds::NONE,
-        None => kinds::number(polyextism::ErrorKind::Closed),
+        None => kinds::number(ErrorKind::Closed),
     })
 }
 

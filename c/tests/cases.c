@@ -525,6 +525,41 @@ CASE(call, after_every_failure, "5 0 134 0 -1 0 -1 0") {
   say("%d %d %d %d %d %d %d %d", codes[0], codes[1], codes[2], codes[3], codes[4], codes[5], codes[6], codes[7]);
 }
 
+CASE(output, no_memory_for_it, "made 1; first 0, 200000000; code -1; error the output has 200000000 bytes*, output ; "
+                               "kind engine; code 0; error NULL, output ") {
+  ExtismPlugin *p = plugin(
+      "(module (import \"extism:host/env\" \"alloc\" (func $alloc (param i64) (result i64)))"
+      "(import \"extism:host/env\" \"output_set\" (func $output (param i64 i64)))"
+      "(func (export \"noop\"))"
+      "(func (export \"large\") (call $output (call $alloc (i64.const 200000000)) (i64.const 200000000))))");
+  say("made %d", p != NULL);
+  int code = x.plugin_call(p, "large", NULL, 0);
+  say("first %d, %d", code, (int)x.plugin_output_length(p));
+  x.plugin_call(p, "noop", NULL, 0);
+  /* The memory of the plug-in is there already, that for the output is not. */
+  long pages = 0;
+  FILE *usage = fopen("/proc/self/statm", "r");
+  if (usage == NULL || fscanf(usage, "%ld", &pages) != 1) return;
+  fclose(usage);
+  struct rlimit limit;
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (64 << 20);
+  setrlimit(RLIMIT_AS, &limit);
+  call(p, "large", NULL);
+  say("kind %s", x.poly_error_kind_name(x.poly_plugin_error_kind(p)));
+  call(p, "noop", NULL);
+}
+CASE(error, text_stays_until_the_next_call, "same 1; now NULL") {
+  ExtismPlugin *p = plugin(PLAIN);
+  x.plugin_call(p, "trap", NULL, 0);
+  const char *error = x.plugin_error(p);
+  char *copy = strdup(error);
+  x.plugin_function_exists(p, "noop");
+  x.plugin_config(p, BYTES("{\"key\": \"value\"}"));
+  x.plugin_reset(p);
+  say("same %d; now %s", strcmp(error, copy) == 0, text(x.plugin_error(p)));
+  free(copy);
+}
 CASE(output, before_the_first_call, "length 0, data 1, error NULL") {
   ExtismPlugin *p = plugin(PLAIN);
   say("length %d, data %d, error %s", (int)x.plugin_output_length(p), x.plugin_output_data(p) != NULL,

@@ -301,6 +301,104 @@ def test_a_reader_that_has_enough(guest):
     assert (ended.stdout, ended.stderr) == (b"x", b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [
+    ["call", "guest.wat", "echo", "-i", "x"], ["inspect", "guest.wat"], ["inspect", "guest.wat", "--json"], ["engines"],
+    ["engines", "--json"], ["compare", "guest.wat", "-c", "echo=x"], ["cache", "info"], ["--help"],
+])  # fmt: skip
+def test_a_full_disk(guest, arguments):
+    command = [sys.executable, "-m", "extism", *arguments]
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, env=environment(), cwd=Path(guest).parent, timeout=120
+        )
+    assert (ended.returncode, ended.stderr.count(b"\n")) == (2, 1), ended.stderr
+    assert b"No space left" in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_the_code_of_a_failure_that_cannot_be_told(guest):
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "extism", "call", guest, "trap"], stderr=full, env=environment(), timeout=120
+        )
+    assert ended.returncode == 100
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+@pytest.mark.parametrize(
+    ("closed", "code", "output"), [("<&-", 0, b""), ("2>&-", 0, b""), (">&-", 2, b""), ("<&- >&- 2>&-", 2, b"")]
+)
+def test_closed_streams(guest, closed, code, output):
+    script = f"{sys.executable} -m extism call {guest} echo --stdin {closed}"
+    ended = subprocess.run(
+        ["sh", "-c", script], env=environment(), capture_output=True, stdin=subprocess.DEVNULL, timeout=120
+    )
+    assert (ended.returncode, ended.stdout, b"Traceback" in ended.stderr) == (code, output, False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="arguments are texts elsewhere")
+def test_arguments_that_are_not_utf_8(guest):
+    odd = os.fsdecode(b"\xff")
+    ended = cli("call", guest, "echo", "--input", odd)
+    assert (ended.returncode, ended.stdout) == (0, b"\xff")
+    assert cli("compare", guest, "--call", f"echo={odd}").returncode == 0
+    for arguments in ([odd], ["echo", "--config", f"{odd}=b"], ["echo", "--wasi", "--allow-path", f"{odd}:/x"]):
+        ended = cli("call", guest, *arguments)
+        assert (ended.returncode, ended.stderr.count(b"\n")) == (2, 1), ended.stderr
+        assert b"is not UTF-8" in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="needs /dev/stdin")
+def test_a_module_from_a_pipe(guest):
+    ended = cli("call", "/dev/stdin", "echo", "--input", "x", data=GUEST.encode())
+    assert (ended.returncode, ended.stdout) == (0, b"x"), ended.stderr
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("wasm", "5"), ("wasm", '"guest.wat"'), ("config", "[1]"), ("config", "5"), ("memory", "7"), ("allowed_hosts", "5"),
+    ("allowed_paths", "[1]"),
+])  # fmt: skip
+def test_parts_of_a_manifest_that_options_add_to(guest, tmp_path, field, value):
+    path = tmp_path / "manifest.json"
+    path.write_text(f'{{"{field}": {value}}}')
+    options = ["--config", "k=v", "--memory-max-pages", "9", "--allow-host", "h", "--allow-path", str(tmp_path)]
+    ended = cli("call", path, "echo", *options)
+    assert (ended.returncode, ended.stderr.count(b"\n")) == (125, 1), ended.stderr
+    assert f"{field}: expected".encode() in ended.stderr
+
+
+def test_texts_that_nest_too_deep(guest, tmp_path):
+    deep = "[" * 100_000
+    for name, text in {"deep.json": f'{{"wasm": {deep}', "deep.toml": f"wasm = {deep}"}.items():
+        (tmp_path / name).write_text(text)
+        ended = cli("call", tmp_path / name, "echo")
+        assert (ended.returncode, ended.stderr.count(b"\n")) == (125, 1), ended.stderr
+    assert cli("call", guest, "echo", "--set-config", deep).returncode == 2
+
+
+def test_what_terminals_obey_is_written_as_an_escape(tmp_path):
+    path = tmp_path / "hostile.wat"
+    path.write_text(r"""(module
+      (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+      (import "extism:host/env" "store_u64" (func $store (param i64 i64)))
+      (import "extism:host/env" "error_set" (func $error (param i64)))
+      (func (export "\1b[31m\e2\80\ae") (result i32) (local $p i64)
+        (local.set $p (call $alloc (i64.const 8)))
+        (call $store (local.get $p) (i64.const 0x3231_0a6d_3133_5b1b))
+        (call $error (local.get $p))
+        (i32.const 1)))""")
+    name = "\x1b[31m\u202e"
+    for ended in (cli("inspect", path), cli("call", path, name), cli("compare", path, "--call", name)):
+        shown = (ended.stdout + ended.stderr).decode()
+        assert all(one.isprintable() or one in "\n\t" for one in shown), shown
+    assert r"\x1b[31m" in cli("inspect", path).stdout.decode()
+    assert cli("call", path, name).stderr.decode() == "guest: \\x1b[31m\n12\n"
+    if hasattr(os, "openpty"):
+        shown = on_terminal(["inspect", path], environment() | {"TERM": "xterm", "NO_COLOR": "1"})
+        assert r"\x1b[31m\u202e" in shown
+
+
 def test_inspect(guest):
     text = output("inspect", guest).decode()
     parts = [

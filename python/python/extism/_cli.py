@@ -4,18 +4,20 @@ Each command is a thin layer over the package: it makes a manifest of its option
 gives is written to standard output as it is; everything else goes to standard error.
 
 Invariants: nothing but the output of the plug-in, or the report that was asked for, goes to standard output; the exit
-code says how it ended, as `EXIT_CODES` lists.
+code says how it ended, as `EXIT_CODES` lists; what a plug-in named or said reaches a terminal without control
+characters, but for its output.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -82,7 +84,20 @@ app.add_typer(cache_app)
 
 def run() -> None:
     """Runs the command line."""
-    app()
+    # Python has no stream where the shell closed one.
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:
+        print("polyextism: standard output is closed", file=sys.stderr)
+        sys.exit(EXIT_CODES["usage"])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except OSError as error:
+        # The text of `--help` does not get out.
+        print(f"polyextism: {error}", file=sys.stderr)
+        sys.exit(EXIT_CODES["usage"])
 
 
 # Options that several commands have.
@@ -175,7 +190,7 @@ def call(
             file, manifest, link, config, set_config, allow_host, allow_path, timeout, memory_max_pages,
             http_response_max_bytes, var_max_bytes,
         )  # fmt: skip
-        data: str | bytes = sys.stdin.buffer.read() if stdin else input
+        data = sys.stdin.buffer.read() if stdin else os.fsencode(input)
         with (
             _bar("downloading", DownloadColumn, at_once=False) as progress,
             extism.Plugin(
@@ -215,7 +230,7 @@ def inspect(
             return _write_json(found.to_dict())
         console = _console()
         for module in found.modules:
-            console.print(f"[bold]module {escape(module.name)}[/bold]  {module.size} bytes")
+            console.print(f"[bold]module {escape(_plain(module.name))}[/bold]  {module.size} bytes")
             _table(console, "exports", ["name", "type"], [(row.name, row.signature) for row in module.exports])
             _table(
                 console,
@@ -248,35 +263,36 @@ def inspect(
 @app.command()
 def engines(json_: Annotated[bool, _JSON] = False) -> None:
     """List the engines that are built in."""
-    found = extism.engines()
-    default = str(extism.Engine(os.environ.get("EXTISM_ENGINE") or str(found[0])))
-    if json_:
-        rows = [
-            {
-                "engine": str(engine),
-                "name": engine.name,
-                "compiler": engine.compiler,
-                "version": engine.version,
-                "capabilities": sorted(engine.capabilities),
-                "default": str(engine) == default,
-            }
-            for engine in found
-        ]
-        return _write_json(rows)
-    _table(
-        _console(),
-        None,
-        ["engine", "version", "compiler", "capabilities"],
-        [
-            (
-                f"{engine} (default)" if str(engine) == default else engine,
-                engine.version,
-                engine.compiler,
-                ", ".join(sorted(engine.capabilities)),
-            )
-            for engine in found
-        ],
-    )
+    with _failing(json_):
+        found = extism.engines()
+        default = str(extism.Engine(os.environ.get("EXTISM_ENGINE") or str(found[0])))
+        if json_:
+            rows = [
+                {
+                    "engine": str(engine),
+                    "name": engine.name,
+                    "compiler": engine.compiler,
+                    "version": engine.version,
+                    "capabilities": sorted(engine.capabilities),
+                    "default": str(engine) == default,
+                }
+                for engine in found
+            ]
+            return _write_json(rows)
+        _table(
+            _console(),
+            None,
+            ["engine", "version", "compiler", "capabilities"],
+            [
+                (
+                    f"{engine} (default)" if str(engine) == default else engine,
+                    engine.version,
+                    engine.compiler,
+                    ", ".join(sorted(engine.capabilities)),
+                )
+                for engine in found
+            ],
+        )
 
 
 @app.command()
@@ -297,13 +313,13 @@ def compare(
     """Make the same calls on several engines; end with 1 if they differ."""
     with _failing(json_):
         made = _manifest(file, manifest, link, config, set_config, allow_host, allow_path, timeout)
-        calls = [(name, text) for name, _, text in (one.partition("=") for one in call)]
+        calls = [(name, os.fsencode(text)) for name, _, text in (one.partition("=") for one in call)]
         with _bar("comparing"):
             report = extism.compare(made, calls, _names(engines), wasi=wasi)
         if json_:
             _write_json(report.to_dict())
         else:
-            print(report)
+            print(_plain(str(report), keep="\n"))
         if not report.equal:
             raise typer.Exit(EXIT_CODES["difference"])
 
@@ -330,7 +346,7 @@ def bench(
         made = _manifest(file, manifest, link, config, set_config, None, allow_path, timeout)
         with _bar("measuring") as progress:
             report = extism.bench(
-                made, function, input, _names(engines), wasi=wasi, seconds=seconds, progress=progress
+                made, function, os.fsencode(input), _names(engines), wasi=wasi, seconds=seconds, progress=progress
             )
         if plot is not None:
             try:
@@ -341,7 +357,7 @@ def bench(
         if json_:
             _write_json(report.to_dict())
         else:
-            print(report)
+            print(_plain(str(report), keep="\n"))
 
 
 @app.command()
@@ -391,25 +407,27 @@ def compile(
 @cache_app.command()
 def info(json_: Annotated[bool, _JSON] = False) -> None:
     """Tell where the compile cache is and how large."""
-    folder = extism.cache_folder()
-    files = _cached(folder)
-    size = sum(size for _, size in files)
-    if json_:
-        return _write_json({"folder": folder and str(folder), "files": len(files), "bytes": size})
-    if folder is None:
-        print("the compile cache is off")
-    else:
-        print(f"{folder}: {len(files)} files, {size} bytes")
+    with _failing(json_):
+        folder = extism.cache_folder()
+        files = _cached(folder)
+        size = sum(size for _, size in files)
+        if json_:
+            return _write_json({"folder": folder and str(folder), "files": len(files), "bytes": size})
+        if folder is None:
+            print("the compile cache is off")
+        else:
+            print(f"{folder}: {len(files)} files, {size} bytes")
 
 
 @cache_app.command()
 def clear() -> None:
     """Delete the files of the compile cache, and no others in its folder."""
-    folder = extism.cache_folder()
-    files = _cached(folder)
-    for path, _ in files:
-        path.unlink(missing_ok=True)
-    print("the compile cache is off" if folder is None else f"{folder}: {len(files)} files deleted")
+    with _failing():
+        folder = extism.cache_folder()
+        files = _cached(folder)
+        for path, _ in files:
+            path.unlink(missing_ok=True)
+        print("the compile cache is off" if folder is None else f"{folder}: {len(files)} files deleted")
 
 
 _CACHE_FILE = re.compile(r"[0-9a-f]{64}(\.[0-9a-f-]{36}\.new)?")
@@ -446,27 +464,41 @@ def _manifest(
     """The manifest of a file with what options add to it."""
     manifest = _read(file, is_manifest)
     links = [{"name": name, "path": path} for name, path in _pairs("--link", "NAME=FILE", link)]
-    manifest["wasm"] = [*links, *manifest.get("wasm", ())]
-    single = dict(_pairs("--config", "KEY=VALUE", config))
-    values = {**manifest.get("config", {}), **_object("--set-config", set_config), **single}
+    manifest["wasm"] = [*links, *_part(manifest, "wasm", list)]
+    values = {
+        **_part(manifest, "config", dict),
+        **_object("--set-config", set_config),
+        **dict(_pairs("--config", "KEY=VALUE", config)),
+    }
     if values:
         manifest["config"] = values
     if allow_host:
-        manifest["allowed_hosts"] = [*(manifest.get("allowed_hosts") or ()), *allow_host]
+        manifest["allowed_hosts"] = [*_part(manifest, "allowed_hosts", list), *allow_host]
     if allow_path:
         paths = dict(_path(value) for value in allow_path)
-        manifest["allowed_paths"] = {**(manifest.get("allowed_paths") or {}), **paths}
+        manifest["allowed_paths"] = {**_part(manifest, "allowed_paths", dict), **paths}
     if timeout is not None:
         manifest["timeout_ms"] = timeout
     bounds = {"max_pages": max_pages, "max_http_response_bytes": http_bytes, "max_var_bytes": var_bytes}
     given = {name: value for name, value in bounds.items() if value is not None}
     if given:
-        manifest["memory"] = {**manifest.get("memory", {}), **given}
+        manifest["memory"] = {**_part(manifest, "memory", dict), **given}
     return manifest
 
 
 def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
+
+
+def _part(manifest: dict[str, Any], name: str, kind: type[_T]) -> _T:
+    """The part of a manifest that options add to, empty if it is not there."""
+    part = manifest.get(name)
+    if part is None:
+        return kind()
+    if not isinstance(part, kind):
+        expected = "a list" if kind is list else "an object"
+        raise extism.ManifestError(f"manifest: {name}: expected {expected}")
+    return part
 
 
 def _limits(heap_pages: int | None, forbidden: Sequence[str] | None, strict: bool) -> extism.Limits:
@@ -485,13 +517,14 @@ def _read(file: str, is_manifest: bool) -> dict[str, Any]:
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     is_module = start.startswith(b"\0asm") or text.startswith((b"(module", b";;", b"(;"))
     if is_module and not is_manifest:
-        return {"wasm": [{"path": file}]}
+        # A pipe gives its bytes once.
+        return {"wasm": [{"path": file} if Path(file).is_file() else {"data": start}]}
     try:
         made = json.loads(start) if text.startswith(b"{") else _toml(start.decode())
     except UnicodeDecodeError:
         message = f"manifest: `{file}` is no text, so it is no manifest; leave out --manifest for a module"
         raise extism.ManifestError(message) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise extism.ManifestError(f"manifest: `{file}`: {error}") from error
     return dict(made)
 
@@ -525,7 +558,7 @@ def _object(option: str, text: str | None) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         _usage(f"{option} takes a JSON object: {error}")
     if not isinstance(found, dict):
         _usage(f"{option} takes a JSON object, found {text}")
@@ -552,6 +585,12 @@ def _placeholder(row: extism.Import) -> extism.Function:
 # What is written.
 
 
+def _plain(text: object, keep: str = "") -> str:
+    """A text as terminals can show it: what they would obey is written as an escape."""
+    written = (one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in str(text))
+    return "".join(written)
+
+
 def _console() -> Console:
     # A pipe has no width, and nothing is cut there.
     return Console() if sys.stdout.isatty() else Console(width=10_000, highlight=False)
@@ -565,11 +604,11 @@ def _table(console: Console, title: str | None, head: Sequence[str], rows: Seque
         if title is not None:
             print(f"{title} ({', '.join(head)}):")
         for row in rows:
-            print("\t".join(str(cell) for cell in row))
+            print("\t".join(_plain(cell) for cell in row))
         return
     table = Table(*head, title=title, title_justify="left", box=None, header_style="bold")
     for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
+        table.add_row(*(escape(_plain(cell)) for cell in row))
     console.print(table)
 
 
@@ -615,12 +654,14 @@ def _bar(what: str, *columns: type[ProgressColumn], at_once: bool = True) -> Ite
 
 
 @contextmanager
-def _failing(as_json: bool) -> Iterator[None]:
+def _failing(as_json: bool = False) -> Iterator[None]:
     """Ends the process as its failure says."""
     try:
         yield
+        sys.stdout.flush()
     except extism.Error as error:
-        _tell(error, as_json)
+        with suppress(OSError):
+            _tell(error, as_json)
         raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_CODES["interrupt"]) from None
@@ -628,6 +669,8 @@ def _failing(as_json: bool) -> Iterator[None]:
         # Who reads has enough. Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(EXIT_CODES["success"]) from None
+    except UnicodeEncodeError as error:
+        _usage(f"`{error.object}` is not UTF-8, which names, paths and values have to be")
     except OSError as error:
         _usage(str(error))
 
@@ -662,10 +705,10 @@ def _tell(error: extism.Error, as_json: bool) -> None:
         return
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     # Messages about manifests begin so already.
-    message = str(error).removeprefix(f"{error.kind}: ")
+    message = _plain(error, keep="\n").removeprefix(f"{error.kind}: ")
     console.print(f"[bold red]{error.kind}[/bold red]: {escape(message)}")
     for frame in error.backtrace or ():
-        console.print(f"  in {escape(str(frame))}")
+        console.print(f"  in {escape(_plain(frame))}")
 
 
 def _usage(message: str) -> NoReturn:
