@@ -52,10 +52,7 @@ fn function(body: impl Fn() -> u64 + Send + Sync + 'static) -> Function {
 }
 
 fn options(function: Function) -> Options {
-    Options {
-        functions: vec![function],
-        ..Options::default()
-    }
+    Options::default().with_functions(vec![function])
 }
 
 fn compile(choice: &Choice, options: &Options) -> Result<Compiled, Error> {
@@ -104,13 +101,8 @@ fn in_what_is_asked_while_something_is_waited_for() {
                 panic!("of a check")
             }
         };
-        let checked = Options {
-            compiling: Compiling {
-                timeout: None,
-                check: Some(Arc::new(check)),
-            },
-            ..options(function(|| 1))
-        };
+        let checked =
+            options(function(|| 1)).with_compiling(Compiling::default().with_check(check));
         let panicked = panics(|| drop(compile(&choice, &checked)));
         assert_eq!(panicked, asked.load(SeqCst) > 0, "{choice:?}");
 
