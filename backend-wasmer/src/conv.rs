@@ -3,9 +3,8 @@
 //! This file knows no store and no instance. Invariant: texts of wasmer go into the source of an error, never into
 //! its message, so messages are the same on every engine.
 
-use polyextism_core::{
-    backend::{Error, ErrorKind, Failed, NumType, Number, Signature, Trap},
-    internal::inspect,
+use polyextism_core::backend::{
+    Error, ErrorKind, Failed, NumType, Number, Signature, Trap, inspect,
 };
 use wasmer::{
     AsStoreMut, AsStoreRef, CompileError, ExternRef, FunctionType, InstantiationError, LinkError,

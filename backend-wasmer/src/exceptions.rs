@@ -4,7 +4,7 @@
 //!
 //! It does not know what modules throw. Invariant: wasmer compiles every accepted module.
 
-use polyextism_core::{Error, Result};
+use polyextism_core::backend::{Error, Result};
 use wasmer::sys::wasmparser::{
     AbstractHeapType, BinaryReaderError, BlockType, ElementItems, HeapType, Operator, Parser,
     Payload, RefType, TypeRef, ValType,

@@ -7,12 +7,9 @@
 
 use std::{ptr::NonNull, slice, sync::Arc};
 
-use polyextism_core::{
-    backend::{
-        self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
-        MemoryExport, MemoryId, ModuleId, Position, Program, Result, Word,
-    },
-    internal::inspect::EXTENDED_LIMITS,
+use polyextism_core::backend::{
+    self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
+    MemoryExport, MemoryId, ModuleId, Position, Program, Result, Word, inspect::EXTENDED_LIMITS,
 };
 use wasmer::{
     AsStoreMut, Engine, Extern, FrameInfo, Function, FunctionEnv, Memory, Module, RuntimeError,

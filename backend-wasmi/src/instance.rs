@@ -5,12 +5,10 @@
 
 use std::sync::Arc;
 
-use polyextism_core::{
-    backend::{
-        self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
-        MemoryExport, MemoryId, ModuleId, Paused, Program, Result, pause, resume, section,
-    },
-    internal::inspect::EXTENDED_LIMITS,
+use polyextism_core::backend::{
+    self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
+    MemoryExport, MemoryId, ModuleId, Paused, Program, Result, inspect::EXTENDED_LIMITS, pause,
+    resume, section,
 };
 use wasmi::{CallHook, Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
 

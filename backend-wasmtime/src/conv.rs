@@ -3,9 +3,8 @@
 //! This file knows no store and no instance. Invariant: texts of wasmtime go into the source of an error, never
 //! into its message, so messages are the same on every engine.
 
-use polyextism_core::{
-    backend::{Error, ErrorKind, Failed, NumType, Result, Signature, Trap, Value},
-    internal::inspect::impassable,
+use polyextism_core::backend::{
+    Error, ErrorKind, Failed, NumType, Result, Signature, Trap, Value, inspect::impassable,
 };
 use wasmtime::{
     AnyRef, AsContext, AsContextMut, Engine, ExternRef, FuncType, GcHeapOutOfMemory, HeapType, Ref,

@@ -15,10 +15,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use polyextism_core::{
-    backend::{InstanceLimits, Room},
-    internal::Process,
-};
+use polyextism_core::backend::{InstanceLimits, Process, Room};
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
 
 /// The number of memories, and of tables, in the pool. Each memory reserves address space only: the range of a

@@ -2,9 +2,9 @@
 //!
 //! This file does not know its users. Nothing here is on the call path.
 
-use polyextism_core::{
-    backend::{Inspect, ModuleId, Result, Value},
-    internal::inspect::{impassable, miscounted, misfit, missing},
+use polyextism_core::backend::{
+    Inspect, ModuleId, Result, Value,
+    inspect::{impassable, miscounted, misfit, missing},
 };
 use wasmtime::{AsContextMut, Extern, RootScope, Val};
 

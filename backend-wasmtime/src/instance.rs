@@ -6,12 +6,10 @@
 
 use std::mem;
 
-use polyextism_core::{
-    backend::{
-        self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits,
-        Interruption, Linked, MemoryId, ModuleId, Position, Result, Settings, Word,
-    },
-    internal::{Process, inspect::EXTENDED_LIMITS},
+use polyextism_core::backend::{
+    self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Interruption,
+    Linked, MemoryId, ModuleId, Position, Process, Result, Settings, Word,
+    inspect::EXTENDED_LIMITS,
 };
 use wasmtime::{
     AsContextMut, Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError,

@@ -4,9 +4,8 @@
 
 use std::{collections::HashMap, mem, sync::OnceLock};
 
-use polyextism_core::{
-    backend::{Error, ErrorKind, Import, InstanceLimits, MemoryExport, ModuleId, Program, Result},
-    internal::Process,
+use polyextism_core::backend::{
+    Error, ErrorKind, Import, InstanceLimits, MemoryExport, ModuleId, Process, Program, Result,
 };
 use wasmtime::{Engine, Extern, ExternType, InstancePre, Linker, Module, ModuleExport, Store};
 

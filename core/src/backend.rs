@@ -17,7 +17,7 @@ pub use crate::{
     engine::{
         Engine, Instance,
         erased::{Backend, Compiler, DynEngine, LeftOut},
-        inspect::{Inspect, Value},
+        inspect::{self, Inspect, Value},
         pages::{PageLimit, pages_left},
         program::{Import, Linked, MemoryExport, Program},
     },
@@ -25,7 +25,7 @@ pub use crate::{
     host_function_shapes,
     kernel::{guest::Guest, host_function::HostFunc},
     process::{
-        PerProcess,
+        PerProcess, Process,
         address_space::{self, Room},
         forks::{Paused, pause, resume, section},
     },

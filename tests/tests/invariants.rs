@@ -48,6 +48,11 @@ const OWN: &[&str] = &[
     "src/singlepass.rs",
 ];
 
+/// The folders of the backends.
+fn backends() -> impl Iterator<Item = String> {
+    ENGINES.iter().map(|engine| format!("backend-{engine}"))
+}
+
 /// The Rust files of a folder of the repository, as paths from its root.
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -138,6 +143,16 @@ fn a_backend_contains_no_word_of_plugins() {
 }
 
 #[test]
+fn backends_use_one_list_of_core() {
+    for path in backends().flat_map(|folder| sources(&format!("{folder}/src"))) {
+        let code = code(&read(&path));
+        let mut uses = code.split("polyextism_core::").skip(1);
+        let other = uses.find(|rest| !rest.starts_with("backend"));
+        assert_eq!(other, None, "{} uses more than `backend`", path.display());
+    }
+}
+
+#[test]
 fn backends_have_the_same_files() {
     let files = |engine: &str| {
         let folder = format!("backend-{engine}");
@@ -169,19 +184,10 @@ fn versions_that_decide_about_code_are_not_typed() {
 
 #[test]
 fn unsafe_code_is_where_it_may_be() {
-    let folders = [
-        "src",
-        "core",
-        "transform",
-        "backend-wasmtime",
-        "backend-wasmer",
-        "backend-wasmi",
-        "python",
-        "c",
-        "benches",
-    ];
+    let folders = ["src", "core", "transform", "python", "c", "benches"];
+    let folders = folders.into_iter().map(str::to_owned).chain(backends());
     let mut found = 0;
-    for path in folders.iter().flat_map(|folder| sources(folder)) {
+    for path in folders.flat_map(|folder| sources(&folder)) {
         let code = code(&read(&path));
         let unsafe_ = words(&code).contains("unsafe");
         let allowed = UNSAFE.iter().any(|allowed| path == Path::new(allowed));
@@ -219,16 +225,14 @@ fn files_say_what_they_are() {
         "src",
         "core",
         "transform",
-        "backend-wasmtime",
-        "backend-wasmer",
-        "backend-wasmi",
         "python/src",
         "c",
         "benches",
         "tests/src",
         "tests/tests",
     ];
-    for path in folders.iter().flat_map(|folder| sources(folder)) {
+    let folders = folders.into_iter().map(str::to_owned).chain(backends());
+    for path in folders.flat_map(|folder| sources(&folder)) {
         let text = read(&path);
         assert!(text.starts_with("//!"), "{} has no head", path.display());
     }

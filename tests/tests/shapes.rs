@@ -34,6 +34,8 @@ const ENGINE: &str = "SHAPES_ENGINE";
 const SHAPE: &str = "SHAPES_SHAPE";
 /// Which part of the limits the shapes exhaust; 10 is a tenth.
 const PART: &str = "SHAPES_PART";
+/// The most parameters, and the most results, that validators allow a function.
+const SIGNATURE: u64 = 1000;
 /// Where to write modules instead of compiling them.
 const FOLDER: &str = "SHAPES_FOLDER";
 /// Of how many KiB those of instructions are; without it, the others are written.
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
 
 /// Writes all shapes into a folder, and every instruction in the lengths that `benches/python/compiling.py` asks for.
 fn write(folder: &Path) -> ExitCode {
-    let bounds = Bounds::from(&limits());
+    let bounds = bounds(&limits());
     let lengths = env::var(LENGTHS).unwrap_or_default();
     let lengths = lengths.split_whitespace().map(|kib| {
         let kib: usize = kib.parse().expect("SHAPES_KIB is numbers");
@@ -129,6 +131,13 @@ fn limits() -> Limits {
     limits
 }
 
+/// What these limits allow, within what every validator allows.
+fn bounds(limits: &Limits) -> Bounds {
+    let mut bounds = Bounds::from(limits);
+    bounds.signature = bounds.signature.min(SIGNATURE);
+    bounds
+}
+
 /// Whether the default limits are exhausted.
 fn is_default() -> bool {
     env::var_os("SHAPES").is_some_and(|what| what == "default")
@@ -174,7 +183,7 @@ fn child(name: &str, shape: &str) -> ExitCode {
     let shape = shapes().find(|known| known.name == shape);
     let shape = shape.expect("the parent took it from the same list");
     let limits = limits();
-    let wasm = (shape.make)(&Bounds::from(&limits));
+    let wasm = (shape.make)(&bounds(&limits));
     let size = wasm.len() / 1024;
     let choice = engine(name).expect("the parent took it from the same list");
     let options = Options::default().with_limits(limits);

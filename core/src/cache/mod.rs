@@ -46,9 +46,9 @@ setters!(Cache {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CachePlace {
     /// The first of: the folder in the environment variable `EXTISM_CACHE_DIR`; the folder in the configuration of
-    /// wasmtime's cache at the path in `EXTISM_CACHE_CONFIG`, if it is enabled there; `polyextism/code` in
-    /// `XDG_CACHE_HOME`, or in `.cache` in `HOME`. If either of the first two variables is empty, there is no
-    /// cache.
+    /// wasmtime's cache at the path in `EXTISM_CACHE_CONFIG`; `polyextism/code` in `XDG_CACHE_HOME`, or in `.cache`
+    /// in `HOME`. There is no cache if either of the first two variables is empty, or if that configuration
+    /// disables it.
     #[default]
     User,
     /// In this folder, which is created if it is missing.

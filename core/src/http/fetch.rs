@@ -38,7 +38,7 @@ impl From<String> for Failure {
 
 /// A caller that waits for a response.
 pub(crate) trait Patience {
-    /// The longest time between two calls of `check`.
+    /// The longest time between two calls of `check_interrupt`.
     fn slice(&self) -> Duration;
 
     /// Checks whether to go on, given the received and the announced number of bytes.
