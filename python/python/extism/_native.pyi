@@ -65,46 +65,43 @@ _Manifest: TypeAlias = Manifest | ManifestDict | Mapping[str, Any]
 class CompiledPlugin:
     """A plug-in that is compiled and linked, ready to be instantiated.
 
-    `Plugin(compiled)` makes an instance, as often as needed and on any thread, without compiling
-    anything again. Instances share no state; they stay when the compiled plug-in goes.
+    `Plugin(compiled)` makes an instance without compiling again. You can make any number of instances, on any
+    thread. Instances share no state, and they outlive the `CompiledPlugin`.
 
-    It can be pickled, and is compiled again where it is loaded: from the same bytes and paths, for the
-    same engine, and with the same host functions. Those at the top level of a module are found there by their names;
-    others, and those of `__main__`, are pickled by value if the package `cloudpickle` is installed, or else refused
-    when they are pickled.
+    You can pickle it. Unpickling compiles again, from the same bytes and paths, for the same engine and with the
+    same host functions. Host functions at the top level of an importable module are pickled by name. Others, and
+    those of `__main__`, are pickled by value; this needs the package `cloudpickle`.
 
     Args:
-        plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
-        wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
-            it is given.
-        functions: Host functions; all that `extism.host_fn` has registered so far, if not given.
-            Only those that a module imports are bound.
-        engine: The engine, as `Plugin` takes it.
-        http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
-            is built in. It is called with an `extism.HttpRequest` and returns an
-            `extism.HttpResponse`; hosts are checked before.
-        http_response_headers: Whether plug-ins can read the headers of responses.
-        progress: Called while a module is downloaded, with the number of bytes received and the total, or
-            `None` if the total is unknown. An exception ends the download.
-        fuel: How many units of work each call of an instance may do, as `Plugin` takes it.
+        plugin: A path, text, bytes or a manifest, as for `Plugin`.
+        wasi: `True` lets the modules import WASI preview 1. An `extism.Wasi` also has settings for it.
+        functions: Host functions. The default is all functions that `extism.host_fn` has registered so far.
+            Functions that no module imports are ignored.
+        engine: The engine, as for `Plugin`.
+        http_client: A callable that replaces the built-in HTTP client, for requests of plug-ins and for
+            modules behind a URL. It takes an `extism.HttpRequest` and returns an `extism.HttpResponse`.
+            `allowed_hosts` is checked before the call.
+        http_response_headers: Whether plug-ins can read the headers of HTTP responses.
+        progress: A callable that is called while a module is downloaded, with the bytes received and the total.
+            The total is `None` if it is unknown. An exception ends the download.
+        fuel: The fuel of each call of an instance, as for `Plugin`.
         limits: Limits on compiling and on memory, an `extism.Limits`.
-        compile_timeout: How long compiling may take, in seconds, without downloads; `math.inf` or `None` is no limit.
-            When it has passed, the engine goes on on a thread of its own, and what it makes is dropped.
-        cache: Where compiled code is kept for the next process: in the user's folder for caches if not
-            given, or what the environment variable `EXTISM_CACHE_DIR` says; nowhere if `False`; or the
-            path of a folder. Whoever can write it can run code as the user. Nothing about it is an
-            error.
-        diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+        compile_timeout: The time limit of compiling, in seconds, without downloads. `math.inf` and `None` mean no
+            limit. After a timeout the engine finishes on a background thread, and the result is dropped.
+        cache: Where compiled code is stored for later processes: the path of a folder, or `False` for nowhere.
+            The default is the cache folder of the user, or the environment variable `EXTISM_CACHE_DIR`.
+            Whoever can write to the folder can run code as you. Problems with the cache are never errors.
+        diagnostics: Dumps after failures and profiling, an `extism.Diagnostics`. The default comes from
             environment variables.
 
     Raises:
-        extism.ArgumentError: If WASI cannot be given what `wasi` says, or a dump has no place.
+        extism.ArgumentError: If an argument is wrong.
         extism.ManifestError: If the manifest is wrong.
         extism.InvalidModuleError: If a module is not WebAssembly that can be run.
         extism.LinkError: If an import cannot be resolved.
         extism.UnknownEngineError: If the engine is not built in.
-        extism.UnsupportedError: If the engine cannot do what was asked.
-        extism.TimeoutError: If compiling took longer than it may.
+        extism.UnsupportedError: If the engine lacks a feature that was asked for.
+        extism.TimeoutError: If compiling exceeds `compile_timeout`.
     """
     def __new__(
         cls,
@@ -134,46 +131,44 @@ class CompiledPlugin:
         fuel: float | None = None,
         config: Mapping[str, str | None] | None = None,
     ) -> CompiledFunction:
-        """A function that makes instances where it is called: it can be pickled, and mapped over items on threads,
-        processes and other machines.
+        """Makes a function that you can pickle and map over items on threads, processes and other machines. It makes
+        its instances where it is called.
 
         >>> count = compiled.function("count_vowels")
         >>> multiprocessing.Pool().map(count, ["Hello", "World"])
 
         Args:
             name: The name of the exported function.
-            takes: The type of its argument, as `Plugin.function` takes it.
-            gives: The type of its result, likewise.
-            **options: `fresh=True` for a new instance for each call; `by="bytes"` or `by="path"` for what a pickle has
-                of the modules; `timeout` and `fuel` of each call; `config` of each instance. See
-                `extism.CompiledFunction`.
+            takes: The type of the argument, as for `Plugin.function`.
+            gives: The type of the result, as for `Plugin.function`.
+            **options: `fresh`, `by`, `timeout`, `fuel` and `config`, as for `extism.CompiledFunction`.
 
         Returns:
             An `extism.CompiledFunction`.
 
         Raises:
-            extism.UnknownFunctionError: If there is no such function that can be called.
-            extism.ArgumentError: If an option is wrong, or if nothing says how a value of the type is written as bytes.
+            extism.UnknownFunctionError: If the plug-in has no callable function of that name.
+            extism.ArgumentError: If an option is wrong, or if no codec is known for a type.
         """
     @property
     def exports(self) -> tuple[Export, ...]:
-        """What the main module exports, as a tuple of `extism.Export`."""
+        """The exports of the main module, as a tuple of `extism.Export`."""
     @property
     def imports(self) -> tuple[Import, ...]:
-        """The imports of the modules and what provides them, as a tuple of `extism.Import`."""
+        """The imports of all modules and their providers, as a tuple of `extism.Import`."""
     @property
     def manifest(self) -> dict[str, Any]:
-        """What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`."""
+        """The manifest, as a `dict` that `Plugin` accepts. Modules that were given as bytes are `bytes`."""
     @property
     def memory(self) -> MemoryInfo:
-        """How much memory an instance has at the start and at most, as an `extism.MemoryInfo`."""
+        """The initial and the largest memory of an instance, as an `extism.MemoryInfo`."""
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of the WebAssembly features that the modules use beyond the first version. It reads the modules: of
-        a path or URL, anew.
+        """The names of the WebAssembly features that the modules use, beyond WebAssembly 1.0. Modules behind a path
+        or URL are read again.
 
         Raises:
-            extism.ManifestError: If a module cannot be read any more.
+            extism.ManifestError: If a module can no longer be read.
         """
     @property
     def newly_compiled(self) -> int:
@@ -199,45 +194,42 @@ class Plugin:
     Any thread may call it; calls run one at a time. Used in `with`, it closes at the end of the block.
 
     Args:
-        plugin: A path, the text of a module or of a manifest (JSON or TOML), the bytes of either, a
-            manifest as an `extism.Manifest` or a `dict` (where `data` of a module may be bytes), or
-            a `CompiledPlugin`; then only `config` and `fuel` may be given as well.
-        wasi: Whether the modules may import WASI preview 1, or an `extism.Wasi`, which also says what
-            it is given.
-        config: Configuration values, added to those of the manifest. Keys and values are `str`;
-            `None` removes a key.
-        functions: Host functions; all that `extism.host_fn` has registered, if not given. Only
-            those that a module imports are bound.
-        engine: The name of an engine (`"wasmtime"`), also with a compiler (`"wasmtime:winch"`),
-            or an `extism.Engine`. The default is the environment variable `EXTISM_ENGINE`, or else the
-            first engine that is built in.
-        http_client: Sends the HTTP requests of plug-ins, and fetches modules, in place of the client that
-            is built in. It is called with an `extism.HttpRequest` and returns an
-            `extism.HttpResponse`; hosts are checked before.
-        http_response_headers: Whether plug-ins can read the headers of responses.
-        progress: Called while a module is downloaded, with the number of bytes received and the total, or
-            `None` if the total is unknown. An exception ends the download.
-        fuel: How many units of work each call may do; `math.inf` counts without a limit. By default nothing
-            is counted. A unit is one executed WebAssembly instruction; host functions cost nothing. The
-            same call uses the same number on every engine. Initialising the plug-in counts as part of the
-            first call. With a `CompiledPlugin`, which must be compiled with fuel, this is for the calls of
-            this instance.
+        plugin: A path; a module or a manifest (JSON or TOML) as text or bytes; an `extism.Manifest`; a manifest as
+            a `dict`, where `data` may be `bytes`; or a `CompiledPlugin`, beside which only `config` and `fuel` are
+            allowed.
+        wasi: `True` lets the modules import WASI preview 1. An `extism.Wasi` also has settings for it.
+        config: Configuration values, which are added to those of the manifest. Keys and values are `str`. The
+            value `None` removes a key.
+        functions: Host functions. The default is all functions that `extism.host_fn` has registered. Functions
+            that no module imports are ignored.
+        engine: The name of an engine (`"wasmtime"`), optionally with a compiler (`"wasmtime:winch"`), or an
+            `extism.Engine`. The default is the environment variable `EXTISM_ENGINE`, or the first engine of
+            `extism.engines()`.
+        http_client: A callable that replaces the built-in HTTP client, for requests of plug-ins and for
+            modules behind a URL. It takes an `extism.HttpRequest` and returns an `extism.HttpResponse`.
+            `allowed_hosts` is checked before the call.
+        http_response_headers: Whether plug-ins can read the headers of HTTP responses.
+        progress: A callable that is called while a module is downloaded, with the bytes received and the total.
+            The total is `None` if it is unknown. An exception ends the download.
+        fuel: How many units of work each call may do. `math.inf` counts without a limit. By default nothing is
+            counted. One executed WebAssembly instruction is one unit. Host functions cost nothing. The same call
+            uses the same fuel on every engine. The first call includes initialisation. With a `CompiledPlugin`,
+            which must be compiled with fuel, this sets the fuel of this instance.
         limits: Limits on compiling and on memory, an `extism.Limits`.
-        compile_timeout: How long compiling may take, in seconds, as `CompiledPlugin` takes it.
-        cache: Where compiled code is kept for the next process, as `CompiledPlugin` takes it.
-        diagnostics: Dumps after a failure and profiling, an `extism.Diagnostics`. The default comes from
+        compile_timeout: The time limit of compiling, in seconds, as for `CompiledPlugin`.
+        cache: Where compiled code is stored, as for `CompiledPlugin`.
+        diagnostics: Dumps after failures and profiling, an `extism.Diagnostics`. The default comes from
             environment variables.
 
     Raises:
-        extism.ArgumentError: If a `CompiledPlugin` comes with another engine, or with an argument
-            that was decided when it was compiled (WASI, functions, HTTP, limits and the like), or if WASI
-            cannot be given what `wasi` says.
+        extism.ArgumentError: If an argument is wrong, or if it was already decided when the `CompiledPlugin` was
+            made (engine, WASI, functions, HTTP, limits and the like).
         extism.ManifestError: If the manifest or the configuration is wrong.
         extism.InvalidModuleError: If a module is not WebAssembly that can be run.
         extism.LinkError: If an import cannot be resolved.
         extism.UnknownEngineError: If the engine is not built in.
-        extism.UnsupportedError: If the engine cannot do what was asked.
-        extism.TimeoutError: If compiling took longer than it may.
+        extism.UnsupportedError: If the engine lacks a feature that was asked for.
+        extism.TimeoutError: If compiling exceeds `compile_timeout`.
     """
     def __new__(
         cls,
@@ -270,32 +262,32 @@ class Plugin:
 
         Args:
             function_name: The name of the exported function.
-            data: Its input: a `str` (as UTF-8), bytes or another buffer.
-            parse: Called with the output, as bytes; it returns the result. `None` returns a read-only
-                buffer.
+            data: The input: a `str` (as UTF-8), bytes or another buffer.
+            parse: A callable that takes the output as bytes and returns the result. With `None` the result is a
+                read-only buffer.
             host_context: The value that `CurrentPlugin.host_context()` returns in host functions.
-            timeout: How long this call may take, in seconds; `math.inf` is no limit. The default is
-                `timeout_ms` of the manifest. Initialising the plug-in counts. Before that, the call waits for
-                calls of other threads for no longer than the same time.
-            fuel: How many units of work this call may do, or `math.inf`. The plug-in must be made with
-                `fuel`, which is the default.
+            timeout: The time limit of this call, in seconds. `math.inf` means no limit. The default is `timeout_ms`
+                of the manifest. It includes initialisation. The call also waits no longer than this for calls of
+                other threads.
+            fuel: How many units of work this call may do, or `math.inf`. The plug-in must be made with `fuel`,
+                which is the default.
 
         Returns:
-            What `parse` returns; by default the output as bytes.
+            The result of `parse`, or the output as bytes.
 
         Raises:
-            extism.UnknownFunctionError: If there is no such function that can be called.
+            extism.UnknownFunctionError: If the plug-in has no callable function of that name.
             extism.GuestError: If the guest set an error text.
             extism.ReturnCodeError: If the function returned a code other than 0.
             extism.TrapError: If the guest trapped.
-            extism.TimeoutError: If the call took longer than it may.
-            extism.OutOfFuelError: If the call used up its fuel.
-            extism.CancelledError: If the call was cancelled. After each of these, the next call gets a
-                new instance: memories are as at the start, variables stay.
+            extism.TimeoutError: If the call exceeds its time limit.
+            extism.OutOfFuelError: If the call uses up its fuel.
+            extism.CancelledError: If the call was cancelled. After a trap, a timeout, a lack of fuel or a
+                cancellation, the next call gets a new instance: memories start again, variables stay.
             extism.ExitError: If the guest exited with a code other than 0.
-            extism.HostFunctionError: If a host function failed; its exception is the cause.
+            extism.HostFunctionError: If a host function failed. Its exception is the cause.
             extism.MemoryLimitError: If the input does not fit into the memory.
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     @overload
@@ -355,20 +347,20 @@ class Plugin:
     ) -> bytes:
         """Calls a function on a worker thread and awaits it.
 
-        Cancelling the task that awaits it cancels the guest, and waits until it has stopped. Host functions that are
-        `async` run in the event loop of the caller.
+        Cancelling the task cancels the guest and waits until it has stopped. Host functions that are `async` run in
+        the event loop of the caller.
 
         Args:
             function_name: The name of the exported function.
-            data: Its input, as for `call`.
-            **options: `parse`, `host_context`, `timeout` and `fuel`, as for `call`, and `executor`: the
-                `concurrent.futures.ThreadPoolExecutor` that it runs in, if not that of the package.
+            data: The input, as for `call`.
+            **options: `parse`, `host_context`, `timeout` and `fuel`, as for `call`. `executor` is the
+                `concurrent.futures.ThreadPoolExecutor` for the guest. The default is an executor of the package.
 
         Returns:
-            An awaitable of what `call` returns.
+            An awaitable of the result of `call`.
 
         Raises:
-            extism.Error: As `call`.
+            extism.Error: As for `call`.
             RuntimeError: If no event loop is running.
         """
     @overload
@@ -411,55 +403,55 @@ class Plugin:
     def function(  # pyright: ignore[reportOverlappingOverload]
         self, name: str, *, takes: None = None, gives: None = None
     ) -> PluginFunction:
-        """Looks a function up once, for many calls.
+        """Looks up a function once, for many calls.
 
         >>> count = plugin.function("count_vowels")
         >>> count("Hello, World!")
 
         Args:
             name: The name of the exported function.
-            takes: The type of its argument, as host functions annotate theirs: `str`, `bytes`,
-                `Annotated[..., extism.Json]` and so on. If neither it nor `gives` is given, the function takes and gives
-                what `call` does.
-            gives: The type of its result, likewise.
+            takes: The type of the argument, as in annotations of host functions: `str`, `bytes`,
+                `Annotated[..., extism.Json]` and so on.
+            gives: The type of the result. Without `takes` and `gives` the function takes and returns the same as
+                `call`.
 
         Returns:
             An `extism.PluginFunction`, or an `extism.TypedFunction` if a type is given.
 
         Raises:
-            extism.UnknownFunctionError: If there is no such function that can be called.
-            extism.ArgumentError: If nothing says how a value of the type is written as bytes.
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.UnknownFunctionError: If the plug-in has no callable function of that name.
+            extism.ArgumentError: If no codec is known for a type.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     @overload
     def function(self, name: str, *, takes: Any = None, gives: Any = None) -> TypedFunction: ...
     @property
     def exports(self) -> tuple[Export, ...]:
-        """What the main module exports, as a tuple of `extism.Export`."""
+        """The exports of the main module, as a tuple of `extism.Export`."""
     @property
     def imports(self) -> tuple[Import, ...]:
-        """The imports of the modules and what provides them, as a tuple of `extism.Import`."""
+        """The imports of all modules and their providers, as a tuple of `extism.Import`."""
     @property
     def manifest(self) -> dict[str, Any]:
-        """What it was made of, as a `dict` that `Plugin` takes; the bytes of modules are `bytes`. `config` is that of
-        the manifest, without what was changed for this instance.
+        """The manifest, as a `dict` that `Plugin` accepts. Modules that were given as bytes are `bytes`. `config` is
+        without the changes of this instance.
         """
     @property
     def memory(self) -> MemoryInfo:
-        """How much memory there is at the start, at most and now, as an `extism.MemoryInfo`.
+        """The initial, the largest and the current memory, as an `extism.MemoryInfo`.
 
         Raises:
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of the WebAssembly features that the modules use beyond the first version. It reads the modules: of
-        a path or URL, anew.
+        """The names of the WebAssembly features that the modules use, beyond WebAssembly 1.0. Modules behind a path
+        or URL are read again.
 
         Raises:
-            extism.ManifestError: If a module cannot be read any more.
+            extism.ManifestError: If a module can no longer be read.
         """
     def function_exists(self, name: str) -> bool:
         """Tells whether the plug-in exports a function that can be called.
@@ -468,78 +460,76 @@ class Plugin:
             name: The name of the function.
 
         Raises:
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     def cancel_handle(self) -> CancelHandle:
-        """A handle to cancel calls of this plug-in from any thread, also from its own host functions."""
+        """Makes a handle that cancels calls of this plug-in, from any thread and from its own host functions."""
     @property
     def vars(self) -> Vars:
-        """The variables of the plug-in: a mapping from `str` to `bytes` that guests and host functions
-        see and change as well.
+        """The variables of the plug-in, as a mapping from `str` to `bytes`. You, the guest and host functions share it.
 
-        Each access waits for the call that is running, and raises errors as `reset` does; setting a
-        variable also an `ArgumentError`, if it does not fit.
+        Each access waits for the running call and raises the same errors as `reset`. Setting a variable raises
+        `ArgumentError` if it exceeds `max_var_bytes`.
         """
     @property
     def config(self) -> Config:
-        """The configuration of this instance: a mapping from `str` to `str`. Errors are as those of
-        `vars`, or a `ManifestError` if a value is not text.
+        """The configuration of this instance, as a mapping from `str` to `str`. It raises the same errors as `vars`,
+        and `ManifestError` if a value is not text.
         """
     def update_config(self, config: Mapping[str, str | None]) -> None:
         """Changes the configuration of this instance.
 
         Args:
-            config: Keys and their values, `str`; `None` removes the key. If one of them is wrong,
-                nothing is changed.
+            config: Keys and values, all `str`. The value `None` removes a key. If one value is wrong, nothing is
+                changed.
 
         Raises:
             extism.ManifestError: If a value is neither text nor `None`.
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     def reset(self) -> None:
         """Frees all blocks of the memory that the plug-in shares with the host.
 
-        Each call does so by itself when it begins; this is for plug-ins that are called rarely.
-        The modules' own memory and the variables stay.
+        Each call does this when it begins. Use it to free memory of a plug-in that you call rarely. The memories of
+        the modules and the variables stay.
 
         Raises:
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     def close(self) -> None:
-        """Frees the plug-in, or gives it back to its pool, after the call that is running. Closing it
-        again does nothing.
+        """Waits for the running call, then frees the plug-in or returns it to its pool. Closing it again does nothing.
 
         Raises:
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
         """
     @property
     def fuel_consumed(self) -> int | None:
-        """How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the
-        guest trapped, instructions count that would have followed in any case, up to the next call or
-        loop.
+        """How many units of work the last call did, or `None` if the plug-in was made without `fuel`. After a trap the
+        count includes the instructions up to the next call or loop.
 
         Raises:
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     @property
     def stdout(self) -> bytes:
-        """What the guest wrote to its standard output since the last call began, as bytes; empty unless
-        `wasi=extism.Wasi(stdout="capture")` captures it.
+        """The bytes that the guest wrote to standard output since the last call began. Empty without
+        `wasi=extism.Wasi(stdout="capture")`.
 
         Raises:
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     @property
     def stderr(self) -> bytes:
-        """What the guest wrote to its standard error, as `stdout` has it for standard output.
+        """The bytes that the guest wrote to standard error since the last call began. Empty without
+        `wasi=extism.Wasi(stderr="capture")`.
 
         Raises:
-            extism.ReentrantError: If the caller is a host function that this plug-in called.
+            extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     @property
@@ -547,7 +537,7 @@ class Plugin:
         """The id of the plug-in, in log lines and errors."""
     @property
     def engine(self) -> str:
-        """The name of the engine it runs on, as `engine=` understands it."""
+        """The name of the engine, as in `engine=`."""
     def __reduce__(self) -> NoReturn: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -564,7 +554,7 @@ class PluginFunction:
     >>> count = plugin.function("count_vowels")
     >>> count("Hello, World!")
 
-    It keeps its plug-in, and any thread may call it; calls wait for each other.
+    It keeps its plug-in alive. Any thread may call it; calls run one at a time.
     """
     @overload
     def __call__(
@@ -614,15 +604,15 @@ class PluginFunction:
 
         Args:
             items: The inputs.
-            parse: What makes the result of each output, as for a call.
-            timeout: How long each call may take, in seconds.
-            fuel: How many units of work each call may do.
+            parse: A callable that makes the result of each output, as for a call.
+            timeout: The time limit of each call, in seconds.
+            fuel: The fuel of each call.
 
         Returns:
             The results, as a list.
 
         Raises:
-            extism.Error: Of the first call that fails; its attribute `item` is the position.
+            extism.Error: If a call fails. Its attribute `item` is the position of the item.
         """
     @overload
     def batch(
@@ -634,7 +624,7 @@ class PluginFunction:
         fuel: float | None = None,
     ) -> list[_T]: ...
     def map(self, items: Iterable[str | Buffer], **options: Any) -> Iterator[Any]:
-        """Calls the function once for each item, as the results are asked for.
+        """Calls the function once for each item, lazily.
 
         Args:
             items: The inputs.
@@ -644,23 +634,25 @@ class PluginFunction:
             An iterator of the results, in order.
 
         Raises:
-            extism.Error: Of a call that fails, when its result is asked for; its attribute `item` is the position.
+            extism.Error: If a call fails, when its result is requested. Its attribute `item` is the position of the
+                item.
         """
     def batches(
         self, items: Iterable[str | Buffer], size: int = 1000, **options: Any
     ) -> Iterator[list[Any]]:
-        """Calls the function once for each item, many at a time.
+        """Calls the function once for each item, in batches.
 
         Args:
             items: The inputs.
-            size: How many make a batch.
+            size: The number of items of a batch.
             **options: As for `batch`.
 
         Returns:
-            An iterator of lists of results, of `size` items each but the last.
+            An iterator of lists of results. Each list has `size` results, the last one may have fewer.
 
         Raises:
-            extism.Error: Of a call that fails, when its batch is asked for; its attribute `item` is the position.
+            extism.Error: If a call fails, when its batch is requested. Its attribute `item` is the position of the
+                item.
         """
     @property
     def name(self) -> str:
@@ -685,16 +677,16 @@ class Pool:
     ...     plugin.call("f")
 
     Args:
-        compiled: The `CompiledPlugin` that it makes instances of, when they are needed.
-        max_instances: The most instances at a time; if not given, as many as the machine can run.
-        reuse: Whether an instance that was given back is lent again, with its memory as the borrower
-            left it, and without being initialised again. If not, each borrower has a new one. In
-            both cases variables, configuration and id are new for each borrower, and an instance
-            whose last call did not return (a trap, an exit, a time limit, a cancellation, a host
-            function that failed) is not lent again.
+        compiled: The `CompiledPlugin` to make instances of.
+        max_instances: The largest number of instances. The default is the number of threads that the machine can
+            run at once.
+        reuse: Whether a returned instance is lent again. It keeps its memory and is not initialised again. By
+            default each borrower gets a new instance. In both cases each borrower gets new variables, a new
+            configuration and a new id. An instance whose last call did not return (a trap, an exit, a timeout, a
+            cancellation or a failed host function) is never lent again.
 
     Raises:
-        extism.ArgumentError: If `compiled` is no `CompiledPlugin`, or `max_instances` less than 1.
+        extism.ArgumentError: If `compiled` is not a `CompiledPlugin` or `max_instances` is less than 1.
     """
     def __new__(
         cls,
@@ -703,35 +695,38 @@ class Pool:
         reuse: bool = False,
     ) -> Self: ...
     def get(self, timeout: float | None = None) -> Plugin:
-        """Lends an instance. Close it to give it back, or use it in `with`; after that it raises
-        `ClosedError`. An instance that is garbage collected instead makes room for a new one.
+        """Lends an instance. Close it to return it, or use it in `with`. After that it raises `ClosedError`. An
+        instance that is garbage collected without being closed makes room for a new one.
 
         Args:
-            timeout: How long to wait, in seconds, if all are in use. By default there is no limit: a caller
-                that holds all of them itself waits for ever.
+            timeout: How long to wait for an instance, in seconds. By default there is no limit: a caller that holds
+                all instances itself waits for ever.
+
+        Returns:
+            A `Plugin`.
 
         Raises:
-            extism.TimeoutError: If none was given back in time.
-            extism.TrapError: If a new one cannot be made because a data segment does not fit.
-            extism.MemoryLimitError: If its memories are too large from the start.
+            extism.TimeoutError: If no instance was returned in time.
+            extism.TrapError: If a data segment of a new instance does not fit.
+            extism.MemoryLimitError: If the memories of a new instance exceed the limit.
             extism.ManifestError: If an allowed path cannot be opened.
         """
     @property
     def max_instances(self) -> int:
-        """The most instances that there are at a time."""
+        """The largest number of instances."""
     @property
     def reuse(self) -> bool:
-        """Whether instances are lent again."""
+        """Whether returned instances are lent again."""
     @property
     def instances(self) -> int:
-        """How many instances there are now, lent or waiting to be."""
+        """The number of instances now, lent or idle."""
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @final
 class CancelHandle:
     """Cancels calls of a plug-in, from any thread. It stays valid when the plug-in is closed."""
     def cancel(self) -> bool:
-        """Ends the call that is running with `extism.CancelledError`. The next call is not touched.
+        """Cancels the running call, which raises `extism.CancelledError`. The next call is not affected.
 
         Returns:
             Whether a call was running.
@@ -741,21 +736,21 @@ class CancelHandle:
 class Function:
     """A host function: a Python callable that plug-ins can import.
 
-    `Function(name, args, returns, f, *user_data)` answers imports of that name from any namespace
-    that nothing else provides; `Function(namespace, name, args, returns, f, *user_data)` answers
-    imports from that namespace only. Calling the object calls the callable, as plain Python.
+    `Function(name, args, returns, f, *user_data)` serves imports of that name from every namespace that nothing else
+    provides. `Function(namespace, name, args, returns, f, *user_data)` serves imports from that namespace only.
+    Calling the object calls the callable as a plain Python function.
 
     Args:
-        namespace: The namespace, or `None` as if it were left out.
-        name: The name by which plug-ins import it.
+        namespace: The namespace of the import, or `None` for any.
+        name: The name of the import.
         args: The types of the parameters, a list of `ValType`.
         returns: The types of the results, a list of `ValType`.
-        f: It is called as `f(plugin, params, results, *user_data)`, where `params` and `results`
-            are lists of `Val`; what it returns is put into `results`.
+        f: The callable. Plug-ins call it as `f(plugin, params, results, *user_data)`. `params` and `results` are
+            lists of `Val`. It sets the values of `results`.
         user_data: Further arguments for `f`.
-        wrapped: What calling the object calls, if not `f`.
-        numbers: Whether guests get what `wrapped(*numbers, *user_data)` returns, without `Val`s between:
-            a number, if there is one result. `f` is not called then.
+        wrapped: The callable that calling this object calls. The default is `f`.
+        numbers: Whether guests call `wrapped(*numbers, *user_data)` instead of `f`, without `Val`. It returns a
+            number if there is one result.
 
     Raises:
         extism.ArgumentError: If a type is not one of I32, I64, F32 and F64.
@@ -785,10 +780,10 @@ class Function:
     ) -> Self: ...
     @property
     def name(self) -> str:
-        """The name by which plug-ins import it."""
+        """The name of the import."""
     @property
     def namespace(self) -> str | None:
-        """The namespace it is bound to, or `None`."""
+        """The namespace of the import, or `None` for any."""
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call self as a function."""
     def __reduce__(self) -> str | tuple[Any, ...]: ...
@@ -797,24 +792,25 @@ class Function:
 class CurrentPlugin:
     """The plug-in that is calling a host function.
 
-    Host functions with an explicit signature get one as their first argument. It is valid during
-    that call only, on the thread of the call.
+    Host functions with an explicit signature get one as their first argument. It is valid only during
+    the call of the host function, and only on the thread of that call.
 
     Raises:
-        extism.ClosedError: From every method, when used at another time or on another thread.
+        extism.ClosedError: Every method raises it after the call and on another thread.
     """
     def memory(self, mem: Memory) -> memoryview:
         """Opens a block of plug-in memory as a writable buffer.
 
-        The buffer is over a copy: what is written to it is in the plug-in's memory when the host
-        function returns, and at once for the other methods of this object. Then it is released;
-        slices of it that are still there can be read, but are no part of the plug-in any more.
+        The buffer is a copy. It is written back to the memory of the plug-in when the host function
+        returns. The other methods of this object see changes at once. After the host function has
+        returned, the buffer is released. You can still read slices of it; they no longer belong to the
+        plug-in.
 
         Args:
             mem: The block.
 
         Returns:
-            The buffer, as long as the block; empty if it is not a live block.
+            A buffer of the length of the block. It is empty if the block is not live.
         """
     def alloc(self, size: int) -> Memory:
         """Allocates a block of plug-in memory, filled with zeros.
@@ -823,18 +819,17 @@ class CurrentPlugin:
             size: The number of bytes.
 
         Returns:
-            The block; of size 0, the null handle.
+            The block. For size 0 it is the null handle.
 
         Raises:
-            extism.ArgumentError: If the size is no number, or is negative.
+            extism.ArgumentError: If the size is not a number or is negative.
             extism.MemoryLimitError: If the memory cannot grow enough.
         """
     def free(self, mem: Memory) -> None:
-        """Frees a block of plug-in memory, and releases the buffers over it. What is not a live
-        block is left alone.
+        """Frees a block of plug-in memory and releases its buffers.
 
         Args:
-            mem: The block.
+            mem: The block. If it is not live, nothing happens.
         """
     def memory_at_offset(self, offs: int | Val) -> Memory:
         """Finds the block that starts at an offset.
@@ -843,79 +838,81 @@ class CurrentPlugin:
             offs: The offset, an `int` or a `Val`.
 
         Returns:
-            The block; its length is 0 if none starts there.
+            The block. Its length is 0 if no block starts there.
         """
     def return_bytes(self, output: Val, b: str | Buffer) -> None:
-        """Returns bytes from a host function: writes them to a new block.
+        """Returns bytes from a host function. They are written to a new block.
 
         Args:
-            output: The result, which becomes the handle of the block.
-            b: The bytes, or any buffer.
+            output: The result. It is set to the handle of the block.
+            b: The bytes: a `str` (as UTF-8), bytes or another buffer.
 
         Raises:
             extism.MemoryLimitError: If the memory cannot grow enough.
         """
     def return_string(self, output: Val, s: str) -> None:
-        """Returns text from a host function: writes it to a new block, as UTF-8.
+        """Returns text from a host function. It is written to a new block as UTF-8.
 
         Args:
-            output: The result, which becomes the handle of the block.
+            output: The result. It is set to the handle of the block.
             s: The text.
 
         Raises:
             extism.MemoryLimitError: If the memory cannot grow enough.
         """
     def input_bytes(self, input: Val) -> bytes:
-        """Reads the block that a parameter is the handle of.
+        """Reads the block of plug-in memory that a parameter refers to.
 
         Args:
-            input: The parameter.
+            input: The parameter, which holds the handle of the block.
 
         Returns:
-            Its bytes; none if the handle is null or not a live block.
+            The bytes of the block. They are empty if the handle is null or its block is not live.
         """
     def input_buffer(self, input: Val) -> memoryview:
-        """Reads the block that a parameter is the handle of, as a buffer.
+        """Reads the block of plug-in memory that a parameter refers to, as a buffer.
 
         Args:
-            input: The parameter.
+            input: The parameter, which holds the handle of the block.
 
         Returns:
-            A buffer over a copy, which stays valid.
+            A buffer over a copy of the block. It stays valid after the call.
         """
     def input_string(self, input: Val) -> str:
-        """Reads the block that a parameter is the handle of, as UTF-8 text.
+        """Reads the block of plug-in memory that a parameter refers to, as UTF-8 text.
 
         Args:
-            input: The parameter.
+            input: The parameter, which holds the handle of the block.
 
         Returns:
-            Its text.
+            The text.
 
         Raises:
-            UnicodeDecodeError: If it is not UTF-8.
+            UnicodeDecodeError: If the bytes are not UTF-8.
         """
     @property
     def vars(self) -> Vars:
-        """The variables of the plug-in: a mapping from `str` to `bytes` that guests see and change as
-        well. Setting one raises `extism.ArgumentError` if it does not fit.
+        """The variables of the plug-in, as a mapping from `str` to `bytes`. You and the guest share it.
+
+        Raises:
+            extism.ArgumentError: When you set a variable that exceeds `max_var_bytes`.
         """
     @property
     def config(self) -> Config:
-        """The configuration of the plug-in: a mapping from `str` to `str`. Changes are for this
+        """The configuration of the plug-in, as a mapping from `str` to `str`. Changes affect this
         instance only.
         """
     @property
     def time_remaining(self) -> float | None:
-        """How long the running call may go on, in seconds; `None` if it has no time limit, and 0 if the
-        limit is over: then the call fails when the host function returns.
+        """The time that is left for the running call, in seconds. `None` means no time limit. At 0 the
+        call fails when the host function returns.
         """
     @property
     def error(self) -> str | None:
-        """The error text that is set for the running call, `None` if there is none."""
+        """The error text of the running call, or `None`."""
     def set_error(self, text: str) -> None:
-        """Sets the error text of the running call, as a guest does. The guest goes on; when it
-        returns, `Plugin.call` raises `extism.GuestError` with the text.
+        """Sets the error text of the running call, as a guest can. The guest continues. When it returns,
+        `Plugin.call` raises `extism.GuestError` with the text.
 
         Args:
             text: The text.
@@ -925,22 +922,22 @@ class CurrentPlugin:
             extism.MemoryLimitError: If the memory cannot grow enough.
         """
     def clear_error(self) -> None:
-        """Takes the error text of the running call away."""
+        """Removes the error text of the running call."""
     def log(self, level: str, text: str) -> None:
-        """Logs a line on behalf of the plug-in, with its id.
+        """Logs a line for the plug-in, with its id.
 
         Args:
-            level: `trace`, `debug`, `info`, `warn` or `error`, in any case.
-            text: The line; beyond 64 KiB it is cut.
+            level: `trace`, `debug`, `info`, `warn` or `error`, in upper or lower case.
+            text: The line. It is cut after 64 KiB.
 
         Raises:
-            extism.ArgumentError: If there is no such level.
+            extism.ArgumentError: If the level is unknown.
         """
     def host_context(self) -> Any:
-        """What the caller gave to `Plugin.call(..., host_context=...)`.
+        """Returns the object that was passed to `Plugin.call(..., host_context=...)`.
 
         Returns:
-            That object, or `None`.
+            The object, or `None` if there is none.
         """
 
 @final
@@ -1003,31 +1000,31 @@ class Store:
 
 @disjoint_base
 class CustomLog:
-    """The half of `extism.CustomLogger` that a guest's lines reach.
+    """The native part of `extism.CustomLogger`.
 
-    Making one sets the log of the process, and when it is gone logging is off, unless something
-    else was set since.
+    Making one sets the log of the process. When it is garbage collected, logging is off, unless there is a newer
+    setting.
 
     Args:
-        f: What `drain` calls.
+        f: The callable for `drain`.
         level: The lowest level that is logged, as in `set_log_file`.
 
     Raises:
-        extism.ArgumentError: If there is no such level, or if `f` is not callable.
+        extism.ArgumentError: If the level is unknown, or if `f` is not callable.
     """
     def __new__(cls, f: Callable[[str], object], level: str | None = None) -> Self: ...
     def drain(self) -> None:
-        """Calls `f` with each line that waits, in order.
+        """Calls `f` with each waiting line, in order.
 
-        At most 4 MiB of text wait. Beyond that the oldest lines are dropped, and a line of level
-        `WARN` in their place says how many they were. Lines that are logged while `f` runs wait for
-        the next time. What `f` raises goes to `sys.unraisablehook`, and the next line follows;
-        KeyboardInterrupt and SystemExit pass through, and the other lines go on waiting.
+        At most 4 MiB of text wait. Beyond that the oldest lines are dropped, and a line of level `WARN` says how many.
+        Lines that are logged while `f` runs wait for the next `drain`. If `f` raises, the exception goes to
+        `sys.unraisablehook` and the next line follows. KeyboardInterrupt and SystemExit propagate; the other lines
+        keep waiting.
         """
 
 @final
 class Val:
-    """A WebAssembly value and its type, as explicit host functions get and give them.
+    """A WebAssembly value and its type, for host functions with an explicit signature.
 
     Args:
         t: The type, a `ValType`.
@@ -1043,13 +1040,13 @@ class Memory:
     """A block of plug-in memory: where it starts and how long it is.
 
     Args:
-        offs: The offset, which is the handle by which guests know the block.
+        offs: The offset, which is also the handle of the block.
         length: Its length in bytes.
     """
     def __new__(cls, offs: int, length: int) -> Self: ...
     @property
     def offset(self) -> int:
-        """The offset, which is the handle by which guests know the block."""
+        """The offset, which is also the handle of the block."""
     @property
     def length(self) -> int:
         """Its length in bytes."""
@@ -1058,20 +1055,20 @@ class Memory:
 
 @final
 class Engine:
-    """An engine that is built in, and one of its compilers.
+    """A built-in engine with one of its compilers.
 
-    `deterministic=True` makes instructions give the same bits on every machine where WebAssembly leaves the result
-    open: a NaN that arithmetic makes is the positive canonical one, and an instruction of relaxed SIMD has one result.
-    Code that computes with floats then runs several times slower. Clocks, randomness, time limits and the depth of
-    recursion stay as they are. `extism.compare` and the pytest plug-in ask for it.
+    WebAssembly leaves the results of some instructions open. `deterministic=True` makes them the same on every
+    machine: arithmetic returns the positive canonical NaN, and each relaxed SIMD instruction has one result.
+    Floating-point code then runs several times slower. Clocks, randomness, time limits and the depth of recursion
+    are not affected. `extism.compare` and the pytest plug-in always use it.
 
     Args:
-        name: The engine, also with a compiler after a colon.
-        compiler: The compiler; the engine's first if not given.
-        deterministic: Whether results that WebAssembly leaves open are the same on every machine.
+        name: The name of the engine, optionally with a compiler after a colon.
+        compiler: The compiler. The default is the first of the engine.
+        deterministic: Whether open results are the same on every machine.
 
     Raises:
-        extism.UnknownEngineError: If it is not built in; the text lists what is.
+        extism.UnknownEngineError: If the engine is not built in. The message lists the built-in engines.
     """
     def __new__(
         cls, name: str, compiler: str | None = None, *, deterministic: bool = False
@@ -1093,41 +1090,42 @@ class Engine:
         """Whether results that WebAssembly leaves open are the same on every machine."""
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the engine can do with this compiler, beyond running code."""
+        """The names of what the engine can do with this compiler, such as `"compile-cache"` and `"simd"`."""
     def __reduce__(self) -> tuple[Any, ...]: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Wasi:
-    """What a plug-in's WASI is given. Nothing of the process is, unless it is said here.
+    """Settings for WASI preview 1, for `wasi=`. The guest sees nothing of the process but what you set here.
 
-    `Plugin(..., wasi=Wasi(args=["program", "-v"], stdout="capture"))` gives a guest two arguments,
-    and what it writes to its standard output is then in `Plugin.stdout`. Folders are granted by
-    `allowed_paths` of the manifest. Each instance starts with this afresh; a command, which is a
-    plug-in with `_start`, gets a new instance for each call.
+    >>> plugin = Plugin("program.wasm", wasi=Wasi(args=["program", "-v"], stdout="capture"))
+    >>> plugin.call("_start")
+    >>> plugin.stdout
+
+    `allowed_paths` of the manifest grants folders. Each instance starts with these settings. A command, which is
+    a plug-in that exports `_start`, gets a new instance for each call.
 
     Args:
-        args: The arguments; by convention the first is the name of the program.
+        args: The arguments. By convention the first one is the name of the program.
         env: The environment variables.
-        stdin: What can be read from standard input: a `str` (as UTF-8), bytes or another buffer.
-        stdout: Where standard output goes: `"discard"`, `"inherit"` (to that of the process, not to
-            `sys.stdout`) or `"capture"`. If not given, it is discarded, or inherited if the
-            environment variable `EXTISM_ENABLE_WASI_OUTPUT` is set. A stream of the process that is
-            full, as a pipe that nobody reads, makes the call wait, and no time limit ends that.
-        stderr: Where standard error goes, likewise.
-        capture_limit: The most bytes of each stream that are kept of one call. What does not fit is
-            lost, and the write fails with `EIO`.
-        clock: Makes time the same in every run: nanoseconds since 1970, as of `time.time_ns()`. Each
-            look at a clock moves it by a microsecond, and waiting (which takes real time) by the
-            time waited for. If not given, time is real.
-        seed: Makes randomness the same in every run. If not given, it is real.
-        max_descriptors: The most descriptors that the guest has open at a time, with the three
-            standard streams and the allowed folders.
+        stdin: The content of standard input: a `str` (as UTF-8), bytes or another buffer.
+        stdout: Where standard output goes. `"discard"`, `"capture"` for `Plugin.stdout`, or `"inherit"` for the
+            standard output of the process, which is not `sys.stdout`. The default is `"discard"`, or `"inherit"`
+            if the environment variable `EXTISM_ENABLE_WASI_OUTPUT` is set.
+        stderr: Where standard error goes, with the same values.
+        capture_limit: How many bytes of each stream are kept for one call. Further bytes are lost, and the write
+            fails with `EIO`.
+        clock: A fixed start time, in nanoseconds since 1970, as `time.time_ns()` returns it. Each reading advances
+            the clock by one microsecond. A sleep takes real time and advances it by its length. The default is
+            the real time.
+        seed: A seed for the random numbers of the guest. The default is real randomness.
+        max_descriptors: How many descriptors the guest may have open, including the three standard streams and
+            the allowed folders.
 
     Raises:
-        extism.ArgumentError: If a stream goes to something else. Texts that no C string can hold
-            are refused when the plug-in is made.
+        extism.ArgumentError: If an argument has the wrong type or value. Texts with a NUL byte are refused when
+            the plug-in is made.
     """
     def __new__(
         cls,
@@ -1150,7 +1148,7 @@ class Wasi:
         """The environment variables."""
     @property
     def stdin(self) -> bytes:
-        """What can be read from standard input."""
+        """The content of standard input."""
 
 def below_engine_handlers(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     """Calls a function that changes handlers of fatal signals, as if those of engines were not there.
@@ -1173,34 +1171,34 @@ def compare(
 ) -> Report:
     """Runs the same calls on several engines and reports whether they agree.
 
-    Each engine gets a fresh instance, on which the calls follow each other. Outputs, failures, log
-    lines, variables and captured output count; time and memory are reported only. Log lines come
-    into the report whatever the log of the process is, and go there as well. Every engine is deterministic,
-    whatever `engines` says, as with `extism.Engine(..., deterministic=True)`.
+    Each engine gets a new instance, which makes the calls in order. Outputs, failures, log lines, variables and
+    captured output are compared. Time and memory are reported only. The report has the log lines, whatever the log
+    of the process is. Every engine runs as `extism.Engine(..., deterministic=True)`.
 
     Args:
-        plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
-        calls: The calls, each the name of a function, or a pair of a name and an input; or one such pair.
-        engines: The engines, each as `engine=` of `Plugin` has it; all that are built in, with all
-            their compilers, if not given. The same one twice shows what differs from run to run.
-        wasi: As for `Plugin`. Fix `clock` and `seed` if the plug-in looks at them.
+        plugin: A path, text, bytes or a manifest, as for `Plugin`.
+        calls: The calls. Each is the name of a function, or a pair of a name and an input. A single pair is one
+            call.
+        engines: The engines, each as in `engine=` of `Plugin`. The default is every built-in engine with every
+            compiler. The same engine twice shows what differs from run to run.
+        wasi: As for `Plugin`. Fix `clock` and `seed` if the plug-in reads them.
         config: As for `Plugin`.
-        functions: As for `Plugin`; every engine calls the same ones.
-        timeout: How long each call may take, in seconds; `timeout_ms` of the manifest if not given.
-        log_level: The lowest level of log lines that are compared; guests are told it.
-        unsupported: Whether an engine that has not what the plug-in needs is a `"difference"`, or
-            left out of the verdict: `"ignore"`. If no engine has it, there is nothing to leave out.
+        functions: As for `Plugin`. Every engine calls the same functions.
+        timeout: The time limit of each call, in seconds. The default is `timeout_ms` of the manifest.
+        log_level: The lowest level of log lines that are compared. Guests see this level.
+        unsupported: What an engine counts as that lacks a feature of the plug-in: a `"difference"`, or `"ignore"`
+            to leave it out. If all engines lack it, none is left out.
         http_client: As for `Plugin`.
         http_response_headers: As for `Plugin`.
 
     Returns:
-        An `extism.Report`. Failures of calls, and engines that cannot run the plug-in, are in it.
+        An `extism.Report`. It includes failures of calls, and engines that cannot run the plug-in.
 
     Raises:
-        extism.ArgumentError: If there is no call or no engine, or if an argument is wrong.
+        extism.ArgumentError: If an argument is wrong, or if there is no call or no engine.
         extism.ManifestError: If the manifest cannot be read, or the configuration is wrong.
         extism.UnknownEngineError: If an engine is not built in.
-        extism.UnknownFunctionError: If no engine finds a function that is called.
+        extism.UnknownFunctionError: If no engine finds one of the functions.
     """
 def abandon(is_so: bool) -> None:
     """Says whether calls on other threads than the main one have to end. For `extism._ending`."""
@@ -1212,10 +1210,10 @@ def inspect(
     wasi: bool | Wasi = False,
     functions: Iterable[Function] | None = None,
 ) -> Inspection:
-    """Reads what a plug-in consists of, without compiling or running it. Its imports need not be answered.
+    """Reads the contents of a plug-in, without compiling or running it. Imports may be missing.
 
     Args:
-        plugin: What `Plugin` takes: a path, text, bytes, or a manifest.
+        plugin: A path, text, bytes or a manifest, as for `Plugin`.
         wasi: As for `Plugin`.
         functions: As for `Plugin`.
 
@@ -1228,10 +1226,10 @@ def inspect(
         extism.LinkError: If modules import each other.
     """
 def cache_folder() -> Path | None:
-    """Tells where compiled code is kept for the next process, unless `cache=` says otherwise.
+    """Returns the folder of the compile cache, which `cache=` overrides.
 
     Returns:
-        The folder, as a `pathlib.Path`, which need not be there; `None` if the cache is off.
+        The folder, as a `pathlib.Path`. It need not exist. `None` if the cache is off.
 
     Raises:
         extism.ArgumentError: If the configuration that `EXTISM_CACHE_CONFIG` names is wrong.
@@ -1243,13 +1241,13 @@ def feature_names() -> frozenset[str]:
 def strict_limits() -> dict[str, int]:
     """The limits for the code of strangers, by name."""
 def engines() -> list[Engine]:
-    """Lists the engines that are built in, in the order of preference.
+    """Lists the built-in engines, in order of preference.
 
     Returns:
-        Each engine with each of its compilers, the default of each engine first.
+        Each engine with each of its compilers. The default compiler of an engine comes first.
     """
 def extism_version() -> str:
-    """Tells the version of the runtime.
+    """Returns the version of the runtime.
 
     Returns:
         The version of polyextism.
@@ -1271,30 +1269,29 @@ def make_until(ticket: Ticket, make: Callable[[], _T]) -> _T:
 def manifest_schema() -> str:
     """The JSON Schema of manifests, as text."""
 def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None:
-    """Sends the lines of guests to a file, from now on.
+    """Writes the log lines of guests to a file.
 
-    This is for the whole process. It can be set again at any time: the new setting replaces the
-    old one, also one of `set_log_custom`. Until something is set, the module `logging` decides: guests
-    log what the logger `extism` takes, and see the level `off` if it has no handler. A line looks so:
+    The setting is global. You can change it at any time; it replaces the one before, also one of `set_log_custom`.
+    Without a setting, guests log the levels that the logger `extism` of the module `logging` accepts. They see the
+    level `off` if it has no handler. A line looks like this:
 
     `2026-11-22T05:37:48.121076Z ERROR extism::pdk: text plugin="<id>"`
 
-    What is logged also goes to the logger `extism` of the module `logging`, if that or one above it
-    has a handler: the text alone, with the id of the plug-in in the attribute `plugin_id`.
+    Lines also go to the logger `extism` of the module `logging`, if it or a parent has a handler. The record has the
+    text of the line, and the id of the plug-in in the attribute `plugin_id`.
 
-    A line that cannot be written is lost, and the first such failure goes to `sys.unraisablehook`;
-    the guest does not notice.
+    A line that cannot be written is lost. The first failure goes to `sys.unraisablehook`. The guest continues.
 
     Args:
-        file: The path of a file, which is made if it is missing, and appended to. The text
-            `"stdout"` is the standard output of the process, `"stderr"` or `"-"` its standard error;
-            neither is Python's `sys.stdout`, which has a buffer of its own.
-        level: The lowest level that is logged: `trace`, `debug`, `info`, `warn` or `error`, in
-            upper or lower case. `off` ends logging. `error` if not given.
+        file: The path of a file. It is created if it is missing; lines are appended. `"stdout"` is the standard
+            output of the process, `"stderr"` and `"-"` its standard error. They bypass the buffers of
+            `sys.stdout` and `sys.stderr`.
+        level: The lowest level that is logged: `trace`, `debug`, `info`, `warn` or `error`, in upper or lower case.
+            `off` ends logging. The default is `error`.
 
     Raises:
-        extism.ArgumentError: If there is no such level, or if the file cannot be opened; then the
-            `OSError` is the cause. The setting stays as it was.
+        extism.ArgumentError: If the level is unknown, or if the file cannot be opened. Then the `OSError` is the
+            cause, and the setting does not change.
     """
 def watched(
     plugin: str | Buffer | os.PathLike[str] | _Manifest,
