@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import random
 import sys
 import threading
 import time
@@ -224,6 +225,51 @@ def test_a_pool(engine):
             pass
 
     run(work())
+
+
+def test_a_storm_of_cancelled_tasks(engine):
+    chance = random.Random(18)
+
+    async def storm(pool):
+        async def echo(number):
+            assert await pool.call("echo", str(number)) == str(number).encode()
+
+        for _ in range(10):
+            ends = [pool.call("endless") if chance.random() < 0.3 else echo(n) for n in range(30)]
+            tasks = [asyncio.ensure_future(end) for end in ends]
+            await asyncio.sleep(chance.random() / 50)
+            chance.shuffle(tasks)
+            for task in tasks:
+                task.cancel()
+                if chance.random() < 0.1:
+                    await asyncio.sleep(0)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(one is None or isinstance(one, asyncio.CancelledError) for one in ended), ended
+        # No place is lost, and no cancellation is left over.
+        async with pool.get(timeout=30), pool.get(timeout=30), pool.get(timeout=30):
+            pass
+        await asyncio.gather(*(echo(n) for n in range(30)))
+
+    pool = extism.AsyncPool(extism.CompiledPlugin(GUEST, engine=engine), 3)
+    run(storm(pool))
+    # In the next event loop, too.
+    run(storm(pool))
+
+
+def test_a_plugin_that_tasks_of_several_loops_wait_for(engine):
+    plugin = extism.AsyncPlugin(GUEST, engine=engine)
+
+    async def work():
+        outputs = await asyncio.gather(*(plugin.call("echo", str(n)) for n in range(30)))
+        assert outputs == [str(n).encode() for n in range(30)]
+
+    run(work())
+    # The first loop is gone.
+    run(work())
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(run, work()) for _ in range(2)]:
+            done.result(timeout=60)
+    run(plugin.close())
 
 
 def test_the_loop_goes_on_beside_guests(engine):

@@ -48,9 +48,30 @@ const GUEST: &str = r#"(module
   (func (export "set") (i32.store8 (call $arg (i64.const 0)) (call $arg (i64.const 1))))
   (func (export "get") (result i32) (i32.load8_u (call $arg (i64.const 0)))))"#;
 
+/// How many bytes the data segment of [`segment`] has.
+const SEGMENT: u32 = 3 * MIB + 7;
+
+/// A guest like that with a passive data segment, in which a byte is made of its position.
+fn segment() -> String {
+    let bytes = (0..SEGMENT).map(|at| format!("\\{:02x}", (at ^ at >> 9) & 255));
+    let more = format!(
+        r#"(data $d "{}")
+  (func (export "init")
+    (memory.init $d (call $arg (i64.const 0)) (call $arg (i64.const 1)) (call $arg (i64.const 2))))
+  (func (export "drop") (data.drop $d)))"#,
+        bytes.collect::<String>()
+    );
+    let start = GUEST.strip_suffix(')').expect("it ends with its module");
+    start.to_owned() + &more
+}
+
 fn plugin(choice: &Choice) -> Plugin {
+    plugin_of(choice, GUEST)
+}
+
+fn plugin_of(choice: &Choice, guest: &str) -> Plugin {
     let options = Options::default().with_interrupted(Interrupted::Kept);
-    let compiled = choice.compile(&Manifest::of(GUEST.as_bytes()), &options);
+    let compiled = choice.compile(&Manifest::of(guest.as_bytes()), &options);
     Plugin::new(&compiled.expect("it compiles")).expect("it starts")
 }
 
@@ -143,6 +164,60 @@ fn what_lies_outside_traps_before_anything_is_moved() {
         }
         let all = [0, 0, 4 * MIB];
         assert_eq!(call(&mut plugin, "copied", all), Ok(4 * MIB), "{choice:?}");
+    }
+}
+
+#[test]
+fn segments_are_moved_or_trap_before_anything_is() {
+    let guest = segment();
+    let trap = Err(ErrorKind::Trap(Trap::MemoryOutOfBounds));
+    for choice in engines() {
+        let mut plugin = plugin_of(&choice, &guest);
+        for args in [
+            [0, 0, SEGMENT],
+            [100, 5, SEGMENT - 5],
+            [4 * MIB - MIB - 1, SEGMENT - MIB - 1, MIB + 1],
+        ] {
+            call(&mut plugin, "fill", [0, 0, 4 * MIB]).expect("it does not fail");
+            assert_eq!(
+                call(&mut plugin, "init", args),
+                Ok(0),
+                "{choice:?} {args:?}"
+            );
+            assert_eq!(
+                call(&mut plugin, "copied", args),
+                Ok(args[2]),
+                "{choice:?} {args:?}"
+            );
+            // What lies around it is as it was.
+            let end = args[0] + args[2];
+            let before = args[0].min(1000);
+            let around = [(args[0] - before, before), (end, (4 * MIB - end).min(1000))];
+            for (from, length) in around.into_iter().filter(|(_, length)| *length > 0) {
+                let zeros = call(&mut plugin, "filled", [from, 0, length]);
+                assert_eq!(zeros, Ok(length), "{choice:?} {args:?}");
+            }
+        }
+        call(&mut plugin, "fill", [0, 0, 4 * MIB]).expect("it does not fail");
+        for args in [
+            [0, 0, SEGMENT + 1],
+            [0, 6, SEGMENT - 5],
+            [4 * MIB - MIB, 0, MIB + 1],
+            [0, u32::MAX, 2 * MIB],
+            [u32::MAX, 0, 2 * MIB],
+            [0, 0, u32::MAX],
+        ] {
+            assert_eq!(call(&mut plugin, "init", args), trap, "{choice:?} {args:?}");
+        }
+        assert_eq!(call(&mut plugin, "drop", [0; 3]), Ok(0), "{choice:?}");
+        assert_eq!(
+            call(&mut plugin, "init", [0, 0, SEGMENT]),
+            trap,
+            "{choice:?}"
+        );
+        assert_eq!(call(&mut plugin, "init", [0; 3]), Ok(0), "{choice:?}");
+        let all = [0, 0, 4 * MIB];
+        assert_eq!(call(&mut plugin, "filled", all), Ok(4 * MIB), "{choice:?}");
     }
 }
 

@@ -8,10 +8,11 @@
 //! (local.tee $n) (if (param i32 i32 i32) (i32.gt_u (local.get $n) (i32.const PIECE))
 //!   (then (call $fill)) (else (memory.fill)))
 //! ```
-//! For a range outside of the memory, the whole instruction runs in place: it traps before it writes anything.
+//! For a range outside of the memory or of the segment, the whole instruction runs in place: it traps before it writes
+//! anything. A segment that was dropped has no first piece, so that traps.
 //!
-//! It knows no engine, and not how guests check. Instructions on segments, which are bounded by the size of the
-//! module, and on tables, whose sizes are bounded, stay. Invariants: the input is valid, so is the output, and it
+//! It knows no engine, and not how guests check. Instructions on short segments, on tables, whose sizes are bounded, and
+//! on arrays, which one instruction makes as large, stay. Invariants: the input is valid, so is the output, and it
 //! computes the same; the functions that the module defines keep their indices, and new ones come last.
 
 use std::collections::BTreeMap;
@@ -29,11 +30,23 @@ const PIECE: i32 = 1 << 20;
 enum Bulk {
     Fill { memory: u32 },
     Copy { to: u32, from: u32 },
+    Init { memory: u32, segment: u32 },
 }
 
+/// How many bytes each data segment has.
+type Segments = Vec<u64>;
+
 impl Bulk {
-    fn of(operator: &Operator<'_>) -> Option<Self> {
+    /// The instruction, unless it never takes long.
+    fn of(operator: &Operator<'_>, segments: &Segments) -> Option<Self> {
         match *operator {
+            Operator::MemoryInit { data_index, mem } => {
+                let is_long = segments[data_index as usize] > PIECE as u64;
+                is_long.then_some(Self::Init {
+                    memory: mem,
+                    segment: data_index,
+                })
+            }
             Operator::MemoryFill { mem } => Some(Self::Fill { memory: mem }),
             Operator::MemoryCopy { dst_mem, src_mem } => Some(Self::Copy {
                 to: dst_mem,
@@ -50,6 +63,10 @@ impl Bulk {
                 src_mem: from,
                 dst_mem: to,
             },
+            Self::Init { memory, segment } => Instruction::MemoryInit {
+                mem: memory,
+                data_index: segment,
+            },
         }
     }
 
@@ -63,6 +80,7 @@ impl Bulk {
                 let length = if wide { ValType::I64 } else { ValType::I32 };
                 [of(to), of(from), length]
             }
+            Self::Init { memory, .. } => [of(memory), ValType::I32, ValType::I32],
         }
     }
 }
@@ -86,7 +104,8 @@ struct Helper {
 /// # Errors
 /// None for a module that core has validated.
 pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
-    let found = found(wasm)?;
+    let segments = segments(wasm)?;
+    let found = found(wasm, &segments)?;
     if found.is_empty() {
         return Ok(None);
     }
@@ -106,7 +125,9 @@ pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
         let ty = (shape.types.len() + ty) as u32;
         let first = shape.imported_functions() + shape.functions.len() as u32;
         let function = first + added.functions.len() as u32;
-        added.functions.push((ty, in_pieces(bulk, operands)));
+        added
+            .functions
+            .push((ty, in_pieces(bulk, operands, &segments)));
         let helper = Helper {
             function,
             ty,
@@ -117,17 +138,31 @@ pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
     let mut functions = Functions {
         wasm,
         shape: &shape,
+        segments,
         helpers,
     };
     rewrite::add(wasm, &shape, &added, &mut functions).map(Some)
 }
 
+/// The data segments of the module.
+fn segments(wasm: &[u8]) -> Result<Segments, reencode::Error> {
+    let mut segments = Segments::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::DataSection(section) = payload? {
+            for segment in section {
+                segments.push(segment?.data.len() as u64);
+            }
+        }
+    }
+    Ok(segments)
+}
+
 /// The bulk instructions of the module that may take long.
-fn found(wasm: &[u8]) -> Result<Vec<Bulk>, reencode::Error> {
+fn found(wasm: &[u8], segments: &Segments) -> Result<Vec<Bulk>, reencode::Error> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::CodeSectionEntry(body) = payload? {
-            each(&body, |bulk, _, _| {
+            each(&body, segments, |bulk, _, _| {
                 if !found.contains(&bulk) {
                     found.push(bulk);
                 }
@@ -140,13 +175,14 @@ fn found(wasm: &[u8]) -> Result<Vec<Bulk>, reencode::Error> {
 /// Calls a function for each bulk instruction that may take long, with its position.
 fn each(
     body: &FunctionBody<'_>,
+    segments: &Segments,
     mut tell: impl FnMut(Bulk, u64, u64),
 ) -> Result<(), reencode::Error> {
     let mut reader = body.get_operators_reader()?;
     let mut is_short = false;
     while !reader.eof() {
         let (operator, at) = reader.read_with_offset()?;
-        if let Some(bulk) = Bulk::of(&operator).filter(|_| !is_short) {
+        if let Some(bulk) = Bulk::of(&operator, segments).filter(|_| !is_short) {
             tell(bulk, at, reader.original_position());
         }
         is_short = match operator {
@@ -162,6 +198,7 @@ fn each(
 struct Functions<'a> {
     wasm: &'a [u8],
     shape: &'a Shape,
+    segments: Segments,
     helpers: BTreeMap<Bulk, Helper>,
 }
 
@@ -180,7 +217,7 @@ impl Bodies for Functions<'_> {
         let mut out = Splice::new(self.wasm, body)?;
         // A local for the length, of each type that is needed.
         let mut lengths: Vec<ValType> = Vec::new();
-        each(body, |bulk, at, next| {
+        each(body, &self.segments, |bulk, at, next| {
             let helper = &self.helpers[&bulk];
             let length = helper.operands[2];
             let known = lengths.iter().position(|ty| *ty == length);
@@ -241,11 +278,11 @@ fn minus(ty: ValType) -> Instruction<'static> {
 const TO: u32 = 0;
 const FROM: u32 = 1;
 const LENGTH: u32 = 2;
-/// The bytes of a memory, in a helper.
+/// The bytes of a memory or a segment, in a helper.
 const SIZE: u32 = 3;
 
 /// A function with the effect of the instruction, in pieces.
-fn in_pieces(bulk: Bulk, operands: [ValType; 3]) -> Function {
+fn in_pieces(bulk: Bulk, operands: [ValType; 3], segments: &Segments) -> Function {
     let mut out = Pieces {
         out: Function::new([(1, ValType::I64)]),
         bulk,
@@ -260,6 +297,10 @@ fn in_pieces(bulk: Bulk, operands: [ValType; 3]) -> Function {
             if to == from {
                 out.backwards();
             }
+        }
+        Bulk::Init { memory, segment } => {
+            out.leave_what_lies_outside(TO, memory);
+            out.leave_what_is_longer(FROM, segments[segment as usize]);
         }
     }
     out.forwards();
@@ -301,6 +342,19 @@ impl Pieces {
             Instruction::I64Shl,
             Instruction::LocalSet(SIZE),
         ]);
+        self.leave_what_ends_behind(start);
+    }
+
+    /// Likewise, if it is not inside of so many bytes.
+    fn leave_what_is_longer(&mut self, start: u32, bytes: u64) {
+        self.put(&[
+            Instruction::I64Const(bytes as i64),
+            Instruction::LocalSet(SIZE),
+        ]);
+        self.leave_what_ends_behind(start);
+    }
+
+    fn leave_what_ends_behind(&mut self, start: u32) {
         self.wide(LENGTH);
         self.put(&[Instruction::LocalGet(SIZE), Instruction::I64GtU]);
         self.wide(start);
@@ -362,7 +416,7 @@ impl Pieces {
             instruction,
         ]);
         self.step(TO, plus);
-        if matches!(self.bulk, Bulk::Copy { .. }) {
+        if matches!(self.bulk, Bulk::Copy { .. } | Bulk::Init { .. }) {
             self.step(FROM, plus);
         }
         self.step(LENGTH, minus);
@@ -403,7 +457,7 @@ impl Pieces {
 mod tests {
     use wasmparser::{Validator, WasmFeatures};
 
-    use super::{PIECE, found, instrument};
+    use super::{PIECE, found, instrument, segments};
     use crate::rewrite::samples::MODULES;
 
     #[test]
@@ -417,7 +471,13 @@ mod tests {
             (memory.copy 0 $w (i32.const 0) (i64.const 1) (local.get 0))
             (memory.copy $w $w (i64.const 0) (i64.const 1) (local.get 1))
             (loop (memory.fill (i32.const 0) (i32.const 1) (local.get 0)) (br 0)))
-            (func unreachable (memory.fill)))";
+            (func unreachable (memory.fill))
+            (func (param i32 i64)
+            (memory.init $d (i32.const 0) (i32.const 1) (local.get 0))
+            (memory.init $w $d (local.get 1) (i32.const 1) (local.get 0)))
+            (data $d \"LONG\"))"
+            .replace("LONG", &"a".repeat(PIECE as usize + 1));
+        let long = long.as_str();
         for text in MODULES.iter().chain(&[long]) {
             let wasm = wat::parse_str(text).expect("the text is valid");
             if let Some(out) = instrument(&wasm).expect("the module is valid") {
@@ -438,11 +498,17 @@ mod tests {
                  (memory.copy (i32.const 0) (i32.const 1) {length})))"
             );
             let wasm = wat::parse_str(&text).expect("the text is valid");
-            found(&wasm).expect("the module is valid").len()
+            let segments = segments(&wasm).expect("the module is valid");
+            found(&wasm, &segments).expect("the module is valid").len()
         };
         assert_eq!(of(&format!("(i32.const {PIECE})")), 0);
         assert_eq!(of(&format!("(i32.const {})", PIECE + 1)), 1);
         assert_eq!(of("(i32.const -1)"), 1);
         assert_eq!(of("(local.get 0)"), 1);
+        // A segment that is short cannot take long.
+        let text = "(module (memory 1) (data $d \"short\") (func (param i32)
+            (memory.init $d (i32.const 0) (i32.const 1) (local.get 0))))";
+        let wasm = wat::parse_str(text).expect("the text is valid");
+        assert!(instrument(&wasm).expect("the module is valid").is_none());
     }
 }

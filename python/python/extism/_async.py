@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ._errors import ArgumentError, ClosedError, TimeoutError
 from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket, make_until
@@ -344,6 +344,24 @@ def _check_executor(executor: object) -> None:
         raise ArgumentError(f"executor: expected a ThreadPoolExecutor, found a value of type {found}")
 
 
+class _PerLoop(Generic[_T]):
+    """A lock or the like for each event loop: one that tasks have waited for belongs to their loop for ever."""
+
+    def __init__(self, make: Callable[[], _T]) -> None:
+        self._make = make
+        self._of: dict[asyncio.AbstractEventLoop, _T] = {}
+
+    def own(self) -> _T:
+        """That of the running loop."""
+        loop = asyncio.get_running_loop()
+        found = self._of.get(loop)
+        if found is None:
+            for other in [other for other in list(self._of) if other.is_closed()]:
+                self._of.pop(other, None)
+            found = self._of.setdefault(loop, self._make())
+        return found
+
+
 class AsyncPlugin:
     """A plug-in whose calls are awaited.
 
@@ -387,7 +405,7 @@ class AsyncPlugin:
         self._source = plugin
         self._options = options
         self._executor = executor
-        self._lock = asyncio.Lock()
+        self._locks = _PerLoop(asyncio.Lock)
 
     async def start(self) -> Plugin:
         """Makes the plug-in, unless it was made before.
@@ -398,7 +416,7 @@ class AsyncPlugin:
         Raises:
             Error: As for `Plugin`.
         """
-        async with self._lock:
+        async with self._locks.own():
             return await self._made()
 
     async def _made(self) -> Plugin:
@@ -460,7 +478,7 @@ class AsyncPlugin:
             Error: As for `Plugin.call`.
         """
         _check(options)
-        async with self._lock:
+        async with self._locks.own():
             plugin = await self._made()
             return await call_async(plugin, function_name, data, executor=self._executor, **options)
 
@@ -482,7 +500,7 @@ class AsyncPlugin:
 
     async def close(self) -> None:
         """Waits for the running call, then frees the plug-in."""
-        async with self._lock:
+        async with self._locks.own():
             if self._plugin is not None:
                 await _in_thread(self._plugin.close, None, self._executor)
 
@@ -574,7 +592,9 @@ class AsyncPool:
     ) -> None:
         _check_executor(executor)
         self._pool = Pool(compiled, max_instances, reuse)
-        self._places = asyncio.Semaphore(self._pool.max_instances)
+        places = self._pool.max_instances
+        # In several loops at a time, those that have a place wait in their threads for an instance.
+        self._places = _PerLoop(lambda: asyncio.Semaphore(places))
         self._executor = executor
 
     @property
@@ -601,7 +621,8 @@ class AsyncPool:
             TimeoutError: If no instance was returned in time.
             Error: As for `Pool.get`.
         """
-        await self._take(timeout)
+        places = self._places.own()
+        await self._take(places, timeout)
         try:
             plugin = await _in_thread(self._pool.get, None, self._executor)
             try:
@@ -610,7 +631,7 @@ class AsyncPool:
                 # Before the next one is promised a place.
                 self._submit(plugin.close)
         finally:
-            self._places.release()
+            places.release()
 
     @overload
     async def call(
@@ -665,14 +686,14 @@ class AsyncPool:
             with self._pool.get() as plugin:
                 return plugin._call_until(ticket, function_name, data, **options)
 
-        async with self._places:
+        async with self._places.own():
             return await _in_thread(work, ticket, self._executor)
 
-    async def _take(self, timeout: float | None) -> None:
+    async def _take(self, places: asyncio.Semaphore, timeout: float | None) -> None:
         if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
             raise ArgumentError(f"timeout: expected a number of seconds, at least 0, found {timeout!r}")
         try:
-            await asyncio.wait_for(self._places.acquire(), timeout)
+            await asyncio.wait_for(places.acquire(), timeout)
         except asyncio.TimeoutError:
             message = f"none of the {self.max_instances} instances of the pool was given back within {timeout} s"
             raise TimeoutError(message) from None
