@@ -85,6 +85,21 @@ def run() -> None:
     app()
 
 
+def _version(given: bool) -> None:
+    if given:
+        print(f"polyextism {extism.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 # Options that several commands have.
 
 _FILE: Any = typer.Argument(metavar="FILE", help="A module, a manifest in JSON or TOML, or the URL of a module.")
@@ -131,7 +146,7 @@ class LogLevel(Enum):
 def call(
     file: Annotated[str, _FILE],
     function: Annotated[str, _FUNCTION],
-    input: Annotated[str, typer.Option("--input", "-i", help="The input, as text.")] = "",
+    input: Annotated[str | None, typer.Option("--input", "-i", help="The input, as text.")] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the input from standard input.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the output to this file.")
@@ -160,6 +175,8 @@ def call(
     json_: Annotated[bool, typer.Option("--json", help="Write errors as JSON.")] = False,
 ) -> None:
     """Call a function of a plug-in and write its output, as it is."""
+    if stdin and input is not None:
+        _usage("--input and --stdin both give the input; write one of them")
     with _failing(json_):
         if log_level is not None:
             extism.set_log_file("stderr", log_level.value)
@@ -167,7 +184,7 @@ def call(
             file, manifest, link, config, set_config, allow_host, allow_path, timeout, memory_max_pages,
             http_response_max_bytes, var_max_bytes,
         )  # fmt: skip
-        data: str | bytes = sys.stdin.buffer.read() if stdin else input
+        data: str | bytes = sys.stdin.buffer.read() if stdin else input or ""
         with (
             _bar("downloading", DownloadColumn, at_once=False) as progress,
             extism.Plugin(
@@ -228,8 +245,8 @@ def inspect(
         _table(
             console,
             "engines",
-            ["engine", "lacks"],
-            [(engine, ", ".join(lacks) or "nothing") for engine, lacks in found.lacking.items()],
+            ["engine", "can run it"],
+            [(engine, f"no: lacks {', '.join(lacks)}" if lacks else "yes") for engine, lacks in found.lacking.items()],
         )
 
 
@@ -638,7 +655,9 @@ def _tell(error: extism.Error, as_json: bool) -> None:
         print(json.dumps({"error": found}), file=sys.stderr)
         return
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"[bold red]{error.kind}[/bold red]: {escape(str(error))}")
+    # Messages about manifests begin with the kind.
+    message = str(error).removeprefix(f"{error.kind}: ")
+    console.print(f"[bold red]{error.kind}[/bold red]: {escape(message)}")
     for frame in error.backtrace or ():
         console.print(f"  in {escape(str(frame))}")
 
