@@ -137,7 +137,7 @@ fn collect(functions: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Function>>> {
             Err(_) => {
                 let found = type_name(&function);
                 let message = format!(
-                    "functions= are extism.Function objects, such as extism.host_fn makes, found \
+                    "functions= is a list of functions decorated with @extism.host_fn(), found \
                      a value of type {found}"
                 );
                 Err(error::argument(function.py(), message))
@@ -149,5 +149,11 @@ fn collect(functions: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Function>>> {
             "functions= is a list of host functions, found a single one; write functions=[f]";
         return Err(error::argument(functions.py(), message));
     }
-    functions.try_iter()?.map(one).collect()
+    let Ok(listed) = functions.try_iter() else {
+        let found = type_name(functions);
+        let message =
+            format!("functions= is a list of host functions, found a value of type {found}");
+        return Err(error::argument(functions.py(), message));
+    };
+    listed.map(one).collect()
 }
