@@ -137,7 +137,7 @@ fn collect(functions: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Function>>> {
             Err(_) => {
                 let found = type_name(&function);
                 let message = format!(
-                    "functions= are extism.Function objects, such as extism.host_fn makes, found \
+                    "functions= is a list of functions decorated with @extism.host_fn(), found \
                      a value of type {found}"
                 );
                 Err(error::argument(function.py(), message))

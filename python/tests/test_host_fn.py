@@ -339,6 +339,9 @@ def test_namespaces(engine):
 def test_functions_of_another_type_are_refused():
     with pytest.raises(extism.ArgumentError, match="found a value of type builtin_function"):
         extism.Plugin(ECHO, functions=[print])
+    for single in (print, extism.Function("f", [], [], print)):
+        with pytest.raises(extism.ArgumentError, match="functions= is a list of host functions, found a"):
+            extism.Plugin(ECHO, functions=single)
 
 
 def test_memory_of_the_plugin(engine):

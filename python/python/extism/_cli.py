@@ -100,6 +100,21 @@ def run() -> None:
         sys.exit(EXIT_CODES["usage"])
 
 
+def _version(given: bool) -> None:
+    if given:
+        print(f"polyextism {extism.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 # Options that several commands have.
 
 _FILE: Any = typer.Argument(metavar="FILE", help="A module, a manifest in JSON or TOML, or the URL of a module.")
@@ -153,7 +168,7 @@ class LogLevel(Enum):
 def call(
     file: Annotated[str, _FILE],
     function: Annotated[str, _FUNCTION],
-    input: Annotated[str, typer.Option("--input", "-i", help="The input, as text.")] = "",
+    input: Annotated[str | None, typer.Option("--input", "-i", help="The input, as text.")] = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the input from standard input.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the output to this file.")
@@ -183,6 +198,8 @@ def call(
     json_: Annotated[bool, typer.Option("--json", help="Write errors as JSON.")] = False,
 ) -> None:
     """Call a function of a plug-in and write its output, as it is."""
+    if stdin and input is not None:
+        _usage("--input and --stdin both give the input; write one of them")
     with _failing(json_):
         if log_level is not None:
             extism.set_log_file("stderr", log_level.value)
@@ -190,7 +207,7 @@ def call(
             file, manifest, link, config, set_config, allow_host, allow_path, timeout, memory_max_pages,
             http_response_max_bytes, var_max_bytes,
         )  # fmt: skip
-        data = sys.stdin.buffer.read() if stdin else os.fsencode(input)
+        data = sys.stdin.buffer.read() if stdin else os.fsencode(input or "")
         with (
             _bar("downloading", DownloadColumn, at_once=False) as progress,
             extism.Plugin(
@@ -253,10 +270,7 @@ def inspect(
             console,
             "engines",
             ["engine", "can run it"],
-            [
-                (engine, f"no, lacks {', '.join(lacks)}" if lacks else "yes")
-                for engine, lacks in found.lacking.items()
-            ],
+            [(engine, f"no: lacks {', '.join(lacks)}" if lacks else "yes") for engine, lacks in found.lacking.items()],
         )
 
 
