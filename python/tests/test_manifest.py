@@ -172,7 +172,7 @@ def test_limits():
         extism.Plugin(many, limits=strict)
     said = "module `main` has 60000 functions, at most 50000 are allowed; raise the limit `compile_cost` to 120"
     assert str(refused.value) == said
-    extism.Plugin(many, limits=dataclasses.replace(strict, compile_cost=120))
+    extism.Plugin(many, limits=extism.Limits.strict(compile_cost=120))
     extism.Plugin(many)
     with pytest.raises(extism.InvalidModuleError, match="raise the limit `module_bytes` to"):
         extism.Plugin(many, limits=extism.Limits(module_bytes=1000))
@@ -205,6 +205,8 @@ def test_what_can_be_forbidden():
     assert forbidding.forbidden == {"simd"} and extism.Limits().forbidden == frozenset()
     assert pickle.loads(pickle.dumps(forbidding)) == forbidding
     assert dataclasses.replace(forbidding, heap_pages=1).forbidden == {"simd"}
+    strict = extism.Limits.strict(forbidden={"simd"})
+    assert strict == dataclasses.replace(extism.Limits.strict(), forbidden={"simd"})
     assert len({forbidding, extism.Limits(forbidden={"simd"}), extism.Limits()}) == 2
     with pytest.raises(extism.ArgumentError, match="limits: forbidden: unknown feature 'goto'; there are bulk-memory"):
         extism.Limits(forbidden=["goto"])

@@ -517,7 +517,8 @@ def _part(manifest: dict[str, Any], name: str, kind: type[_T]) -> _T:
 
 def _limits(heap_pages: int | None, forbidden: Sequence[str] | None, strict: bool) -> extism.Limits:
     """The limits that options say, the rest by default."""
-    limits = replace(extism.Limits.strict() if strict else extism.Limits(), forbidden=forbidden or ())
+    make = extism.Limits.strict if strict else extism.Limits
+    limits = make(forbidden=forbidden or ())
     return limits if heap_pages is None else replace(limits, heap_pages=heap_pages)
 
 

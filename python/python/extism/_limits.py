@@ -14,6 +14,7 @@ from ._errors import ArgumentError
 from ._native import default_limits, feature_names, strict_limits
 
 _DEFAULTS: Final = default_limits()
+_STRICT: Final = strict_limits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +70,22 @@ class Limits:
         object.__setattr__(self, "forbidden", forbidden)
 
     @classmethod
-    def strict(cls) -> Limits:
-        """Returns limits for untrusted code. Use `dataclasses.replace` to change some of them."""
-        strict = strict_limits()
+    def strict(
+        cls,
+        *,
+        memory_pages: int = _STRICT["memory_pages"],
+        heap_pages: int = _STRICT["heap_pages"],
+        table_elements: int = _STRICT["table_elements"],
+        module_bytes: int = _STRICT["module_bytes"],
+        compile_cost: int = _STRICT["compile_cost"],
+        forbidden: Iterable[str] = frozenset(),
+    ) -> Limits:
+        """Returns limits for untrusted code, apart from those that are given."""
         return cls(
-            memory_pages=strict["memory_pages"],
-            heap_pages=strict["heap_pages"],
-            table_elements=strict["table_elements"],
-            module_bytes=strict["module_bytes"],
-            compile_cost=strict["compile_cost"],
+            memory_pages=memory_pages,
+            heap_pages=heap_pages,
+            table_elements=table_elements,
+            module_bytes=module_bytes,
+            compile_cost=compile_cost,
+            forbidden=forbidden,
         )
