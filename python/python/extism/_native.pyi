@@ -518,8 +518,7 @@ class Plugin:
     @property
     def fuel_consumed(self) -> int | None:
         """How many units of work the last call did; `None` if the plug-in was made without `fuel`. If the
-        guest trapped, instructions count that would have followed in any case, up to the next call or
-        loop.
+        guest trapped, other than by `unreachable`, it may be off by up to what the function costs that trapped.
 
         Raises:
             extism.ReentrantError: If the caller is a host function that this plug-in called.
