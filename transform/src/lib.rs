@@ -1,14 +1,17 @@
 //! The steps from WebAssembly to WebAssembly that core takes before an engine compiles a module.
 //!
 //! Each takes the bytes of a valid module and returns those of another: [`start`] makes an export of a start
-//! section, [`legacy`] translates exceptions of before WebAssembly 3.0, [`per_call`] makes each call of a library start afresh, [`tables`] lowers maxima, [`meter`] counts
-//! fuel, [`fuse`] puts the kernel into a module, [`interrupt`] and [`budget`] make guests check whether they
-//! have to stop, and [`bulk`] makes single instructions short enough for that. `rewrite` is what they share.
+//! section, [`legacy`] translates exceptions of before WebAssembly 3.0, [`per_call`] makes each call of a library
+//! start afresh, [`tables`] lowers maxima, [`meter`] counts fuel, [`fuse`] puts the kernel into a module,
+//! [`bit_tests`] takes out tables that engines make slow code of, [`interrupt`] and [`budget`] make guests check
+//! whether they have to stop, and [`bulk`] makes single instructions short enough for that. `rewrite` is what
+//! they share.
 //!
 //! It imports nothing of polyextism: no engine, no plug-in, no error of core's. Invariants: what comes out is
 //! valid, and computes the same but for what the step is for; the functions that a module defines keep their
 //! order, and a step says by how many places they move.
 
+pub mod bit_tests;
 pub mod budget;
 pub mod bulk;
 pub mod fuse;
