@@ -474,8 +474,8 @@ impl Plugin {
         bytes::bytes(py, &bytes)
     }
 
-    /// How many units of work the last call did, or `None` if the plug-in was made without `fuel`. After a trap the
-    /// count includes the instructions up to the next call or loop.
+    /// How many units of work the last call did, or `None` if the plug-in was made without `fuel`. If the guest
+    /// trapped, other than by `unreachable`, the count may be off by up to the cost of the function that trapped.
     ///
     /// Raises:
     ///     extism.ReentrantError: If a host function that this plug-in called makes the call.

@@ -3,13 +3,14 @@
 //! Each takes the bytes of a valid module and returns those of another: [`start`] turns a start section into an
 //! export, [`legacy`] translates exceptions from before WebAssembly 3.0, [`per_call`] makes each call of a library
 //! start afresh, [`tables`] lowers maxima, [`meter`] counts fuel, [`fuse`] puts the kernel into a module,
-//! [`interrupt`] and [`budget`] make guests check whether they have to stop, and [`bulk`] splits long instructions.
-//! `rewrite` has the parts that they share.
+//! [`bit_tests`] replaces tables that engines make slow code of, [`interrupt`] and [`budget`] make guests check
+//! whether they have to stop, and [`bulk`] splits long instructions. `rewrite` has the parts that they share.
 //!
 //! It imports nothing of polyextism: no engine, no plug-in, no error of core. Invariants: the output is valid and,
 //! apart from the purpose of the step, computes the same; the functions that a module defines keep their order, and
 //! a step says by how much their indices grow.
 
+pub mod bit_tests;
 pub mod budget;
 pub mod bulk;
 pub mod fuse;

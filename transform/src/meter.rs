@@ -1,22 +1,25 @@
 //! Makes guests count their fuel: a step from wasm to wasm.
 //!
-//! Every function counts a number down as it runs, by what `price` says of each instruction. It is
-//! charged for whole straight pieces, where they begin (`pieces`): so what is charged is what is
-//! executed, and arms that are not taken cost nothing. Where it is needed that the fuel suffices, less than
-//! nothing is a trap (`charge`); so a call that runs out of fuel does nothing more that anybody could
-//! see. Who enters guests asks [`OVERDRAWN`] how a call ended, because functions return without a look.
+//! Every function counts a number down as it runs, by what `price` says of each instruction. `pieces` takes the
+//! function apart into straight pieces; `places` decides on which of them the number is written, so that it
+//! is written seldom and the sum is right: what is charged is what is executed, and arms that are not taken
+//! cost nothing. Where it is needed that the fuel suffices, too little is a trap (`charge`); so a call that runs
+//! out of fuel does nothing more that anybody could see. Who enters guests asks [`OVERDRAWN`] how a call ended,
+//! because functions return without a look.
 //!
 //! The number is a global of one module of a program, which the others import ([`Tank`]). The host fills it
 //! and learns what is left by [`SETTLE`]: the whole allowance of a call at once, so that no guest has to
-//! ask for more.
+//! ask for more. Guests may add to it for a while what they have still to spend, so the host gives no more than half of
+//! what the number can be.
 //!
 //! It knows no engine and nothing of the meaning of a module. Invariants: the input is valid, so is the
-//! output, and it computes the same until the fuel is used up; after a call that returns, the number has
-//! gone down by exactly what the executed instructions cost; after a trap, by at most the straight piece
-//! more in which it trapped.
+//! output, and it computes the same until the fuel is used up; after a call that returns, or that the host or
+//! `unreachable` ends, the number has gone down by exactly what the executed instructions cost; after another trap
+//! it differs by no more than what the instructions cost of the function that trapped, and by the same on each engine.
 
 mod charge;
 mod pieces;
+mod places;
 mod price;
 
 use wasm_encoder::{
@@ -158,7 +161,7 @@ impl Bodies for Functions<'_> {
         ty: u32,
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
-        let pieces = Pieces::of(body, self.shape, moved, &self.quiet)?;
+        let pieces = Pieces::of(body, ty, self.shape, moved, &self.quiet)?;
         let mut locals = self.shape.function_type(ty).params().len() as u32;
         for group in body.get_locals_reader()? {
             locals += group?.0;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use polyextism_transform::{
-    budget, bulk, fuse,
+    bit_tests, budget, bulk, fuse,
     interrupt::{self, Flag},
     meter::{self, Tank},
     tables::limited,
@@ -480,6 +480,9 @@ impl Recipe<'_> {
         match self.checks {
             Checks::Engine => Ok(wasm),
             Checks::Flag => {
+                // Only where engines compile: an interpreter is faster at tables.
+                let tested = bit_tests::add(&wasm);
+                let wasm = tested.map_err(|source| failed("be given tests of bits", source))?;
                 let looking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
                 let looking = looking.map_err(|source| failed("be given looks", source))?;
                 Ok(looking.expect("looks are for code only").into())

@@ -6,6 +6,9 @@
 
 use crate::base::error::{Error, ErrorKind};
 
+/// What guests are given at most. Nobody lives to use it up, and guests may add to it what they will spend.
+const MOST: i64 = i64::MAX / 2;
+
 /// The fuel of one call.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -39,7 +42,7 @@ impl Meter {
             // The rest is from another call.
             State::Full => {
                 // More than any call can use.
-                let grant = i64::try_from(self.limit).unwrap_or(i64::MAX);
+                let grant = i64::try_from(self.limit).unwrap_or(MOST).min(MOST);
                 (State::Granted(grant), grant)
             }
             State::Granted(granted) => {
@@ -74,7 +77,7 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
-    use super::Meter;
+    use super::{MOST, Meter};
     use crate::base::error::ErrorKind;
 
     #[test]
@@ -87,15 +90,16 @@ mod tests {
             (1000, 0, 1000),
             (1000, -400, 1000),
             (1000, i64::MIN, 1000),
+            (u64::MAX, MOST, 0),
             (u64::MAX, i64::MAX, 0),
-            (u64::MAX, i64::MAX - 5, 5),
-            (u64::MAX, i64::MIN, u64::MAX),
+            (u64::MAX, MOST - 5, 5),
+            (u64::MAX, i64::MIN, MOST as u64 + (1 << 63)),
         ] {
             let mut meter = Meter::new(Some(limit));
             assert_eq!(meter.used(), 0);
             // Fuel from another call does not count.
             let granted = meter.settle(77);
-            assert_eq!(granted as u64, limit.min(i64::MAX as u64));
+            assert_eq!(granted as u64, limit.min(MOST as u64));
             assert_eq!(meter.used(), limit, "it is not known");
             for left in [left, 0, 0] {
                 assert_eq!(meter.settle(left), 0);

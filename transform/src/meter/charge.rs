@@ -5,9 +5,13 @@
 //! from the global where the outermost such loop begins. Proof that it has the same number everywhere in
 //! that loop: nothing but charges of this function runs there, and those write both.
 //!
-//! Where the fuel must suffice, less than nothing branches out of all blocks of the function to a trap
+//! A conditional branch that is charged becomes an `if` around the charge and an unconditional one, an `if` without
+//! `else` gets one.
+//!
+//! Where the fuel must suffice, too little branches out of all blocks of the function to a trap
 //! at its end. No value of the guest is needed there, so none has to be kept for it, and the branch
-//! is not taken until the call is over: that is what makes counting cheap.
+//! is not taken until the call is over: that is what makes counting cheap. The trap leaves less than nothing in the
+//! global, which may have more than is left where the branch was.
 //!
 //! It does not know what is charged, nor why. Invariant: every sequence leaves the stack as it found it.
 
@@ -62,6 +66,9 @@ impl<'a> Writer<'a> {
                 Instruction::End,
                 Instruction::Return,
                 Instruction::End,
+                // The number may be greater than what is left here.
+                Instruction::I64Const(-1),
+                Instruction::GlobalSet(self.fuel),
                 Instruction::Unreachable,
             ]);
         }
@@ -77,23 +84,40 @@ impl<'a> Writer<'a> {
 
     fn mark(&mut self, mark: &Mark) {
         self.out.copy(mark.at);
+        let turn = mark.turn;
         match &mark.what {
-            What::Charge(piece) => {
-                let piece = &self.pieces.pieces[*piece];
-                let check = piece.is_checked.then_some(mark.depth);
-                match (piece.cost, check) {
+            What::Piece(piece) => {
+                let check = self.pieces.check(*piece);
+                let check = check.map(|least| (least, mark.depth));
+                match (self.pieces.charge(*piece), check) {
                     (0, None) => {}
-                    (0, Some(depth)) => self.check(self.read(piece.turn), depth),
-                    (cost, check) => {
-                        self.put(&[self.read(piece.turn), Instruction::I64Const(cost)]);
-                        self.spend(piece.turn, check);
-                    }
+                    (0, Some(check)) => self.check(self.read(turn), check),
+                    (charge, check) => self.charge(charge, turn, check),
                 }
             }
-            What::Check(turn) => self.check(self.read(*turn), mark.depth),
-            What::Length { shift, width, turn } => {
-                self.length(*shift, *width, *turn);
-                self.spend(*turn, Some(mark.depth));
+            What::Branch { way, label, end } => match self.pieces.charge(*way) {
+                0 => {}
+                charge => {
+                    self.out.leave_out(*end);
+                    self.put(&[Instruction::If(BlockType::Empty)]);
+                    self.charge(charge, turn, None);
+                    self.put(&[Instruction::Br(label + 1), Instruction::End]);
+                }
+            },
+            What::Else(way) => match self.pieces.charge(*way) {
+                0 => {}
+                charge => {
+                    self.put(&[Instruction::Else]);
+                    self.charge(charge, turn, None);
+                }
+            },
+            What::Length {
+                shift,
+                width,
+                piece,
+            } => {
+                self.length(*shift, *width, turn);
+                self.spend(turn, Some((self.pieces.least(*piece), mark.depth)));
             }
             What::Loop(index) => self.begin_loop(*index),
             What::Moved(end, instruction) => {
@@ -101,6 +125,12 @@ impl<'a> Writer<'a> {
                 self.out.put(instruction);
             }
         }
+    }
+
+    /// Takes a number off the fuel; with a check if one is told.
+    fn charge(&mut self, charge: i64, turn: Option<usize>, check: Option<(i64, u32)>) {
+        self.put(&[self.read(turn), Instruction::I64Const(charge)]);
+        self.spend(turn, check);
     }
 
     fn put(&mut self, instructions: &[Instruction<'_>]) {
@@ -146,22 +176,23 @@ impl<'a> Writer<'a> {
         self.put(&[Instruction::I64Const(shift.into()), Instruction::I64ShrU]);
     }
 
-    /// With the fuel and a cost on the stack: takes the cost off; with a check if a depth is told.
-    fn spend(&mut self, turn: Option<usize>, check: Option<u32>) {
+    /// With the fuel and a cost on the stack: takes the cost off; with a check if one is told.
+    fn spend(&mut self, turn: Option<usize>, check: Option<(i64, u32)>) {
         self.out.put(&Instruction::I64Sub);
         if check.is_some() || self.is_local(turn) {
             self.out.put(&Instruction::LocalTee(self.local));
         }
         self.out.put(&Instruction::GlobalSet(self.fuel));
-        if let Some(depth) = check {
-            self.check(Instruction::LocalGet(self.local), depth);
+        if let Some(check) = check {
+            self.check(Instruction::LocalGet(self.local), check);
         }
     }
 
-    /// Leaves the function for the trap if the fuel, which the instruction reads, is less than nothing.
-    fn check(&mut self, fuel: Instruction<'_>, depth: u32) {
+    /// Leaves the function for the trap if the fuel, which the instruction reads, is less than it must be; with
+    /// so many blocks open.
+    fn check(&mut self, fuel: Instruction<'_>, (least, depth): (i64, u32)) {
         let out_of_all = Instruction::BrIf(depth + 1);
-        let (zero, less) = (Instruction::I64Const(0), Instruction::I64LtS);
-        self.put(&[fuel, zero, less, out_of_all]);
+        let (least, less) = (Instruction::I64Const(least), Instruction::I64LtS);
+        self.put(&[fuel, least, less, out_of_all]);
     }
 }

@@ -91,8 +91,8 @@ fn what_comes_out_is_valid() {
     }
 }
 
-/// What a function charges: the units of each piece; `!` where the fuel must suffice, `*` by a length, `(` for
-/// the beginning of a loop that counts in a local.
+/// What a function charges, in the order of the text; `!` where the fuel must suffice, with the least number
+/// that does if that is not 0; `*` by a length, `(` for the beginning of a loop that counts in a local.
 fn charges(text: &str) -> String {
     let module = wasm(&format!(
         "(module (import \"q\" \"quiet\" (func $quiet)) (import \"h\" \"host\" (func $host))
@@ -107,7 +107,10 @@ fn charges(text: &str) -> String {
                 write!(found, " {value}").expect("strings take everything");
             }
             (Operator::I64ShrU, Some(Operator::I64Sub)) => found.push_str(" *"),
-            (Operator::I64LtS, Some(Operator::BrIf { .. })) => found.push('!'),
+            (Operator::I64Const { value: 0 }, Some(Operator::I64LtS)) => found.push('!'),
+            (Operator::I64Const { value }, Some(Operator::I64LtS)) => {
+                write!(found, "!({value})").expect("strings take everything");
+            }
             (Operator::GlobalGet { .. }, Some(Operator::LocalSet { .. })) => found.push_str(" ("),
             _ => {}
         }
@@ -115,7 +118,7 @@ fn charges(text: &str) -> String {
     found.trim_start().to_owned()
 }
 
-/// Each row is a rule of `pieces.rs`.
+/// Each row is a rule of `pieces.rs`, or of `places.rs`.
 #[test]
 fn where_pieces_begin_and_what_they_cost() {
     const ROWS: &[(&str, &str)] = &[
@@ -123,23 +126,23 @@ fn where_pieces_begin_and_what_they_cost() {
         ("", ""),
         ("(block (block)) nop", "1"),
         // Arms, and what comes after them.
-        ("(if (i32.const 1) (then nop nop nop))", "2 3"),
+        ("(if (i32.const 1) (then nop nop nop))", "5 2"),
         (
             "nop (if (i32.const 1) (then nop) (else nop nop)) nop",
-            "4 1 2",
+            "5 6",
         ),
         // A block that is only left by its end: one piece goes on behind it.
-        ("(block (br_if 0 (i32.const 1)) nop nop nop) nop", "3 3"),
-        ("(block (br_if 0 (i32.const 1)) nop (br 0) nop) nop", "3 2"),
-        ("(block (block (br_if 0 (i32.const 1)) nop) nop) nop", "4 1"),
+        ("(block (br_if 0 (i32.const 1)) nop nop nop) nop", "3 6"),
+        ("(block (br_if 0 (i32.const 1)) nop (br 0) nop) nop", "3 5"),
+        ("(block (block (br_if 0 (i32.const 1)) nop) nop) nop", "4 5"),
         // One that may be left otherwise: another piece begins.
         (
             "(block (block (br_if 1 (i32.const 1)) (br_if 0 (i32.const 1))) nop) nop",
-            "3 2 1",
+            "3 6 6",
         ),
-        ("(block (block (br_if 1 (i32.const 1))) nop) nop", "3 1"),
-        ("(if (i32.const 1) (then return)) nop", "2 1 1"),
-        ("(if (i32.const 1) (then unreachable)) nop", "2 1 1"),
+        ("(block (block (br_if 1 (i32.const 1))) nop) nop", "3 4"),
+        ("(if (i32.const 1) (then return)) nop", "3 3"),
+        ("(if (i32.const 1) (then unreachable)) nop", "3 3"),
         ("(block (br_table 0 1 0 (i32.const 1))) nop nop", "2 2"),
         // Code that cannot be reached.
         ("return nop (block (loop (br 0)) nop) nop", "1"),
@@ -148,40 +151,40 @@ fn where_pieces_begin_and_what_they_cost() {
             "2",
         ),
         // Loops: the fuel must suffice for each turn.
-        ("nop (loop nop)", "1 ( 1!"),
+        ("nop (loop nop)", "2 (!"),
         ("(loop (br_if 0 (i32.const 1)) nop) nop", "( 2! 2"),
         ("(loop (block (br_if 1 (i32.const 1)) nop)) nop", "( 2! 2"),
         (
             "(loop nop (loop nop (br_if 0 (i32.const 1))) nop)",
-            "( 1! 3! 1",
+            "2 (!(-1) 3!(-1)",
         ),
         (
             "(block (loop (br_if 1 (i32.const 1)) (br 0))) nop",
-            "( 2! 1 1",
+            "( 3!(-1)",
         ),
         // Calls that may reach the host: the fuel must suffice before, and what comes after is another piece.
         ("nop (call $host) nop", "2! 1"),
         ("nop (call_indirect (i32.const 0)) nop", "3! 1"),
         (
             "(block (br_if 0 (i32.const 1)) nop) (call $host) nop",
-            "3 1! 1",
+            "1 3! 1",
         ),
-        ("(if (i32.const 1) (then (call $host))) nop", "2 1! 1"),
-        ("(loop nop (call $host) (br_if 0 (i32.const 1)))", "2! 2"),
-        ("(loop (loop nop) (call $host))", "! ( 2! "),
+        ("(if (i32.const 1) (then (call $host))) nop", "3! 1 3"),
+        ("(loop nop (call $host) (br_if 0 (i32.const 1)))", "-2 4! 2"),
+        ("(loop (loop nop) (call $host))", "2!(-2) (!"),
         ("nop (return_call $host)", "2!"),
         // Calls of functions of the module: it must suffice where this one began.
         ("nop (call $f) nop", "2! 1"),
         ("nop (return_call $f)", "2!"),
-        ("(if (i32.const 1) (then (call $f))) nop", "2! 1 1"),
+        ("(if (i32.const 1) (then (call $f))) nop", "!(2) 3 1 3"),
         (
             "(if (i32.const 1) (then (call $f) (call $host))) nop",
-            "2! 1 1! 1",
+            "!(2) 3 1! 1 3",
         ),
         // Or at the head of the loop.
         (
             "(loop nop (loop nop (br_if 0 (i32.const 1))) (call $f))",
-            "1! ( 3! 1",
+            "2!(-1) ( 3!(-1)",
         ),
         // One that is no more than an instruction.
         ("nop (call $quiet) nop", "3"),
@@ -194,7 +197,7 @@ fn where_pieces_begin_and_what_they_cost() {
         ("(drop (table.grow (ref.null func) (i32.const 1)))", "4 *!"),
         (
             "(loop (memory.copy (i32.const 0) (i32.const 0) (i32.const 1)))",
-            "( 4! *!",
+            "4 (! *!",
         ),
         ("(drop (memory.grow (i32.const 1)))", "1002"),
     ];

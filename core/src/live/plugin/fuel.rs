@@ -49,9 +49,9 @@ impl Plugin {
     /// How many units of work the last call, or [`Plugin::initialize`], did. `None` if the plug-in was compiled
     /// without [`Options::fuel`](crate::Options::fuel).
     ///
-    /// It is exact if the guest returned or was ended by a host function. If it trapped, instructions count
-    /// that would have followed in any case, up to the next call or loop. That is the same on every engine,
-    /// but for a stack that overflows, and for calls that are ended by time.
+    /// It is exact if the guest returned or was ended by a host function. If it trapped otherwise than by
+    /// `unreachable`, it may be off by at most what the instructions of the function cost that trapped. That is the
+    /// same on every engine, but for a stack that overflows, and for calls that are ended by time.
     pub fn fuel_consumed(&mut self) -> Option<u64> {
         self.compiled.fuel()?;
         // If the engine fails to run this, the used fuel is unknown.
