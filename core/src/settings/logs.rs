@@ -10,6 +10,7 @@
 mod lines;
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Write},
     str::FromStr,
@@ -258,9 +259,9 @@ impl Write for Line {
 impl Setting {
     fn write(&self, line: &[u8]) {
         let written = match &self.place {
-            LogPlace::File(file) => (&*file).write_all(line),
-            LogPlace::Stdout => io::stdout().write_all(line),
-            LogPlace::Stderr => io::stderr().write_all(line),
+            LogPlace::File(file) => (&*file).write_all(&indented(line)),
+            LogPlace::Stdout => io::stdout().write_all(&indented(line)),
+            LogPlace::Stderr => io::stderr().write_all(&indented(line)),
             LogPlace::Lines(lines) => return lines.push(line),
             LogPlace::Nowhere => return,
         };
@@ -270,6 +271,24 @@ impl Setting {
             (self.on_failure)(failure);
         }
     }
+}
+
+/// A line whose text cannot look like further lines: what follows a break in it is indented.
+fn indented(line: &[u8]) -> Cow<'_, [u8]> {
+    let (text, end) = line.split_at(line.len().saturating_sub(1));
+    if !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return line.into();
+    }
+    let mut indented = Vec::with_capacity(line.len() + 64);
+    for byte in text {
+        match byte {
+            b'\n' => indented.extend_from_slice(b"\n    "),
+            b'\r' => indented.extend_from_slice(b"\\r"),
+            byte => indented.push(*byte),
+        }
+    }
+    indented.extend_from_slice(end);
+    indented.into()
 }
 
 fn read() -> RwLockReadGuard<'static, Option<Arc<Setting>>> {
@@ -282,7 +301,20 @@ fn write() -> RwLockWriteGuard<'static, Option<Arc<Setting>>> {
 
 #[cfg(test)]
 mod tests {
-    use super::LogFilter;
+    use super::{LogFilter, indented};
+
+    #[test]
+    fn no_text_looks_like_further_lines() {
+        for (line, expected) in [
+            ("", ""),
+            ("\n", "\n"),
+            ("INFO one\n", "INFO one\n"),
+            ("INFO one\nERROR two\n\n", "INFO one\n    ERROR two\n    \n"),
+            ("INFO one\rERROR\r\n", "INFO one\\rERROR\\r\n"),
+        ] {
+            assert_eq!(indented(line.as_bytes()), expected.as_bytes(), "{line:?}");
+        }
+    }
 
     #[test]
     fn filters_are_levels_or_levels_by_target() {
