@@ -144,8 +144,8 @@ instructions: tools
 	CARGO_INCREMENTAL=0 $(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
 		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
-# On Linux, Zig links for the C library of the policy in place of this machine's, so wheels work on old systems. It has an
-# unwinder of its own, with which wasmer's exceptions do not unwind, so that of GCC is named by its path.
+# On Linux, Zig links for the C library of the policy in place of this machine's, so wheels work on old systems. It has
+# an unwinder of its own, with which wasmer's exceptions do not unwind, so that of GCC is named by its path.
 WHEEL ?= manylinux2014
 ifeq ($(shell uname -s),Linux)
 WHEEL_ARGS = --zig --compatibility $(WHEEL) --target $(shell uname -m)-unknown-linux-gnu
