@@ -28,7 +28,7 @@ help:
 	@echo "make bench-guests what guests cost beside the engine alone, in two minutes (ARGS='--engines wasmer' and others)"
 	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
-	@echo "make wheel        a wheel in dist/ that old systems take (WHEEL=musllinux_1_2 for Alpine)"
+	@echo "make wheel        a wheel in dist/ that old systems take (FEATURES=... chooses engines)"
 	@echo "make sdist        a source distribution in dist/"
 	@echo "make wheel-test   the wheel of dist/ in clean environments (PYTHONS='python3.10 python3.13', DIST=FILE)"
 	@echo "make c            the C library in dist/c (FEATURES=... chooses engines, PROFILE=quick links faster)"
@@ -144,17 +144,17 @@ instructions: tools
 	CARGO_INCREMENTAL=0 $(CARGO) test --workspace --exclude polyextism-python --locked --test instructions \
 		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
-# On Linux, Zig's linker takes the C library of the policy in place of this machine's, so wheels work on old systems.
-# WHEEL=musllinux_1_2 is for Alpine (needs `rustup target add`).
+# On Linux, Zig links for the C library of the policy in place of this machine's, so wheels work on old systems. It has
+# an unwinder of its own, with which wasmer's exceptions do not unwind, so that of GCC is named by its path.
 WHEEL ?= manylinux2014
 ifeq ($(shell uname -s),Linux)
-WHEEL_TARGET = $(shell uname -m)-unknown-linux-$(if $(findstring musl,$(WHEEL)),musl,gnu)
-WHEEL_ARGS = --zig --compatibility $(WHEEL) --target $(WHEEL_TARGET)
+WHEEL_ARGS = --zig --compatibility $(WHEEL) --target $(shell uname -m)-unknown-linux-gnu
+WHEEL_LINK = -- -C link-arg=$(shell $(CC) -print-file-name=libgcc_s.so.1)
 endif
 wheel: $(VENV)-wheel/bin/maturin
 	VIRTUAL_ENV=$(CURDIR)/$(VENV)-wheel PATH="$(CURDIR)/$(VENV)-wheel/bin:$$PATH" $(VENV)-wheel/bin/maturin build \
 		--release --strip --locked --manifest-path python/Cargo.toml --out dist $(WHEEL_ARGS) \
-		$(if $(FEATURES),--no-default-features --features $(FEATURES))
+		$(if $(FEATURES),--no-default-features --features $(FEATURES)) $(WHEEL_LINK)
 	@ls -l dist/*.whl
 
 sdist: $(VENV)-wheel/bin/maturin
@@ -162,11 +162,11 @@ sdist: $(VENV)-wheel/bin/maturin
 
 # DIST is what to try, a wheel or a source distribution; PYTHONS="python3.10 python3.13" says with what.
 PYTHONS ?= $(PYTHON)
-DIST ?= $(wildcard dist/*manylinux*.whl)
+DIST ?= $(wildcard dist/*.whl)
 wheel-test: $(VENV)-wheel/bin/maturin
 	@test -n "$(DIST)" || { echo "make wheel-test: there is no wheel yet; run 'make wheel' first"; exit 1; }
 	$(if $(filter %.whl,$(DIST)),$(VENV)-wheel/bin/auditwheel show $(DIST))
-	$(PYTHON) .ci/wheels $(DIST) $(PYTHONS)
+	FEATURES=$(FEATURES) $(PYTHON) .ci/wheels $(DIST) $(PYTHONS)
 
 # The shared library is linked from the static one, so that it exports what `c/extism.map` says and no engine's functions.
 PROFILE ?= release

@@ -1,5 +1,7 @@
 """Which engines there are, and how one is chosen."""
 
+import sys
+
 import pytest
 
 import extism
