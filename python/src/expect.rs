@@ -63,7 +63,7 @@ impl Bounded for u64 {
 }
 
 impl Bounded for usize {
-    const MOST: &'static str = if usize::BITS == 64 {
+    const MOST: &'static str = if Self::BITS == 64 {
         "2**64 - 1"
     } else {
         "2**32 - 1"
