@@ -13,14 +13,17 @@ mod mended;
 mod observed;
 mod written;
 
-use polyextism::{Capabilities, Choice, ErrorKind, Trap, backend::Interruption};
+use polyextism::{
+    Capabilities, Choice, ErrorKind, Trap,
+    backend::{Interruption, Room, address_space},
+};
 
 pub use self::{counts::Counts, forms::forms, generated::Generated, written::Modules};
 use self::{
     generated::Nans,
     observed::{Observed, observe},
 };
-use crate::gaps::{EXTERNREF, NAN_CONVERSION, NAN_SIGN, STORED_EXCEPTIONS, lacks};
+use crate::gaps::{EMPTY_MEMORIES, EXTERNREF, NAN_CONVERSION, NAN_SIGN, STORED_EXCEPTIONS, lacks};
 
 /// Why engines are not compared, or differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +39,8 @@ pub enum Known {
     Proposal,
     /// The engine refuses references to exceptions outside of functions.
     StoredExceptions,
+    /// The engine refuses memories that begin without a page, because the address space is limited.
+    EmptyMemories,
 }
 
 /// Engines that did not do the same.
@@ -64,14 +69,9 @@ pub fn compare(
             Some(known) => *counts.of(&choice.name()).known.entry(known).or_default() += 1,
             None => {
                 let observed = observe(choice, choice.interruption(), &generated);
-                match observed[0].outcome == Err(ErrorKind::Unsupported)
-                    && lacks(choice, STORED_EXCEPTIONS)
-                {
-                    true => {
-                        let known = &mut counts.of(&choice.name()).known;
-                        *known.entry(Known::StoredExceptions).or_default() += 1;
-                    }
-                    false => runs.push((choice, observed)),
+                match refused(choice, &observed[0]) {
+                    Some(known) => *counts.of(&choice.name()).known.entry(known).or_default() += 1,
+                    None => runs.push((choice, observed)),
                 }
             }
         }
@@ -155,6 +155,18 @@ fn excused(choice: &Choice, generated: &Generated) -> Option<Known> {
         return Some(Known::HostReferences);
     }
     None
+}
+
+/// Why an engine refuses a module that it has all proposals of.
+fn refused(choice: &Choice, instantiation: &Observed) -> Option<Known> {
+    if instantiation.outcome != Err(ErrorKind::Unsupported) {
+        return None;
+    }
+    if lacks(choice, STORED_EXCEPTIONS) {
+        return Some(Known::StoredExceptions);
+    }
+    let is_scarce = address_space::room() == Room::Scarce;
+    (is_scarce && lacks(choice, EMPTY_MEMORIES)).then_some(Known::EmptyMemories)
 }
 
 /// The first step that ended because the stack was exhausted.
