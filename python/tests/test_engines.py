@@ -1,6 +1,5 @@
 """Which engines there are, and how one is chosen."""
 
-import sys
 
 import pytest
 
