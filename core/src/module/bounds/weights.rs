@@ -4,7 +4,7 @@
 //! (`benches/python/compiling.py`; docs/limits.md has the worst). It has the cost on the most expensive engine.
 //! Other instructions cost less than a microsecond for each of their bytes.
 
-use wasmparser::Operator;
+use wasmparser::{BlockType, Operator};
 
 /// The cost of one instruction.
 #[derive(Clone, Copy, Default)]
@@ -19,12 +19,20 @@ const fn weight(long: u64, costly: u64) -> Weight {
     Weight { long, costly }
 }
 
+/// Whether a block has values, which become parameters of the code behind it.
+fn has_values(ty: BlockType) -> bool {
+    ty != BlockType::Empty
+}
+
 /// The cost of an instruction.
 #[inline]
 pub(super) fn of(operator: &Operator<'_>) -> Weight {
     use Operator as O;
 
     match operator {
+        // Two bytes of memory for each pair of them in one function, and seven times as many for each pair of loops.
+        O::Block { blockty } | O::If { blockty } if has_values(*blockty) => weight(0, 1),
+        O::Loop { blockty } if has_values(*blockty) => weight(0, 3),
         O::MemoryInit { .. } => weight(1, 0),
         O::MemoryGrow { .. } => weight(2, 0),
         O::MemoryFill { .. } | O::MemoryCopy { .. } => weight(7, 0),
