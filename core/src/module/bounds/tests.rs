@@ -5,9 +5,10 @@ mod made;
 
 use self::made::{
     all_block_locals, all_locals, all_long, all_loop_locals, all_signatures, block_locals,
-    block_values, branch_values, bytes, call_values, costly, costly_pairs, data_segments,
-    element_segments, exports, function_bytes, functions, globals, imports, indirect_calls, locals,
-    long, loop_locals, loops, memories, nesting, signature, table_elements, tables, types,
+    block_values, branch_values, bytes, call_values, costly, costly_blocks, costly_pairs,
+    data_segments, element_segments, exports, function_bytes, functions, globals, imports,
+    indirect_calls, locals, long, loop_locals, loops, memories, nesting, signature, table_elements,
+    tables, types,
 };
 use super::{Bound, Bounds};
 use crate::settings::limits::Limits;
@@ -125,6 +126,12 @@ const ROWS: &[Row] = &[
     (
         |b| b.costly,
         costly,
+        "the code of function 0 of module `m` has",
+        "units of costly instructions",
+    ),
+    (
+        |b| b.costly,
+        costly_blocks,
         "the code of function 0 of module `m` has",
         "units of costly instructions",
     ),

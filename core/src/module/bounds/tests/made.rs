@@ -220,6 +220,14 @@ pub(super) fn costly(n: u64) -> Vec<u8> {
     program([getting(n)])
 }
 
+/// Blocks with a value, a unit each.
+pub(super) fn costly_blocks(n: u64) -> Vec<u8> {
+    program([body(
+        0,
+        &[0x02, 0x7f, 0x41, 0, 0x0b, 0x1a].repeat(n as usize),
+    )])
+}
+
 pub(super) fn costly_pairs(n: u64) -> Vec<u8> {
     let of = |pairs: u64, units: u64| (0..pairs).map(move |_| getting(units));
     let bodies = of(n / 10_000, 10_000).chain(of(n / 100 % 100, 1000));
