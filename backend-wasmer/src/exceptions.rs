@@ -1,6 +1,6 @@
 //! Refuses parts of exceptions that wasmer does not support: references to exceptions outside of functions and in other
-//! exceptions, and the type of references that are always null. It would panic on some of these, fail late, or write half
-//! of a reference.
+//! exceptions, and the type of references that are always null. It would panic on some of these, fail late, or write
+//! half of a reference.
 //!
 //! It does not know what modules throw. Invariant: wasmer compiles every accepted module.
 
