@@ -90,7 +90,7 @@ impl From<&Limits> for Bounds {
         // Small numbers of rare items are always allowed.
         let of = |strict: u64| (strict.saturating_mul(cost) / 100).max(strict.min(8));
         // Nested loops cost the third power of their number.
-        let loops = 100.0 * (cost as f64 / 100.0).cbrt();
+        let loops = 128.0 * (cost as f64 / 100.0).cbrt();
         // These cost the second power.
         let costly = 16_000.0 * (cost as f64 / 100.0).sqrt();
         Self {
