@@ -340,7 +340,7 @@ def test_functions_of_another_type_are_refused():
     with pytest.raises(extism.ArgumentError, match="found a value of type builtin_function"):
         extism.Plugin(ECHO, functions=[print])
     for single in (print, extism.Function("f", [], [], print)):
-        with pytest.raises(extism.ArgumentError, match="functions= is a list of host functions, found a"):
+        with pytest.raises(extism.ArgumentError, match="functions: expected a list of extism.Function objects, found a"):
             extism.Plugin(ECHO, functions=single)
 
 
