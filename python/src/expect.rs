@@ -3,7 +3,11 @@
 //! PyO3 reads such arguments itself, but its errors say neither which argument is wrong nor what it takes. Each
 //! function at the end reads one argument, for `from_py_with`. It does not know what the values mean.
 
-use pyo3::{FromPyObject, prelude::*, types::PyIterator};
+use pyo3::{
+    FromPyObject,
+    prelude::*,
+    types::{PyIterator, PyString},
+};
 
 use crate::{
     convert::{Timeout, type_name},
@@ -13,12 +17,15 @@ use crate::{
 /// A text.
 ///
 /// # Errors
-/// `ArgumentError`, which names the argument.
+/// `ArgumentError`, which names the argument; `UnicodeEncodeError` for a text that has no UTF-8.
 #[inline]
 pub(crate) fn text<'a>(name: &str, object: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     object
         .extract()
-        .map_err(|_| wrong(name, "a str", object, type_name(object)))
+        .map_err(|error| match object.is_instance_of::<PyString>() {
+            true => error,
+            false => wrong(name, "a str", object, type_name(object)),
+        })
 }
 
 /// True or False.
