@@ -22,10 +22,7 @@ use crate::{
 pub(crate) fn text<'a>(name: &str, object: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     object
         .extract()
-        .map_err(|error| match object.is_instance_of::<PyString>() {
-            true => error,
-            false => wrong(name, "a str", object, type_name(object)),
-        })
+        .map_err(|error| no_text(name, object, error))
 }
 
 /// True or False.
@@ -108,14 +105,18 @@ impl<'a, 'py> FromPyObject<'a, 'py> for FunctionName<'a> {
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         match object.extract::<&str>() {
             Ok(name) => Ok(Self(name)),
-            Err(_) => Err(no_name(&object)),
+            Err(error) => Err(no_text("the name of a function", &object, error)),
         }
     }
 }
 
+/// A text that has no UTF-8 keeps its own error.
 #[cold]
-fn no_name(object: &Bound<'_, PyAny>) -> PyErr {
-    wrong("the name of a function", "a str", object, type_name(object))
+fn no_text(name: &str, object: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    match object.is_instance_of::<PyString>() {
+        true => error,
+        false => wrong(name, "a str", object, type_name(object)),
+    }
 }
 
 pub(crate) fn capture_limit(object: &Bound<'_, PyAny>) -> PyResult<usize> {
