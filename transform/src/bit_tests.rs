@@ -46,24 +46,21 @@ impl Bodies for Functions<'_> {
         ty: u32,
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
-        let ty = self.shape.function_type(ty);
-        let mut index = ty.params().len() as u32;
-        for group in body.get_locals_reader()? {
-            index += group?.0;
-        }
+        let shape = self.shape;
+        let index = shape.locals(ty, body)?;
         let mut out = Splice::new(self.wasm, body)?;
         let mut locals: &[ValType] = &[];
         // Of each open block, whether branches to it take values along.
-        let mut open = vec![!ty.results().is_empty()];
+        let mut open = vec![shape.has_results(BlockType::FuncType(ty))];
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset()?;
             match &operator {
-                Operator::Loop { blockty } => open.push(self.has_params(*blockty)),
+                Operator::Loop { blockty } => open.push(shape.has_params(*blockty)),
                 Operator::Block { blockty } | Operator::If { blockty } => {
-                    open.push(self.has_results(*blockty));
+                    open.push(shape.has_results(*blockty));
                 }
-                Operator::TryTable { try_table } => open.push(self.has_results(try_table.ty)),
+                Operator::TryTable { try_table } => open.push(shape.has_results(try_table.ty)),
                 Operator::End => drop(open.pop()),
                 Operator::BrTable { targets } => {
                     let has_values = open[open.len() - 1 - targets.default() as usize];
@@ -81,23 +78,6 @@ impl Bodies for Functions<'_> {
         out.put(&Instruction::End);
         out.finish(code, locals);
         Ok(())
-    }
-}
-
-impl Functions<'_> {
-    fn has_params(&self, ty: BlockType) -> bool {
-        match ty {
-            BlockType::Empty | BlockType::Type(_) => false,
-            BlockType::FuncType(ty) => !self.shape.function_type(ty).params().is_empty(),
-        }
-    }
-
-    fn has_results(&self, ty: BlockType) -> bool {
-        match ty {
-            BlockType::Empty => false,
-            BlockType::Type(_) => true,
-            BlockType::FuncType(ty) => !self.shape.function_type(ty).results().is_empty(),
-        }
     }
 }
 

@@ -83,10 +83,7 @@ impl Bodies for Functions<'_> {
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
         let costs = Costs::of(body)?;
-        let mut locals = self.shape.function_type(ty).params().len() as u32;
-        for group in body.get_locals_reader()? {
-            locals += group?.0;
-        }
+        let locals = self.shape.locals(ty, body)?;
         let mut writer = Writer {
             out: Splice::new(self.wasm, body)?,
             counter: locals,

@@ -210,10 +210,7 @@ impl Bodies for Functions<'_> {
         ty: u32,
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
-        let mut locals = self.shape.function_type(ty).params().len() as u32;
-        for group in body.get_locals_reader()? {
-            locals += group?.0;
-        }
+        let locals = self.shape.locals(ty, body)?;
         let mut out = Splice::new(self.wasm, body)?;
         // A local for the length, of each type that is needed.
         let mut lengths: Vec<ValType> = Vec::new();

@@ -32,7 +32,7 @@ use wasm_encoder::{
     BlockType, CodeSection, HeapType, RefType, ValType,
     reencode::{self, Reencode as _, RoundtripReencoder},
 };
-use wasmparser::{FuncType, FunctionBody, Parser, Payload, TypeRef};
+use wasmparser::{FunctionBody, Parser, Payload, TypeRef};
 
 use self::{plan::Plan, write::Writer};
 use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
@@ -186,11 +186,7 @@ impl Bodies for Translated<'_> {
             code.raw(body.as_bytes());
             return Ok(());
         }
-        let function: &FuncType = self.shape.function_type(ty);
-        let mut locals = function.params().len() as u32;
-        for group in body.get_locals_reader()? {
-            locals += group?.0;
-        }
+        let locals = self.shape.locals(ty, body)?;
         let out = Splice::new(self.wasm, body)?;
         Writer::new(out, &plan, locals).write(code, body)
     }

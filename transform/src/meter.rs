@@ -162,10 +162,7 @@ impl Bodies for Functions<'_> {
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
         let pieces = Pieces::of(body, ty, self.shape, moved, &self.quiet)?;
-        let mut locals = self.shape.function_type(ty).params().len() as u32;
-        for group in body.get_locals_reader()? {
-            locals += group?.0;
-        }
+        let locals = self.shape.locals(ty, body)?;
         let writer = Writer::new(Splice::new(self.wasm, body)?, &pieces, self.fuel, locals);
         writer.write(code, self.blocks[ty as usize]);
         Ok(())

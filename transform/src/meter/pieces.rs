@@ -20,7 +20,7 @@
 //! It reads functions and writes nothing.
 
 use wasm_encoder::{Instruction, reencode};
-use wasmparser::{BlockType, Catch, FunctionBody, Operator};
+use wasmparser::{Catch, FunctionBody, Operator};
 
 use super::{
     places::{Charges, Graph, Place, SETTLED, Written},
@@ -309,7 +309,7 @@ impl Scan<'_> {
         }
         match operator {
             Operator::Block { blockty } => {
-                self.open(Kind::Block, None, self.has_results(*blockty));
+                self.open(Kind::Block, None, self.shape.has_results(*blockty));
             }
             Operator::TryTable { try_table } => {
                 for catch in &try_table.catches {
@@ -321,7 +321,7 @@ impl Scan<'_> {
                     let (_, label) = self.label(label);
                     self.graph.settle(label);
                 }
-                self.open(Kind::Block, None, self.has_results(try_table.ty));
+                self.open(Kind::Block, None, self.shape.has_results(try_table.ty));
             }
             Operator::Loop { blockty } => {
                 let index = self.loops.len();
@@ -331,13 +331,13 @@ impl Scan<'_> {
                 });
                 let head = self.graph.head();
                 self.arrive(head);
-                self.open(Kind::Loop(index), head, self.has_params(*blockty));
+                self.open(Kind::Loop(index), head, self.shape.has_params(*blockty));
                 self.begin(next, head, 1.0);
                 self.graph.check(self.now.expect("it begins"));
             }
             Operator::If { blockty } => {
                 let parting = self.part();
-                let has_values = self.has_results(*blockty);
+                let has_values = self.shape.has_results(*blockty);
                 self.open(Kind::If(Some(parting)), None, has_values);
                 self.begin(next, parting, HALF);
             }
@@ -463,21 +463,6 @@ impl Scan<'_> {
             Operator::End => self.end(at, next),
             Operator::Else if self.dead == 0 => self.begin_else(next),
             _ => {}
-        }
-    }
-
-    fn has_results(&self, ty: BlockType) -> bool {
-        match ty {
-            BlockType::Empty => false,
-            BlockType::Type(_) => true,
-            BlockType::FuncType(ty) => !self.shape.function_type(ty).results().is_empty(),
-        }
-    }
-
-    fn has_params(&self, ty: BlockType) -> bool {
-        match ty {
-            BlockType::Empty | BlockType::Type(_) => false,
-            BlockType::FuncType(ty) => !self.shape.function_type(ty).params().is_empty(),
         }
     }
 }

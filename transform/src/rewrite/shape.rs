@@ -1,7 +1,9 @@
 //! Facts about a module that are needed before its first section is written.
 
 use wasm_encoder::reencode;
-use wasmparser::{CompositeInnerType, FuncType, Operator, Parser, Payload, TypeRef};
+use wasmparser::{
+    BlockType, CompositeInnerType, FuncType, FunctionBody, Operator, Parser, Payload, TypeRef,
+};
 
 /// The type of an address or a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +110,32 @@ impl Shape {
     pub(crate) fn function_type(&self, ty: u32) -> &FuncType {
         let ty = self.types[ty as usize].as_ref();
         ty.expect("the type of a function of a valid module is a function type")
+    }
+
+    /// The number of parameters and locals of a function of this type.
+    pub(crate) fn locals(&self, ty: u32, body: &FunctionBody<'_>) -> Result<u32, reencode::Error> {
+        let mut locals = self.function_type(ty).params().len() as u32;
+        for group in body.get_locals_reader()? {
+            locals += group?.0;
+        }
+        Ok(locals)
+    }
+
+    /// Whether a block takes values.
+    pub(crate) fn has_params(&self, ty: BlockType) -> bool {
+        match ty {
+            BlockType::Empty | BlockType::Type(_) => false,
+            BlockType::FuncType(ty) => !self.function_type(ty).params().is_empty(),
+        }
+    }
+
+    /// Whether a block gives values.
+    pub(crate) fn has_results(&self, ty: BlockType) -> bool {
+        match ty {
+            BlockType::Empty => false,
+            BlockType::Type(_) => true,
+            BlockType::FuncType(ty) => !self.function_type(ty).results().is_empty(),
+        }
     }
 
     /// The type of the length of a bulk instruction of the module.
