@@ -42,7 +42,10 @@ const TRIAL: &str = "FORKS_TRIAL";
 /// How long a process may take. None takes a tenth of it.
 const LONGEST: Duration = Duration::from_secs(120);
 
-const TRIALS: &[(&str, fn(&Choice))] = &[
+/// What a process does, by its name.
+type Named = (&'static str, fn(&Choice));
+
+const TRIALS: &[Named] = &[
     ("the plug-in of the parent", parents_plugin),
     ("a plug-in of the child", childs_plugin),
     ("an instance of what the parent compiled", childs_instance),
@@ -212,7 +215,7 @@ fn on_a_thread(choice: &Choice) {
 }
 
 fn in_a_host_function(choice: &Choice) {
-    let own = choice.clone();
+    let own = *choice;
     let host = Function::typed("host", move |_: &mut Caller<'_>, (n,): (i64,)| {
         in_child(|| exercise(&mut plugin(&own)));
         Ok(n)
