@@ -14,5 +14,5 @@ pub use crate::{
         used as kernel_used,
     },
     module::bounds::Bounds,
-    process::{Process, forks, heed_forks, queue},
+    process::{Process, forks, queue},
 };

@@ -225,7 +225,8 @@ impl Callback {
                     "result {index} is of type {found}, expected an extism.Val"
                 )));
             };
-            let val = val.try_borrow().map_err(PyErr::from)?;
+            // Ending a shared borrow takes an atomic subtraction, ending this one does not.
+            let val = val.try_borrow_mut().map_err(PyErr::from)?;
             let value = val.value.bind(item.py());
             *slot = match value.is_exact_instance_of::<PyInt>() {
                 true => self.slot(index, ty, value)?,
