@@ -4,7 +4,7 @@
 pub use crate::{
     base::frames::NAME_LIMIT,
     build::alone,
-    deadline::{alarm::RequestCheck, nesting},
+    deadline::{alarm::RequestCheck, duration_text::DurationText, nesting},
     engine::{
         erased::{AnyModule, AnyPrepared, DynInstance},
         inspect,

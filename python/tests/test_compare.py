@@ -162,7 +162,7 @@ def test_time_limits():
     manifest = {"wasm": [{"data": ENDLESS.encode()}], "timeout_ms": 10}
     report = extism.compare(manifest, ["run"])
     assert {str(run.steps[0].error) for run in report.runs} == {
-        "the call did not end within its time limit of 10ms"
+        "the call did not end within its time limit of 10 ms"
     }
     assert extism.compare(ECHO, ["echo"], timeout=math.inf).equal
 

@@ -80,7 +80,7 @@ def test_who_waits_too_long_gets_an_error(engine):
     with pool.get() as plugin:
         with pytest.raises(extism.TimeoutError) as raised:
             pool.get(timeout=0.02)
-        expect = "all instances of the pool (1) were in use for 20ms"
+        expect = "all instances of the pool (1) were in use for 20 ms"
         assert str(raised.value) == expect
         assert isinstance(raised.value, TimeoutError)
         # The GIL is released while a thread waits, or this one could not give back.
