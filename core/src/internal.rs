@@ -3,7 +3,7 @@
 
 pub use crate::{
     base::frames::NAME_LIMIT,
-    build::alone,
+    build::{alone, link::WASI_OFF},
     deadline::{alarm::RequestCheck, duration_text::DurationText, nesting},
     engine::{
         erased::{AnyModule, AnyPrepared, DynInstance},
