@@ -154,8 +154,9 @@ def test_a_wrong_number_of_instances(engine, wrong):
 
 
 def test_what_is_no_compiled_plugin():
-    with pytest.raises(extism.ArgumentError, match="compiled: expected an extism.CompiledPlugin"):
+    with pytest.raises(extism.ArgumentError, match=r"found a value of type str; write extism.CompiledPlugin\(") as raised:
         extism.Pool(GUEST)
+    assert "compiled: expected an extism.CompiledPlugin" in str(raised.value)
 
 
 def test_a_pickled_pool_is_a_new_one(engine):
