@@ -139,7 +139,12 @@ fn cause(error: &Error) -> String {
     match missing.next() {
         Some(mistake) => {
             let (namespace, name) = (&mistake.namespace, &mistake.name);
-            format!("unknown import: `{namespace}::{name}` has not been defined: {error}")
+            let mut mistakes = error.link_mistakes().iter();
+            let hint = match mistakes.any(|mistake| mistake.reason == LinkReason::WasiOff) {
+                true => "; in C: pass `true` for `with_wasi`",
+                false => "",
+            };
+            format!("unknown import: `{namespace}::{name}` has not been defined: {error}{hint}")
         }
         None => error.to_string(),
     }

@@ -70,7 +70,8 @@ CASE(new, unknown_import,
 }
 CASE(new, wasi_that_is_off,
      "made 0, Unable to compile Extism plugin: unknown import: `wasi_snapshot_preview1::proc_exit` has not been "
-     "defined*") {
+     "defined: module `main` imports `proc_exit` from `wasi_snapshot_preview1`: WASI is off for this plug-in; give it "
+     "the option `wasi`; in C: pass `true` for `with_wasi`") {
   char *why = NULL;
   ExtismPlugin *p = x.plugin_new(BYTES(EXITING), NULL, 0, false, &why);
   made(p, why);

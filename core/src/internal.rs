@@ -3,8 +3,8 @@
 
 pub use crate::{
     base::frames::NAME_LIMIT,
-    build::alone,
-    deadline::{alarm::RequestCheck, nesting},
+    build::{alone, link::WASI_OFF},
+    deadline::{alarm::RequestCheck, duration_text::DurationText, nesting},
     engine::{
         erased::{AnyModule, AnyPrepared, DynInstance},
         inspect,

@@ -58,7 +58,8 @@ const UNSUPPORTED: &[(&str, Unsupported)] = &[
 ///     http_response_headers: As for `Plugin`.
 ///
 /// Returns:
-///     An `extism.Report`. It includes failures of calls, and engines that cannot run the plug-in.
+///     An `extism.Report`. It includes failures of calls, and engines that cannot run the plug-in. If no engine can
+///     make the plug-in, its `verdict` is `"not run"`.
 ///
 /// Raises:
 ///     extism.ArgumentError: If an argument is wrong, or if there is no call or no engine.
@@ -282,7 +283,7 @@ fn unsupported(py: Python<'_>, name: &str) -> PyResult<Unsupported> {
 /// The report as `extism.Report`.
 fn to_python(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyAny>> {
     let types = parking::import(py, "extism._compare")?;
-    let text = report.to_string();
+    let (text, verdict) = (report.to_string(), report.verdict().name());
     let mut differences = Vec::new();
     for one in report.differences() {
         let function = one.call.map(|call| report.calls()[call].function.clone());
@@ -306,7 +307,9 @@ fn to_python(py: Python<'_>, report: Report) -> PyResult<Bound<'_, PyAny>> {
     }
     let runs = PyTuple::new(py, runs)?;
     let differences = PyTuple::new(py, differences)?;
-    types.getattr("Report")?.call1((runs, differences, text))
+    types
+        .getattr("Report")?
+        .call1((runs, differences, text, verdict))
 }
 
 fn step<'py>(types: &Bound<'py, PyModule>, step: Step, call: &Call) -> PyResult<Bound<'py, PyAny>> {

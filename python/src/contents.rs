@@ -184,7 +184,7 @@ fn imports<'py>(
             Provider::Host => (Some("host"), None),
             Provider::Wasi => (Some("wasi"), None),
             Provider::Function(_) => (Some("function"), None),
-            Provider::Nothing(why) => (None, Some(why)),
+            Provider::Nothing(why) => (None, Some(error::unanswered(why))),
         };
         let (module, name, kind) = (import.module(), import.name(), import.kind());
         let ty = import.ty().to_string();

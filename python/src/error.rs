@@ -1,15 +1,15 @@
 //! Errors of core as Python exceptions: the one mapping.
 //!
 //! The classes are Python's (`extism._errors`), found by the name of the kind. The text of an
-//! exception is the message of core, so it is the same on every engine; where a decorator mends what
-//! is wrong, it comes after it.
+//! exception is the message of core, so it is the same on every engine; how to write in Python
+//! what is missing comes after it.
 //!
 //! Invariant: an exception that a host function raised comes out as the same object, as the cause;
 //! one that is no `Exception` (KeyboardInterrupt, SystemExit) comes out as itself.
 
 use std::io;
 
-use polyextism::{Error, ErrorKind, Frame, LinkReason};
+use polyextism::{Error, ErrorKind, Frame, LinkReason, internal::WASI_OFF};
 use pyo3::{
     exceptions::{PyException, PyRuntimeError},
     intern,
@@ -131,9 +131,25 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     Uuid::nil().into_pyobject(py).map(drop)
 }
 
-/// The message, with the decorator for each host function that answers another namespace.
+/// How to switch WASI on.
+const WASI: &str = "; in Python: `wasi=True`";
+
+/// Why nothing answers an import, with how to write in Python what is missing.
+pub(crate) fn unanswered(why: &str) -> String {
+    match why == WASI_OFF {
+        true => format!("{why}{WASI}"),
+        false => why.to_owned(),
+    }
+}
+
+/// The message, with how to write in Python what is missing: WASI, and the decorator for each host function that
+/// answers another namespace.
 fn text(error: &Error) -> String {
     let mut text = error.to_string();
+    let mut mistakes = error.link_mistakes().iter();
+    if mistakes.any(|mistake| mistake.reason == LinkReason::WasiOff) {
+        text.push_str(WASI);
+    }
     for mistake in error.link_mistakes() {
         if mistake.reason == LinkReason::OtherNamespace {
             let (name, namespace) = (&mistake.name, &mistake.namespace);

@@ -54,7 +54,8 @@ impl Pool {
         let Ok(compiled) = compiled.cast::<CompiledPlugin>() else {
             let found = convert::type_name(compiled);
             let message = format!(
-                "compiled: expected an extism.CompiledPlugin, found a value of type {found}"
+                "compiled: expected an extism.CompiledPlugin, found a value of type {found}; write \
+                 extism.CompiledPlugin(...)"
             );
             return Err(error::argument(py, message));
         };

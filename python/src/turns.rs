@@ -14,7 +14,7 @@ use std::{
 use polyextism::{
     Error, ErrorKind, FunctionHandle, Place,
     internal::{
-        Process, nesting,
+        DurationText, Process, nesting,
         queue::{Line, Queued, Room, Waiting},
     },
 };
@@ -278,8 +278,9 @@ fn reentrant() -> Error {
 
 #[cold]
 fn busy(limit: Duration) -> Error {
+    let limit = DurationText(limit);
     let message = format!(
-        "the call did not begin within its time limit of {limit:?}: another thread was using the plug-in; \
+        "the call did not begin within its time limit of {limit}: another thread was using the plug-in; \
          use a Pool for calls in parallel"
     );
     Error::new(ErrorKind::Timeout, message)

@@ -4,7 +4,7 @@
 //! type and range on the way from Python to the guest.
 
 use polyextism::backend::NumType;
-use pyo3::{prelude::*, sync::PyOnceLock, types::PyType};
+use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyType};
 
 use crate::{error, expect};
 
@@ -29,8 +29,12 @@ impl Val {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let (t, value) = (self.t.bind(py).str()?, self.value.bind(py).repr()?);
-        Ok(format!("Val({t}, {value})"))
+        let (t, value) = (self.t.bind(py), self.value.bind(py).repr()?);
+        match t.getattr(intern!(py, "name")) {
+            Ok(name) => Ok(format!("Val(ValType.{name}, {value})")),
+            // The class takes any object.
+            Err(_) => Ok(format!("Val({}, {value})", t.str()?)),
+        }
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -9,6 +9,7 @@ import pytest
 
 import extism
 from conftest import BUILT_IN
+from extism._bench import _Subject
 from wat import ECHO, THROUGH_HOST, function
 
 TRAP = function("unreachable")
@@ -38,8 +39,32 @@ def test_every_engine_has_its_costs():
         assert 0 < cost.call.low <= cost.call.median <= cost.call.high
         assert cost.entering > 0 and cost.compile > 0 and cost.first_call > 0
         parts = cost.entering + cost.guest + cost.host + cost.copying
-        # What is left for the guest fills up the call; noise can make the other parts alone longer.
-        assert parts == pytest.approx(max(cost.call.median, parts - cost.guest))
+        assert parts == pytest.approx(cost.call.median)
+
+
+# Microseconds of each measurement, calls and microseconds of host functions, and the parts: entering, guest, copying,
+# host.
+PARTS = {
+    "room": ((10, 1, 3, 1, 2), (1, 4), (1, 2, 3, 4)),
+    "none for the guest": ((4, 1, 3, 1, 2), (1, 4), (4 / 8, 0, 3 / 2, 2)),
+    "only entering": ((2, 3, 3, 3, 3), (0, 0), (2, 0, 0, 0)),
+    "shorter with an input": ((5, 3, 2, 2, 1), (0, 0), (3, 2, 0, 0)),
+}
+
+
+@pytest.mark.parametrize(("times", "host", "parts"), PARTS.values(), ids=PARTS)
+def test_parts_add_up_whatever_noise_does(times, host, parts):
+    names = ("call", "entering", "given", "taken", "returned")
+    subject = _Subject(dict.fromkeys(names, int), extism._native.Stopwatch(), (1.0, 1.0, b""), True)
+    for name, seconds in zip(names, times, strict=True):
+        subject.timed[name].seconds = [seconds * 1e-6]
+    subject.host = [(host[0], host[1] * 1e-6)]
+    cost = subject.cost("engine")
+    found = [1e6 * value for value in (cost.entering, cost.guest, cost.copying, cost.host)]
+    assert sum(found) == pytest.approx(times[0])
+    report = extism.Benchmark("f", 0, (cost,), {})
+    assert ("below the resolution" in str(report)) is (cost.guest == 0)
+    assert found == pytest.approx(parts)
 
 
 def test_both_kinds_of_results_are_measured(engine):

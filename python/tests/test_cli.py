@@ -115,7 +115,8 @@ def test_wasi_and_paths(tmp_path):
     assert b"1" in output("call", SQLITE, "sql", "--wasi", "-i", "select 1")
     ended = cli("call", SQLITE, "sql", "-i", "select 1")
     assert ended.returncode == 125
-    assert b"WASI is off" in ended.stderr
+    assert ended.stderr.endswith(b"WASI is off for this plug-in; give it the option `--wasi`\n")
+    assert "give it the option `--wasi`\n" in output("inspect", SQLITE).decode()
     assert cli("call", SQLITE, "sql", "--wasi", "-i", "x").returncode == 1
 
 
@@ -445,6 +446,20 @@ def test_compare_ends_with_1_on_a_difference(tmp_path):
     ended = cli("compare", path, "--call", "f", "--engines", "wasmtime,wasmtime:winch")
     assert ended.returncode == 1
     assert b"SIMD" in ended.stdout
+
+
+def test_compare_of_what_runs_nowhere_ends_with_the_reason(tmp_path):
+    ended = cli("compare", SQLITE, "--call", "sql=select 1")
+    assert ended.returncode == 125
+    assert ended.stdout.startswith(b"not run, because no engine could make the plug-in: ")
+    assert b"give it the option `--wasi`" in ended.stderr and b"wasi=True" not in ended.stderr
+    ended = cli("compare", SQLITE, "--call", "sql=select 1", "--json")
+    report = json.loads(ended.stdout)
+    assert (report["equal"], report["verdict"], report["differences"]) == (False, "not run", [])
+    assert json.loads(ended.stderr)["error"]["exit_code"] == ended.returncode == 125
+    path = tmp_path / "threads.wat"
+    path.write_text('(module (memory 1 1 shared) (func (export "f")))')
+    assert cli("compare", path, "--call", "f").returncode == 126
 
 
 def test_bench(guest, tmp_path):

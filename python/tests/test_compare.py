@@ -48,7 +48,7 @@ def test_engines_agree_on_a_real_plugin(guests):
     )
     calls = [("count_vowels", "yes"), ("call_host", b"x"), ("echo", bytearray(b"\xff"))]
     report = extism.compare(plugin, calls, config=config, functions=[hello])
-    assert report.equal and report.differences == (), report
+    assert report.equal and report.verdict == "equal" and report.differences == (), report
     assert [run.engine for run in report.runs] == BUILT_IN
     for run in report.runs:
         assert run.error is None and run.seconds > 0
@@ -97,7 +97,7 @@ def test_what_differs_is_reported():
     answer = host(lambda plugin, data: b"%s %d" % (data, next(turns)))
     report = extism.compare(THROUGH_HOST, [("run", "turn")], functions=[answer])
     [difference] = report.differences
-    assert not report.equal
+    assert not report.equal and report.verdict == "different"
     assert (difference.call, difference.function, difference.what) == (0, "run", "outcome")
     expected = [(engine, f'ok 6 bytes "turn {turn}"') for turn, engine in enumerate(BUILT_IN)]
     assert list(difference.values) == expected
@@ -155,6 +155,30 @@ def test_engines_that_cannot_run_it():
     assert extism.compare(SIMD, ["run"], can).equal
 
 
+# A plug-in that no engine can make, and why.
+NOWHERE = {
+    "link": ('(module (import "a" "b" (func)) (func (export "run")))', extism.LinkError),
+    "wasi": ('(module (import "wasi_snapshot_preview1" "sched_yield" (func (result i32))))', extism.LinkError),
+    "invalid": ("(module (func (export \"run\") (result i32)))", extism.InvalidModuleError),
+    "unsupported": ('(module (memory 1 1 shared) (func (export "run")))', extism.UnsupportedError),
+    "start": ('(module (memory 1) (data (i32.const 65536) "x") (func (export "run")))', extism.TrapError),
+}
+
+
+@pytest.mark.parametrize("unsupported", ["difference", "ignore"])
+@pytest.mark.parametrize(("module", "kind"), NOWHERE.values(), ids=NOWHERE)
+def test_what_runs_nowhere_is_not_equal(module, kind, unsupported):
+    report = extism.compare(module, ["run"], functions=[], unsupported=unsupported)
+    assert report.verdict == "not run" and not report.equal and report.differences == ()
+    assert all(isinstance(run.error, kind) and not run.steps for run in report.runs)
+    assert str(report).startswith("not run, because no engine could make the plug-in: ")
+    # The reason is there in full, in lines that terminals show.
+    assert str(report.runs[0].error).split("; in Python: ")[0] in " ".join(str(report).split())
+    assert max(map(len, str(report).splitlines())) <= 120
+    assert report.to_dict()["verdict"] == "not run"
+    assert "<caption>not run</caption>" in report._repr_html_()
+
+
 def test_time_limits():
     report = extism.compare(ENDLESS, ["run"], timeout=0.05)
     assert report.equal, report
@@ -162,7 +186,7 @@ def test_time_limits():
     manifest = {"wasm": [{"data": ENDLESS.encode()}], "timeout_ms": 10}
     report = extism.compare(manifest, ["run"])
     assert {str(run.steps[0].error) for run in report.runs} == {
-        "the call did not end within its time limit of 10ms"
+        "the call did not end within its time limit of 10 ms"
     }
     assert extism.compare(ECHO, ["echo"], timeout=math.inf).equal
 

@@ -77,7 +77,7 @@ def slow_of():
 def test_the_wait_ends_at_its_time_limit(engine, slow_of):
     with pytest.raises(extism.TimeoutError) as caught:
         extism.CompiledPlugin(module(slow_of(engine)), engine=engine, cache=False, compile_timeout=0.1)
-    assert str(caught.value) == "compiling did not end within its time limit of 100ms"
+    assert str(caught.value) == "compiling did not end within its time limit of 100 ms"
     with pytest.raises(extism.TimeoutError):
         extism.Plugin(module(slow_of(engine)), engine=engine, cache=False, compile_timeout=0.1)
     # Others go on, when it is their turn.

@@ -69,7 +69,7 @@ def test_inspect_needs_nothing_to_be_there():
     assert [row.provider for row in found.imports] == ["module", None, None]
     assert [row.name for row in found.missing] == ["host", "proc_exit"]
     assert "no host function of that name was given" in found.missing[0].reason
-    assert "WASI is off" in found.missing[1].reason
+    assert found.missing[1].reason.endswith("give it the option `wasi`; in Python: `wasi=True`")
     assert extism.inspect(TWO, wasi=True, functions=HOST).missing == ()
     assert found.main == "main"
     assert found.features == ("sign extension",)
@@ -137,6 +137,7 @@ def test_missing_wasi_is_one_line():
     with pytest.raises(extism.LinkError) as raised:
         extism.Plugin(SQLITE)
     assert str(raised.value).count("WASI is off for this plug-in; give it the option `wasi`") == 1
+    assert str(raised.value).endswith("; in Python: `wasi=True`")
     assert "more from `wasi_snapshot_preview1`" in str(raised.value)
 
 
@@ -166,11 +167,15 @@ def test_what_things_are_called():
             hints = typing.get_type_hints(found).items()
             names = {name for name, hint in hints if typing.get_origin(hint) is not typing.ClassVar}
             assert names == {field.name for field in dataclasses.fields(found)}
+    assert repr(extism.Json()) == "extism.Json()" and repr(extism.Pickle()) == "extism.Pickle()"
+    assert repr(extism.Codec(len)) == "extism.Codec(<built-in function len>)"
+    assert repr(extism.LittleEndian(4, signed=False)) == "extism.LittleEndian(4, signed=False)"
+    assert repr(extism.Val(extism.ValType.I32, 3)) == "Val(ValType.I32, 3)"
     log = extism.set_log_custom(print)
     assert repr(log) == "<extism.CustomLogger: 0 lines waiting>"
     extism.set_log_file("stderr", "off")
     assert repr(extism.LinkError) == "<class 'extism.LinkError'>"
-    assert all(hasattr(extism, name) for name in dir(extism))
+    assert all(hasattr(extism, name) for name in dir(extism)) and "examples" in dir(extism)
     assert not [name for name in dir(extism) if name.startswith("_") and name != "__version__"]
 
 

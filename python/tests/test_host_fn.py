@@ -95,7 +95,7 @@ def test_values_are_exact(engine, ty, constant, seen, given, got):
 
     def host(plugin, params, results):
         log.append(([*params], [*results]))
-        assert repr(params) == f"[Val({kind!s}, {seen!r})]"
+        assert repr(params) == f"[Val(ValType.{kind.name}, {seen!r})]"
         results[0].value = given
 
     functions = [extism.Function("host", [kind], [kind], host)]

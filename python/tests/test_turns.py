@@ -76,7 +76,7 @@ BUSY = """
 
 def test_nobody_waits_longer_than_the_call_may_take(engine):
     text = (
-        "the call did not begin within its time limit of 20ms: another thread was using the plug-in; "
+        "the call did not begin within its time limit of 20 ms: another thread was using the plug-in; "
         "use a Pool for calls in parallel\n"
     )
     assert output(BUSY, str(engine)) == 2 * text

@@ -71,7 +71,7 @@ def test_a_wait_ends_at_the_time_limit(waiting):
     plugin, data = waiting
     for _ in range(2):
         start = time.monotonic()
-        with pytest.raises(extism.TimeoutError, match="its time limit of 50ms"):
+        with pytest.raises(extism.TimeoutError, match="its time limit of 50 ms"):
             plugin.call("run", data, timeout=0.05)
         assert 0.05 <= time.monotonic() - start < LATE
 

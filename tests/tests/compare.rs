@@ -11,7 +11,7 @@ use std::{
 use polyextism::{
     Caller, Error, ErrorKind, Function, LogLevel, Manifest, Options, Output, Proposal, Wasi,
     compare,
-    comparison::{self, Aspect, Call, Report, Run, Setup, Unsupported},
+    comparison::{self, Aspect, Call, Report, Run, Setup, Unsupported, Verdict},
 };
 use polyextism_tests::engines;
 
@@ -206,22 +206,22 @@ fn engines_that_cannot_run_the_plug_in() {
     );
     let all: Vec<_> = able.iter().chain(&unable).copied().collect();
     let cases = [
-        (&all, Unsupported::Differs, false),
-        (&all, Unsupported::LeftOut, true),
-        (&able, Unsupported::Differs, true),
-        (&unable, Unsupported::Differs, true),
-        (&unable, Unsupported::LeftOut, true),
+        (&all, Unsupported::Differs, Verdict::Different),
+        (&all, Unsupported::LeftOut, Verdict::Equal),
+        (&able, Unsupported::Differs, Verdict::Equal),
+        (&unable, Unsupported::Differs, Verdict::NotRun),
+        (&unable, Unsupported::LeftOut, Verdict::NotRun),
     ];
-    for (engines, unsupported, equal) in cases {
+    for (engines, unsupported, verdict) in cases {
         let setup = Setup::default().with_unsupported(unsupported);
         let manifest = Manifest::of(SIMD.as_bytes());
         let report = comparison::compare_on(engines, &manifest, &[Call::new("f", "")], &setup);
         let report = report.expect("there is something to compare");
-        assert_eq!(report.is_equal(), equal, "{report}");
-        let expected = if equal {
-            vec![]
-        } else {
-            vec![(None, Aspect::Start)]
+        assert_eq!(report.verdict(), verdict, "{report}");
+        assert_eq!(report.is_equal(), verdict == Verdict::Equal);
+        let expected = match verdict {
+            Verdict::Different => vec![(None, Aspect::Start)],
+            _ => vec![],
         };
         assert_eq!(aspects(&report), expected);
         for (run, choice) in report.runs().iter().zip(engines) {
@@ -237,7 +237,16 @@ fn a_plug_in_that_does_not_link_does_so_nowhere() {
     let manifest = Manifest::of(&b"(module (import \"a\" \"b\" (func)))"[..]);
     let report = compare(&manifest, &[Call::new("f", "")], &Setup::default());
     let report = report.expect("there is something to compare");
-    assert!(report.is_equal(), "{report}");
+    assert!(
+        !report.is_equal() && report.differences().is_empty(),
+        "{report}"
+    );
+    assert_eq!(report.verdict(), Verdict::NotRun);
+    let text = report.to_string();
+    assert!(
+        text.starts_with("not run, because no engine could make the plug-in: "),
+        "{text}"
+    );
     for run in report.into_runs() {
         let error = run.steps.expect_err("there is no such module");
         assert_eq!(error.kind(), ErrorKind::Link);

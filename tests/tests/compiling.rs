@@ -222,7 +222,7 @@ fn the_wait_ends_at_its_time_limit() {
     let (_alone, gate) = closed();
     for choice in slow_engines() {
         let start = Instant::now();
-        let expected = "compiling did not end within its time limit of 100ms";
+        let expected = "compiling did not end within its time limit of 100 ms";
         let expected = Some((ErrorKind::Timeout, expected.to_owned()));
         assert_eq!(
             kind(compile(&choice, for_so_long(100))),
@@ -279,7 +279,7 @@ fn the_wait_ends_with_the_call_around_it() {
         let mut outer = Plugin::new(&outer.expect("it is fast")).expect("it is whole");
         let function = outer.function("f").expect("it is exported");
         let ended = outer.call_within(function, b"", Some(Duration::from_millis(100)));
-        let expected = "the call did not end within its time limit of 100ms";
+        let expected = "the call did not end within its time limit of 100 ms";
         assert_eq!(kind(ended), Some((ErrorKind::Timeout, expected.to_owned())));
         gate.set(true);
         let begun = gate.arrived.load(SeqCst);

@@ -29,7 +29,7 @@ fn every_endless_guest_ends_at_the_deadline() {
                 );
                 assert_eq!(
                     error.to_string(),
-                    "the call did not end within its time limit of 30ms"
+                    "the call did not end within its time limit of 30 ms"
                 );
                 assert!(
                     took >= Duration::from_millis(30),

@@ -122,12 +122,15 @@ fn who_waits_too_long_gets_an_error_and_later_an_instance() {
     for choice in engines() {
         let pool = pool(&choice, 2, Reuse::Never);
         let held = (lent(&pool), lent(&pool));
-        for wait in [Duration::ZERO, Duration::from_millis(80)] {
+        for (wait, text) in [
+            (Duration::ZERO, "0 s"),
+            (Duration::from_millis(80), "80 ms"),
+        ] {
             let start = Instant::now();
             let error = pool.get(Some(wait)).expect_err("all are lent");
             assert!(start.elapsed() >= wait);
             assert_eq!(error.kind(), ErrorKind::Timeout);
-            let expect = format!("all instances of the pool (2) were in use for {wait:?}");
+            let expect = format!("all instances of the pool (2) were in use for {text}");
             assert_eq!(error.to_string(), expect);
         }
         let stop = pool.get_while(None, || Err(Error::new(ErrorKind::Cancelled, "enough")));

@@ -84,7 +84,7 @@ fn a_request_ends_at_the_deadline() {
             let error = send(&mut plugin, &server.url(path));
             let took = start.elapsed();
             assert_eq!(error.kind(), ErrorKind::Timeout, "{choice:?} {path}");
-            let expected = "the call did not end within its time limit of 150ms";
+            let expected = "the call did not end within its time limit of 150 ms";
             assert_eq!(error.to_string(), expected, "{choice:?} {path}");
             assert!(took < LATE, "{choice:?} {path}: {took:?}");
             let frames = usize::from(traces(&choice));
@@ -382,7 +382,7 @@ fn nested_plugins_have_deadlines_of_their_own() {
             plugin.set_timeout(Some(Duration::from_millis(60)));
             let error = fails(&mut plugin, "call and spin");
             assert_eq!(error.kind(), ErrorKind::Timeout, "{what}");
-            assert!(error.to_string().ends_with("60ms"), "{what}: {error}");
+            assert!(error.to_string().ends_with("60 ms"), "{what}: {error}");
             assert_eq!(
                 *seen.lock().expect("nobody panicked"),
                 [ErrorKind::Timeout; 3],

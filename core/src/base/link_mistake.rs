@@ -22,6 +22,8 @@ pub enum LinkReason {
     Missing,
     /// A host function of this name exists in another namespace.
     OtherNamespace,
+    /// It is a function of WASI, which is off.
+    WasiOff,
     /// The provided item has another kind or type.
     Misfit,
 }

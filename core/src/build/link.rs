@@ -13,12 +13,13 @@ use std::{
     sync::Arc,
 };
 
+pub use self::mistake::WASI_OFF;
 pub(crate) use self::mistake::Why;
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
         ids::MemoryId,
-        link_mistake::LinkMistake,
+        link_mistake::{LinkMistake, LinkReason},
         types::Signature,
     },
     engine::program::{Import, MemoryExport},
@@ -41,9 +42,6 @@ const MISTAKES_SHOWN: usize = 50;
 const NAME_SHOWN: usize = 200;
 /// How many functions of WASI an error names.
 const WASI_SHOWN: usize = 3;
-
-/// Why WASI's functions are missing: one reason for all of them.
-const WASI_OFF: &str = "WASI is off for this plug-in; give it the option `wasi`";
 
 /// A module of a plan, by its position in instantiation order. It may have another position in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +176,7 @@ struct Mistakes {
 
 impl Mistakes {
     fn add(&mut self, unit: &str, import: &ImportDecl, why: &Why) {
-        if why.is(WASI_OFF) {
+        if why.reason == LinkReason::WasiOff {
             return self.add_wasi(unit, import, why);
         }
         if self.shown.len() == MISTAKES_SHOWN {
@@ -417,7 +415,7 @@ impl<'a> Resolver<'a> {
 
     fn wasi(&self, name: &str) -> Result<Arc<HostFunc>, Why> {
         if !self.offer.wasi {
-            return Err(Why::missing(WASI_OFF));
+            return Err(Why::wasi_off());
         }
         #[cfg(feature = "wasi")]
         if let Some(func) = crate::services::wasi::function(name) {

@@ -214,7 +214,7 @@ mod tests {
         let http = HttpOptions::default();
         let found = read(&wasm, 3, &Downloads::new(&manifest, &http));
         let found = found.map_err(|error| error.to_string());
-        let expected = "manifest: wasm[3].url: there is no complete response after 120ms";
+        let expected = "manifest: wasm[3].url: there is no complete response after 120 ms";
         assert_eq!(found, Err(expected.to_owned()));
         assert!(started.elapsed() < Duration::from_secs(4));
     }

@@ -17,7 +17,7 @@ use std::{
     time::Instant,
 };
 
-pub use self::report::{Aspect, Difference, LogLine, Report, Run, Step};
+pub use self::report::{Aspect, Difference, LogLine, Report, Run, Step, Verdict};
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},

@@ -13,6 +13,30 @@ pub struct Report {
     calls: Vec<Call>,
     runs: Vec<Run>,
     differences: Vec<Difference>,
+    verdict: Verdict,
+}
+
+/// What a comparison has shown.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The engines agree on every call.
+    Equal,
+    /// The engines differ.
+    Different,
+    /// No engine could make the plug-in, all for the same reason, so no call ran: nothing is shown.
+    NotRun,
+}
+
+impl Verdict {
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::Different => "different",
+            Self::NotRun => "not run",
+        }
+    }
 }
 
 /// The results of one engine.
@@ -119,19 +143,26 @@ impl Report {
     #[doc(hidden)]
     pub fn new(calls: Vec<Call>, runs: Vec<Run>, unsupported: Unsupported) -> Self {
         let differences = verdict::differences(&runs, calls.len(), unsupported);
+        let verdict = verdict::verdict(&runs, &differences);
         Self {
             calls,
             runs,
             differences,
+            verdict,
         }
     }
 
-    /// Whether the engines agree.
-    pub fn is_equal(&self) -> bool {
-        self.differences.is_empty()
+    /// What the comparison has shown.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
     }
 
-    /// The differences; empty if the engines agree.
+    /// Whether calls ran and the engines agree: [`Verdict::Equal`].
+    pub fn is_equal(&self) -> bool {
+        self.verdict == Verdict::Equal
+    }
+
+    /// The differences; empty if the engines agree, or if no call ran.
     pub fn differences(&self) -> &[Difference] {
         &self.differences
     }

@@ -5,24 +5,34 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    report::{Report, Run, Step},
+    report::{Report, Run, Step, Verdict},
     verdict::{failure, outcome, quote, shorten},
 };
 
 /// The longest line, in characters.
 const WIDTH: usize = 120;
+/// How many characters of the reason why no call ran are shown.
+const REASON: usize = 600;
 /// The width of the column with the outcome.
 const OUTCOME: usize = 48;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let engines: Vec<_> = self.runs().iter().map(|run| &*run.engine).collect();
-        let verdict = match self.differences().len() {
-            0 => "equal".to_owned(),
-            1 => "1 difference".to_owned(),
-            more => format!("{more} differences"),
+        let verdict = match (self.verdict(), self.differences().len()) {
+            (Verdict::Different, 1) => "1 difference".to_owned(),
+            (Verdict::Different, more) => format!("{more} differences"),
+            (Verdict::NotRun, _) => "not run, because no engine could make the plug-in".to_owned(),
+            (Verdict::Equal, _) => Verdict::Equal.name().to_owned(),
         };
         line(f, &format!("{verdict}: {}", engines.join(", ")))?;
+        if let Some(Err(error)) = self.runs().first().map(|run| &run.steps)
+            && self.verdict() == Verdict::NotRun
+        {
+            for part in wrapped(&shorten(&failure(error), REASON)) {
+                line(f, &format!("  {part}"))?;
+            }
+        }
         let width = engines.iter().map(|name| name.chars().count()).max();
         let width = width.unwrap_or_default();
 
@@ -61,6 +71,21 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// A text in lines of at most [`WIDTH`] characters with their indentation, broken at spaces if there are any.
+fn wrapped(text: &str) -> Vec<String> {
+    let widest = WIDTH - 3;
+    let mut lines = Vec::<String>::new();
+    for word in text.split_inclusive(' ') {
+        for piece in word.chars().collect::<Vec<_>>().chunks(widest) {
+            match lines.last_mut() {
+                Some(line) if line.chars().count() + piece.len() <= widest => line.extend(piece),
+                _ => lines.push(piece.iter().collect()),
+            }
+        }
+    }
+    lines
 }
 
 /// The results of a call on the engines that ran it.

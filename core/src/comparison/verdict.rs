@@ -4,7 +4,7 @@
 
 use super::{
     Unsupported,
-    report::{Aspect, Difference, Run, Step},
+    report::{Aspect, Difference, Run, Step, Verdict},
 };
 use crate::base::error::{Error, ErrorKind};
 
@@ -85,6 +85,15 @@ pub(super) fn differences(runs: &[Run], calls: usize, unsupported: Unsupported) 
         }
     }
     differences
+}
+
+/// What `runs` and their `differences` show.
+pub(super) fn verdict(runs: &[Run], differences: &[Difference]) -> Verdict {
+    match runs.iter().any(|run| run.steps.is_ok()) {
+        _ if !differences.is_empty() => Verdict::Different,
+        true => Verdict::Equal,
+        false => Verdict::NotRun,
+    }
 }
 
 /// The runs that count.

@@ -23,7 +23,7 @@ use std::{
 
 use crate::{
     base::error::{Error, ErrorKind, Result},
-    deadline::{atomic::AtomicU64, clock, flag::Flag, nesting},
+    deadline::{atomic::AtomicU64, clock, duration_text::DurationText, flag::Flag, nesting},
 };
 
 /// A call is running.
@@ -202,10 +202,10 @@ impl Alarm {
 
     #[cold]
     fn timeout(&self) -> Error {
-        let limit = Duration::from_nanos(self.limit.load(Relaxed));
+        let limit = DurationText(Duration::from_nanos(self.limit.load(Relaxed)));
         Error::new(
             ErrorKind::Timeout,
-            format!("the call did not end within its time limit of {limit:?}"),
+            format!("the call did not end within its time limit of {limit}"),
         )
     }
 

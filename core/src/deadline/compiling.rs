@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     base::error::{Error, ErrorKind, Result},
-    deadline::nesting,
+    deadline::{duration_text::DurationText, nesting},
 };
 
 /// A wait that begins now.
@@ -40,7 +40,8 @@ impl<'a> CompileWait<'a> {
         if let Some((limit, end)) = self.limit
             && Instant::now() >= end
         {
-            let message = format!("compiling did not end within its time limit of {limit:?}");
+            let limit = DurationText(limit);
+            let message = format!("compiling did not end within its time limit of {limit}");
             return Err(Error::new(ErrorKind::Timeout, message));
         }
         self.check.map_or(Ok(()), |check| check())

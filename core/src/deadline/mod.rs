@@ -7,6 +7,7 @@ pub(crate) mod alarm;
 mod atomic;
 pub(crate) mod clock;
 pub(crate) mod compiling;
+pub(crate) mod duration_text;
 pub(crate) mod flag;
 pub(crate) mod fuel;
 pub mod nesting;

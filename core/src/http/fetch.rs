@@ -16,7 +16,10 @@ use super::{
     shown,
     wire::{self, Outcome, Wire},
 };
-use crate::base::{error::Error, taken};
+use crate::{
+    base::{error::Error, taken},
+    deadline::duration_text::DurationText,
+};
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -125,8 +128,8 @@ fn too_large(terms: &Terms<'_>) -> Failure {
 }
 
 fn too_late(terms: &Terms<'_>) -> Failure {
-    let timeout = terms.timeout;
-    format!("there is no complete response after {timeout:?}").into()
+    let timeout = DurationText(terms.timeout);
+    format!("there is no complete response after {timeout}").into()
 }
 
 /// The request for the user's client.

@@ -96,7 +96,7 @@ fn a_timeout_ends_a_request_without_a_deadline() {
         let Err(Failure::Failed { why, .. }) = found else {
             panic!("{found:?}");
         };
-        assert_eq!(why, "there is no complete response after 150ms");
+        assert_eq!(why, "there is no complete response after 150 ms");
         assert!(started.elapsed() < SLACK, "{:?}", started.elapsed());
     }
 }

@@ -18,7 +18,7 @@ use std::{
 use crate::{
     base::error::{Error, ErrorKind, Result},
     build::compiled::Compiled,
-    deadline::{alarm::CHECK_PERIOD, nesting},
+    deadline::{alarm::CHECK_PERIOD, duration_text::DurationText, nesting},
     live::plugin::Plugin,
     process::{
         PerProcess, Process,
@@ -182,8 +182,8 @@ impl Pool {
 
     #[cold]
     fn timed_out(&self, timeout: Duration) -> Error {
-        let max = self.0.max_instances;
-        let message = format!("all instances of the pool ({max}) were in use for {timeout:?}");
+        let (max, timeout) = (self.0.max_instances, DurationText(timeout));
+        let message = format!("all instances of the pool ({max}) were in use for {timeout}");
         Error::new(ErrorKind::Timeout, message)
     }
 }

@@ -207,7 +207,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "TimeoutError", "__version__"])
+    return sorted([*__all__, "TimeoutError", "__version__", "examples"])
 
 
 def _name_publicly() -> None:

@@ -85,14 +85,15 @@ async def call_async(
         plugin: The plug-in.
         function_name: The name of the function.
         data: Its input.
-        executor: Where it runs; in an executor of the package, if not given.
+        executor: The executor that runs the call. The default is an executor of the package.
         **options: As for `Plugin.call`.
 
     Returns:
-        What `Plugin.call` returns.
+        The output as bytes, or the result of `parse`.
 
     Raises:
-        Error: As `Plugin.call`.
+        Error: As for `Plugin.call`.
+        asyncio.CancelledError: If the task is cancelled. The guest has stopped by then.
     """
     _check(options)
     ticket = Ticket()
@@ -101,7 +102,7 @@ async def call_async(
 
 
 _OPTIONS = frozenset({"parse", "host_context", "timeout", "fuel"})
-"""What a call may be given beside its input."""
+"""The options of a call."""
 
 
 def _check(options: Mapping[str, Any]) -> None:
@@ -157,13 +158,13 @@ async def _stopped(future: concurrent.futures.Future[Any], ticket: Ticket) -> No
 
 
 def awaiting(f: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-    """Makes a plain host function of one that is awaited.
+    """Makes a plain host function of an `async` one.
 
     Args:
-        f: The function; guests wait for what it awaits.
+        f: The function. The guest waits until it is finished.
 
     Returns:
-        What a guest can call.
+        A function that a guest can call.
     """
 
     @functools.wraps(f)

@@ -1,10 +1,10 @@
-"""`extism.bench`: what a call of a plug-in costs on each engine, and what it is spent on.
+"""`extism.bench`: the cost of a call on each engine, and its parts.
 
-What is measured is `Plugin.call` as programs use it. What a benchmark returns is in `_benchmark`.
+It measures `Plugin.call` as programs use it. `_benchmark` has the result.
 
-Invariants: nothing is in the way of the calls whose time is reported: host functions are timed in calls
-of their own, on another instance; the engines take turns, so that what else the machine does falls on
-all of them; a call that fails ends the benchmark with its error.
+Invariants: nothing slows down the calls whose time is reported: host functions are timed in calls of their own, on
+another instance; the engines take turns, so that other work of the machine affects all of them; a call that fails ends
+the benchmark with its error; the parts add up to the call.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     _Plugin: TypeAlias = str | Buffer | os.PathLike[str] | Manifest | Mapping[str, Any]
 
 ROUNDS = 9
-"""How often each engine has its turn."""
+"""The number of turns of each engine."""
 
 PROBE = """
 (module
@@ -53,7 +53,7 @@ PROBE = """
     (call $output_set (call $input_offset) (call $input_length))
     (i32.const 0)))
 """
-"""A guest that does nothing: the one call returns nothing, the other the input as it lies there."""
+"""A guest that does nothing. One function returns nothing, the other one its input."""
 
 
 def bench(
@@ -85,7 +85,8 @@ def bench(
     - *host*: the time inside host functions, builtins and WASI, without the cost of reading the clock. It is measured
       in further calls on an instance of its own. It does not include the way from the guest to the host function and
       back. For Python functions it includes waiting for the GIL.
-    - *guest*: the rest of the call, at least 0.
+    - *guest*: the rest of the call. If noise makes the other parts longer than the call, it is 0, below the
+      resolution of the measurement, and the other parts are shortened in proportion. So the parts add up to the call.
 
     Args:
         plugin: A path, text, bytes or a manifest, as for `Plugin`.
@@ -164,7 +165,7 @@ def bench(
 
 @dataclass(frozen=True)
 class _Call:
-    """The call that is measured."""
+    """The measured call."""
 
     function: str
     data: bytes
@@ -173,7 +174,7 @@ class _Call:
 
 
 class _Timed:
-    """An action, how often it is run in a round, and what the rounds have shown."""
+    """An action, how often a round runs it, and the seconds of each round."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.action = action
@@ -181,7 +182,7 @@ class _Timed:
         self.seconds: list[float] = []
 
     def calibrate(self, share: float) -> None:
-        """Finds out how many runs take about `share` seconds."""
+        """Sets `repeats` so that a round takes about `share` seconds."""
         while True:
             once = self.once()
             if once * self.repeats >= share / 4 or once >= share:
@@ -221,7 +222,7 @@ class _Subject:
         self.host: list[tuple[float, float]] = []
 
     def calibrate(self, share: float) -> None:
-        # Half of the time is for the call itself, the rest for what takes it apart.
+        # Half of the time is for the call itself, the rest for its parts.
         for name, timed in self.timed.items():
             timed.calibrate(share / 2 if name == "call" else share / 8)
 
@@ -236,20 +237,22 @@ class _Subject:
     def cost(self, engine: str) -> Cost:
         median = {name: timed.median() for name, timed in self.timed.items()}
         call = self.timed["call"]
-        entering = median["entering"]
-        copying = max(0.0, median["given"] - entering)
+        copying = max(0.0, median["given"] - median["entering"])
         copying += max(0.0, median["returned"] - median["taken"])
         host = statistics.median(seconds for _, seconds in self.host)
+        measured = median["entering"] + copying + host
+        # Each part is measured in calls of its own, so noise can make them longer than the whole.
+        scale = min(1.0, call.median() / measured)
         return Cost(
             engine=engine,
             output=self.output,
             compile=self.compile,
             first_call=self.first_call,
             call=Spread(call.median(), min(call.seconds), max(call.seconds)),
-            entering=entering,
-            copying=copying,
-            host=host,
-            guest=max(0.0, call.median() - entering - copying - host),
+            entering=scale * median["entering"],
+            copying=scale * copying,
+            host=scale * host,
+            guest=max(0.0, call.median() - measured),
             host_calls=statistics.median(calls for calls, _ in self.host),
             calls=call.repeats * ROUNDS,
             compiled=self.compiled,
@@ -279,7 +282,7 @@ def _subject(
         "watched": lambda: timed.call(function, data, **options),
         "entering": lambda: probe.call("nothing", b"", **options),
         "given": lambda: probe.call("nothing", data, **options),
-        # An output cannot be had without an input, so what that costs is taken off again.
+        # An output needs an input here, so `cost` subtracts the time of that input.
         "taken": lambda: probe.call("nothing", shape, **options),
         "returned": lambda: probe.call("give_back", shape, **options),
     }
@@ -287,7 +290,7 @@ def _subject(
 
 
 def _input(data: str | Buffer) -> bytes:
-    """The bytes that the function is called with."""
+    """The input as bytes."""
     if isinstance(data, str):
         return data.encode()
     try:
@@ -298,7 +301,7 @@ def _input(data: str | Buffer) -> bytes:
 
 
 def _engines(engines: Iterable[str | Engine] | None) -> dict[str, Engine]:
-    """The engines by what they are called in the results, each once."""
+    """The engines by their names in the result, each once."""
     if isinstance(engines, str):
         raise ArgumentError("engines is a list, found a str")
     if engines is None:

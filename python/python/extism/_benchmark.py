@@ -1,6 +1,6 @@
-"""What `extism.bench` returns: plain values, as a table, as JSON, and drawn.
+"""The result of `extism.bench`: plain values, as a table, as JSON and as a drawing.
 
-How they are measured is `_bench`'s. All times are seconds.
+`_bench` measures them. All times are in seconds.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ._errors import Error
 from ._html import Shown, table
 
 PARTS = ("entering", "guest", "host", "copying")
-"""What a call is spent on, in the order of tables and drawings."""
+"""The parts of a call, in the order of tables and drawings."""
 
 COLOURS = {"entering": "#4c3fb1", "guest": "#0b7a75", "host": "#d08c2f", "copying": "#9aa0a6"}
 
 
 @dataclass(frozen=True)
 class Spread:
-    """What the rounds of a measurement have shown, in seconds."""
+    """The rounds of a measurement, in seconds."""
 
     median: float
     """The median of the rounds."""
@@ -36,60 +36,61 @@ class Spread:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a call costs on one engine, in seconds. `extism.bench` says how the parts are measured."""
+    """The cost of a call on one engine. Times are in seconds. The parts `entering`, `guest`, `host` and `copying` add
+    up to `call.median`. `extism.bench` says how they are measured."""
 
     engine: str
-    """The name of the engine, as `engine=` has it; `, deterministic` follows if it is that."""
+    """The name of the engine, as in `engine=`. A deterministic engine has `, deterministic` behind its name."""
 
     output: bytes = field(repr=False)
     """The output of the first call."""
 
     compile: float
-    """How long it took to compile the plug-in, or to find it compiled."""
+    """The duration of compiling the plug-in, or of loading its compiled code."""
 
     first_call: float
-    """How long it took to make an instance and to call it for the first time."""
+    """The duration of making an instance and of its first call."""
 
     call: Spread
-    """A call of `Plugin.call`."""
+    """The duration of a call of `Plugin.call`."""
 
     entering: float
-    """The part of a call that a guest takes which does nothing."""
+    """The part of a call that does nothing: Python, this package and the engine."""
 
     guest: float
-    """The part that is left for the guest itself."""
+    """The part of the guest itself: the rest of the call. 0 is below the resolution of the measurement."""
 
     host: float
-    """The part inside of host functions, builtins and WASI."""
+    """The part inside host functions, builtins and WASI."""
 
     copying: float
-    """The part for input and output to get in and out."""
+    """The part that copies the input and the output."""
 
     host_calls: float
-    """How many host functions, builtins and functions of WASI one call calls."""
+    """The number of calls of host functions, builtins and WASI in one call."""
 
     calls: int
-    """How many calls were measured."""
+    """The number of measured calls."""
 
     compiled: bool = True
-    """Whether `compile` is the time to compile it; if not, all code was there and was loaded."""
+    """Whether the plug-in was compiled. If not, `compile` is the time to load code that was there."""
 
 
 @dataclass(frozen=True)
 class Benchmark(Shown):
-    """What `extism.bench` has found. As text it is a table."""
+    """The result of `extism.bench`. Its text is a table in microseconds."""
 
     function: str
     """The function that was called."""
 
     input_bytes: int
-    """The length of its input."""
+    """The length of its input, in bytes."""
 
     costs: tuple[Cost, ...]
-    """What a call costs on each engine that can run the plug-in, in the order in which they were given."""
+    """The cost on each engine that can run the plug-in, in the given order."""
 
     errors: Mapping[str, Error]
-    """Why there are no costs of an engine: it has not what the plug-in needs."""
+    """The engines that lack a feature of the plug-in, with their errors."""
 
     @property
     def equal(self) -> bool:
@@ -97,8 +98,12 @@ class Benchmark(Shown):
         return len({cost.output for cost in self.costs}) <= 1
 
     def to_dict(self) -> dict[str, Any]:
-        """All values as dictionaries, lists, numbers and text: times are seconds, and of outputs there is
-        the length only."""
+        """Returns all values as dictionaries, lists, numbers and text.
+
+        Returns:
+            A dictionary that `json` can write. Times are in seconds. Each output is replaced by its length,
+            `output_bytes`.
+        """
         costs = []
         for cost in self.costs:
             values = asdict(cost)
@@ -113,18 +118,22 @@ class Benchmark(Shown):
         }
 
     def to_json(self) -> str:
-        """`to_dict()` as JSON."""
+        """Returns `to_dict()` as JSON.
+
+        Returns:
+            The text, indented by one space a level.
+        """
         return json.dumps(self.to_dict(), indent=1)
 
     def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draws the parts of a call on each engine, as a bar for each.
+        """Draws a bar for each engine, in microseconds, with the parts of a call.
 
         Args:
-            path: The file that is written; its suffix says the format, such as `.png` or `.svg`.
+            path: The file to write. Its suffix chooses the format, such as `.png` or `.svg`.
 
         Raises:
             ImportError: If the package `matplotlib` is not installed.
-            ValueError: If it does not know the format.
+            ValueError: If `matplotlib` does not know the format.
         """
         try:
             from matplotlib.figure import Figure
@@ -177,12 +186,14 @@ class Benchmark(Shown):
             lines.append(" ".join([f"{cost.engine:<{width}}", *cells]))
         for engine, error in self.errors.items():
             lines.append(f"{engine:<{width}} {error}")
+        if not all(cost.guest for cost in self.costs):
+            lines.append("guest 0.00: below the resolution of the measurement; measure for longer (`seconds`)")
         if not all(cost.compiled for cost in self.costs):
             lines.append("* loaded: it was compiled before")
         return "\n".join(lines)
 
 
 def _micro(seconds: float) -> str:
-    """Microseconds, with digits that mean something."""
+    """Writes microseconds with the digits that matter."""
     value = 1e6 * seconds
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"

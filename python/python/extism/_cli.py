@@ -254,7 +254,7 @@ def inspect(
                 "imports",
                 ["name", "type", "provided by"],
                 [
-                    (f"{row.module}::{row.name}", row.signature, row.provider or f"nobody: {row.reason}")
+                    (f"{row.module}::{row.name}", row.signature, row.provider or f"nobody: {_options(row.reason)}")
                     for row in module.imports
                 ],
             )
@@ -324,7 +324,10 @@ def compare(
     manifest: Annotated[bool, _IS_MANIFEST] = False,
     json_: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Make the same calls on several engines; end with 1 if they differ."""
+    """Make the same calls on several engines; end with 1 if they differ.
+
+    If no engine can make the plug-in, end as `call` does.
+    """
     with _failing(json_):
         made = _manifest(file, manifest, link, config, set_config, allow_host, allow_path, timeout)
         calls = [(name, os.fsencode(text)) for name, _, text in (one.partition("=") for one in call)]
@@ -334,8 +337,11 @@ def compare(
             _write_json(report.to_dict())
         else:
             print(_plain(str(report), keep="\n"))
-        if not report.equal:
+        if report.verdict == "different":
             raise typer.Exit(EXIT_CODES["difference"])
+        for run in report.runs:
+            if report.verdict == "not run" and run.error is not None:
+                raise run.error
 
 
 @app.command()
@@ -606,6 +612,18 @@ def _plain(text: object, keep: str = "") -> str:
     return "".join(written)
 
 
+_OPTIONS = {"; in Python: `wasi=True`": "", "give it the option `wasi`": "give it the option `--wasi`"}
+"""What error texts say to Python programs, and what it is on the command line."""
+
+
+def _options(text: object) -> str:
+    """An error text with the options of the command line."""
+    found = str(text)
+    for python, option in _OPTIONS.items():
+        found = found.replace(python, option)
+    return found
+
+
 def _console() -> Console:
     # A pipe has no width, and nothing is cut there.
     return Console() if sys.stdout.isatty() else Console(width=10_000, highlight=False)
@@ -709,7 +727,7 @@ def _tell(error: extism.Error, as_json: bool) -> None:
     if as_json:
         found = {
             "kind": error.kind,
-            "message": str(error),
+            "message": _options(error),
             "code": error.code,
             "trap": error.trap,
             "function": error.function,
@@ -720,7 +738,7 @@ def _tell(error: extism.Error, as_json: bool) -> None:
         return
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     # Messages about manifests begin so already.
-    message = _plain(error, keep="\n").removeprefix(f"{error.kind}: ")
+    message = _plain(_options(error), keep="\n").removeprefix(f"{error.kind}: ")
     console.print(f"[bold red]{error.kind}[/bold red]: {escape(message)}")
     for frame in error.backtrace or ():
         console.print(f"  in {escape(_plain(frame))}")

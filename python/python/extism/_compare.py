@@ -1,6 +1,6 @@
-"""What `extism.compare` returns: plain values, made in Rust.
+"""The result of `extism.compare`: plain values, made in Rust.
 
-What differs, and the report as text, are decided there; nothing here compares anything.
+Rust also finds the differences and writes the table. Nothing here compares anything.
 """
 
 from __future__ import annotations
@@ -109,20 +109,30 @@ class Report(Shown):
     """The results of each engine, in the given order."""
 
     differences: tuple[Difference, ...]
-    """The differences. Empty if the engines agree."""
+    """The differences. Empty if the engines agree, or if no call ran."""
 
     text: str = field(repr=False)
     """The table, with lines of at most 120 characters."""
 
+    verdict: Literal["equal", "different", "not run"]
+    """What the comparison has shown. `not run` means that no engine could make the plug-in, all for the same reason,
+    which is in `runs[0].error`: no call ran."""
+
     @property
     def equal(self) -> bool:
-        """Whether the engines agree."""
-        return not self.differences
+        """Whether calls ran and the engines agree."""
+        return self.verdict == "equal"
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all values as dictionaries, lists, numbers and text. Bytes become text; invalid UTF-8 is replaced."""
+        """Returns all values as dictionaries, lists, numbers and text.
+
+        Returns:
+            A dictionary that `json` can write. Bytes become text; invalid UTF-8 is replaced. Times are in seconds,
+            memory is in bytes.
+        """
         return {
             "equal": self.equal,
+            "verdict": self.verdict,
             "runs": [
                 {
                     "engine": run.engine,
@@ -139,7 +149,11 @@ class Report(Shown):
         }
 
     def to_json(self) -> str:
-        """Returns `to_dict()` as JSON."""
+        """Returns `to_dict()` as JSON.
+
+        Returns:
+            The text, indented by one space a level.
+        """
         return json.dumps(self.to_dict(), indent=1)
 
     def __str__(self) -> str:
@@ -154,7 +168,7 @@ class Report(Shown):
             steps = [run.steps[call] if call < len(run.steps) else None for run in self.runs]
             first = next(step for step in steps if step is not None)
             rows.append([f"{first.function}({_short(first.input)})", *map(_outcome, steps)])
-        found = table(["call", *engines], rows, "equal" if self.equal else "different")
+        found = table(["call", *engines], rows, self.verdict)
         for one in self.differences:
             where = "start" if one.call is None else f"call {one.call}, {one.function}"
             found += "\n" + table(["engine", one.what], one.values, f"{where}: {one.what}")

@@ -1,4 +1,4 @@
-"""What a plug-in consists of: plain values, made in Rust.
+"""The parts of a plug-in: plain values, made in Rust.
 
 `Plugin.exports` and the like have them, `extism.inspect` all of them. What is read is decided there; nothing here
 reads a module.
@@ -148,7 +148,11 @@ class Inspection(Shown):
         return tuple(engine for engine, lacks in self.lacking.items() if not lacks)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all values as dictionaries, lists, numbers and text."""
+        """Returns all values as dictionaries, lists, numbers and text.
+
+        Returns:
+            A dictionary that `json` can write. Sizes are in bytes, memories in pages of 64 KiB.
+        """
         return {
             "main": self.main,
             "modules": [asdict(module) for module in self.modules],

@@ -1,11 +1,11 @@
-"""One value of a type-inferred host function, between its WebAssembly number and Python.
+"""Converts one value of a type-inferred host function between its WebAssembly number and Python.
 
-`converter` decides, from an annotation alone, which number type the value has and which functions
-read and write it. It does not know where in a function the value stands: what it refuses, it
-refuses with the end of a sentence, to which others know the beginning.
+`converter` looks at an annotation and decides the number type of the value and the functions that read and write it.
+It does not know the position of the value in a function: `Refused` has the end of a sentence, and callers add its
+beginning.
 
-Invariant: nothing is decided when a guest calls; a result of another type than the annotated one
-is an error and never another value.
+Invariants: nothing is decided when a guest calls; a result of another type than the annotated one is an error and never
+becomes another value.
 """
 
 from __future__ import annotations
@@ -21,28 +21,33 @@ __all__ = ["NUMBERS", "Converter", "Refused", "converter", "members", "shown", "
 
 
 class Refused(Exception):
-    """An annotation that host functions cannot have; the text says why, and what to write."""
+    """The annotation is not allowed. The text says why, and what to write instead."""
 
 
 class Converter(NamedTuple):
-    """How a value crosses."""
+    """Converts a value between a guest and Python."""
 
     type: ValType
+    """The WebAssembly type of the value. Values in memory are `I64` handles."""
+
     read: Callable[[CurrentPlugin, Val], Any]
+    """Reads a parameter. It raises the exceptions of the codec."""
+
     write: Callable[[CurrentPlugin, Val, Any], None]
+    """Writes a result. It raises `TypeError` for a value of another type."""
 
 
 def converter(hint: Any) -> Converter:
-    """Finds how a value with an annotation crosses.
+    """Returns the converter for an annotation.
 
     Args:
-        hint: The annotation, with nothing in it that is still text.
+        hint: The annotation. Its forward references are resolved.
 
     Returns:
         The converter.
 
     Raises:
-        Refused: If no host function can have such a value.
+        Refused: If host functions cannot have such a value, or if the codec does not support the type.
     """
     hint, codec = strip(hint)
     if codec is not None:
@@ -54,16 +59,16 @@ def converter(hint: Any) -> Converter:
 
 
 def strip(hint: Any) -> tuple[Any, Codec | None]:
-    """Takes names and metadata off an annotation.
+    """Removes `Annotated`, `NewType` and type aliases from an annotation.
 
     Args:
         hint: The annotation.
 
     Returns:
-        The type itself, and the codec that the metadata asks for, if any.
+        The type, and the codec in the metadata or `None`.
 
     Raises:
-        Refused: If the metadata asks for several codecs.
+        Refused: If the metadata has several codecs, or `Codec` without a function.
     """
     codecs: list[Codec] = []
     while True:
@@ -95,7 +100,7 @@ def _instance(codec: type[Codec]) -> Codec:
 
 
 def shown(hint: Any) -> str:
-    """Writes an annotation as source text has it.
+    """Writes an annotation as in source code.
 
     Args:
         hint: The annotation.
@@ -108,7 +113,7 @@ def shown(hint: Any) -> str:
     return str(hint.__qualname__) if is_class else repr(hint)
 
 
-# What can be done about a refused annotation.
+# Advice for a refused annotation.
 
 
 def _advice(hint: Any) -> str:
@@ -134,7 +139,7 @@ def _advice(hint: Any) -> str:
     )
 
 
-# Values in memory: the number is the handle of a block.
+# Values in memory. The number is the handle of a block.
 
 
 def _through(codec: Codec, hint: Any) -> Converter:
@@ -202,18 +207,18 @@ _PLAIN: dict[type, Converter] = {
 }
 
 
-#: Those that cross as they are: the host reads and writes them without help.
 NUMBERS = (_PLAIN[int], _PLAIN[float])
+"""The converters of plain numbers, which the host reads and writes by itself."""
 
 
 def members(hint: Any) -> tuple[Any, ...] | None:
-    """Lists the members of a tuple annotation.
+    """Returns the members of a tuple annotation.
 
     Args:
-        hint: The annotation, stripped.
+        hint: The annotation, as `strip` returns it.
 
     Returns:
-        The members, or `None` if it is no tuple that lists them.
+        The members of `tuple[A, B]`, or `None` for other types, `tuple` and `tuple[A, ...]`.
     """
     if get_origin(hint) is not tuple or hint is Tuple or Ellipsis in get_args(hint):
         return None

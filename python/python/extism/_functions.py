@@ -1,7 +1,7 @@
-"""Functions of plug-ins as objects: typed ones, and those that can be pickled and mapped anywhere.
+"""Functions of plug-ins as objects: typed functions, and functions that can be pickled.
 
-`PluginFunction`, of one live plug-in, is Rust's. Here is `CompiledFunction`, which makes its instances where it is
-called. It does not know what maps it.
+`PluginFunction` belongs to one live plug-in and is made in Rust. `CompiledFunction` makes its instances where it is
+called. It does not know the library that calls it.
 
 Invariants: an instance is used by one thread of one process only; two pickles of one function share their compiled
 plug-in where they are loaded in the same process, so a further task compiles nothing.
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["CompiledFunction", "TypedFunction"]
 
 _KEPT = 16
-"""How many compiled plug-ins that were loaded from pickles stay for the next task."""
+"""The number of compiled plug-ins from pickles that are kept for the next task."""
 
 
 def at_item(error: BaseException, position: int) -> None:
-    """Says which of several items a failure is about.
+    """Marks a failure with the position of its item.
 
     Args:
         error: The failure.
@@ -48,15 +48,18 @@ def at_item(error: BaseException, position: int) -> None:
 
 
 def mapped(function: Callable[..., Any], items: Iterable[Any], **options: Any) -> Iterator[Any]:
-    """Calls a function for each item, as the results are asked for.
+    """Calls a function for each item, lazily.
 
     Args:
         function: The function.
         items: The inputs.
-        **options: What it is called with beside the input.
+        **options: Keyword arguments of each call.
 
     Returns:
-        The results, in order.
+        An iterator of the results, in order.
+
+    Raises:
+        Error: If a call fails. Its attribute `item` is the position of the item.
     """
     for position, item in enumerate(items):
         try:
@@ -68,19 +71,19 @@ def mapped(function: Callable[..., Any], items: Iterable[Any], **options: Any) -
 
 
 def batches(function: Any, items: Iterable[Any], size: int = 1000, **options: Any) -> Iterator[list[Any]]:
-    """Calls a function for each item, many at a time.
+    """Calls a function for each item, in batches.
 
     Args:
-        function: What has a method `batch`.
+        function: An object with a method `batch`.
         items: The inputs.
-        size: How many make a batch.
-        **options: What `batch` is called with beside the items.
+        size: The number of items of a batch.
+        **options: Keyword arguments of `batch`.
 
     Returns:
-        Lists of the results, in order.
+        An iterator of lists of results. Each list has `size` results, the last one may have fewer.
 
     Raises:
-        ArgumentError: If a batch has no items.
+        ArgumentError: If `size` is not a number of at least 1.
     """
     if not isinstance(size, int) or size < 1:
         raise ArgumentError(f"size: expected a number of items, at least 1, found {size!r}")
@@ -228,7 +231,7 @@ class _Loaded:
 
     def forget(self) -> None:
         self.process = object()
-        """What is another one in every process."""
+        """An object that differs in every process."""
         self._lock = threading.Lock()
         self._homes: WeakValueDictionary[str, _Home] = WeakValueDictionary()
         self._kept: OrderedDict[str, _Home] = OrderedDict()
@@ -260,7 +263,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Options(NamedTuple):
-    """What distinguishes functions of one compiled plug-in."""
+    """The options of a function. Functions with equal options share instances."""
 
     name: str
     fresh: bool

@@ -18,7 +18,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = 
     Args:
         head: The names of the columns.
         rows: The cells of each row.
-        caption: What stands above it.
+        caption: The text above the table.
 
     Returns:
         The table as HTML.
@@ -36,7 +36,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = 
 
 
 class Shown:
-    """What notebooks show as tables, and other programs as text: a class with `_repr_html_` and `__str__`."""
+    """A base class for results that notebooks show as tables and other programs as text.
+
+    A subclass has `_repr_html_` and `__str__`.
+    """
 
     def _repr_html_(self) -> str:
         raise NotImplementedError

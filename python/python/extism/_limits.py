@@ -80,7 +80,22 @@ class Limits:
         compile_cost: int = _STRICT["compile_cost"],
         forbidden: Iterable[str] = frozenset(),
     ) -> Limits:
-        """Returns limits for untrusted code, apart from those that are given."""
+        """Returns the limits for untrusted code.
+
+        Args:
+            memory_pages: Pages of 64 KiB of all memories of the plug-in together.
+            heap_pages: Pages of 64 KiB of the heap for objects of guests.
+            table_elements: Elements of all tables of the plug-in together.
+            module_bytes: Bytes of each module.
+            compile_cost: The cost of compiling each module, in percent of the strict limit.
+            forbidden: Names of WebAssembly features that modules must not use.
+
+        Returns:
+            The limits, with the given values in place of the strict ones.
+
+        Raises:
+            ArgumentError: If a name in `forbidden` is unknown.
+        """
         return cls(
             memory_pages=memory_pages,
             heap_pages=heap_pages,

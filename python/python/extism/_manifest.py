@@ -97,14 +97,32 @@ class Wasm:
     def file(
         cls, path: str | os.PathLike[str], *, name: str | None = None, hash: str | None = None
     ) -> Wasm:
-        """Makes a module from a file in the binary or the text format."""
+        """Makes a module from a file.
+
+        Args:
+            path: The path of a file in the binary or the text format. It is read when the plug-in is made.
+            name: The name by which other modules import it.
+            hash: The SHA-256 of its bytes, as 64 hexadecimal digits.
+
+        Returns:
+            The module.
+        """
         return cls(("path", path), name, hash)
 
     @classmethod
     def data(
         cls, data: str | Buffer, *, name: str | None = None, hash: str | None = None
     ) -> Wasm:
-        """Makes a module from bytes in the binary format, or from text."""
+        """Makes a module from bytes or text.
+
+        Args:
+            data: The module in the binary or the text format.
+            name: The name by which other modules import it.
+            hash: The SHA-256 of its bytes, as 64 hexadecimal digits.
+
+        Returns:
+            The module.
+        """
         return cls(("data", data.encode() if isinstance(data, str) else data), name, hash)
 
     @classmethod
@@ -117,7 +135,18 @@ class Wasm:
         name: str | None = None,
         hash: str | None = None,
     ) -> Wasm:
-        """Makes a module that is downloaded."""
+        """Makes a module from a URL. It is downloaded when the plug-in is made.
+
+        Args:
+            url: An `http` or `https` URL.
+            method: The HTTP method. The default is GET.
+            headers: HTTP headers of the request.
+            name: The name by which other modules import it.
+            hash: The SHA-256 of its bytes, as 64 hexadecimal digits.
+
+        Returns:
+            The module.
+        """
         return cls(("url", url), name, hash, method, headers)
 
     def __manifest__(self) -> dict[str, Any]:
@@ -167,7 +196,11 @@ class Manifest:
 
     @staticmethod
     def schema() -> dict[str, Any]:
-        """Returns the JSON Schema (draft 2020-12) of manifests."""
+        """Returns the JSON Schema of manifests.
+
+        Returns:
+            The schema (draft 2020-12) as a dictionary.
+        """
         schema: dict[str, Any] = json.loads(manifest_schema())
         return schema
 

@@ -1192,7 +1192,8 @@ def compare(
         http_response_headers: As for `Plugin`.
 
     Returns:
-        An `extism.Report`. It includes failures of calls, and engines that cannot run the plug-in.
+        An `extism.Report`. It includes failures of calls, and engines that cannot run the plug-in. If no engine can
+        make the plug-in, its `verdict` is `"not run"`.
 
     Raises:
         extism.ArgumentError: If an argument is wrong, or if there is no call or no engine.

@@ -1,8 +1,8 @@
-"""Values of Python types as inputs and outputs of plug-ins: what `takes=` and `gives=` mean.
+"""Values of Python types as inputs and outputs of calls: the meaning of `takes=` and `gives=`.
 
-The annotations are those of host functions, without numbers: a call has bytes only. It does not know what is called.
+The annotations are those of host functions, without numbers: a call has bytes only. It does not know the function.
 
-Invariant: a value that is not of the type is an error, and never another value.
+Invariant: a value of another type is an error, and never becomes another value.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ _Writer: TypeAlias = Callable[[Any], Any]
 
 
 def takes_type(hint: Any) -> _Writer:
-    """Finds how an argument becomes the input of a call.
+    """Returns a function that converts an argument to the input of a call.
 
     Args:
-        hint: Its type; `None` for what a call takes as it is.
+        hint: The type of the argument, with a codec in `Annotated` unless it is `str` or `bytes`. `None` passes the
+            argument as it is.
 
     Returns:
-        What makes the input of an argument.
+        A function from the argument to `str` or a bytes-like object. It raises `TypeError` for a value of another
+        type, and the exceptions of the codec or of the validation for a value that it refuses.
 
     Raises:
-        ArgumentError: If nothing says how a value of the type is written as bytes.
+        ArgumentError: If the type has no codec and is neither `str` nor `bytes`, or if the codec does not support it.
     """
     if hint is None:
         return _same
@@ -45,16 +47,16 @@ def takes_type(hint: Any) -> _Writer:
 
 
 def gives_type(hint: Any) -> Callable[[bytes], Any]:
-    """Finds how the output of a call becomes a result.
+    """Returns a function that converts the output of a call to a result.
 
     Args:
-        hint: Its type; `None` for the output as it is.
+        hint: The type of the result, with a codec in `Annotated` unless it is `str` or `bytes`. `None` means `bytes`.
 
     Returns:
-        What makes a result of an output.
+        A function from `bytes` to the result. It raises `ValueError` for an output that is no value of the type.
 
     Raises:
-        ArgumentError: If nothing says how a value of the type is read from bytes.
+        ArgumentError: If the type has no codec and is neither `str` nor `bytes`, or if the codec does not support it.
     """
     if hint is None or hint is bytes:
         return bytes
@@ -111,12 +113,12 @@ def _text(raw: bytes) -> str:
 
 
 def _of_type(value: Any, hint: type, validate: Callable[[Any], Any]) -> Any:
-    """The value, if it is of the type or can be made one."""
+    """Returns the value if it has the type, or else validates it."""
     return value if isinstance(value, hint) else validate(value)
 
 
 def _validator(hint: Any) -> Callable[[Any], Any] | None:
-    """What makes a model or a dataclass of what JSON says; `None` for other types."""
+    """The function that makes a model or a dataclass of parsed JSON, or `None` for other types."""
     if not isinstance(hint, type):
         return None
     validate: Callable[[Any], Any] | None = getattr(hint, "model_validate", None)
@@ -126,7 +128,7 @@ def _validator(hint: Any) -> Callable[[Any], Any] | None:
 
 
 class _Dataclass:
-    """Makes a dataclass of what JSON says, and refuses what does not fit its fields."""
+    """Makes a dataclass of parsed JSON. It refuses values that do not fit the fields."""
 
     def __init__(self, cls: Any) -> None:
         self._cls = cls
@@ -153,7 +155,7 @@ class _Dataclass:
 
 
 def _field(where: str, hint: Any, value: Any) -> Any:
-    """A value of a field: made, if it is a dataclass or a list of some, and checked, if its type is a plain one."""
+    """Converts the value of a field: makes dataclasses and lists of them, and checks plain types."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is list and len(arguments) == 1 and isinstance(value, list):
         return [_field(f"{where}[{index}]", arguments[0], item) for index, item in enumerate(value)]

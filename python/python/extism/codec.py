@@ -1,10 +1,9 @@
-"""What `Annotated` may say about how a value of a host function is written as bytes.
+"""Codecs: metadata for `Annotated` that converts a value to bytes and back.
 
-A codec is a pair of functions, made once for the type that it annotates; where the bytes are, and
-whose parameter or result they belong to, is not its business. `str` and `bytes` have no codec
-here: they need none.
+A codec is a pair of functions, made once for the annotated type. It does not know where the bytes are, nor whether they
+belong to a parameter or a result. `str` and `bytes` need no codec.
 
-Invariant: what a codec cannot write or read is an exception, and never another value.
+Invariant: a codec raises an exception for a value that it cannot write or read, and never returns another value.
 """
 
 from __future__ import annotations
@@ -38,6 +37,9 @@ class Codec:
         if not callable(codec):
             raise TypeError(f"Codec takes a function, found a value of type {_name(codec)}")
         self.codec = codec
+
+    def __repr__(self) -> str:
+        return f"extism.Codec({self.codec!r})"
 
     def reader(self, hint: Any) -> Callable[[bytes], Any]:
         """Returns the function that converts bytes to an argument.
@@ -83,6 +85,9 @@ class Json(Codec):
     def __init__(self) -> None:
         super().__init__(_json_text)
 
+    def __repr__(self) -> str:
+        return "extism.Json()"
+
     def reader(self, hint: Any) -> Callable[[bytes], Any]:
         validate = getattr(hint, "model_validate", None)
         if validate is None:
@@ -101,6 +106,9 @@ class Pickle(Codec):
 
     def __init__(self) -> None:
         super().__init__(pickle.dumps)
+
+    def __repr__(self) -> str:
+        return "extism.Pickle()"
 
     def reader(self, hint: Any) -> Callable[[bytes], Any]:
         return pickle.loads
@@ -137,6 +145,9 @@ class LittleEndian(Codec):
         super().__init__(self._write_int)
         self._size = size
         self._signed = signed
+
+    def __repr__(self) -> str:
+        return f"extism.LittleEndian({self._size}, signed={self._signed})"
 
     def reader(self, hint: Any) -> Callable[[bytes], Any]:
         if hint is int:

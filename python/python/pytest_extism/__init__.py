@@ -1,10 +1,10 @@
-"""The pytest plug-in of polyextism: tests that run on every engine that is built in.
+"""The pytest plug-in of polyextism: tests that run on every built-in engine.
 
-A test that takes `extism_engine` or `extism_plugin` runs once for each engine with each of its
-compilers, or for those that `--extism-engine NAME` names. The engines are deterministic, so that a test can
-expect the same of all. pytest loads this module in every run of
-every project of an environment, so it is no part of the package `extism` and imports that only when
-a test, or the command line, asks for engines.
+A test that takes `extism_engine` or `extism_plugin` runs once for each engine with each of its compilers, or for those
+that `--extism-engine NAME` names. The engines are deterministic, so a test can expect the same of all.
+
+pytest loads this module in every run of every project of an environment. So it is no part of the package `extism`, and
+imports it only when a test or the command line asks for engines.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     import extism
 
     PluginFactory: TypeAlias = Callable[..., extism.Plugin]
-    """What the fixture `extism_plugin` is: it takes what `extism.Plugin` takes, but `engine=`."""
+    """The type of the fixture `extism_plugin`: it takes the arguments of `extism.Plugin` without `engine=`."""
 
 _FIXTURE = "extism_engine"
 _OPTION = "--extism-engine"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the option `--extism-engine`."""
+    """Adds the option `--extism-engine`.
+
+    Args:
+        parser: The parser of the command line.
+    """
     parser.getgroup("extism", "Extism plug-ins").addoption(
         _OPTION,
         action="append",
@@ -37,27 +41,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuses engines that are not built in before any test runs."""
+    """Refuses engines that are not built in before any test runs.
+
+    Args:
+        config: The configuration of the run.
+
+    Raises:
+        pytest.UsageError: If the command line names an engine that is not built in.
+    """
     if config.getoption(_OPTION):
         _engines(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Makes a test of each engine."""
+    """Makes a test for each engine.
+
+    Args:
+        metafunc: The test function.
+    """
     if _FIXTURE not in metafunc.fixturenames:
         return
     for mark in metafunc.definition.iter_markers("parametrize"):
         names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
         names = names.split(",") if isinstance(names, str) else names
         if _FIXTURE in (name.strip() for name in names):
-            # The test says itself which engines it is for.
+            # The test chooses its engines by itself.
             return
     metafunc.parametrize(_FIXTURE, _engines(metafunc.config), ids=str)
 
 
 @pytest.fixture
 def extism_engine() -> extism.Engine:
-    """An engine, for `engine=`: each that is built in, with each compiler, `deterministic=True`."""
+    """The engine of the test: each built-in engine with each compiler, `deterministic=True`.
+
+    Returns:
+        The engine, for `engine=`.
+    """
     raise AssertionError("pytest_generate_tests gives each test its engine")
 
 
@@ -65,7 +84,12 @@ def extism_engine() -> extism.Engine:
 def extism_plugin(extism_engine: str | extism.Engine) -> Iterator[PluginFactory]:
     """Makes plug-ins on the engine of the test: `extism_plugin(path, wasi=True)`.
 
-    It takes what `extism.Plugin` takes, but `engine=`. They are closed when the test ends.
+    Args:
+        extism_engine: The engine.
+
+    Yields:
+        A function that takes the arguments of `extism.Plugin` without `engine=`. Its plug-ins are closed when the test
+        ends.
     """
     import extism
 
@@ -82,7 +106,7 @@ def _engines(config: pytest.Config) -> list[extism.Engine]:
     """The engines of a run, each once.
 
     Raises:
-        pytest.UsageError: If one that the command line names is not built in.
+        pytest.UsageError: If the command line names an engine that is not built in.
     """
     import extism
 

@@ -2,7 +2,7 @@
 ;; work ends by itself, but takes longer than the call may by far.
 ;;! timeout-ms 20
 ;;! call work
-;;! = error timeout "the call did not end within its time limit of 20ms"
+;;! = error timeout "the call did not end within its time limit of 20 ms"
 ;;! var d
 ;;! = nothing
 (module

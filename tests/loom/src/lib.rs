@@ -22,6 +22,9 @@ mod base {
 mod deadline {
     pub(crate) mod atomic;
     pub(crate) mod clock;
+    #[rustfmt::skip]
+    #[path = "../../../../core/src/deadline/duration_text.rs"]
+    pub(crate) mod duration_text;
     pub(crate) mod flag;
     pub(crate) mod nesting;
 

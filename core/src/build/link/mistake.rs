@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::base::link_mistake::LinkReason;
 
+/// Why WASI's functions are missing: one reason for all of them. Fronts add how their users write the option.
+pub const WASI_OFF: &str = "WASI is off for this plug-in; give it the option `wasi`";
+
 /// Why an import cannot be resolved, with a text.
 pub(crate) struct Why {
     pub(super) reason: LinkReason,
@@ -19,19 +22,20 @@ impl Why {
         }
     }
 
+    /// It is a function of WASI, which is off.
+    pub(super) fn wasi_off() -> Self {
+        Self {
+            reason: LinkReason::WasiOff,
+            text: WASI_OFF.into(),
+        }
+    }
+
     /// A host function of this name exists in another namespace.
     pub(super) fn other_namespace(text: String) -> Self {
         Self {
             reason: LinkReason::OtherNamespace,
             text,
         }
-    }
-}
-
-impl Why {
-    /// Whether the text of the reason is `text`.
-    pub(super) fn is(&self, text: &str) -> bool {
-        self.text == text
     }
 }
 

@@ -41,7 +41,7 @@ fn a_deadline_is_seen_by_the_watchdog_and_by_the_call() {
     let error = ended.overdue.expect("the call fails");
     assert_eq!(
         error.to_string(),
-        "the call did not end within its time limit of 3600s"
+        "the call did not end within its time limit of 3600 s"
     );
     alarm.begin(HOUR).expect("the watchdog runs");
     assert!(!alarm.is_overdue(), "the next call has its own deadline");

@@ -24,6 +24,9 @@ def count_vowels() -> Path:
 
     It exports `count_vowels`: text in, JSON out. The configuration key `vowels` says which letters count.
     The variable `total` adds up the counts of all calls.
+
+    Returns:
+        The path of the module.
     """
     return _FOLDER / "count_vowels.wasm"
 
@@ -32,5 +35,8 @@ def call_host() -> Path:
     """Returns the path of a plug-in that calls a host function.
 
     It exports `call_host`, which passes its input to the host function `hello_world` and returns the answer.
+
+    Returns:
+        The path of the module.
     """
     return _FOLDER / "call_host.wasm"
