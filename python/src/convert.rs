@@ -71,6 +71,20 @@ pub(crate) fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'
 }
 
 /// A time limit in seconds; without end if it is infinite or longer than can be counted.
+/// A value in a message: its `repr`, cut. Its type if there is none, as for numbers of very many digits.
+#[cold]
+#[pyfunction]
+pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
+    const LONGEST: usize = 100;
+    let text = value
+        .repr()
+        .map_or_else(|_| type_name(value), |text| text.to_string());
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Timeout(pub(crate) Option<Duration>);
 
@@ -84,7 +98,7 @@ impl Timeout {
         match seconds {
             Some(seconds) => Ok(Self(Duration::try_from_secs_f64(seconds).ok())),
             None => {
-                let found = object.repr()?;
+                let found = shown(object);
                 let message =
                     format!("{name}: expected a number of seconds, at least 0, found {found}");
                 Err(error::argument(object.py(), message))
