@@ -3,7 +3,10 @@
 
 pub use crate::{
     base::frames::NAME_LIMIT,
-    build::alone,
+    build::{
+        alone,
+        files::{Unread, read_file},
+    },
     deadline::{alarm::RequestCheck, nesting},
     engine::{
         erased::{AnyModule, AnyPrepared, DynInstance},
