@@ -3,7 +3,11 @@
 
 pub use crate::{
     base::frames::NAME_LIMIT,
-    build::{alone, link::WASI_OFF},
+    build::{
+        alone,
+        files::{Unread, read_file},
+        link::WASI_OFF,
+    },
     deadline::{alarm::RequestCheck, duration_text::DurationText, nesting},
     engine::{
         erased::{AnyModule, AnyPrepared, DynInstance},

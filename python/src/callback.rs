@@ -17,7 +17,7 @@ use pyo3::{
 
 use crate::{
     arguments::Arguments,
-    convert::type_name,
+    convert::{shown, type_name},
     error,
     parking::OnDrop,
     scope::{self, Token},
@@ -294,16 +294,4 @@ fn follow_fork(py: Python<'_>, mut caller: Caller<'_>) -> Result<()> {
     };
     signals::arrive(py).map_err(raised)?;
     caller.host().alarm().watch_again()
-}
-
-/// A value in a message: its `repr`, cut.
-fn shown(value: &Bound<'_, PyAny>) -> String {
-    const LONGEST: usize = 100;
-    let text = value
-        .repr()
-        .map_or_else(|_| type_name(value), |text| text.to_string());
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }

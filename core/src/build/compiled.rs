@@ -130,8 +130,8 @@ impl Compiled {
             engine: &choice.name(),
             bounds: &(&options.limits).into(),
         };
-        let units = read(&declared, manifest, options)?;
-        let wait = options.compiling.wait();
+        let mut wait = options.compiling.wait();
+        let units = read(&declared, manifest, options, &mut wait)?;
         let opened = Opened::new(choice, dumps.profiler, &declared, &units, &options.cache)?;
         let terms = opened.terms(declared);
         let linked = Linked::new(&units, &terms, options)?;

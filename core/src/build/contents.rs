@@ -279,7 +279,7 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
         engine: "none",
         bounds: &bounds,
     };
-    let units = read(&terms, manifest, options)?;
+    let units = read(&terms, manifest, options, &mut options.compiling.wait())?;
     let offer = Offer {
         functions: &options.functions,
         wasi: options.wasi.is_some(),

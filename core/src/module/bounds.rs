@@ -301,6 +301,9 @@ impl Pass<'_> {
                     self.found.globals += u64::from(section.count());
                     self.allow(self.found.globals, |b| b.globals, "globals")?;
                 }
+                Payload::TagSection(section) => {
+                    self.allow(section.count().into(), |b| b.types, "tags")?;
+                }
                 Payload::ExportSection(section) => {
                     self.allow(section.count().into(), |b| b.exports, "exports")?;
                 }

@@ -192,28 +192,27 @@ impl Terms<'_> {
         let features = features(self.allowed());
         match Validator::new_with_features(features).validate_all(wasm) {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.refuse(wasm, name, &error)),
+            Err(_) => Err(self.refuse(wasm, name)),
         }
     }
 }
 
 impl Terms<'_> {
-    /// The missing proposals, if the module is valid with all proposals; else the error of the validator.
+    /// The missing proposals, if the module is valid with all proposals; else the error of the validator with all of
+    /// them, which is the same for every engine.
     #[cold]
-    fn refuse(&self, wasm: &[u8], name: &str, error: &wasmparser::BinaryReaderError) -> Error {
-        let valid = |proposals| {
-            let types = Validator::new_with_features(features(proposals)).validate_all(wasm);
-            types.is_ok()
-        };
+    fn refuse(&self, wasm: &[u8], name: &str) -> Error {
+        let validate =
+            |proposals| Validator::new_with_features(features(proposals)).validate_all(wasm);
         let mut needed = Proposals::of(Proposal::ALL);
-        if !valid(needed) {
+        if let Err(error) = validate(needed) {
             return invalid(name, error);
         }
         // If several would do, the first in the list is named.
         let refused = needed.without(self.allowed()).iter();
         for proposal in refused.collect::<Vec<_>>().into_iter().rev() {
             let fewer = needed.without(Proposals::of(&[proposal]));
-            if valid(fewer) {
+            if validate(fewer).is_ok() {
                 needed = fewer;
             }
         }

@@ -52,6 +52,7 @@ __all__ = [
     "make_until",
     "manifest_schema",
     "set_log_file",
+    "shown",
     "feature_names",
     "strict_limits",
     "unwatched",
@@ -1239,6 +1240,8 @@ def default_limits() -> dict[str, int]:
     """The limits that hold if nobody says others, by name."""
 def feature_names() -> frozenset[str]:
     """Every WebAssembly feature that `Limits(forbidden=...)` can name."""
+def shown(value: object) -> str:
+    """A value in a message: its `repr`, cut. Its type if there is none, as for numbers of very many digits."""
 def strict_limits() -> dict[str, int]:
     """The limits for the code of strangers, by name."""
 def engines() -> list[Engine]:

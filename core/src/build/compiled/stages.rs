@@ -25,6 +25,7 @@ use crate::{
         source::{self, Downloads},
     },
     cache::Cache,
+    deadline::compiling::CompileWait,
     engine::{erased::DynEngine, select::Choice},
     manifest::{MAIN, Manifest},
     module::{ByUnit, Module, Terms, Unit, UnitId, Units, tables, uses},
@@ -80,16 +81,19 @@ impl Opened {
 /// The modules of a manifest.
 ///
 /// # Errors
-/// `Manifest` if one cannot be read; `InvalidModule` for mistakes that reading finds.
+/// `Manifest` if one cannot be read; `InvalidModule` for mistakes that reading finds; the reason to stop waiting.
 pub(crate) fn read<'a>(
     terms: &Terms<'_>,
     manifest: &'a Manifest,
     options: &Options,
+    wait: &mut CompileWait<'_>,
 ) -> Result<Units<'a>> {
+    let downloads = Downloads::new(manifest, &options.http);
+    let limit = options.limits.module_bytes;
     let names = manifest.names()?;
     let mut units = Units::default();
     for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
-        let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
+        let bytes = source::read(wasm, index, limit, &downloads, wait)?;
         let module = Module::read(bytes, terms, name)?;
         let module = match name != MAIN && function_type(&module, COMMAND).is_some() {
             // A library with its own entry starts afresh for each call.

@@ -8,7 +8,7 @@ use self::made::{
     block_values, branch_values, bytes, call_values, costly, costly_blocks, costly_pairs,
     data_segments, element_segments, exports, function_bytes, functions, globals, imports,
     indirect_calls, locals, long, loop_locals, loops, memories, nesting, signature, table_elements,
-    tables, types,
+    tables, tags, types,
 };
 use super::{Bound, Bounds};
 use crate::settings::limits::Limits;
@@ -148,6 +148,7 @@ const ROWS: &[Row] = &[
         "indirect calls",
     ),
     (|b| b.globals, globals, "module `m` has", "globals"),
+    (|b| b.types, tags, "module `m` has", "tags"),
     (|b| b.memories, memories, "module `m` has", "memories"),
     (|b| b.tables, tables, "module `m` has", "tables"),
     (

@@ -3,8 +3,8 @@
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements,
     EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
-    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType,
-    TypeSection, ValType,
+    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TagKind,
+    TagSection, TagType, TypeSection, ValType,
 };
 
 pub(super) fn bytes(n: u64) -> Vec<u8> {
@@ -254,6 +254,20 @@ pub(super) fn globals(n: u64) -> Vec<u8> {
         globals.global(ty, &ConstExpr::i32_const(0));
     }
     importing(ty, |module| module.section(&globals))
+}
+
+pub(super) fn tags(n: u64) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    let mut tags = TagSection::new();
+    for _ in 0..n {
+        tags.tag(TagType {
+            kind: TagKind::Exception,
+            func_type_idx: 0,
+        });
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&tags).clone().finish()
 }
 
 /// One of them is imported.
