@@ -420,6 +420,31 @@ fn one_array_has_two_types() {
     }
 }
 
+/// Pieces cost what the whole instruction does: a unit, and one more for four elements.
+#[test]
+fn fuel_is_exact() {
+    let guest = r#"(module
+      (type $a (array (mut i8)))
+      (global $a (mut (ref null $a)) (ref.null $a))
+      (func (export "new") (global.set $a (array.new_default $a (i32.const 5000000))))
+      (func (export "fill") (array.fill $a (global.get $a) (i32.const 0) (i32.const 1) (i32.const 5000000)))
+      (func (export "copy")
+        (array.copy $a $a (global.get $a) (i32.const 1) (global.get $a) (i32.const 0) (i32.const 4000000))))"#;
+    for choice in collecting() {
+        let options = Options::default().with_fuel(10_000_000);
+        let compiled = choice.compile(&Manifest::of(guest.as_bytes()), &options);
+        let mut plugin = Plugin::new(&compiled.expect("it compiles")).expect("it starts");
+        for (function, units) in [
+            ("new", 3 + 5_000_000 / 4),
+            ("fill", 5 + 5_000_000 / 4),
+            ("copy", 6 + 4_000_000 / 4),
+        ] {
+            plugin.call(function, b"").expect("there is enough");
+            assert_eq!(plugin.fuel_consumed(), Some(units), "{choice:?} {function}");
+        }
+    }
+}
+
 /// Instructions on 400 MB end at the deadline, and not when everything is moved.
 #[test]
 fn a_large_array_ends_at_the_deadline() {

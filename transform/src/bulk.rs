@@ -86,13 +86,26 @@ pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
 fn found(wasm: &[u8], sources: &Sources) -> Result<BTreeSet<Bulk>, reencode::Error> {
     let mut found = BTreeSet::new();
     for payload in Parser::new(0).parse_all(wasm) {
-        if let Payload::CodeSectionEntry(body) = payload? {
+        if let Payload::CodeSectionEntry(body) = payload?
+            && may_have(&body)
+        {
             each(&body, sources, |bulk, _, _| {
                 found.insert(bulk);
             })?;
         }
     }
     Ok(found)
+}
+
+/// Whether a function may have a bulk instruction. Most have none, and need not be read: their bytes have no prefix that
+/// the first byte of such a number follows.
+fn may_have(body: &FunctionBody<'_>) -> bool {
+    let mut pairs = body.as_bytes().windows(2);
+    pairs.any(|pair| match *pair {
+        [0xfc, number] => matches!(number & 0x7f, 8 | 10 | 11),
+        [0xfb, number] => matches!(number & 0x7f, 16..=19),
+        _ => false,
+    })
 }
 
 /// Calls a function for each bulk instruction that may take long, with its position.
@@ -136,6 +149,10 @@ impl Bodies for Functions<'_> {
         ty: u32,
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
+        if !may_have(body) {
+            code.raw(body.as_bytes());
+            return Ok(());
+        }
         let locals = self.shape.locals(ty, body)?;
         let mut out = Splice::new(self.wasm, body)?;
         // A local for the length, of each type that is needed.

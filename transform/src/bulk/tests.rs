@@ -113,6 +113,27 @@ fn elements_count_as_what_they_take() {
     }
 }
 
+/// The number of an instruction may have more bytes than it needs.
+#[test]
+fn long_numbers_are_found() {
+    let wasm = |code: &[u8]| {
+        let [body, section] = [code.len() as u8 + 3, code.len() as u8 + 5];
+        let start = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x05\x03\x01\0\x01\x0a";
+        [&start[..], &[section, 1, body, 0, 0], code, &[0x0b]].concat()
+    };
+    let is_found = |code: &[u8]| {
+        let wasm = wasm(code);
+        let mut validator = Validator::new_with_features(WasmFeatures::all());
+        validator.validate_all(&wasm).expect("the module is valid");
+        instrument(&wasm).expect("the module is valid").is_some()
+    };
+    assert!(is_found(&[0xfc, 11, 0]));
+    assert!(is_found(&[0xfc, 0x8b, 0, 0]));
+    assert!(is_found(&[0xfc, 0x8a, 0x80, 0, 0, 0]));
+    // `memory.size`, and a constant that looks like a prefix.
+    assert!(!is_found(&[0x3f, 0, 0x1a, 0x41, 0xfc, 0x0b, 0x1a]));
+}
+
 /// Instructions with the same operands share a type, and the same instructions share a function.
 #[test]
 fn functions_are_shared() {
