@@ -12,7 +12,7 @@ mod weights;
 
 use wasmparser::{CompositeInnerType, Encoding, FunctionBody, Parser, Payload, TypeRef};
 
-use self::code::{Code, Signatures};
+use self::code::{Code, InPieces, Signatures};
 use crate::{
     base::error::{Error, ErrorKind, Result},
     settings::limits::Limits,
@@ -260,6 +260,7 @@ struct Found {
     all_locals: u64,
     signatures: Signatures,
     all_signatures: u64,
+    pieces: InPieces,
     code: Code,
     globals: u64,
     memories: u64,
@@ -404,7 +405,8 @@ impl Pass<'_> {
         let after = self.found.function_params.len().saturating_sub(index + 1);
         let signatures = &self.found.signatures;
         let results = signatures.of_last(after).saturating_sub(params);
-        let code = Code::count(body, locals, results, signatures, bounds)?;
+        let pieces = &mut self.found.pieces;
+        let code = Code::count(body, locals, results, signatures, pieces, bounds)?;
         for (found, bound, has) in code.of_function() {
             if found > bound(bounds) {
                 return Err(self.refuse(&of(), found, bound, has));

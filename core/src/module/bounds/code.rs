@@ -6,7 +6,7 @@
 //!
 //! Invariant: the pass ends at the first excess, so its memory is bounded.
 
-use std::ops::AddAssign;
+use std::{collections::BTreeSet, ops::AddAssign};
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
@@ -72,6 +72,28 @@ impl Signatures {
     }
 }
 
+/// The instructions that are done in pieces, by kind and what they work on. Each kind gets a function for each.
+#[derive(Default)]
+pub(super) struct InPieces(BTreeSet<(Kind, u32, u32)>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Fill,
+    Copy,
+    Data,
+    Elements,
+}
+
+impl InPieces {
+    /// What the function for an instruction costs, if it is the first of its kind.
+    fn cost(&mut self, kind: Kind, array: u32, other: u32) -> u64 {
+        match self.0.insert((kind, array, other)) {
+            true => weights::IN_PIECES,
+            false => 0,
+        }
+    }
+}
+
 /// A count, its bound, and its name.
 type Row = (u64, Bound, &'static str);
 
@@ -95,6 +117,7 @@ impl Code {
         locals: u64,
         results: u64,
         signatures: &Signatures,
+        pieces: &mut InPieces,
         bounds: &Bounds,
     ) -> Result<Self, Stop> {
         let mut found = Self::default();
@@ -148,6 +171,33 @@ impl Code {
                 }
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     found.call_values += signatures.of_function(function_index);
+                    continue;
+                }
+                Operator::ArrayFill {
+                    array_type_index: array,
+                } => {
+                    found.long += pieces.cost(Kind::Fill, array, 0);
+                    continue;
+                }
+                Operator::ArrayCopy {
+                    array_type_index_dst: array,
+                    array_type_index_src: other,
+                } => {
+                    found.long += pieces.cost(Kind::Copy, array, other);
+                    continue;
+                }
+                Operator::ArrayInitData {
+                    array_type_index: array,
+                    array_data_index: other,
+                } => {
+                    found.long += pieces.cost(Kind::Data, array, other);
+                    continue;
+                }
+                Operator::ArrayInitElem {
+                    array_type_index: array,
+                    array_elem_index: other,
+                } => {
+                    found.long += pieces.cost(Kind::Elements, array, other);
                     continue;
                 }
                 _ => continue,

@@ -283,3 +283,23 @@ fn refusal(bounds: &Bounds, wasm: &[u8]) -> Option<String> {
     let error = bounds.check(wasm, "m").err()?;
     Some(format!("{}: {error}", error.kind().name()))
 }
+
+/// Each of these instructions gets a function, which the next ones of its kind use.
+#[test]
+fn instructions_on_arrays_of_further_types_cost_more() {
+    let two = [
+        made::arrays(&[(0, 1), (0, 1)]),
+        made::arrays(&[(0, 1), (1, 0)]),
+    ];
+    let costs = two.map(|module| {
+        let cost = (0..).find(|long| {
+            let bounds = Bounds {
+                long: *long,
+                ..Bounds::default()
+            };
+            refusal(&bounds, &module).is_none()
+        });
+        cost.expect("some bound allows it")
+    });
+    assert_eq!(costs, [2 * 15 + 60, 2 * (15 + 60)]);
+}

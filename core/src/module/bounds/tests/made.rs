@@ -211,6 +211,12 @@ pub(super) fn all_long(n: u64) -> Vec<u8> {
     program(whole.chain([copying(n % EACH)]))
 }
 
+/// `array.copy` between arrays of these types.
+pub(super) fn arrays(types: &[(u8, u8)]) -> Vec<u8> {
+    let copy = |(to, from): &(u8, u8)| [0xfb, 17, *to, *from];
+    program([body(0, &types.iter().flat_map(copy).collect::<Vec<_>>())])
+}
+
 /// `table.get`, a unit each.
 fn getting(n: u64) -> Function {
     body(0, &[0x25, 0].repeat(n as usize))
