@@ -178,11 +178,10 @@ impl Compiled {
             bound: linked.bound,
             init: linked.init,
             config: Arc::new(manifest.config.clone()),
-            limits: InstanceLimits {
-                memory_pages: Some(memory_pages),
-                heap_pages: Some(options.limits.heap_pages),
-                table_elements: Some(options.limits.table_elements),
-            },
+            limits: InstanceLimits::default()
+                .with_memory_pages(memory_pages)
+                .with_heap_pages(options.limits.heap_pages)
+                .with_table_elements(options.limits.table_elements),
             pages_by,
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             fuel: options.fuel,

@@ -51,11 +51,10 @@ impl Opened {
         let store = cache.open()?;
         let used = units.iter().map(|unit| uses::of(&unit.module, &store));
         let used = used.fold(Proposals::NONE, Proposals::union);
-        let settings = Settings {
-            profiler,
-            proposals: used.intersection(terms.allowed()),
-            ..choice.settings(choice.interruption())
-        };
+        let settings = choice
+            .settings(choice.interruption())
+            .with_profiler(profiler)
+            .with_proposals(used.intersection(terms.allowed()));
         Ok(Self {
             engine: choice.open(&settings)?,
             settings,
