@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     base::error::{Error, ErrorKind, Result},
     http::{
-        Failure, HttpOptions, MODULE_TIMEOUT, Patience, Policy, Progress, Request, Terms, fetch,
+        Conditions, Failure, HttpOptions, MODULE_TIMEOUT, Patience, Policy, Progress, Request,
+        fetch,
     },
     manifest::{Manifest, Source, Wasm, wrong},
 };
@@ -139,7 +140,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
         module: index,
         http: downloads.http,
     };
-    let terms = Terms {
+    let terms = Conditions {
         policy: &Policy::named(&request.url),
         client: downloads.http.client.as_deref(),
         max_bytes: downloads.http.max_module_bytes,
