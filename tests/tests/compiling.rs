@@ -104,10 +104,7 @@ struct SlowInstance(Box<dyn DynInstance>);
 
 fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     let choice = Choice::parse(BACKENDS, Some(settings.compiler))?;
-    let inside = (choice.backend().open)(&Settings {
-        compiler: choice.compiler().name,
-        ..*settings
-    })?;
+    let inside = (choice.backend().open)(&settings.with_compiler(choice.compiler().name))?;
     Ok(Arc::new(Slow { inside }))
 }
 

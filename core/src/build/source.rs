@@ -15,7 +15,8 @@ use crate::{
     build::files::{self, Unread},
     deadline::compiling::CompileWait,
     http::{
-        Failure, HttpOptions, MODULE_TIMEOUT, Patience, Policy, Progress, Request, Terms, fetch,
+        Conditions, Failure, HttpOptions, MODULE_TIMEOUT, Patience, Policy, Progress, Request,
+        fetch,
     },
     manifest::{Manifest, Source, Wasm, wrong},
     process::threads,
@@ -193,7 +194,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
         module: index,
         http: downloads.http,
     };
-    let terms = Terms {
+    let terms = Conditions {
         policy: &Policy::named(&request.url),
         client: downloads.http.client.as_deref(),
         max_bytes: downloads.http.max_module_bytes,

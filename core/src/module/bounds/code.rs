@@ -26,6 +26,8 @@ pub(super) struct Code {
     /// In units of ten thousand pairs, known at the end of the function.
     costly_pairs: u64,
     indirect_calls: u64,
+    /// Direct and indirect.
+    calls: u64,
     call_values: u64,
     block_values: u64,
 }
@@ -71,6 +73,9 @@ impl Signatures {
         }
     }
 }
+
+/// A call costs as much memory as so many of its values.
+const CALL: u64 = 3;
 
 /// The instructions that are done in pieces, by kind and what they work on. Each kind gets a function for each.
 #[derive(Default)]
@@ -165,11 +170,13 @@ impl Code {
                 }
                 Operator::CallIndirect { type_index, .. }
                 | Operator::ReturnCallIndirect { type_index, .. } => {
+                    found.calls += 1;
                     found.indirect_calls += 1;
                     found.call_values += signatures.of_type(type_index);
                     continue;
                 }
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    found.calls += 1;
                     found.call_values += signatures.of_function(function_index);
                     continue;
                 }
@@ -221,8 +228,13 @@ impl Code {
     }
 
     /// The counts with a bound for each function.
-    pub(super) fn of_function(&self) -> [Row; 6] {
+    pub(super) fn of_function(&self) -> [Row; 7] {
+        let calls = self
+            .calls
+            .saturating_mul(CALL)
+            .saturating_add(self.call_values);
         [
+            (calls, |b| b.calls, "units of calls"),
             (self.long, |b| b.long, "units of long instructions"),
             (self.costly, |b| b.costly, "units of costly instructions"),
             (self.nesting, |b| b.nesting, "blocks inside each other"),
@@ -283,6 +295,7 @@ impl AddAssign for Code {
         self.long += other.long;
         self.costly_pairs = self.costly_pairs.saturating_add(other.costly_pairs);
         self.indirect_calls += other.indirect_calls;
+        self.calls += other.calls;
         self.call_values += other.call_values;
         self.block_values += other.block_values;
     }

@@ -67,16 +67,42 @@ pub(super) fn call_values(n: u64) -> Vec<u8> {
     passing(&[indirect, direct].concat(), 9000)
 }
 
-/// Most of them through a `br_table` out of a block with ten values. Each target is a byte.
+/// Most of them through a `br_table` out of a block with ten values in each function. Each target is a byte.
 pub(super) fn branch_values(n: u64) -> Vec<u8> {
-    let targets = n / 10 - 1;
-    let mut code = vec![0x02, 1, 0x0e];
-    wasm_encoder::Encode::encode(&(targets as u32), &mut code);
-    // The last one is the default.
-    code.resize(code.len() + targets as usize + 1, 0);
-    code.push(0x0b);
+    // Far fewer than the bound of one function.
+    const TARGETS: u64 = 10_000;
+    const FUNCTION: usize = TARGETS as usize + 100;
+    let branch = |targets: u64| {
+        let mut code = vec![0x02, 1, 0x0e];
+        // The last one is the default.
+        wasm_encoder::Encode::encode(&(targets as u32 - 1), &mut code);
+        code.resize(code.len() + targets as usize, 0);
+        code.push(0x0b);
+        code
+    };
+    let mut code = Vec::new();
+    for _ in 0..n / 10 / TARGETS - 1 {
+        code.extend(branch(TARGETS));
+        code.resize(code.len().next_multiple_of(FUNCTION), 0x01);
+    }
+    // What is left, in two functions.
+    let left = n / 10 % TARGETS + TARGETS;
+    code.extend(branch(left / 2));
+    code.resize(code.len().next_multiple_of(FUNCTION), 0x01);
+    code.extend(branch(left.div_ceil(2)));
     code.extend([0x10, 0].repeat((n % 10) as usize));
-    passing(&code, 300_000)
+    passing(&code, FUNCTION)
+}
+
+/// Four units for each direct call, thirteen for an indirect one.
+pub(super) fn calls(n: u64) -> Vec<u8> {
+    let indirect = n % 4;
+    let direct = (n - 13 * indirect) / 4;
+    let indirect = [0x11, 1, 0].repeat(indirect as usize);
+    passing(
+        &[indirect, [0x10, 0].repeat(direct as usize)].concat(),
+        usize::MAX,
+    )
 }
 
 pub(super) fn block_values(n: u64) -> Vec<u8> {
