@@ -271,7 +271,7 @@ def test_a_child_compiles_after_a_wait_was_given_up(engine, slow_of):
 def test_a_pipe_that_nobody_writes_to(engine, form, tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(extism.TimeoutError, match="time limit of 100ms"):
+    with pytest.raises(extism.TimeoutError, match="time limit of 100 ms"):
         extism.Plugin(form(pipe), engine=engine, compile_timeout=0.1)
 
     def stop(*_):

@@ -337,7 +337,7 @@ fn a_module_is_a_pipe_that_nobody_writes_to() {
     assert!(made.expect("mkfifo runs").success());
     let manifest = Manifest::of(Source::Path(pipe.clone()));
     let options = Options::default().with_compiling(for_so_long(50));
-    let expected = "compiling did not end within its time limit of 50ms";
+    let expected = "compiling did not end within its time limit of 50 ms";
     assert_eq!(
         refused(&manifest, &options),
         all_are(ErrorKind::Timeout, expected)
