@@ -1,4 +1,4 @@
-//! Gets the bytes of a module. No other file reads modules from the file system or downloads them.
+//! Gets the bytes of a module. No other file downloads modules or asks [`files`] for them.
 //!
 //! Downloads are bounded in size and time. `allowed_hosts` is for guests and does not apply; the rules for
 //! redirects and addresses do. The hash is checked before anything else reads the bytes.
