@@ -17,7 +17,7 @@ pub(super) struct Weight {
 
 /// What the first instruction of its kind on arrays of its types costs in addition, in units of [`Weight::long`]: it
 /// gets a function that does it in pieces, with three of it and some checks.
-pub(super) const IN_PIECES: u64 = 75;
+pub(super) const IN_PIECES: u64 = 80;
 
 const fn weight(long: u64, costly: u64) -> Weight {
     Weight { long, costly }
