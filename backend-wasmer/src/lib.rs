@@ -134,7 +134,11 @@ impl Wasmer {
         let proposals = settings.proposals.intersection(declared);
         let features = Some(features(proposals));
         let mut engine = EngineBuilder::new(compiler).set_features(features).engine();
-        let tunables = BaseTunables::for_target(engine.target());
+        let mut tunables = BaseTunables::for_target(engine.target());
+        if settings.compiler == "cranelift" {
+            let guard = &mut tunables.static_memory_offset_guard_size;
+            *guard = limits::GUARD.min(*guard);
+        }
         let room = address_space::room();
         engine.set_tunables(memories::supplied(tunables, room));
         Ok(Self {

@@ -22,6 +22,9 @@ use wasmer::{
     sys::vm::{LinearMemory, StoreObject, VMMemory, VMMemoryDefinition},
 };
 
+/// What is reserved behind the 4 GiB of a memory, in bytes, as in wasmtime. Cranelift checks accesses with a constant
+/// offset beyond it. Singlepass does not, so it needs as much as there are offsets, which is the default of wasmer.
+pub(crate) const GUARD: u64 = 32 << 20;
 /// The stack that must be left when a guest is entered, in bytes. Guests have a stack of their own, but host
 /// functions run on the stack of the calling thread, and may call further programs.
 const NEEDED_STACK: usize = 128 * 1024;

@@ -298,7 +298,9 @@ def test_more_live_plugins_than_the_system_has_room_for(engine):
         assert mappings or space, text
         assert "free some" in text, text
     check(full)
-    assert len(live) > 5_000, len(live)
+    # Two memories each, and 128 TiB of addresses at most.
+    least = 8_000 if engine == "wasmer:singlepass" else 15_000
+    assert len(live) > least, len(live)
     try:
         # What is compiled needs room as well.
         live.append(extism.Plugin(other, engine=engine, cache=False))

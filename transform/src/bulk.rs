@@ -9,9 +9,9 @@
 //!   (then (call $fill)) (else (memory.fill)))
 //! ```
 //!
-//! It knows no engine, and not how guests check. Instructions on short segments, on tables, whose sizes are bounded, and
-//! those that make an array stay. Invariants: the input is valid, so is the output, and it computes the same; the
-//! functions that the module defines keep their indices, and new ones come last.
+//! It knows no engine, and not how guests check. Instructions on short segments and on tables, whose sizes are bounded,
+//! stay, and so do those that make an array. Invariants: the input is valid, so is the output, and it computes the
+//! same; the functions that the module defines keep their indices, and new ones come last.
 
 mod helper;
 mod instruction;
@@ -97,8 +97,8 @@ fn found(wasm: &[u8], sources: &Sources) -> Result<BTreeSet<Bulk>, reencode::Err
     Ok(found)
 }
 
-/// Whether a function may have a bulk instruction. Most have none, and need not be read: their bytes have no prefix that
-/// the first byte of such a number follows.
+/// Whether a function may have a bulk instruction. Most have none, and need not be read: no prefix in their bytes is
+/// followed by the first byte of such a number.
 fn may_have(body: &FunctionBody<'_>) -> bool {
     let mut pairs = body.as_bytes().windows(2);
     pairs.any(|pair| match *pair {

@@ -1,3 +1,5 @@
+//! What is split and what stays, and that what comes out is valid. `tests/tests/bulk.rs` and `bulk_arrays.rs` run it.
+
 use wasmparser::{Validator, WasmFeatures};
 
 use super::{

@@ -377,5 +377,5 @@ fn instructions_on_arrays_of_further_types_cost_more() {
         });
         cost.expect("some bound allows it")
     });
-    assert_eq!(costs, [2 * 15 + 60, 2 * (15 + 60)]);
+    assert_eq!(costs, [2 * 30 + 80, 2 * (30 + 80)]);
 }

@@ -17,7 +17,7 @@ pub(super) struct Weight {
 
 /// What the first instruction of its kind on arrays of its types costs in addition, in units of [`Weight::long`]: it
 /// gets a function that does it in pieces, with three of it and some checks.
-pub(super) const IN_PIECES: u64 = 60;
+pub(super) const IN_PIECES: u64 = 80;
 
 const fn weight(long: u64, costly: u64) -> Weight {
     Weight { long, costly }
@@ -56,10 +56,8 @@ pub(super) fn of(operator: &Operator<'_>) -> Weight {
         O::BrOnCast { .. } | O::BrOnCastFail { .. } => weight(8, 3),
         O::ArrayGet { .. } | O::ArrayGetS { .. } | O::ArrayGetU { .. } => weight(3, 0),
         O::ArraySet { .. } => weight(8, 0),
-        O::ArrayFill { .. }
-        | O::ArrayCopy { .. }
-        | O::ArrayInitData { .. }
-        | O::ArrayInitElem { .. } => weight(15, 0),
+        O::ArrayFill { .. } | O::ArrayCopy { .. } | O::ArrayInitData { .. } => weight(30, 0),
+        O::ArrayInitElem { .. } => weight(45, 0),
         O::StructNew { .. } | O::StructNewDefault { .. } => weight(12, 2),
         O::ArrayNew { .. }
         | O::ArrayNewDefault { .. }
