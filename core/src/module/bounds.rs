@@ -121,7 +121,7 @@ impl From<&Limits> for Bounds {
             loops: (loops as u64).max(8),
             block_locals: of(1_000_000),
             all_block_locals: of(20_000_000),
-            loop_locals: slow(40_000),
+            loop_locals: slow(20_000),
             all_loop_locals: slow(400_000),
             globals: of(100_000),
             memories: of(8),
