@@ -36,6 +36,8 @@ const SHAPE: &str = "SHAPES_SHAPE";
 const PART: &str = "SHAPES_PART";
 /// The most parameters, and the most results, that validators allow a function.
 const SIGNATURE: u64 = 1000;
+/// The most data segments, and the most element segments, that validators allow a module.
+const SEGMENTS: u64 = 100_000;
 /// Where to write modules instead of compiling them.
 const FOLDER: &str = "SHAPES_FOLDER";
 /// Of how many KiB those of instructions are; without it, the others are written.
@@ -135,6 +137,8 @@ fn limits() -> Limits {
 fn bounds(limits: &Limits) -> Bounds {
     let mut bounds = Bounds::from(limits);
     bounds.signature = bounds.signature.min(SIGNATURE);
+    bounds.data_segments = bounds.data_segments.min(SEGMENTS);
+    bounds.element_segments = bounds.element_segments.min(SEGMENTS);
     bounds
 }
 

@@ -5,6 +5,7 @@
 //! process or in the cache, it is used, and nothing is validated, rewritten or compiled. It does not know where
 //! modules come from. Modules are linked already.
 
+mod counting;
 mod layout;
 
 use std::{
@@ -21,17 +22,19 @@ use polyextism_transform::{
 };
 use wasm_encoder::reencode;
 
-pub(crate) use self::layout::Layout;
 use self::layout::is_kernel;
+pub(crate) use self::{
+    counting::{Checks, Counting},
+    layout::Layout,
+};
 use crate::{
     base::{
-        capabilities::{Capabilities, Settings},
+        capabilities::Settings,
         error::{Error, ErrorKind, Result},
         ids::ModuleId,
     },
     build::{
         link::{KERNEL, Plan, PlanId},
-        options::Options,
         shared::{self, Code},
     },
     cache::{Cache, key::Key},
@@ -180,78 +183,6 @@ pub(crate) fn program(
     });
     let modules = modules.collect();
     Program { modules, memories }
-}
-
-/// Whether guests count fuel, and how they check for interruption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Counting {
-    /// Whether they count fuel, in all modules together.
-    fuel: Fuel,
-    /// How they check whether they have to stop.
-    checks: Checks,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fuel {
-    Counted,
-    Free,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Checks {
-    /// The engine makes them.
-    Engine,
-    /// The module with the kernel reads a flag in the kernel memory; others count a budget.
-    Flag,
-    /// Each module counts a budget of its own.
-    Budget,
-}
-
-impl Checks {
-    /// How guests check on an opened engine. This is the only place that decides. Only engines that were opened for
-    /// it make guests check ([`Choice::interruption`]); on all others, guests check by themselves.
-    pub(crate) fn of(capabilities: Capabilities) -> Self {
-        match (capabilities.interrupt, capabilities.flag) {
-            (true, _) => Self::Engine,
-            (false, true) => Self::Flag,
-            (false, false) => Self::Budget,
-        }
-    }
-}
-
-impl Counting {
-    /// The needs of guests that check in this way.
-    pub(crate) fn needed(checks: Checks, options: &Options) -> Self {
-        Self {
-            fuel: match options.fuel {
-                Some(_) => Fuel::Counted,
-                None => Fuel::Free,
-            },
-            checks,
-        }
-    }
-
-    /// Whether guests read a flag.
-    pub(crate) fn looks_at_a_flag(self) -> bool {
-        self.checks == Checks::Flag
-    }
-
-    /// How a module with code checks.
-    fn checks(self, fusion: Option<&Fusion>) -> Checks {
-        match (self.checks, fusion) {
-            (Checks::Flag, None) => Checks::Budget,
-            (checks, _) => checks,
-        }
-    }
-
-    /// Where a guest counts its fuel, if it does, after modules with these recipes.
-    fn tank(self, before: &[Recipe<'_>]) -> Option<Tank> {
-        match (self.fuel, fuel_owner(before)) {
-            (Fuel::Free, _) => None,
-            (Fuel::Counted, None) => Some(Tank::Own),
-            (Fuel::Counted, Some(_)) => Some(Tank::Other),
-        }
-    }
 }
 
 /// The module that has the fuel, if guests count it.

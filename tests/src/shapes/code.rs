@@ -52,7 +52,8 @@ pub(super) const CODE: &[Shape] = &[
             f.instruction(&I::Block(BlockType::Empty));
         }
         let mut targets = Vec::new();
-        while targets.len() as u64 * 2 < b.function_bytes - 10 * b.nesting {
+        let bytes = if depth < 1 << 14 { 2 } else { 3 };
+        while targets.len() as u64 * bytes < b.function_bytes - 10 * b.nesting {
             targets.push(targets.len() as u32 % depth);
         }
         f.instruction(&I::LocalGet(0));
