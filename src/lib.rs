@@ -128,6 +128,12 @@ pub use polyextism_core::Diagnostics;
 pub use polyextism_core::Function;
 
 /// ```
+/// // At the start of a program that forks.
+/// polyextism::heed_forks();
+/// ```
+pub use polyextism_core::heed_forks;
+
+/// ```
 /// use polyextism::{ErrorKind, Limits, Manifest, Options, default_engine};
 ///
 /// # fn main() -> polyextism::Result<()> {

@@ -37,9 +37,7 @@ impl Inspect for Instance {
             let value = conv::to_argument(&mut self.store, value, *ty);
             values.push(value.ok_or_else(|| misfit(export, position, &args[position]))?);
         }
-        let results = stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
-            func.call(&mut self.store, &values)
-        });
+        let results = limits::on_enough_stack(|| func.call(&mut self.store, &values));
         let results = results.map_err(|source| self.failed(source))?;
         let results = results
             .iter()

@@ -8,8 +8,8 @@
 use std::{ptr::NonNull, slice, sync::Arc};
 
 use polyextism_core::backend::{
-    self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
-    MemoryExport, MemoryId, ModuleId, Position, Program, Result, Word, inspect::EXTENDED_LIMITS,
+    self, EntryId, Error, Guest, Host, Import, Inspect, InstanceLimits, Linked, MemoryExport,
+    MemoryId, ModuleId, Position, Program, Result, Word, inspect::EXTENDED_LIMITS, unresolved,
 };
 use wasmer::{
     AsStoreMut, Engine, Extern, FrameInfo, Function, FunctionEnv, Memory, Module, RuntimeError,
@@ -241,12 +241,6 @@ fn find<'a>(instances: &'a [wasmer::Instance], id: ModuleId, name: &str) -> Resu
     found.ok_or_else(|| unresolved(name))
 }
 
-#[cold]
-fn unresolved(name: &str) -> Error {
-    let message = format!("the program refers to an export `{name}` that is not there");
-    Error::new(ErrorKind::Engine, message)
-}
-
 /// A memory of the program in `store` and the host state, borrowed together.
 #[inline]
 pub(crate) fn split<'a>(
@@ -319,9 +313,7 @@ impl backend::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
-        stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
-            self.enter_here(entry)
-        })
+        limits::on_enough_stack(|| self.enter_here(entry))
     }
 
     fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {

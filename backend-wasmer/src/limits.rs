@@ -24,9 +24,15 @@ use wasmer::{
 
 /// The stack that must be left when a guest is entered, in bytes. Guests have a stack of their own, but host
 /// functions run on the stack of the calling thread, and may call further programs.
-pub(crate) const NEEDED_STACK: usize = 128 * 1024;
+const NEEDED_STACK: usize = 128 * 1024;
 /// The size of the new stack if less is left.
-pub(crate) const GROWN_STACK: usize = 1024 * 1024;
+const GROWN_STACK: usize = 1024 * 1024;
+
+/// Enters a guest on the stack of the calling thread, or on a new one if little is left.
+#[inline]
+pub(crate) fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(NEEDED_STACK, GROWN_STACK, work)
+}
 
 /// Limits all memories of `store` together to `limit` pages.
 pub(crate) fn enforce(store: &mut Store, limit: u64) -> Result<()> {

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use polyextism_core::backend::{
-    self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Linked,
-    MemoryExport, MemoryId, ModuleId, Paused, Program, Result, inspect::EXTENDED_LIMITS, pause,
-    resume, section,
+    self, EntryId, Error, Guest, Host, Import, Inspect, InstanceLimits, Linked, MemoryExport,
+    MemoryId, ModuleId, Paused, Program, Result, inspect::EXTENDED_LIMITS, pause, resume, section,
+    unresolved,
 };
 use wasmi::{CallHook, Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
 
@@ -213,12 +213,6 @@ fn find(
     let instance = instances.get(id.0 as usize);
     let found = instance.and_then(|instance| instance.get_export(store, name));
     found.ok_or_else(|| unresolved(name))
-}
-
-#[cold]
-fn unresolved(name: &str) -> Error {
-    let message = format!("the program refers to an export `{name}` that is not there");
-    Error::new(ErrorKind::Engine, message)
 }
 
 impl Guest for Instance {

@@ -35,7 +35,7 @@ impl Inspect for Instance {
                 values.push(value.ok_or_else(|| misfit(export, position, &args[position]))?);
             }
             let mut results = vec![Val::I32(0); ty.results().len()];
-            let called = stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
+            let called = limits::on_enough_stack(|| {
                 func.call(store.as_context_mut(), &values, &mut results)
             });
             called.map(|()| {

@@ -9,7 +9,7 @@ use std::mem;
 use polyextism_core::backend::{
     self, EntryId, Error, ErrorKind, Guest, Host, Import, Inspect, InstanceLimits, Interruption,
     Linked, MemoryId, ModuleId, Position, Process, Result, Settings, Word,
-    inspect::EXTENDED_LIMITS,
+    inspect::EXTENDED_LIMITS, unresolved,
 };
 use wasmtime::{
     AsContextMut, Engine, Extern, FrameInfo, Func, Memory, Module, PoolConcurrencyLimitError,
@@ -20,7 +20,7 @@ use crate::{
     artifact, conv, flag,
     host::Bound,
     limits::{self, MemoryLimit},
-    program::{Form, Part, Source, unresolved},
+    program::{Form, Part, Source},
 };
 
 /// The data of the store.
@@ -292,10 +292,7 @@ impl backend::Instance for Instance {
 
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
-        // wasmtime runs guests on the stack of the caller, and ends the process if it is too small.
-        stacker::maybe_grow(limits::NEEDED_STACK, limits::GROWN_STACK, || {
-            self.enter_here(entry)
-        })
+        limits::on_enough_stack(|| self.enter_here(entry))
     }
 
     fn word(&mut self, memory: MemoryId, address: u64) -> Option<Word> {

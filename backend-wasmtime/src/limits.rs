@@ -11,14 +11,21 @@ use crate::{engines::Collects, heap, instance::State};
 /// The stack that guests may use, in bytes. They run on the stack of the calling thread.
 pub(crate) const STACK: usize = 512 * 1024;
 /// The stack that must be left beyond that when a guest is entered, for host functions.
-pub(crate) const NEEDED_STACK: usize = STACK + 512 * 1024;
+const NEEDED_STACK: usize = STACK + 512 * 1024;
 /// The size of the new stack if less is left.
-pub(crate) const GROWN_STACK: usize = STACK + 2048 * 1024;
+const GROWN_STACK: usize = STACK + 2048 * 1024;
 
 /// With little address space: how many bytes a memory can grow before it has to move.
 pub(crate) const ROOM_TO_GROW: u64 = 8 << 20;
 /// With little address space: the size of the guard region of a memory, in bytes.
 pub(crate) const SMALL_GUARD: u64 = 64 << 10;
+
+/// Enters a guest on the stack of the calling thread, or on a new one if little is left: wasmtime ends the process
+/// if the stack is too small.
+#[inline]
+pub(crate) fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(NEEDED_STACK, GROWN_STACK, work)
+}
 
 /// [`PageLimit`] behind the trait of the engine.
 #[derive(Default)]

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, mem, sync::OnceLock};
 
 use polyextism_core::backend::{
-    Error, ErrorKind, Import, InstanceLimits, MemoryExport, ModuleId, Process, Program, Result,
+    Import, InstanceLimits, MemoryExport, ModuleId, Process, Program, Result, unresolved,
 };
 use wasmtime::{Engine, Extern, ExternType, InstancePre, Linker, Module, ModuleExport, Store};
 
@@ -189,10 +189,4 @@ impl Export {
             .get_module_export(store, &self.export)
             .expect("`resolve` found the export in the module of this instance")
     }
-}
-
-#[cold]
-pub(crate) fn unresolved(name: &str) -> Error {
-    let message = format!("the program refers to an export `{name}` that is not there");
-    Error::new(ErrorKind::Engine, message)
 }

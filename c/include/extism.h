@@ -102,7 +102,8 @@ const char *extism_version(void);
 
 /* Makes a plug-in.
  *
- * wasm       a WebAssembly module, its text format, or a manifest in JSON or TOML
+ * wasm       a WebAssembly module, its text format, or a manifest in JSON or TOML, which can limit the time of calls
+ *            ("timeout_ms") and the memory ("memory": {"max_pages"}), and allow hosts and folders
  * functions  n_functions host functions; NULL if there are none. They are moved into the plug-in, also if it cannot be
  *            made; afterwards free the handles, and make other functions for other plug-ins.
  * with_wasi  whether the plug-in may import WASI preview 1
@@ -112,7 +113,8 @@ const char *extism_version(void);
 ExtismPlugin *extism_plugin_new(const uint8_t *wasm, ExtismSize wasm_size, const ExtismFunction **functions,
                                 ExtismSize n_functions, bool with_wasi, char **errmsg);
 
-/* As extism_plugin_new. Each call may use `fuel_limit` units of fuel, about one for each instruction. */
+/* As extism_plugin_new. Each call may use `fuel_limit` units of fuel, about one for each instruction: none
+ * succeeds with 0. */
 ExtismPlugin *extism_plugin_new_with_fuel_limit(const uint8_t *wasm, ExtismSize wasm_size,
                                                 const ExtismFunction **functions, ExtismSize n_functions,
                                                 bool with_wasi, uint64_t fuel_limit, char **errmsg);
@@ -193,7 +195,8 @@ const uint8_t *extism_plugin_output_data(ExtismPlugin *plugin);
 /* The handle by which any thread cancels calls of the plug-in. It is always the same, and goes with the plug-in. */
 const ExtismCancelHandle *extism_plugin_cancel_handle(const ExtismPlugin *plugin);
 
-/* Cancels the running call. The next one is not affected. Returns whether the plug-in is there. */
+/* Cancels the running call. If none runs, nothing happens: the next one is not affected. Returns whether the plug-in is
+ * there. */
 bool extism_plugin_cancel(const ExtismCancelHandle *handle);
 
 /* ---- Host functions --------------------------------------------------------------------------------------------- */

@@ -10,8 +10,7 @@ use std::{
 };
 
 use polyextism::{
-    Compiled, Error, ErrorKind, Function, Manifest, Plugin,
-    internal::{forks::section, heed_forks},
+    Compiled, Error, ErrorKind, Function, Manifest, Plugin, heed_forks, internal::forks::section,
 };
 
 use crate::{

@@ -42,7 +42,7 @@ static HEED_FORKS: extern "C" fn() = heed_forks;
 
 #[cfg(target_os = "linux")]
 extern "C" fn heed_forks() {
-    guard((), polyextism::internal::heed_forks);
+    guard((), polyextism::heed_forks);
 }
 
 /// Hands a handle out, and a text if there is one.

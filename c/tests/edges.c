@@ -43,9 +43,9 @@ void pause_ms(long milliseconds) {
   nanosleep(&time, NULL);
 }
 
-long now_ms(void) {
+long thread_ms(void) {
   struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 

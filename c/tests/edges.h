@@ -115,6 +115,7 @@ const char *text(const char *text);
 void forget_said(void);
 void flush_said(int end);
 void pause_ms(long milliseconds);
-long now_ms(void);
+/* How long this thread has run. */
+long thread_ms(void);
 
 #endif

@@ -1,5 +1,5 @@
-//! The examples: the same plug-in from four languages, which all say the same, on every engine; and the first program
-//! of the documentation.
+//! The examples: the same plug-in from four languages, which all say the same, on every engine; and the programs of the
+//! documentation.
 //!
 //! Ruby and PHP are run where they and their foreign-function interfaces are installed.
 
@@ -73,19 +73,41 @@ fn c() {
     says_the_same(&|engine| with_engine(&program, engine));
 }
 
-/// The first program of the documentation.
+/// The programs of the documentation, and that its other pieces are C.
 #[test]
 fn documentation() {
     let page = std::fs::read_to_string(folder().join("../docs/c.md")).expect("it is there");
-    let (_, block) = page.split_once("```c\n").expect("it has a program");
-    let (block, _) = block.split_once("```").expect("blocks end");
-    let program = scratch("documentation").join("first");
-    let source = program.with_extension("c");
-    std::fs::write(&source, block).expect("the target folder can be written");
-    link("cc", "-std=c99", &source, &program);
-    for engine in &*ENGINES {
-        let said = run(&mut with_engine(&program, engine));
-        assert_eq!(said.as_deref(), Ok("hello\n"), "{engine}");
+    let blocks = page.split("```c\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").expect("blocks end").0);
+    let (programs, pieces): (Vec<_>, Vec<_>) =
+        blocks.partition(|block| block.contains("int main("));
+    let place = scratch("documentation");
+    let written = |name: String, text: &str| {
+        let source = place.join(name).with_extension("c");
+        std::fs::write(&source, text).expect("the target folder can be written");
+        source
+    };
+    let says = ["hello\n", "HELLO\n"];
+    assert_eq!(programs.len(), says.len());
+    for (number, (block, says)) in programs.iter().zip(says).enumerate() {
+        let source = written(format!("program{number}"), block);
+        let program = source.with_extension("");
+        link("cc", "-std=c99", &source, &program);
+        for engine in &*ENGINES {
+            let said = run(&mut with_engine(&program, engine));
+            assert_eq!(said.as_deref(), Ok(says), "{engine}");
+        }
+    }
+    // What the pieces are given.
+    let head = "#include <stddef.h>\n#include \"extism.h\"\n\
+                void piece(const uint8_t *wasm, ExtismSize size, ExtismPlugin *plugin) {\n\
+                char *why = NULL;\n(void)wasm, (void)size, (void)plugin, (void)why;\n";
+    for (number, block) in pieces.into_iter().enumerate() {
+        let block = block.replace("ExtismPlugin *plugin = ", "plugin = ");
+        let source = written(format!("piece{number}"), &format!("{head}{block}\n}}\n"));
+        let object = source.with_extension("o");
+        let flags = ["-std=c99", "-c", "-Wno-unused-variable"];
+        compile("cc", &object, &flags, &[source]);
     }
 }
 

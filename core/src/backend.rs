@@ -19,7 +19,7 @@ pub use crate::{
         erased::{Backend, Compiler, DynEngine, LeftOut},
         inspect::{self, Inspect, Value},
         pages::{PageLimit, pages_left},
-        program::{Import, Linked, MemoryExport, Program},
+        program::{Import, Linked, MemoryExport, Program, unresolved},
     },
     host::{Failed, Host},
     host_function_shapes,

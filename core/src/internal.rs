@@ -3,7 +3,11 @@
 
 pub use crate::{
     base::frames::NAME_LIMIT,
-    build::{alone, link::WASI_OFF},
+    build::{
+        alone,
+        files::{Unread, read_file},
+        link::WASI_OFF,
+    },
     deadline::{alarm::RequestCheck, duration_text::DurationText, nesting},
     engine::{
         erased::{AnyModule, AnyPrepared, DynInstance},
@@ -14,5 +18,5 @@ pub use crate::{
         used as kernel_used,
     },
     module::bounds::Bounds,
-    process::{Process, forks, heed_forks, queue},
+    process::{Process, forks, queue},
 };

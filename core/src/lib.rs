@@ -85,6 +85,7 @@ pub use crate::{
         pool::{Place, Pool, PooledPlugin, Reuse},
     },
     manifest::Manifest,
+    process::heed_forks,
     services::{builtins, function::Function},
     settings::{
         compiling::Compiling,

@@ -144,8 +144,10 @@ impl Values {
     /// Whether the list has what was put into it.
     fn is_as_made(&self, py: Python<'_>) -> bool {
         let list = self.list.bind(py);
-        let mut items = list.iter().zip(&self.vals);
-        list.len() == self.vals.len() && items.all(|(item, val)| item.is(val))
+        // An iterator of a list has its own length and end, which cost more than the items.
+        let mut vals = self.vals.iter().enumerate();
+        list.len() == self.vals.len()
+            && vals.all(|(index, val)| list.get_item(index).is_ok_and(|item| item.is(val)))
     }
 
     /// Makes all values zeros again. Whether that went well.

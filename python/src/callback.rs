@@ -17,7 +17,7 @@ use pyo3::{
 
 use crate::{
     arguments::Arguments,
-    convert::type_name,
+    convert::{shown, type_name},
     error,
     parking::OnDrop,
     scope::{self, Token},
@@ -225,7 +225,8 @@ impl Callback {
                     "result {index} is of type {found}, expected an extism.Val"
                 )));
             };
-            let val = val.try_borrow().map_err(PyErr::from)?;
+            // Ending a shared borrow takes an atomic subtraction, ending this one does not.
+            let val = val.try_borrow_mut().map_err(PyErr::from)?;
             let value = val.value.bind(item.py());
             *slot = match value.is_exact_instance_of::<PyInt>() {
                 true => self.slot(index, ty, value)?,
@@ -293,16 +294,4 @@ fn follow_fork(py: Python<'_>, mut caller: Caller<'_>) -> Result<()> {
     };
     signals::arrive(py).map_err(raised)?;
     caller.host().alarm().watch_again()
-}
-
-/// A value in a message: its `repr`, cut.
-fn shown(value: &Bound<'_, PyAny>) -> String {
-    const LONGEST: usize = 100;
-    let text = value
-        .repr()
-        .map_or_else(|_| type_name(value), |text| text.to_string());
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }

@@ -99,7 +99,7 @@ pub(crate) fn compare<'py>(
     let calls = self::calls(calls)?;
     let choices = choices(py, engines)?;
     check(&choices, &calls).map_err(|failure| error::raise(py, failure))?;
-    let mut manifest = convert::manifest(plugin)?;
+    let mut manifest = convert::manifest(plugin, &convert::Pipes::default())?;
     for (key, value) in config.map(convert::config).transpose()?.unwrap_or_default() {
         match value {
             Some(value) => manifest.config.insert(key, value),

@@ -228,7 +228,8 @@ impl CompiledPlugin {
     ) -> PyResult<Self> {
         let py = plugin.py();
         let choice = engines::choose(py, engine)?;
-        let (manifest, path) = convert::manifest_and_path(plugin)?;
+        let pipes = convert::Pipes::of(limits.as_ref(), compile_timeout);
+        let (manifest, path) = convert::manifest_and_path(plugin, &pipes)?;
         let functions = Functions::given(py, functions)?;
         let http = Given {
             client: http_client,

@@ -109,7 +109,7 @@ pub(crate) fn inspect<'py>(
     functions: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = plugin.py();
-    let manifest = convert::manifest(plugin)?;
+    let manifest = convert::manifest(plugin, &convert::Pipes::default())?;
     let functions = Functions::given(py, functions)?;
     let options = Options::default()
         .with_functions(functions.core())

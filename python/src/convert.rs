@@ -6,7 +6,8 @@
 use std::{collections::BTreeMap, mem, path::PathBuf, time::Duration};
 
 use polyextism::{
-    Error, ErrorKind, Manifest,
+    Compiling, Error, ErrorKind, Manifest,
+    internal::{Unread, read_file},
     manifest::{Source, Value, config_update},
 };
 use pyo3::{
@@ -15,7 +16,7 @@ use pyo3::{
     types::{PyBytes, PyDict, PyMapping, PyMemoryView, PyString, PyTuple},
 };
 
-use crate::{bytes, error, parking, tree};
+use crate::{bytes, error, limits::Limits, parking, signals, tree};
 
 /// Bytes that outlive the release of the GIL: borrowed from an immutable object, or copied.
 pub(crate) enum Input<'a, 'py> {
@@ -70,6 +71,20 @@ pub(crate) fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'
     Ok(Some(bytes.cast_into::<PyBytes>()?))
 }
 
+/// A value in a message: its `repr`, cut. Its type if there is none, as for numbers of very many digits.
+#[cold]
+#[pyfunction]
+pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
+    const LONGEST: usize = 100;
+    let text = value
+        .repr()
+        .map_or_else(|_| type_name(value), |text| text.to_string());
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 /// A time limit in seconds; without end if it is infinite or longer than can be counted.
 #[derive(Clone, Copy)]
 pub(crate) struct Timeout(pub(crate) Option<Duration>);
@@ -84,7 +99,7 @@ impl Timeout {
         match seconds {
             Some(seconds) => Ok(Self(Duration::try_from_secs_f64(seconds).ok())),
             None => {
-                let found = object.repr()?;
+                let found = shown(object);
                 let message =
                     format!("{name}: expected a number of seconds, at least 0, found {found}");
                 Err(error::argument(object.py(), message))
@@ -169,8 +184,9 @@ impl<'py> FromPyObject<'_, 'py> for Parse<'py> {
 /// Understands what `Plugin(plugin=…)` was given, and says which file it was if the module itself was read from it.
 pub(crate) fn manifest_and_path(
     plugin: &Bound<'_, PyAny>,
+    pipes: &Pipes,
 ) -> PyResult<(Manifest, Option<PathBuf>)> {
-    let manifest = manifest(plugin)?;
+    let manifest = manifest(plugin, pipes)?;
     let path = match plugin.cast::<PyString>() {
         Ok(text) => Some(text.extract::<PathBuf>()?).filter(|path| path.is_file()),
         Err(_) => tree::path(plugin)?,
@@ -182,22 +198,47 @@ pub(crate) fn manifest_and_path(
     Ok((manifest, path.filter(|_| is_module)))
 }
 
+/// How a plug-in is read that is behind the name of a pipe or a device.
+pub(crate) struct Pipes {
+    most: u64,
+    compiling: Compiling,
+}
+
+impl Pipes {
+    /// As `limits=` and `compile_timeout=` say.
+    pub(crate) fn of(limits: Option<&Limits>, timeout: Option<Timeout>) -> Self {
+        Self {
+            most: match limits {
+                Some(given) => given.limits.module_bytes,
+                None => Limits::default().limits.module_bytes,
+            },
+            compiling: signals::compiling(timeout.and_then(|timeout| timeout.0)),
+        }
+    }
+}
+
+impl Default for Pipes {
+    fn default() -> Self {
+        Self::of(None, None)
+    }
+}
+
 /// Understands what `Plugin(plugin=…)` was given.
-pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
+pub(crate) fn manifest(plugin: &Bound<'_, PyAny>, pipes: &Pipes) -> PyResult<Manifest> {
     parking::prepare();
     let py = plugin.py();
     if let Ok(text) = plugin.cast::<PyString>() {
         return match text.to_str() {
-            Ok(text) => self::text(py, text),
+            Ok(text) => self::text(py, text, pipes),
             // No text of a module or a manifest, but the file system has names that are not UTF-8.
-            Err(_) => file(py, text.extract()?),
+            Err(_) => file(py, text.extract()?, pipes),
         };
     }
     if plugin.cast::<PyMapping>().is_ok() || plugin.hasattr(intern!(py, "__manifest__"))? {
         return dictionary(plugin);
     }
     if let Some(path) = tree::path(plugin)? {
-        return file(py, path);
+        return file(py, path, pipes);
     }
     if let Ok(bytes) = plugin.cast::<PyBytes>() {
         return Manifest::parse(bytes.as_bytes()).map_err(|failure| error::raise(py, failure));
@@ -217,10 +258,10 @@ pub(crate) fn manifest(plugin: &Bound<'_, PyAny>) -> PyResult<Manifest> {
     }
 }
 
-fn text(py: Python<'_>, text: &str) -> PyResult<Manifest> {
+fn text(py: Python<'_>, text: &str, pipes: &Pipes) -> PyResult<Manifest> {
     let path = PathBuf::from(text);
     if path.is_file() {
-        return file(py, path);
+        return file(py, path, pipes);
     }
     // Nobody means such a text as a manifest: most likely a path is misspelt.
     let start = text.trim_start_matches('\u{feff}').trim_start();
@@ -237,13 +278,22 @@ fn text(py: Python<'_>, text: &str) -> PyResult<Manifest> {
     Manifest::parse(text.as_bytes()).map_err(|failure| error::raise(py, failure))
 }
 
-fn file(py: Python<'_>, path: PathBuf) -> PyResult<Manifest> {
-    let read = || match std::fs::read(&path) {
+fn file(py: Python<'_>, path: PathBuf, pipes: &Pipes) -> PyResult<Manifest> {
+    // Modules are counted when they are read; a manifest may contain several.
+    let most = if path.is_file() { u64::MAX } else { pipes.most };
+    let read = || match read_file(&path, most, &pipes.compiling) {
         Ok(bytes) => Manifest::parse(&bytes),
-        Err(error) => {
+        Err(Unread::Failed(error)) => {
             let message = format!("manifest: cannot read `{}`: {error}", path.display());
             Err(Error::new(ErrorKind::Manifest, message).with_source(error))
         }
+        Err(Unread::TooLarge) => {
+            let path = path.display();
+            let message =
+                format!("`{path}` has more bytes than the limit `module_bytes` allows, {most}");
+            Err(Error::new(ErrorKind::InvalidModule, message))
+        }
+        Err(Unread::Stopped(error)) => Err(error),
     };
     py.detach(read).map_err(|failure| error::raise(py, failure))
 }

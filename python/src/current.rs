@@ -15,7 +15,7 @@ use pyo3::{
 
 use crate::{
     bytes,
-    convert::Input,
+    convert::{Input, shown},
     error, expect, log,
     scope::{self, Token},
     signals,
@@ -142,9 +142,7 @@ impl CurrentPlugin {
     fn alloc(&self, size: &Bound<'_, PyAny>) -> PyResult<Memory> {
         let py = size.py();
         let Ok(size) = size.extract::<u64>() else {
-            let found = size
-                .repr()
-                .map_or_else(|_| "?".into(), |text| text.to_string());
+            let found = shown(size);
             let message = format!("size is {found}, allowed are numbers from 0");
             return Err(error::argument(py, message));
         };
@@ -348,9 +346,7 @@ impl CurrentPlugin {
 
 fn offset(value: &Bound<'_, PyAny>) -> PyResult<u64> {
     value::handle(value).ok_or_else(|| {
-        let found = value
-            .repr()
-            .map_or_else(|_| "?".into(), |text| text.to_string());
+        let found = shown(value);
         error::argument(
             value.py(),
             format!("{found} is not an offset of plug-in memory"),

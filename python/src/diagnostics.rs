@@ -73,7 +73,7 @@ fn setting<T>(
         Some(value) => Ok(Setting::On(value)),
         None => {
             let found = match value.cast::<PyString>() {
-                Ok(text) => text.repr()?.to_string(),
+                Ok(text) => convert::shown(text),
                 Err(_) => format!("a value of type {}", convert::type_name(&value)),
             };
             let message =

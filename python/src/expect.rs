@@ -10,7 +10,7 @@ use pyo3::{
 };
 
 use crate::{
-    convert::{Timeout, type_name},
+    convert::{Timeout, shown, type_name},
     error,
 };
 
@@ -45,10 +45,7 @@ where
 {
     object.extract().map_err(|_| {
         let needed = format!("a whole number from 0 to {}", T::MOST);
-        let found = match object.repr() {
-            Ok(shown) => shown.to_string(),
-            Err(_) => type_name(object),
-        };
+        let found = shown(object);
         error::argument(
             object.py(),
             format!("{name}: expected {needed}, found {found}"),

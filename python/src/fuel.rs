@@ -4,7 +4,7 @@
 
 use pyo3::prelude::*;
 
-use crate::error;
+use crate::{convert::shown, error};
 
 /// A number of units; `None` if it is infinite.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl<'py> FromPyObject<'_, 'py> for Fuel {
         {
             return Ok(Self(None));
         }
-        let found = object.repr()?;
+        let found = shown(&object);
         let message = format!(
             "fuel: expected a number of units from 0 to 2**64 - 1, or math.inf, found {found}"
         );

@@ -93,10 +93,9 @@ impl Function {
                 format!("host function `{name}`: f is not callable, it is of type {found}");
             return Err(error::argument(py, message));
         }
-        let signature = Signature {
-            params: types(&rest.get_item(1)?, &name, "parameter")?,
-            results: types(&rest.get_item(2)?, &name, "result")?,
-        };
+        let params = types(&rest.get_item(1)?, &name, "parameter")?;
+        let results = types(&rest.get_item(2)?, &name, "result")?;
+        let signature = Signature::new(&params, &results);
         let convention = match numbers && wrapped.is_some() && signature.results.len() < 2 {
             true => Convention::Numbers,
             false => Convention::Explicit,

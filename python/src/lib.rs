@@ -76,6 +76,7 @@ mod _native {
         compare::compare,
         compiled::CompiledPlugin,
         contents::inspect,
+        convert::shown,
         current::CurrentPlugin,
         ending::begin_to_end,
         engines::{Engine, engines, extism_version},

@@ -8,7 +8,7 @@ use pyo3::{
     types::{PyDict, PyFrozenSet},
 };
 
-use crate::{error, parking};
+use crate::{convert::shown, error, parking};
 
 /// Returns the default limits by name.
 #[pyfunction]
@@ -69,12 +69,9 @@ impl<'py> FromPyObject<'_, 'py> for Limits {
         for (name, limit) in limits.fields() {
             let value = object.getattr(name)?;
             *limit = value.extract().map_err(|_| {
-                let message = match value.repr() {
-                    Ok(found) => format!(
-                        "limits: {name}: expected a number from 0 to 2**64 - 1, found {found}"
-                    ),
-                    Err(error) => return error,
-                };
+                let found = shown(&value);
+                let message =
+                    format!("limits: {name}: expected a number from 0 to 2**64 - 1, found {found}");
                 error::argument(py, message)
             })?;
         }

@@ -156,7 +156,8 @@ impl Plugin {
             }
             Err(_) => {
                 let choice = engines::choose(py, engine)?;
-                let manifest = convert::manifest(plugin)?;
+                let pipes = convert::Pipes::of(limits.as_ref(), compile_timeout);
+                let manifest = convert::manifest(plugin, &pipes)?;
                 let functions = Functions::given(py, functions)?;
                 let extras = Extras {
                     wasi: wasi.0.unwrap_or(Setting::OFF),

@@ -64,7 +64,7 @@ impl Pool {
             Some(max) => match max.extract::<NonZeroUsize>() {
                 Ok(max) => max,
                 Err(_) => {
-                    let found = max.repr()?;
+                    let found = convert::shown(max);
                     let message =
                         format!("max_instances: expected a number, at least 1, found {found}");
                     return Err(error::argument(py, message));

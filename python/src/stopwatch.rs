@@ -49,7 +49,7 @@ pub(crate) fn watched(
 ) -> PyResult<CompiledPlugin> {
     let py = plugin.py();
     let choice = engines::choose(py, engine)?;
-    let manifest = convert::manifest(plugin)?;
+    let manifest = convert::manifest(plugin, &convert::Pipes::default())?;
     let functions = Functions::given(py, functions)?;
     let http = Given {
         client: http_client,

@@ -182,7 +182,7 @@ fn place(output: Output) -> (Option<&'static str>, Option<usize>) {
 
 fn arguments(args: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     if args.is_instance_of::<PyString>() {
-        let found = args.repr()?;
+        let found = convert::shown(args);
         let message = format!("args= is a list of texts, found the text {found}; write args=[...]");
         return Err(error::argument(args.py(), message));
     }

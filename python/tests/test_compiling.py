@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -263,3 +264,35 @@ def test_a_child_compiles_after_a_wait_was_given_up(engine, slow_of):
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert status == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+@pytest.mark.parametrize("form", [lambda path: path, lambda path: {"wasm": [{"path": path}]}], ids=["path", "manifest"])
+def test_a_pipe_that_nobody_writes_to(engine, form, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(extism.TimeoutError, match="time limit of 100 ms"):
+        extism.Plugin(form(pipe), engine=engine, compile_timeout=0.1)
+
+    def stop(*_):
+        raise ZeroDivisionError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(ZeroDivisionError):
+            extism.Plugin(form(pipe), engine=engine)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    # So that the threads that read end.
+    pipe.write_bytes(b"(module)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/zero")
+@pytest.mark.parametrize("form", [lambda path: path, lambda path: {"wasm": [{"path": path}]}], ids=["path", "manifest"])
+def test_a_device_without_end(engine, form):
+    with pytest.raises(
+        extism.InvalidModuleError, match="`/dev/zero` has more bytes than the limit `module_bytes` allows"
+    ):
+        extism.Plugin(form(Path("/dev/zero")), engine=engine, limits=extism.Limits(module_bytes=1 << 20))

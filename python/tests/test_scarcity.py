@@ -73,6 +73,29 @@ print("done")
     assert output(program, engine) == "done\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what is left is known on Linux")
+def test_more_live_plugins_than_a_limit_has_room_for(engine):
+    """The error says what ran out, and there is room again when some are freed."""
+    program = PRELUDE + GUESTS + """
+import gc
+limit(resource.RLIMIT_AS, 3 << 29)
+compiled = extism.CompiledPlugin('(module (memory 200) (func (export "f")))', engine=engine, cache=False)
+live = []
+try:
+    while True:
+        live.append(extism.Plugin(compiled))
+        live[-1].call("f")
+except extism.EngineError as error:
+    full = str(error)
+assert full.startswith("the process has no address space left: its limit (`ulimit -v`) leaves "), full
+del live[-10:]
+gc.collect()
+extism.Plugin(compiled).call("f")
+print("done")
+"""
+    assert output(program, engine) == "done\n"
+
+
 def test_address_space_that_shrinks(engine):
     """An engine that was set up where there was plenty ends with an error, and goes on when it is back."""
     program = PRELUDE + GUESTS + """

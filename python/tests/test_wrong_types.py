@@ -141,12 +141,49 @@ def test_wrong_types_are_named(compiled, use, text):
     assert str(raised.value) == text
 
 
+class Unspeakable:
+    def __repr__(self):
+        raise ZeroDivisionError
+
+    __str__ = __repr__
+
+
+# Python does not write numbers of more than 4300 digits.
+UNSPEAKABLE = {"a long number": (-(10**5000), "int"), "an object": (Unspeakable(), "Unspeakable")}
+
+# What takes a number, and what its error begins with.
+NUMBERS = {
+    "timeout": lambda c, number: extism.Plugin(c).call("echo", timeout=number),
+    "fuel": lambda _, number: extism.Plugin(ECHO, fuel=number),
+    "compile_timeout": lambda _, number: extism.Plugin(ECHO, compile_timeout=number),
+    "limits": lambda _, number: extism.Plugin(ECHO, limits=extism.Limits(memory_pages=number)),
+    "instances": lambda c, number: extism.Pool(c, max_instances=number),
+    "descriptors": lambda _, number: extism.Wasi(max_descriptors=number),
+    "size": lambda c, number: c.function("echo").batches([], number),
+    "seconds": lambda _, number: extism.bench(ECHO, "echo", seconds=number),
+    "forbidden": lambda _, number: extism.Limits(forbidden={number}),
+}
+
+
+@pytest.mark.parametrize(("value", "kind"), UNSPEAKABLE.values(), ids=UNSPEAKABLE)
+@pytest.mark.parametrize("use", NUMBERS.values(), ids=NUMBERS)
+def test_values_without_a_repr(compiled, use, value, kind):
+    with pytest.raises(extism.ArgumentError, match=rf"\b{kind}\b"):
+        use(compiled, value)
+
+
+def test_long_values_are_cut(compiled):
+    with pytest.raises(extism.ArgumentError) as raised:
+        extism.Plugin(compiled).call("echo", timeout=10**400)
+    assert str(raised.value) == f"timeout: expected a number of seconds, at least 0, found 1{'0' * 99}…"
+
+
 def test_a_feature_that_is_misspelt():
     with pytest.raises(extism.ArgumentError, match="unknown feature 'simdd'; did you mean 'simd'"):
         extism.Limits(forbidden={"simdd"})
 
 
-@pytest.mark.parametrize("timeout", [-1, "1"])
+@pytest.mark.parametrize("timeout", [-1, "1", 10**400, -(10**5000)], ids=["negative", "text", "long", "longer"])
 def test_the_time_to_wait_for_an_instance(compiled, timeout):
     async def lent():
         async with extism.AsyncPool(compiled).get(timeout=timeout):

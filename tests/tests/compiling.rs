@@ -12,7 +12,7 @@ use std::{
 };
 
 use polyextism::{
-    BACKENDS, Capabilities, Choice, Compiled, Compiling, Error, ErrorKind, Function, Host,
+    BACKENDS, Capabilities, Choice, Compiled, Compiling, Error, ErrorKind, Function, Host, Limits,
     Manifest, Options, Plugin, Result,
     backend::{
         Backend, Compiler, DynEngine, Engine, EntryId, Guest, Instance, InstanceLimits, MemoryId,
@@ -20,6 +20,7 @@ use polyextism::{
     },
     engines,
     internal::{AnyModule, AnyPrepared, DynInstance, forks},
+    manifest::Source,
 };
 
 /// No test fails on a machine that is slow; one that hangs ends after so long.
@@ -103,10 +104,7 @@ struct SlowInstance(Box<dyn DynInstance>);
 
 fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     let choice = Choice::parse(BACKENDS, Some(settings.compiler))?;
-    let inside = (choice.backend().open)(&Settings {
-        compiler: choice.compiler().name,
-        ..*settings
-    })?;
+    let inside = (choice.backend().open)(&settings.with_compiler(choice.compiler().name))?;
     Ok(Arc::new(Slow { inside }))
 }
 
@@ -310,4 +308,106 @@ fn what_nobody_waits_for_is_bounded() {
         gate.over.load(SeqCst) == processors + 1
     });
     assert_eq!(gate.arrived.load(SeqCst), processors + 1);
+}
+
+const MODULE: &str = r#"(module (func (export "f")))"#;
+
+fn small_limits() -> Options {
+    let limits = Limits::default().with_module_bytes(1 << 20);
+    Options::default().with_limits(limits)
+}
+
+/// What an engine must not get to see.
+fn refused(manifest: &Manifest, options: &Options) -> Vec<Option<(ErrorKind, String)>> {
+    let compiled = engines().map(|choice| choice.compile(manifest, options).map(drop));
+    compiled.map(kind).collect()
+}
+
+fn all_are(kind: ErrorKind, text: &str) -> Vec<Option<(ErrorKind, String)>> {
+    engines().map(|_| Some((kind, text.to_owned()))).collect()
+}
+
+/// Opening a pipe waits for somebody who writes to it.
+#[cfg(unix)]
+#[test]
+fn a_module_is_a_pipe_that_nobody_writes_to() {
+    let (_alone, _) = closed();
+    let pipe = std::env::temp_dir().join(format!("polyextism-pipe-{}", std::process::id()));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    let manifest = Manifest::of(Source::Path(pipe.clone()));
+    let options = Options::default().with_compiling(for_so_long(50));
+    let expected = "compiling did not end within its time limit of 50 ms";
+    assert_eq!(
+        refused(&manifest, &options),
+        all_are(ErrorKind::Timeout, expected)
+    );
+    let check = || Err(Error::new(ErrorKind::Cancelled, "enough"));
+    let options = Options::default().with_compiling(Compiling::default().with_check(check));
+    assert_eq!(
+        refused(&manifest, &options),
+        all_are(ErrorKind::Cancelled, "enough")
+    );
+    // Somebody does, to all who still read.
+    std::fs::write(&pipe, MODULE).expect("there are readers");
+    std::fs::remove_file(&pipe).expect("it is there");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_module_is_a_device_without_end() {
+    let manifest = Manifest::of(Source::Path("/dev/zero".into()));
+    let expected =
+        "wasm[0].path: `/dev/zero` has more bytes than the limit `module_bytes` allows, 1048576";
+    assert_eq!(
+        refused(&manifest, &small_limits()),
+        all_are(ErrorKind::InvalidModule, expected)
+    );
+}
+
+/// Assembling takes up to 90 bytes of memory for each byte.
+#[test]
+fn text_is_bounded_before_it_is_assembled() {
+    let text = |bytes: usize| {
+        let text = format!("{MODULE}{}", " ".repeat(bytes - MODULE.len()));
+        Manifest::of(text.into_bytes())
+    };
+    let expected = "wasm[0] has 262145 bytes of WebAssembly text, at most 262144 are allowed; assemble it to a binary, \
+                    or raise the limit `module_bytes` to 1048580";
+    assert_eq!(
+        refused(&text(262_145), &small_limits()),
+        all_are(ErrorKind::InvalidModule, expected)
+    );
+    for choice in engines() {
+        let compiled = choice.compile(&text(262_144), &small_limits());
+        compiled.expect("it is not too long");
+    }
+}
+
+#[test]
+fn the_wait_for_text_ends_too() {
+    let (_alone, gate) = closed();
+    let text = format!("(module {})", "(func)".repeat(50_000));
+    let manifest = Manifest::of(text.into_bytes());
+    for choice in slow_engines() {
+        let check = || Err(Error::new(ErrorKind::Cancelled, "enough"));
+        let options = Options::default().with_compiling(Compiling::default().with_check(check));
+        let left = choice.compile(&manifest, &options);
+        assert_eq!(
+            kind(left),
+            Some((ErrorKind::Cancelled, "enough".to_owned()))
+        );
+        assert_eq!(gate.arrived.load(SeqCst), 0);
+    }
+    until("quiet", forks::is_quiet);
+}
+
+/// Editors of Windows write one.
+#[test]
+fn text_begins_with_a_byte_order_mark() {
+    let manifest = Manifest::parse(format!("\u{feff}{MODULE}").as_bytes()).expect("it is a module");
+    for choice in engines() {
+        let compiled = choice.compile(&manifest, &Options::default());
+        compiled.expect("the mark does not count");
+    }
 }

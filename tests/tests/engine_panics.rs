@@ -77,16 +77,14 @@ fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
     reach(settings.compiler, "open");
     let inside = &BACKENDS[0];
     let compiler = inside.compilers[0];
-    let inside = (inside.open)(&Settings {
-        compiler: compiler.name,
-        interruption: match compiler.capabilities.interrupt {
-            true => settings.interruption,
-            false => Default::default(),
-        },
-        determinism: settings.determinism,
-        profiler: settings.profiler,
-        proposals: settings.proposals,
-    })?;
+    let interruption = match compiler.capabilities.interrupt {
+        true => settings.interruption,
+        false => Default::default(),
+    };
+    let changed = settings
+        .with_compiler(compiler.name)
+        .with_interruption(interruption);
+    let inside = (inside.open)(&changed)?;
     let step = settings.compiler;
     Ok(Arc::new(Panicking { inside, step }))
 }

@@ -121,10 +121,11 @@ fn memory_limit() {
     for choice in engines() {
         let engine = choice.open(&choice.settings(Interruption::Off));
         let engine = engine.expect("it opens");
-        let limit = |pages| InstanceLimits {
-            memory_pages: Some(pages),
-            heap_pages: Some(pages),
-            table_elements: Some(1000),
+        let limit = |pages: u64| {
+            InstanceLimits::default()
+                .with_memory_pages(pages)
+                .with_heap_pages(pages)
+                .with_table_elements(1000)
         };
         if !choice.compiler().capabilities.memory_limit {
             unsupported(

@@ -67,14 +67,11 @@ impl Bench {
 }
 
 fn settings(compiler: &'static str, interruption: Interruption, proposals: Proposals) -> Settings {
-    Settings {
-        compiler,
-        interruption,
+    Settings::new(compiler)
+        .with_interruption(interruption)
         // What engines do is compared.
-        determinism: Determinism::On,
-        profiler: None,
-        proposals,
-    }
+        .with_determinism(Determinism::On)
+        .with_proposals(proposals)
 }
 
 /// An instance of one module, which exports `memory`.
@@ -90,11 +87,10 @@ pub(crate) fn start(
 
 /// So many pages and enough elements, or no limits at all.
 pub(crate) fn limits(memory_pages: Option<u64>) -> InstanceLimits {
-    InstanceLimits {
-        memory_pages,
-        heap_pages: memory_pages,
-        table_elements: memory_pages.map(|_| 1000),
-    }
+    InstanceLimits::default()
+        .with_memory_pages(memory_pages)
+        .with_heap_pages(memory_pages)
+        .with_table_elements(memory_pages.map(|_| 1000))
 }
 
 /// A program of several modules, and the memories that the host may touch.

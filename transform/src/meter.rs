@@ -1,21 +1,21 @@
-//! Makes guests count their fuel: a step from wasm to wasm.
+//! Makes guests count their fuel.
 //!
-//! Every function counts a number down as it runs, by what `price` says of each instruction. `pieces` takes the
-//! function apart into straight pieces; `places` decides on which of them the number is written, so that it
-//! is written seldom and the sum is right: what is charged is what is executed, and arms that are not taken
-//! cost nothing. Where it is needed that the fuel suffices, too little is a trap (`charge`); so a call that runs
-//! out of fuel does nothing more that anybody could see. Who enters guests asks [`OVERDRAWN`] how a call ended,
-//! because functions return without a look.
+//! Every function subtracts the price of what it executes from a counter. `price` has the price of each instruction.
+//! `pieces` divides a function into straight pieces of code. `places` decides where the counter is written: as
+//! seldom as possible, and so that the sum is exact. `charge` writes the code. Arms that are not taken cost nothing.
+//! Before anything that the host can see, and in every loop, the code checks that the fuel suffices and traps if not.
+//! A function returns without a check, so whoever enters a guest asks [`OVERDRAWN`] how the call ended.
 //!
-//! The number is a global of one module of a program, which the others import ([`Tank`]). The host fills it
-//! and learns what is left by [`SETTLE`]: the whole allowance of a call at once, so that no guest has to
-//! ask for more. Guests may add to it for a while what they have still to spend, so the host gives no more than half of
-//! what the number can be.
+//! The counter is a global of one module of a program; the other modules import it ([`Tank`]). The host sets it to the
+//! whole fuel of a call, and reads what is left, through [`SETTLE`]. A guest may raise the counter by what it has
+//! not spent yet, so the host sets at most half of the largest number.
 //!
-//! It knows no engine and nothing of the meaning of a module. Invariants: the input is valid, so is the
-//! output, and it computes the same until the fuel is used up; after a call that returns, or that the host or
-//! `unreachable` ends, the number has gone down by exactly what the executed instructions cost; after another trap
-//! it differs by no more than what the instructions cost of the function that trapped, and by the same on each engine.
+//! It knows no engine and nothing of the meaning of a module. Invariants:
+//! - The input is valid, so is the output, and it computes the same until the fuel is used up.
+//! - If a call returns, or the host or `unreachable` ends it, the counter has gone down by exactly the price of what
+//!   was executed.
+//! - After any other trap the counter is off by at most the price of the instructions of the function that trapped, and
+//!   by the same on every engine.
 
 mod charge;
 mod pieces;
@@ -33,31 +33,31 @@ use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
 
 /// The name under which a module shares its fuel.
 const FUEL: &str = "polyextism:fuel";
-/// The function `() -> ()` that hands what is left to the host, and takes what the host gives.
+/// The function `() -> ()` that passes the counter to the host and sets it to what the host returns.
 pub const SETTLE: &str = "polyextism:settle";
-/// The function `() -> i32` that says whether less than nothing is left: 1, or 0.
+/// The function `() -> i32` that returns 1 if the counter is negative, else 0.
 pub const OVERDRAWN: &str = "polyextism:overdrawn";
-/// What modules export that share their fuel, which guests must not have.
+/// The exports of a module that shares its fuel. Guests must not have exports of these names.
 pub const EXPORTS: [&str; 3] = [FUEL, SETTLE, OVERDRAWN];
 
-/// The names of imports; what they stand for goes by position.
+/// The names of the import. Imports are resolved by position.
 const IMPORTS: (&str, &str) = ("polyextism", "settle");
 
-/// Whose fuel a module counts down.
+/// Whose counter a module uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tank {
-    /// Its own, which it shares with other modules, empty at the start. Its last import is the function
-    /// `(i64) -> i64` of the host that takes what is left and gives what there is to be.
+    /// Its own, which other modules may import and which is 0 at the start. The last import is a function
+    /// `(i64) -> i64` of the host, which gets the counter and returns its new value.
     Own,
-    /// That of another module: its last import is the global that one exports as [`Tank::EXPORT`].
+    /// That of another module. The last import is the global that the other module exports as [`Tank::EXPORT`].
     Other,
 }
 
 impl Tank {
-    /// What a module that has its own fuel exports it as.
+    /// The export name of the counter.
     pub const EXPORT: &'static str = FUEL;
 
-    /// By how many places the functions that a module defines move.
+    /// By how much the indices of the functions that a module defines grow.
     pub fn moved(self) -> u32 {
         match self {
             Self::Own => 1,
@@ -66,9 +66,9 @@ impl Tank {
     }
 }
 
-/// The same module, which counts. `quiet` says of each of its imports whether it is a function that costs
-/// no more than an instruction: one that always returns, runs nothing of the guest, and does nothing that
-/// the host sees before the guest calls it or returns to it.
+/// The same module, which counts. `quiet` says of each import whether it is a function that needs no check before its
+/// calls: it always returns, runs no code of the guest, and has no effect that the host sees before the guest's next
+/// call of the host or return.
 ///
 /// # Errors
 /// None for a module that core has validated and whose start section is taken out.
@@ -89,7 +89,7 @@ pub fn meter(wasm: &[u8], tank: Tank, quiet: &[bool]) -> Result<Vec<u8>, reencod
     rewrite::add(wasm, &shape, &added, &mut functions)
 }
 
-/// Adds the fuel, and returns the index of its global.
+/// Adds the counter, and returns the index of its global.
 fn add_tank(shape: &Shape, tank: Tank, added: &mut Added) -> u32 {
     let ty = GlobalType {
         val_type: ValType::I64,
@@ -146,7 +146,7 @@ fn function(instructions: &[Instruction<'_>]) -> Function {
 struct Functions<'a> {
     wasm: &'a [u8],
     shape: &'a Shape,
-    /// The global.
+    /// The global with the counter.
     fuel: u32,
     blocks: Vec<BlockType>,
     /// By the index of the imported function.

@@ -87,6 +87,11 @@ pub(crate) fn compile(compiler: &str, program: &Path, arguments: &[&str], source
 
 /// What a process said, and how it ended if that was not well.
 pub(crate) fn run(command: &mut Command) -> Result<String, String> {
+    run_within(LONGEST, command)
+}
+
+/// As [`run`], for a process that may take so long.
+pub(crate) fn run_within(longest: Duration, command: &mut Command) -> Result<String, String> {
     // With the processes that it forks, it is a group of its own.
     let child = command
         .stdin(Stdio::null())
@@ -104,7 +109,7 @@ pub(crate) fn run(command: &mut Command) -> Result<String, String> {
     };
     let said = read(Box::new(child.stdout.take().expect("it is piped")));
     let complained = read(Box::new(child.stderr.take().expect("it is piped")));
-    let end = Instant::now() + LONGEST;
+    let end = Instant::now() + longest;
     let status = loop {
         match child.try_wait().map_err(|error| error.to_string())? {
             Some(status) => break Ok(status),

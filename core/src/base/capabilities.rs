@@ -5,9 +5,11 @@
 use super::{
     error::Error,
     proposals::{Proposal, Proposals},
+    setters::setters,
 };
 
 /// The settings of an engine that change compiled code. They are fixed when it is opened.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// One of the backend's compilers, by name.
@@ -21,6 +23,33 @@ pub struct Settings {
     /// What guests may use beyond [`Proposal::COMMON`]. The engine enables these proposals and no others. It
     /// ignores those that it does not have.
     pub proposals: Proposals,
+}
+
+setters!(Settings {
+    with_interruption = interruption: Interruption,
+    with_determinism = determinism: Determinism,
+    with_profiler = profiler: into Option<Profiler>,
+    with_proposals = proposals: Proposals,
+});
+
+impl Settings {
+    /// This compiler and nothing else: no interruption, determinism, profiler or proposals.
+    pub fn new(compiler: &'static str) -> Self {
+        Self {
+            compiler,
+            interruption: Interruption::default(),
+            determinism: Determinism::default(),
+            profiler: None,
+            proposals: Proposals::NONE,
+        }
+    }
+
+    /// The same with this [`compiler`](Self::compiler).
+    #[must_use]
+    pub fn with_compiler(mut self, compiler: &'static str) -> Self {
+        self.compiler = compiler;
+        self
+    }
 }
 
 /// A profiler that is told which machine code belongs to which function of a guest.
@@ -74,7 +103,8 @@ pub enum Determinism {
     On,
 }
 
-/// Limits of one instance.
+/// Limits of one instance. `None` is no limit.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InstanceLimits {
     /// The most pages (of 64 KiB) that all memories of the instance may have together.
@@ -86,6 +116,12 @@ pub struct InstanceLimits {
     /// it to size pools.
     pub table_elements: Option<u64>,
 }
+
+setters!(InstanceLimits {
+    with_memory_pages = memory_pages: into Option<u64>,
+    with_heap_pages = heap_pages: into Option<u64>,
+    with_table_elements = table_elements: into Option<u64>,
+});
 
 /// What an engine can do beyond running code. It refuses anything else with `Unsupported`; it never ignores a
 /// request.

@@ -28,6 +28,7 @@ impl NumType {
 }
 
 /// The type of a host function.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Signature {
     /// Parameter types, in order.

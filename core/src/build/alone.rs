@@ -12,7 +12,7 @@ use crate::{
     build::{program, source},
     cache::Store,
     engine::{erased::DynEngine, program::Import},
-    module::{Module, Terms, bounds::Bounds, uses},
+    module::{Module, Requirements, bounds::Bounds, uses},
 };
 
 /// A module that an engine can compile.
@@ -36,7 +36,7 @@ pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     let name = "main";
     let bytes = source::binary(wasm.into(), 0)?;
     let proposals = engine.capabilities().proposals;
-    let terms = Terms {
+    let terms = Requirements {
         proposals,
         forbidden: Proposals::NONE,
         engine: engine.name(),
@@ -46,7 +46,7 @@ pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     module.validate(&terms, name)?;
     let uses: Vec<_> = uses::of(&module, &Store::default()).iter().collect();
     let enough = module.validate(
-        &Terms {
+        &Requirements {
             proposals: &uses,
             ..terms
         },

@@ -44,7 +44,7 @@ use crate::{
     },
     kernel,
     manifest::Manifest,
-    module::{Module, Terms, Unit, Units, signature},
+    module::{Module, Requirements, Unit, Units, signature},
     process::forks::Gated,
 };
 
@@ -52,7 +52,7 @@ impl Choice {
     /// As [`Compiled::new`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Compiled::new`].
     pub fn compile(&self, manifest: &Manifest, options: &Options) -> Result<Compiled> {
         Compiled::new(self, manifest, options)
     }
@@ -124,14 +124,14 @@ impl Compiled {
         let diagnostics = &options.diagnostics;
         let dumps = diagnostics.resolve(&choice.name(), choice.compiler().capabilities)?;
         let http = http::Settings::new(manifest, &options.http)?;
-        let declared = Terms {
+        let declared = Requirements {
             proposals: choice.compiler().capabilities.proposals,
             forbidden: options.forbidden,
             engine: &choice.name(),
             bounds: &(&options.limits).into(),
         };
-        let units = read(&declared, manifest, options)?;
-        let wait = options.compiling.wait();
+        let mut wait = options.compiling.wait();
+        let units = read(&declared, manifest, options, &mut wait)?;
         let opened = Opened::new(choice, dumps.profiler, &declared, &units, &options.cache)?;
         let terms = opened.terms(declared);
         let linked = Linked::new(&units, &terms, options)?;
@@ -178,11 +178,10 @@ impl Compiled {
             bound: linked.bound,
             init: linked.init,
             config: Arc::new(manifest.config.clone()),
-            limits: InstanceLimits {
-                memory_pages: Some(memory_pages),
-                heap_pages: Some(options.limits.heap_pages),
-                table_elements: Some(options.limits.table_elements),
-            },
+            limits: InstanceLimits::default()
+                .with_memory_pages(memory_pages)
+                .with_heap_pages(options.limits.heap_pages)
+                .with_table_elements(options.limits.table_elements),
             pages_by,
             timeout: manifest.timeout_ms.map(Duration::from_millis),
             fuel: options.fuel,

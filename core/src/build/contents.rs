@@ -22,7 +22,7 @@ use crate::{
     engine::program::Import as Resolved,
     manifest::{MAIN, Manifest},
     module::{
-        ByUnit, ExternType, ImportDecl, Terms, Unit, UnitId, Units, bounds::Bounds,
+        ByUnit, ExternType, ImportDecl, Requirements, Unit, UnitId, Units, bounds::Bounds,
         features as accepted,
     },
     services::function::Function,
@@ -273,13 +273,13 @@ fn provider(
 /// `Manifest` or `InvalidModule`; `Link` if modules import each other.
 pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
     let bounds = Bounds::from(&options.limits);
-    let terms = Terms {
+    let terms = Requirements {
         proposals: &[],
         forbidden: Proposals::NONE,
         engine: "none",
         bounds: &bounds,
     };
-    let units = read(&terms, manifest, options)?;
+    let units = read(&terms, manifest, options, &mut options.compiling.wait())?;
     let offer = Offer {
         functions: &options.functions,
         wasi: options.wasi.is_some(),

@@ -24,7 +24,7 @@ use crate::{
     },
     engine::program::{Import, MemoryExport},
     kernel::{self, host_function::HostFunc},
-    module::{ByUnit, ExternType, ImportDecl, Module, State, UnitId, Units, host_signature},
+    module::{ByUnit, CallState, ExternType, ImportDecl, Module, UnitId, Units, host_signature},
     services::{env, function::Function},
 };
 
@@ -343,7 +343,7 @@ impl<'a> Resolver<'a> {
                 return Err(format!("that module exports it as {ty}").into());
             }
             if !matches!(ty, ExternType::Function(_))
-                && self.units[unit].module.steps.state == State::Fresh
+                && self.units[unit].module.steps.state == CallState::Fresh
             {
                 return Err(
                     "that module is a command (it exports `_start`), which has fresh \
@@ -446,7 +446,7 @@ fn matches_signature(wanted: &ExternType, offered: &Signature) -> Result<(), Str
 #[cfg(test)]
 mod tests {
     use super::{Offer, link};
-    use crate::module::{Module, Terms, Unit, Units, bounds::Bounds, exports::steps};
+    use crate::module::{Module, Requirements, Unit, Units, bounds::Bounds, exports::steps};
 
     /// The cost of resolving one import does not grow with the number of exports.
     #[test]
@@ -457,7 +457,7 @@ mod tests {
             let name = exports - 1;
             let names = (0..imports).map(|_| format!("(import \"library\" \"e{name}\" (func))"));
             let main = format!("(module {})", names.collect::<String>());
-            let terms = Terms {
+            let terms = Requirements {
                 forbidden: crate::base::proposals::Proposals::NONE,
                 proposals: &[],
                 engine: "test",

@@ -8,6 +8,7 @@ pub mod alone;
 pub(crate) mod backtrace;
 pub(crate) mod compiled;
 pub(crate) mod contents;
+pub(crate) mod files;
 pub(crate) mod link;
 pub(crate) mod near;
 pub(crate) mod options;

@@ -42,7 +42,7 @@ use crate::{
         select::Choice,
     },
     kernel,
-    module::{ByUnit, Module, Terms, Unit, Units},
+    module::{ByUnit, Module, Requirements, Unit, Units},
     services::checks,
 };
 
@@ -54,7 +54,7 @@ const MEMORY: &str = "polyextism:kernel";
 pub(crate) struct Maker<'a> {
     pub(crate) choice: &'a Choice,
     pub(crate) settings: &'a Settings,
-    pub(crate) terms: &'a Terms<'a>,
+    pub(crate) terms: &'a Requirements<'a>,
     pub(crate) cache: &'a Cache,
     pub(crate) wait: &'a CompileWait<'a>,
 }
@@ -89,7 +89,7 @@ impl Maker<'_> {
     /// Everything but the modules that affects the code, or whether modules are accepted.
     fn engine_key(&self, engine: &dyn DynEngine) -> Key {
         let backend = self.choice.backend();
-        let Terms {
+        let Requirements {
             proposals,
             forbidden,
             bounds,
@@ -182,7 +182,7 @@ pub(crate) fn program(
     Program { modules, memories }
 }
 
-/// What guests count and check.
+/// Whether guests count fuel, and how they check for interruption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counting {
     /// Whether they count fuel, in all modules together.
@@ -435,7 +435,7 @@ impl Recipe<'_> {
 
     /// # Errors
     /// As [`Module::validate`].
-    fn validate(&self, terms: &Terms<'_>) -> Result<()> {
+    fn validate(&self, terms: &Requirements<'_>) -> Result<()> {
         match &self.source {
             Source::Kernel => Ok(()),
             Source::Guest(module) => module.validate(terms, self.name),

@@ -3,7 +3,8 @@
 //! Downloads are bounded in size and time. `allowed_hosts` is for guests and does not apply; the rules for
 //! redirects and addresses do. The hash is checked before anything else reads the bytes.
 //!
-//! Text is assembled here, so all later stages get binaries.
+//! Text is assembled here, so all later stages get binaries. Files and text are bounded in size before they are read,
+//! and the wait for them ends like the wait for compiling.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _, path::Path, time::Duration};
 
@@ -11,14 +12,27 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     base::error::{Error, ErrorKind, Result},
+    build::files::{self, Unread},
+    deadline::compiling::CompileWait,
     http::{
-        Failure, HttpOptions, MODULE_TIMEOUT, Patience, Policy, Progress, Request, Terms, fetch,
+        Conditions, Failure, HttpOptions, MODULE_TIMEOUT, Patience, Policy, Progress, Request,
+        fetch,
     },
     manifest::{Manifest, Source, Wasm, wrong},
+    process::threads,
 };
 
 /// How often a download checks whether to go on.
 const SLICE: Duration = Duration::from_millis(50);
+
+/// Text may have this part of the bytes of a binary: assembling takes up to 90 bytes of memory for each.
+const TEXT_PART: u64 = 4;
+
+/// What editors of Windows put before a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Text of so many bytes is assembled at once, without a thread.
+const SHORT_TEXT: usize = 16 << 10;
 
 /// The conditions of downloads.
 pub(crate) struct Downloads<'a> {
@@ -34,19 +48,21 @@ impl<'a> Downloads<'a> {
     }
 }
 
-/// The binary of the module at `wasm[index]`.
+/// The binary of the module at `wasm[index]`. A file may have `limit` bytes, text a part of it.
 ///
 /// # Errors
-/// `Manifest` if it cannot be read, `InvalidModule` if its text cannot be assembled, or the error of the user's
-/// HTTP client or progress function.
+/// `Manifest` if it cannot be read, `InvalidModule` if it is too large or its text cannot be assembled, the error of
+/// the user's HTTP client or progress function, or the reason to stop waiting.
 pub(crate) fn read<'a>(
     wasm: &'a Wasm,
     index: usize,
+    limit: u64,
     downloads: &Downloads<'_>,
+    wait: &mut CompileWait<'_>,
 ) -> Result<Cow<'a, [u8]>> {
     let bytes = match &wasm.source {
         Source::Data(data) => Cow::Borrowed(data.as_slice()),
-        Source::Path(path) => Cow::Owned(read_file(path, index)?),
+        Source::Path(path) => Cow::Owned(read_file(path, index, limit, wait)?),
         Source::Url {
             url,
             method,
@@ -57,7 +73,7 @@ pub(crate) fn read<'a>(
                 method: method.as_deref(),
                 headers,
             };
-            Cow::Owned(download(&given, index, downloads)?)
+            Cow::Owned(wait.pause(|| download(&given, index, downloads))?)
         }
     };
     if let Some(expected) = &wasm.hash {
@@ -70,17 +86,20 @@ pub(crate) fn read<'a>(
             )));
         }
     }
-    binary(bytes, index)
+    match is_text(&bytes) {
+        true => assemble_within(bytes, index, limit, wait).map(Cow::Owned),
+        // The reader of modules checks it.
+        false => Ok(bytes),
+    }
 }
 
-/// The binary of the bytes of the module at `wasm[index]`.
+/// The binary of the bytes of the module at `wasm[index]`, whatever its size.
 ///
 /// # Errors
 /// `InvalidModule` if it is text that cannot be assembled.
 pub(crate) fn binary(bytes: Cow<'_, [u8]>, index: usize) -> Result<Cow<'_, [u8]>> {
     match is_text(&bytes) {
         true => assemble(&bytes, index).map(Cow::Owned),
-        // The reader of modules checks it.
         false => Ok(bytes),
     }
 }
@@ -88,12 +107,38 @@ pub(crate) fn binary(bytes: Cow<'_, [u8]>, index: usize) -> Result<Cow<'_, [u8]>
 /// Whether the bytes are WebAssembly text: only comments can come before a parenthesis.
 fn is_text(bytes: &[u8]) -> bool {
     let text = str::from_utf8(bytes).unwrap_or("");
-    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_start();
     text.starts_with(['(', ';'])
 }
 
+/// Assembles text that is not too long, and waits for it no longer than `wait` says.
+fn assemble_within(
+    bytes: Cow<'_, [u8]>,
+    index: usize,
+    limit: u64,
+    wait: &CompileWait<'_>,
+) -> Result<Vec<u8>> {
+    let (found, most) = (bytes.len(), limit / TEXT_PART);
+    if found as u64 > most {
+        let needed = (found as u64).saturating_mul(TEXT_PART);
+        return Err(Error::new(
+            ErrorKind::InvalidModule,
+            format!(
+                "wasm[{index}] has {found} bytes of WebAssembly text, at most {most} are allowed; assemble it to a \
+                 binary, or raise the limit `module_bytes` to {needed}"
+            ),
+        ));
+    }
+    if found <= SHORT_TEXT {
+        return assemble(&bytes, index);
+    }
+    let text = bytes.into_owned();
+    threads::run(move || assemble(&text, index), &|| wait.check_interrupt())
+}
+
 fn assemble(bytes: &[u8], index: usize) -> Result<Vec<u8>> {
-    wat::parse_bytes(bytes)
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    wat::parse_bytes(text)
         .map(Cow::into_owned)
         .map_err(|error| {
             // The rest of the message shows the source line; the position suffices.
@@ -110,13 +155,23 @@ fn assemble(bytes: &[u8], index: usize) -> Result<Vec<u8>> {
         })
 }
 
-fn read_file(path: &Path, index: usize) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        let path = path.display();
-        wrong(format_args!(
-            "wasm[{index}].path: cannot read `{path}`: {error}"
-        ))
-        .with_source(error)
+fn read_file(path: &Path, index: usize, limit: u64, wait: &CompileWait<'_>) -> Result<Vec<u8>> {
+    files::read(path, limit, wait).map_err(|unread| match unread {
+        Unread::Failed(error) => {
+            let path = path.display();
+            wrong(format_args!(
+                "wasm[{index}].path: cannot read `{path}`: {error}"
+            ))
+            .with_source(error)
+        }
+        Unread::TooLarge => {
+            let path = path.display();
+            Error::new(
+                ErrorKind::InvalidModule,
+                format!("wasm[{index}].path: `{path}` has more bytes than the limit `module_bytes` allows, {limit}"),
+            )
+        }
+        Unread::Stopped(error) => error,
     })
 }
 
@@ -139,7 +194,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
         module: index,
         http: downloads.http,
     };
-    let terms = Terms {
+    let terms = Conditions {
         policy: &Policy::named(&request.url),
         client: downloads.http.client.as_deref(),
         max_bytes: downloads.http.max_module_bytes,
@@ -194,7 +249,9 @@ impl Patience for Waiting<'_> {
 mod tests {
     use std::{net::TcpListener, time::Instant};
 
-    use super::{BTreeMap, Downloads, Duration, HttpOptions, Manifest, Source, Wasm, read};
+    use super::{
+        BTreeMap, CompileWait, Downloads, Duration, HttpOptions, Manifest, Source, Wasm, read,
+    };
 
     #[test]
     fn the_timeout_of_the_manifest_ends_a_download() {
@@ -212,7 +269,8 @@ mod tests {
         };
         let started = Instant::now();
         let http = HttpOptions::default();
-        let found = read(&wasm, 3, &Downloads::new(&manifest, &http));
+        let downloads = Downloads::new(&manifest, &http);
+        let found = read(&wasm, 3, 1 << 20, &downloads, &mut CompileWait::default());
         let found = found.map_err(|error| error.to_string());
         let expected = "manifest: wasm[3].url: there is no complete response after 120 ms";
         assert_eq!(found, Err(expected.to_owned()));

@@ -22,7 +22,7 @@ const MOST: usize = 1000;
 
 static CHECKED: Mutex<Option<HashSet<Identity>>> = Mutex::new(None);
 
-/// What makes a file the same one with the same content.
+/// Identifies a file together with its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     device: u64,
@@ -33,7 +33,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// That of a file whose last change is not too new.
+    /// The identity of a file; `None` if it changed so recently that a further change might not show.
     #[cfg(unix)]
     #[allow(
         clippy::unnecessary_cast,

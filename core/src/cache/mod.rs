@@ -61,7 +61,7 @@ impl CachePlace {
     /// The folder, which need not exist; `None` if there is no cache.
     ///
     /// # Errors
-    /// `Argument` if what names the folder is wrong.
+    /// `Argument` if the setting of the folder is wrong.
     pub fn folder(&self) -> Result<Option<PathBuf>> {
         place::folder(self)
     }
@@ -84,10 +84,10 @@ impl Cache {
     /// The most bytes that all files may have together, unless another limit is set: 512 MiB.
     pub const MAX_BYTES: u64 = 512 << 20;
 
-    /// What is there for the user who asks.
+    /// Finds the folder for this user.
     ///
     /// # Errors
-    /// `Argument` if what names the folder is wrong.
+    /// `Argument` if the setting of the folder is wrong.
     pub(crate) fn open(&self) -> Result<Store> {
         Ok(Store {
             folder: place::folder(&self.place)?,
@@ -105,12 +105,12 @@ pub(crate) struct Store {
 
 #[cfg(unix)]
 impl Store {
-    /// Whether there can be anything.
+    /// Whether compiled code is kept at all.
     pub(crate) fn is_on(&self) -> bool {
         self.folder.is_some()
     }
 
-    /// What is there under each of the keys.
+    /// The compiled code of each key, if there is some.
     pub(crate) fn find(&self, keys: &[Key]) -> Vec<Option<Artifact>> {
         let none = || keys.iter().map(|_| None).collect();
         let Some(path) = &self.folder else {

@@ -63,7 +63,7 @@ pub struct Setup {
     pub options: Options,
     /// The lowest level of log lines that are compared. Guests see it.
     pub log_level: LogLevel,
-    /// What it means if an engine cannot run the plug-in.
+    /// The verdict if an engine cannot run the plug-in.
     pub unsupported: Unsupported,
 }
 
@@ -83,7 +83,7 @@ setters!(Setup {
     with_unsupported = unsupported: Unsupported,
 });
 
-/// What it means if an engine lacks a feature that the plug-in needs.
+/// The verdict if an engine lacks a feature that the plug-in needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unsupported {
     /// It counts as a difference.

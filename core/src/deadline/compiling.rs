@@ -31,6 +31,17 @@ impl<'a> CompileWait<'a> {
         }
     }
 
+    /// Does what has a time limit of its own: the time that it takes does not count.
+    pub(crate) fn pause<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = work();
+        if let Some((limit, end)) = self.limit {
+            // As in `new`.
+            self.limit = end.checked_add(begun.elapsed()).map(|later| (limit, later));
+        }
+        done
+    }
+
     /// Checks whether to go on waiting.
     ///
     /// # Errors

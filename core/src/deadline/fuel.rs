@@ -6,7 +6,8 @@
 
 use crate::base::error::{Error, ErrorKind};
 
-/// What guests are given at most. Nobody lives to use it up, and guests may add to it what they will spend.
+/// The most fuel that guests get. No call lasts long enough to use it up. It is half of the largest number, because
+/// guests may add to their counter for a while.
 const MOST: i64 = i64::MAX / 2;
 
 /// The fuel of one call.

@@ -44,29 +44,29 @@ pub trait DynEngine: RequestCheck {
     /// See [`Engine::compile`]. It runs on another thread, and goes on there if the wait ends first.
     ///
     /// # Errors
-    /// As there; the reason why the wait ends.
+    /// Those of [`Engine::compile`]; the reason why the wait ends.
     fn compile_while(self: Arc<Self>, wasm: Vec<u8>, wait: &CompileWait<'_>) -> Result<AnyModule>;
     /// See [`Engine::fingerprint`].
     fn fingerprint(&self, state: &mut dyn Hasher);
     /// See [`Engine::save`].
     ///
     /// # Errors
-    /// As there; `Argument` if the module belongs to another engine.
+    /// Those of [`Engine::save`]; `Argument` if the module belongs to another engine.
     fn save(&self, module: &AnyModule) -> Result<Vec<u8>>;
     /// See [`Engine::load`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Engine::load`].
     fn load(&self, artifact: Artifact) -> Result<AnyModule>;
     /// See [`Engine::prepare`].
     ///
     /// # Errors
-    /// As there; `Argument` if a module belongs to another engine.
+    /// Those of [`Engine::prepare`]; `Argument` if a module belongs to another engine.
     fn prepare(&self, program: Program<AnyModule>) -> Result<AnyPrepared>;
     /// See [`Engine::instantiate`].
     ///
     /// # Errors
-    /// As there; `Argument` if the program belongs to another engine.
+    /// Those of [`Engine::instantiate`]; `Argument` if the program belongs to another engine.
     fn instantiate(
         &self,
         program: &AnyPrepared,
@@ -76,7 +76,7 @@ pub trait DynEngine: RequestCheck {
     /// See [`Engine::extend`].
     ///
     /// # Errors
-    /// As there; `Argument` if the instance or the module belongs to another engine.
+    /// Those of [`Engine::extend`]; `Argument` if the instance or the module belongs to another engine.
     fn extend(&self, instance: &mut dyn DynInstance, module: Linked<AnyModule>)
     -> Result<ModuleId>;
     /// See [`Engine::retire`].
@@ -87,7 +87,7 @@ impl dyn DynEngine {
     /// See [`Engine::compile`].
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Engine::compile`].
     pub fn compile(self: &Arc<Self>, wasm: &[u8]) -> Result<AnyModule> {
         Arc::clone(self).compile_while(wasm.to_vec(), &CompileWait::default())
     }
@@ -274,7 +274,7 @@ pub trait DynInstance: Instance + Any {
     /// As [`Instance::enter`], for a call by core itself, which no deadline ends.
     ///
     /// # Errors
-    /// As there; `EnginePanic`.
+    /// Those of [`Instance::enter`]; `EnginePanic`.
     fn run(&mut self, entry: EntryId) -> Result<i32>;
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    base::ids::{MemoryId, ModuleId},
+    base::{
+        error::{Error, ErrorKind},
+        ids::{MemoryId, ModuleId},
+    },
     kernel::host_function::HostFunc,
 };
 
@@ -54,4 +57,12 @@ pub struct Program<M> {
     pub modules: Vec<Linked<M>>,
     /// The memories; a [`MemoryId`] is a position in this list.
     pub memories: Vec<MemoryExport>,
+}
+
+/// The error for an export that a program refers to and no module has. Core links modules, so only a mistake of an
+/// engine or of core makes it.
+#[cold]
+pub fn unresolved(export: &str) -> Error {
+    let message = format!("the program refers to an export `{export}` that is not there");
+    Error::new(ErrorKind::Engine, message)
 }

@@ -143,13 +143,10 @@ impl Choice {
 
     /// The settings for this choice, without a profiler, with all proposals of the compiler.
     pub fn settings(&self, interruption: Interruption) -> Settings {
-        Settings {
-            compiler: self.compiler.name,
-            interruption,
-            determinism: self.determinism,
-            profiler: None,
-            proposals: Proposals::of(self.compiler.capabilities.proposals),
-        }
+        Settings::new(self.compiler.name)
+            .with_interruption(interruption)
+            .with_determinism(self.determinism)
+            .with_proposals(Proposals::of(self.compiler.capabilities.proposals))
     }
 
     /// Opens the engine.

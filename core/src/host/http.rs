@@ -1,4 +1,4 @@
-//! What the requests of a plug-in are sent under, and what the last one left behind.
+//! The HTTP state of a plug-in: the settings of its requests, and the status and headers of the last response.
 //!
 //! It sends nothing. Invariant: status and headers belong to the last request; a failed one has none.
 
@@ -10,7 +10,7 @@ use crate::{
     manifest::{self, Manifest},
 };
 
-/// What the requests of a plug-in are sent under, and what the last one left behind.
+/// The settings of requests, and the outcome of the last one.
 #[derive(Default)]
 pub(crate) struct Http {
     pub(crate) settings: Arc<Settings>,

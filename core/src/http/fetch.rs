@@ -52,7 +52,7 @@ pub(crate) trait Patience {
 }
 
 /// The conditions of a request.
-pub(crate) struct Terms<'a> {
+pub(crate) struct Conditions<'a> {
     pub(crate) policy: &'a Policy,
     /// The user's own client.
     pub(crate) client: Option<&'a dyn HttpClient>,
@@ -72,7 +72,7 @@ pub(crate) struct Terms<'a> {
 /// # Errors
 /// If a hop is not allowed or fails, if there are too many hops, if the response is too large or too slow, or if
 /// the caller gives up.
-pub(crate) fn fetch(mut request: Request, terms: &Terms<'_>) -> Result<HttpResponse, Failure> {
+pub(crate) fn fetch(mut request: Request, terms: &Conditions<'_>) -> Result<HttpResponse, Failure> {
     let started = Instant::now();
     for _ in 0..=redirect::MOST {
         let left = (terms.timeout + terms.grace).saturating_sub(started.elapsed());
@@ -87,7 +87,7 @@ pub(crate) fn fetch(mut request: Request, terms: &Terms<'_>) -> Result<HttpRespo
     Err(format!("there are more than {most} redirects").into())
 }
 
-fn hop(request: &Request, terms: &Terms<'_>, left: Duration) -> Result<HttpResponse, Failure> {
+fn hop(request: &Request, terms: &Conditions<'_>, left: Duration) -> Result<HttpResponse, Failure> {
     let Some(leave) = terms.policy.leave(&request.url) else {
         let host = shown(request.url.host_str().unwrap_or_default());
         return Err(format!("the host `{host}` is not allowed by allowed_hosts").into());
@@ -122,12 +122,12 @@ fn hop(request: &Request, terms: &Terms<'_>, left: Duration) -> Result<HttpRespo
     Ok(response)
 }
 
-fn too_large(terms: &Terms<'_>) -> Failure {
+fn too_large(terms: &Conditions<'_>) -> Failure {
     let (most, name) = (terms.max_bytes, terms.limit_name);
     format!("the response has more than {most} bytes, the limit of {name}").into()
 }
 
-fn too_late(terms: &Terms<'_>) -> Failure {
+fn too_late(terms: &Conditions<'_>) -> Failure {
     let timeout = DurationText(terms.timeout);
     format!("there is no complete response after {timeout}").into()
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Failure, HttpClient, HttpRequest, HttpResponse, Policy, Request, Terms, fetch};
+use super::{Conditions, Failure, HttpClient, HttpRequest, HttpResponse, Policy, Request, fetch};
 use crate::{
     base::error::{ErrorKind, Result},
     deadline::alarm::Alarm,
@@ -35,7 +35,7 @@ fn serve(then: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
 fn get(address: SocketAddr, alarm: &Alarm, timeout: Duration) -> Result<HttpResponse, Failure> {
     let request = Request::new(None, &format!("http://{address}/"), &BTreeMap::new(), None);
     let request = request.expect("a request");
-    let terms = Terms {
+    let terms = Conditions {
         policy: &Policy::listed(&["127.0.0.1".to_owned()]).expect("it is short"),
         client: None,
         max_bytes: 1 << 20,
@@ -146,7 +146,7 @@ fn an_own_client_gets_every_hop_that_is_allowed() {
         ]),
         requests: Mutex::default(),
     };
-    let terms = Terms {
+    let terms = Conditions {
         policy: &Policy::listed(&["a.test".to_owned(), "b.test".to_owned()]).expect("short"),
         client: Some(&script),
         max_bytes: 10,

@@ -24,7 +24,7 @@ mod tests;
 use std::{fmt, sync::Arc, time::Duration};
 
 pub(crate) use self::{
-    fetch::{Failure, Patience, Terms, fetch},
+    fetch::{Conditions, Failure, Patience, fetch},
     policy::Policy,
     request::Request,
 };

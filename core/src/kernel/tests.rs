@@ -3,7 +3,7 @@
 use super::{FUNCTIONS, WASM};
 use crate::{
     base::proposals::Proposals,
-    module::{Module, Terms, bounds::Bounds},
+    module::{Module, Requirements, bounds::Bounds},
 };
 
 /// Set `BLESS=1` to assemble `kernel.wat` anew.
@@ -23,7 +23,7 @@ fn kernel_is_assembled() {
 
 #[test]
 fn table_is_what_the_kernel_exports() {
-    let terms = Terms {
+    let terms = Requirements {
         forbidden: Proposals::NONE,
         proposals: &[],
         engine: "test",

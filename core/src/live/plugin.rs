@@ -152,7 +152,7 @@ impl Plugin {
     /// As [`Plugin::call`], without looking up the name.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Plugin::call`].
     ///
     /// # Panics
     /// If the handle comes from another compiled plug-in that has more functions.
@@ -167,10 +167,10 @@ impl Plugin {
     /// can be called again; see [`crate::Interrupted`].
     ///
     /// # Errors
-    /// As there; `Timeout`.
+    /// Those of [`Plugin::call_function`]; `Timeout`.
     ///
     /// # Panics
-    /// As there.
+    /// As [`Plugin::call_function`].
     #[inline]
     pub fn call_within(
         &mut self,
@@ -188,7 +188,7 @@ impl Plugin {
     /// without [`Options::fuel`](crate::Options::fuel).
     ///
     /// # Panics
-    /// As there.
+    /// As [`Plugin::call_function`].
     pub fn call_with(
         &mut self,
         function: FunctionHandle,

@@ -122,7 +122,7 @@ impl Pool {
     /// function it waits no longer than the running call may take.
     ///
     /// # Errors
-    /// As there; the error of `check`; the reason why a call on this thread has to end.
+    /// Those of [`Pool::get`]; the error of `check`; the reason why a call on this thread has to end.
     pub fn get_while(
         &self,
         timeout: Option<Duration>,

@@ -12,7 +12,7 @@ mod weights;
 
 use wasmparser::{CompositeInnerType, Encoding, FunctionBody, Parser, Payload, TypeRef};
 
-use self::code::{Code, Signatures};
+use self::code::{Code, InPieces, Signatures};
 use crate::{
     base::error::{Error, ErrorKind, Result},
     settings::limits::Limits,
@@ -51,6 +51,8 @@ pub struct Bounds {
     pub costly_pairs: u64,
     /// Indirect calls in the code of all functions.
     pub indirect_calls: u64,
+    /// Calls in one function, each counted as three values, and their [`Bounds::call_values`].
+    pub calls: u64,
     /// Parameters and results of what is called, for all calls in the code, and values that branches take to each of
     /// their targets, unless these have a type without an index.
     pub call_values: u64,
@@ -91,8 +93,9 @@ impl From<&Limits> for Bounds {
         let of = |strict: u64| (strict.saturating_mul(cost) / 100).max(strict.min(8));
         // Nested loops cost the third power of their number.
         let loops = 128.0 * (cost as f64 / 100.0).cbrt();
-        // These cost the second power.
-        let costly = 16_000.0 * (cost as f64 / 100.0).sqrt();
+        // What costs the second power, or memory until the function is compiled, grows slowly. Real programs have far
+        // less of it than the default allows.
+        let slow = |strict: u64| ((strict as f64 * (cost as f64 / 100.0).sqrt()) as u64).max(8);
         Self {
             limits: limits.clone(),
             module_bytes: limits.module_bytes,
@@ -104,11 +107,12 @@ impl From<&Limits> for Bounds {
             exports: of(100_000),
             functions: of(50_000),
             function_bytes: of(1 << 20),
-            long: of(500_000),
-            all_long: of(2_000_000),
-            costly: (costly as u64).max(8),
+            long: slow(125_000),
+            all_long: slow(1_000_000),
+            costly: slow(16_000),
             costly_pairs: of(100_000),
             indirect_calls: of(50_000),
+            calls: slow(250_000),
             call_values: of(2_000_000),
             block_values: of(20_000),
             locals: of(10_000).min(MOST_LOCALS),
@@ -222,6 +226,14 @@ fn raise(limits: &mut Limits, bound: Bound, most: u64) -> Option<()> {
     None
 }
 
+/// What has a count.
+#[derive(Clone, Copy)]
+enum Of {
+    Module,
+    Type(usize),
+    Function(usize),
+}
+
 /// Why the pass ends early.
 enum Stop {
     /// Not a valid module. The validator reports why.
@@ -260,6 +272,7 @@ struct Found {
     all_locals: u64,
     signatures: Signatures,
     all_signatures: u64,
+    pieces: InPieces,
     code: Code,
     globals: u64,
     memories: u64,
@@ -301,6 +314,9 @@ impl Pass<'_> {
                     self.found.globals += u64::from(section.count());
                     self.allow(self.found.globals, |b| b.globals, "globals")?;
                 }
+                Payload::TagSection(section) => {
+                    self.allow(section.count().into(), |b| b.types, "tags")?;
+                }
                 Payload::ExportSection(section) => {
                     self.allow(section.count().into(), |b| b.exports, "exports")?;
                 }
@@ -319,18 +335,15 @@ impl Pass<'_> {
     }
 
     fn types(&mut self, section: wasmparser::TypeSectionReader<'_>) -> Result<(), Stop> {
-        let bounds = self.bounds;
         self.allow(section.count().into(), |b| b.types, "types")?;
         for group in section {
             for ty in group?.into_types() {
                 let (params, values) = match &ty.composite_type.inner {
                     CompositeInnerType::Func(ty) => {
                         let values = ty.params().len() + ty.results().len();
-                        if values as u64 > bounds.signature {
-                            let what = format!("type {} of", self.found.params.len());
-                            let has = "parameters and results";
-                            return Err(self.refuse(&what, values as u64, |b| b.signature, has));
-                        }
+                        let of = Of::Type(self.found.params.len());
+                        let has = "parameters and results";
+                        self.allow_of(of, values as u64, |b| b.signature, has)?;
                         (ty.params().len() as u64, values as u64)
                     }
                     _ => (0, 0),
@@ -377,35 +390,28 @@ impl Pass<'_> {
     }
 
     fn function(&mut self, body: &FunctionBody<'_>) -> Result<(), Stop> {
-        let bounds = self.bounds;
         let index = self.found.bodies;
         self.found.bodies += 1;
-        let of = || format!("the code of function {index} of");
+        let of = Of::Function(index);
         let bytes = body.as_bytes().len() as u64;
-        if bytes > bounds.function_bytes {
-            return Err(self.refuse(&of(), bytes, |b| b.function_bytes, "bytes"));
-        }
+        self.allow_of(of, bytes, |b| b.function_bytes, "bytes")?;
         let params = self.found.function_params.get(index);
         let params = params.copied().unwrap_or_default();
         let mut locals = params;
         for group in body.get_locals_reader()? {
             locals = locals.saturating_add(u64::from(group?.0));
         }
-        let has = "parameters and locals";
-        if locals > bounds.locals {
-            return Err(self.refuse(&of(), locals, |b| b.locals, has));
-        }
+        self.allow_of(of, locals, |b| b.locals, "parameters and locals")?;
         self.found.all_locals = self.found.all_locals.saturating_add(locals);
         let has = "parameters and locals in all functions";
         self.allow(self.found.all_locals, |b| b.all_locals, has)?;
         let after = self.found.function_params.len().saturating_sub(index + 1);
         let signatures = &self.found.signatures;
         let results = signatures.of_last(after).saturating_sub(params);
-        let code = Code::count(body, locals, results, signatures, bounds)?;
+        let pieces = &mut self.found.pieces;
+        let code = Code::count(body, locals, results, signatures, pieces, self.bounds)?;
         for (found, bound, has) in code.of_function() {
-            if found > bound(bounds) {
-                return Err(self.refuse(&of(), found, bound, has));
-            }
+            self.allow_of(of, found, bound, has)?;
         }
         self.found.code += code;
         for (found, bound, has) in self.found.code.of_module() {
@@ -415,20 +421,30 @@ impl Pass<'_> {
     }
 
     #[inline]
-    fn allow(&self, found: u64, bound: Bound, what: &str) -> Result<(), Stop> {
+    fn allow(&self, found: u64, bound: Bound, what: &'static str) -> Result<(), Stop> {
+        self.allow_of(Of::Module, found, bound, what)
+    }
+
+    #[inline]
+    fn allow_of(&self, of: Of, found: u64, bound: Bound, what: &'static str) -> Result<(), Stop> {
+        #[cfg(test)]
+        tests::note(of, found, what);
         match found > bound(self.bounds) {
-            true => Err(self.refuse("", found, bound, what)),
+            true => Err(self.refuse(of, found, bound, what)),
             false => Ok(()),
         }
     }
 
     #[cold]
-    fn refuse(&self, where_: &str, found: u64, bound: Bound, what: &str) -> Stop {
-        let space = if where_.is_empty() { "" } else { " " };
+    fn refuse(&self, of: Of, found: u64, bound: Bound, what: &str) -> Stop {
+        let of = match of {
+            Of::Module => String::new(),
+            Of::Type(index) => format!("type {index} of "),
+            Of::Function(index) => format!("the code of function {index} of "),
+        };
         let (name, allowed) = (self.name, bound(self.bounds));
-        let message = format!(
-            "{where_}{space}module `{name}` has {found} {what}, at most {allowed} are allowed"
-        );
+        let message =
+            format!("{of}module `{name}` has {found} {what}, at most {allowed} are allowed");
         Stop::TooMuch(Excess {
             bound,
             found,

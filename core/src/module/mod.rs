@@ -144,12 +144,12 @@ pub(crate) struct Steps {
     /// The function of the start section, which becomes an export.
     start_function: Option<u32>,
     /// The state at the start of calls.
-    pub(crate) state: State,
+    pub(crate) state: CallState,
 }
 
 /// The state of a module at the start of calls of its functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum State {
+pub(crate) enum CallState {
     /// The state that earlier calls left.
     Kept,
     /// The state of a fresh instance. Other modules can import only functions of it.
@@ -158,7 +158,7 @@ pub(crate) enum State {
 
 /// The requirements on a module.
 #[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct Requirements<'a> {
     /// The proposals of the engine beyond [`Proposal::COMMON`].
     pub(crate) proposals: &'a [Proposal],
     /// Proposals that modules must not use, even if the engine has them.
@@ -168,7 +168,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) bounds: &'a Bounds,
 }
 
-impl Terms<'_> {
+impl Requirements<'_> {
     /// The proposals of the engine, with those that core translates.
     fn offered(&self) -> Proposals {
         let own = Proposals::of(Proposal::COMMON).union(Proposals::of(self.proposals));
@@ -192,28 +192,27 @@ impl Terms<'_> {
         let features = features(self.allowed());
         match Validator::new_with_features(features).validate_all(wasm) {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.refuse(wasm, name, &error)),
+            Err(_) => Err(self.refuse(wasm, name)),
         }
     }
 }
 
-impl Terms<'_> {
-    /// The missing proposals, if the module is valid with all proposals; else the error of the validator.
+impl Requirements<'_> {
+    /// The missing proposals, if the module is valid with all proposals; else the error of the validator with all of
+    /// them, which is the same for every engine.
     #[cold]
-    fn refuse(&self, wasm: &[u8], name: &str, error: &wasmparser::BinaryReaderError) -> Error {
-        let valid = |proposals| {
-            let types = Validator::new_with_features(features(proposals)).validate_all(wasm);
-            types.is_ok()
-        };
+    fn refuse(&self, wasm: &[u8], name: &str) -> Error {
+        let validate =
+            |proposals| Validator::new_with_features(features(proposals)).validate_all(wasm);
         let mut needed = Proposals::of(Proposal::ALL);
-        if !valid(needed) {
+        if let Err(error) = validate(needed) {
             return invalid(name, error);
         }
         // If several would do, the first in the list is named.
         let refused = needed.without(self.allowed()).iter();
         for proposal in refused.collect::<Vec<_>>().into_iter().rev() {
             let fewer = needed.without(Proposals::of(&[proposal]));
-            if valid(fewer) {
+            if validate(fewer).is_ok() {
                 needed = fewer;
             }
         }
@@ -241,7 +240,7 @@ impl<'a> Module<'a> {
     ///
     /// # Errors
     /// As [`Module::validate`], for mistakes that reading finds.
-    pub(crate) fn read(raw: Cow<'a, [u8]>, terms: &Terms<'_>, name: &str) -> Result<Self> {
+    pub(crate) fn read(raw: Cow<'a, [u8]>, terms: &Requirements<'_>, name: &str) -> Result<Self> {
         if !raw.starts_with(b"\0asm") {
             return Err(invalid(
                 name,
@@ -270,7 +269,7 @@ impl<'a> Module<'a> {
             own_memories: interface.own_memories,
             steps: Steps {
                 start_function: interface.start,
-                state: State::Kept,
+                state: CallState::Kept,
             },
         })
     }
@@ -280,7 +279,7 @@ impl<'a> Module<'a> {
     /// # Errors
     /// `InvalidModule`, also if it has more than the bounds allow; or `Unsupported` if it needs a
     /// proposal that the engine does not offer.
-    pub(crate) fn validate(&self, terms: &Terms<'_>, name: &str) -> Result<()> {
+    pub(crate) fn validate(&self, terms: &Requirements<'_>, name: &str) -> Result<()> {
         terms.check(&self.raw, name)?;
         let start = self.start.map(|_| START);
         for reserved in meter::EXPORTS.into_iter().chain(start) {
@@ -299,7 +298,7 @@ impl<'a> Module<'a> {
             start: None,
             has_code: true,
             steps: Steps {
-                state: State::Fresh,
+                state: CallState::Fresh,
                 ..self.steps
             },
             ..self
@@ -326,8 +325,8 @@ impl<'a> Module<'a> {
             }
         };
         match self.steps.state {
-            State::Kept => Ok(wasm),
-            State::Fresh => {
+            CallState::Kept => Ok(wasm),
+            CallState::Fresh => {
                 let start = self.steps.start_function.map(|_| START);
                 let wasm = per_call::rewrite(&wasm, start);
                 let wasm = wasm.map_err(|error| invalid(name, error))?;

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{Module, Terms, bounds::Bounds};
+use super::{Module, Requirements, bounds::Bounds};
 use crate::base::proposals::{Proposal, Proposals};
 
 /// Reads and validates a binary.
 fn take<'a>(wasm: Cow<'a, [u8]>, proposals: &[Proposal]) -> Result<Module<'a>, String> {
-    let terms = Terms {
+    let terms = Requirements {
         forbidden: Proposals::NONE,
         proposals,
         engine: "test",

@@ -4,6 +4,8 @@
 //! after a failure, so it may be slow. It knows no engine and may import `base`.
 
 use crate::base::error::{Error, ErrorKind};
+#[cfg(target_os = "linux")]
+use crate::process::address_space;
 
 /// If at most this many mappings are left, a failed engine has run out of mappings.
 #[cfg(target_os = "linux")]
@@ -13,6 +15,11 @@ const FEW: u64 = 32;
 /// reserve.
 #[cfg(target_os = "linux")]
 const LITTLE: u64 = 32 << 20;
+
+/// If the limit of the process leaves so few bytes of address space, a failed engine has run out of it. Where there
+/// is a limit, memories reserve little more than they use.
+#[cfg(target_os = "linux")]
+const LITTLE_OF_LIMIT: u64 = 64 << 20;
 
 /// The address space of a process, in KiB, where it runs out before mappings do.
 #[cfg(target_os = "linux")]
@@ -42,7 +49,7 @@ fn exhausted() -> Option<String> {
 
 #[cfg(target_os = "linux")]
 fn exhausted() -> Option<String> {
-    mappings().or_else(address_space)
+    mappings().or_else(limited).or_else(address_space)
 }
 
 #[cfg(target_os = "linux")]
@@ -64,6 +71,18 @@ fn mappings() -> Option<String> {
         format!(
             "the process has no memory mappings left: it has {found}, and the system allows {allowed}; each live plug-in \
              takes about four, so free some, or have the administrator raise `vm.max_map_count`"
+        )
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn limited() -> Option<String> {
+    let left = address_space::left()?;
+    (left <= LITTLE_OF_LIMIT).then(|| {
+        format!(
+            "the process has no address space left: its limit (`ulimit -v`) leaves {} MiB; free some plug-ins, or raise \
+             the limit",
+            left >> 20
         )
     })
 }

@@ -1,4 +1,4 @@
-//! Handlers for forks that nobody announces. The C library installs them, so every `fork` waits for sections.
+//! Handlers for forks that nobody announces. The C library installs them, and Rust programs that fork.
 //!
 //! Invariants: the handlers take no lock; a fork waits for [`forks::LONGEST`] at most; forks are counted before any
 //! can wait.
@@ -7,8 +7,12 @@ use std::{sync::Once, thread, time::Instant};
 
 use super::{forks, per_process};
 
-/// From now on, each fork of this process waits until no other thread is in a section. Calling it again does
-/// nothing.
+/// Makes later forks of this process wait until no other thread compiles, loads, instantiates or frees a plug-in, at
+/// most 60 s. Calling it again does nothing. It has no effect where there is no `fork`.
+///
+/// A forked child can use the plug-ins of its parent and make others. Without this call, that is so only if the parent
+/// forks while none of its other threads makes or frees plug-ins: a lock that an engine holds at the fork stays locked
+/// in the child. Commands that run another program need nothing of this.
 pub fn heed_forks() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

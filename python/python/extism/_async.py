@@ -15,6 +15,7 @@ import contextvars
 import functools
 import math
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -25,7 +26,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ._errors import ArgumentError, ClosedError, TimeoutError
-from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket, make_until
+from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket, make_until, shown
 from ._state import Config, Vars
 
 if TYPE_CHECKING:
@@ -564,6 +565,11 @@ class AsyncFunction:
         return f"<extism.AsyncFunction {self.name} of {self.plugin!r}>"
 
 
+def _is_time(timeout: object) -> bool:
+    """Whether it is a time that event loops take, which count in floats."""
+    return isinstance(timeout, int | float) and (0 <= timeout <= sys.float_info.max or timeout == math.inf)
+
+
 class AsyncPool:
     """A bounded number of instances of one compiled plug-in, for tasks. First come, first served.
 
@@ -691,8 +697,8 @@ class AsyncPool:
             return await _in_thread(work, ticket, self._executor)
 
     async def _take(self, places: asyncio.Semaphore, timeout: float | None) -> None:
-        if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
-            raise ArgumentError(f"timeout: expected a number of seconds, at least 0, found {timeout!r}")
+        if not (timeout is None or _is_time(timeout)):
+            raise ArgumentError(f"timeout: expected a number of seconds, at least 0, found {shown(timeout)}")
         try:
             await asyncio.wait_for(places.acquire(), timeout)
         except asyncio.TimeoutError:

@@ -31,6 +31,7 @@ from ._native import (
     Stopwatch,
     Wasi,
     engines as built_in,
+    shown,
     watched,
 )
 from .http import HttpRequest, HttpResponse
@@ -113,7 +114,7 @@ def bench(
         extism.Error: If the plug-in cannot be made, or if a call of it fails.
     """
     if not isinstance(seconds, int | float) or not seconds > 0:
-        raise ArgumentError(f"seconds is {seconds!r}, allowed are numbers above 0")
+        raise ArgumentError(f"seconds is {shown(seconds)}, allowed are numbers above 0")
     chosen = _engines(engines)
     given = _input(data)
     limit: dict[str, Any] = {} if timeout is None else {"timeout": timeout}

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
 from ._errors import ArgumentError, Error
-from ._native import CompiledPlugin, Plugin, PluginFunction
+from ._native import CompiledPlugin, Plugin, PluginFunction, shown
 from ._typed import gives_type, takes_type
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def batches(function: Any, items: Iterable[Any], size: int = 1000, **options: An
         ArgumentError: If `size` is not a number of at least 1.
     """
     if not isinstance(size, int) or size < 1:
-        raise ArgumentError(f"size: expected a number of items, at least 1, found {size!r}")
+        raise ArgumentError(f"size: expected a number of items, at least 1, found {shown(size)}")
     rest = iter(items)
 
     def lists() -> Iterator[list[Any]]:
@@ -313,7 +313,7 @@ class CompiledFunction:
         config: Mapping[str, str | None] | None = None,
     ) -> None:
         if by not in (None, "path", "bytes"):
-            raise ArgumentError(f'by= is {by!r}; it is "path" or "bytes", or not given')
+            raise ArgumentError(f'by= is {shown(by)}; it is "path" or "bytes", or not given')
         if config is not None and not isinstance(config, Mapping):
             raise ArgumentError(f"config: expected a mapping of texts, found a value of type {type(config).__name__}")
         options = _Options(name, fresh, timeout, fuel, tuple((config or {}).items()))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from ._errors import ArgumentError
-from ._native import default_limits, feature_names, strict_limits
+from ._native import default_limits, feature_names, shown, strict_limits
 
 _DEFAULTS: Final = default_limits()
 _STRICT: Final = strict_limits()
@@ -64,9 +64,9 @@ class Limits:
         unknown = [name for name in forbidden if name not in self.FEATURES]
         if unknown:
             known = ", ".join(sorted(self.FEATURES))
-            near = difflib.get_close_matches(str(unknown[0]).lower(), sorted(self.FEATURES))
+            near = difflib.get_close_matches(shown(unknown[0]).strip("'").lower(), sorted(self.FEATURES))
             meant = f"; did you mean {' or '.join(map(repr, near))}? There are" if near else "; there are"
-            raise ArgumentError(f"limits: forbidden: unknown feature {unknown[0]!r}{meant} {known}")
+            raise ArgumentError(f"limits: forbidden: unknown feature {shown(unknown[0])}{meant} {known}")
         object.__setattr__(self, "forbidden", forbidden)
 
     @classmethod

@@ -52,6 +52,7 @@ __all__ = [
     "make_until",
     "manifest_schema",
     "set_log_file",
+    "shown",
     "feature_names",
     "strict_limits",
     "unwatched",
@@ -1250,6 +1251,8 @@ def default_limits() -> dict[str, int]:
     """Returns the default limits by name."""
 def feature_names() -> frozenset[str]:
     """Returns the names of all WebAssembly features for `Limits(forbidden=...)`."""
+def shown(value: object) -> str:
+    """A value in a message: its `repr`, cut. Its type if there is none, as for numbers of very many digits."""
 def strict_limits() -> dict[str, int]:
     """Returns the limits for untrusted code by name."""
 def engines() -> list[Engine]:

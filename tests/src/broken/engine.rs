@@ -78,13 +78,11 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
         Fault::Deaf => Interruption::Off,
         _ => settings.interruption,
     };
-    let inside = (inner.open)(&Settings {
-        compiler: inner.compilers[0].name,
-        interruption,
-        determinism: settings.determinism,
-        profiler: settings.profiler,
-        proposals: settings.proposals,
-    })?;
+    let compiler_inside = inner.compilers[0].name;
+    let settings_inside = settings
+        .with_compiler(compiler_inside)
+        .with_interruption(interruption);
+    let inside = (inner.open)(&settings_inside)?;
     let has = inside.capabilities();
     let capabilities = match fault {
         Fault::Modest => has.proposals(&[]),

@@ -22,11 +22,12 @@ use super::generated::Generated;
 const STATE: &[u8] = b"\0asm\x01\0\0\0\x05\x03\x01\0\0\x07\x0a\x01\x06memory\x02\0";
 const MAIN: ModuleId = ModuleId(1);
 /// Objects of guests may be as large as memory is.
-const LIMITS: InstanceLimits = InstanceLimits {
-    memory_pages: Some(4096),
-    heap_pages: Some(4096),
-    table_elements: Some(1000),
-};
+fn limits() -> InstanceLimits {
+    InstanceLimits::default()
+        .with_memory_pages(4096)
+        .with_heap_pages(4096)
+        .with_table_elements(1000)
+}
 
 /// How a step ended, and what it left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ fn instantiate(
         name: "memory".into(),
     }];
     let program = engine.prepare(Program { modules, memories })?;
-    let mut instance = engine.instantiate(&program, Host::default(), &LIMITS)?;
+    let mut instance = engine.instantiate(&program, Host::default(), &limits())?;
     if let Some(start) = ready.start {
         let entry = instance.entry(MAIN, start).expect("core exports it");
         instance.enter(entry)?;

@@ -6,6 +6,7 @@ use super::{
     Shape,
     make::{nested, program, straight, table, with_table},
     shape,
+    values::CALL,
 };
 
 /// Those that have much code of one kind.
@@ -84,7 +85,10 @@ pub(super) const CODE: &[Shape] = &[
         })
     }),
     shape("a long straight line of memory.grow", |b| {
-        straight(b, |f| {
+        // Two units each, and five bytes.
+        let mut b = b.clone();
+        b.function_bytes = b.function_bytes.min(b.long / 2 * 5);
+        straight(&b, |f| {
             f.instruction(&I::I32Const(0));
             f.instruction(&I::MemoryGrow(0));
             f.instruction(&I::Drop);
@@ -98,7 +102,18 @@ pub(super) const CODE: &[Shape] = &[
             f.instruction(&I::LocalSet(0));
         })
     }),
-    shape("calls", |b| straight(b, |f| _ = f.instruction(&I::Call(0)))),
+    shape("calls", |b| {
+        let body = || {
+            let mut f = Function::new([]);
+            for _ in 0..(b.calls / CALL).min(b.function_bytes / 3) {
+                f.instruction(&I::Call(0));
+            }
+            f
+        };
+        // As many as fit into a module of twice the size of the longest function.
+        let functions = b.function_bytes * 3 / b.calls;
+        program(&[], (0..functions.max(1)).map(|_| body()))
+    }),
     shape("indirect calls", |b| {
         let mut tables = TableSection::new();
         tables.table(table(10));

@@ -11,6 +11,9 @@ use super::{
     shape,
 };
 
+/// How many units of calls a call has beside its values.
+pub(super) const CALL: u64 = 3;
+
 /// Those that have many values at a time.
 pub(super) const VALUES: &[Shape] = &[
     shape("locals of one function, all live", |b| {
@@ -85,7 +88,8 @@ pub(super) const VALUES: &[Shape] = &[
     shape("calls with many parameters", |b| {
         let params = vec![ValType::I64; b.signature as usize];
         let mut f = Function::new([]);
-        while (f.byte_len() as u64) < b.function_bytes - 2 * b.signature - 30 {
+        let most = b.calls / (b.signature + CALL);
+        for _ in 0..most.min(b.function_bytes / (2 * b.signature + 30)) {
             for _ in 0..b.signature {
                 f.instruction(&I::LocalGet(0));
             }
@@ -99,22 +103,27 @@ pub(super) const VALUES: &[Shape] = &[
         let mut types = TypeSection::new();
         types.ty().function([], half.iter().copied());
         types.ty().function(half.iter().copied(), []);
+        types.ty().function([], []);
         let mut functions = FunctionSection::new();
-        functions.function(0).function(1).function(1);
+        functions.function(0).function(1);
         let mut give = Function::new([]);
         for _ in &half {
             give.instruction(&I::I64Const(0));
         }
-        let mut f = Function::new([]);
-        let calls = (b.function_bytes - 30) / 4;
-        for _ in 0..calls.min(b.call_values / half.len() as u64 / 2) {
-            f.instruction(&I::Call(0));
-            f.instruction(&I::Call(1));
-        }
         let mut code = CodeSection::new();
         code.function(&ended(give));
         code.function(&ended(Function::new([])));
-        code.function(&ended(f));
+        let values = half.len() as u64;
+        let pairs = (b.calls / (values + CALL) / 2).min((b.function_bytes - 30) / 4);
+        for _ in 0..b.call_values / (pairs * values * 2) {
+            let mut f = Function::new([]);
+            for _ in 0..pairs {
+                f.instruction(&I::Call(0));
+                f.instruction(&I::Call(1));
+            }
+            functions.function(2);
+            code.function(&ended(f));
+        }
         finish(&[&types, &functions, &code])
     }),
     shape("blocks with many parameters and results", |b| {
@@ -149,7 +158,7 @@ pub(super) const VALUES: &[Shape] = &[
         let mut f = Function::new([(1, ValType::I32)]);
         f.instruction(&I::Block(BlockType::FunctionType(1)));
         zeros(&mut f, values);
-        for _ in 0..(b.function_bytes / 5).min(b.call_values / values) {
+        for _ in 0..(b.function_bytes / 5).min(b.calls / values) {
             f.instruction(&I::LocalGet(0));
             f.instruction(&I::BrIf(0));
         }
@@ -165,7 +174,7 @@ pub(super) const VALUES: &[Shape] = &[
             f.instruction(&I::Block(BlockType::FunctionType(1)));
         }
         zeros(&mut f, values);
-        let most = b.call_values / values - 1;
+        let most = b.calls / values - 1;
         let targets: Vec<_> = (0..(b.function_bytes / 4).min(most) as u32)
             .map(|n| n % depth)
             .collect();

@@ -1,19 +1,18 @@
-//! Writes the instructions that count the fuel down.
+//! Writes the instructions that count the fuel.
 //!
-//! The fuel is a global, written with every charge: it is what is known of the fuel when a guest traps. In a
-//! loop without calls a local has the same number, so that engines read it from a register; it is read
-//! from the global where the outermost such loop begins. Proof that it has the same number everywhere in
-//! that loop: nothing but charges of this function runs there, and those write both.
+//! The counter is a global, which every charge writes, so that it is known when a guest traps. In a loop without calls
+//! a local has the same value, because engines keep locals in registers. The local is read from the global before the
+//! outermost such loop. Proof that both are equal in that loop: only charges of this function run there, and each
+//! writes both.
 //!
-//! A conditional branch that is charged becomes an `if` around the charge and an unconditional one, an `if` without
-//! `else` gets one.
+//! A conditional branch with a charge becomes an `if` around the charge and an unconditional branch. An `if` without
+//! `else` gets an `else` if it has a charge.
 //!
-//! Where the fuel must suffice, too little branches out of all blocks of the function to a trap
-//! at its end. No value of the guest is needed there, so none has to be kept for it, and the branch
-//! is not taken until the call is over: that is what makes counting cheap. The trap leaves less than nothing in the
-//! global, which may have more than is left where the branch was.
+//! A check branches out of all blocks of the function, to a trap at its end, if the fuel does not suffice. The trap
+//! needs no value of the guest, so engines keep none alive for it; that makes checks cheap. The trap sets the counter
+//! to a negative number, because the counter may exceed the fuel that is left at the check.
 //!
-//! It does not know what is charged, nor why. Invariant: every sequence leaves the stack as it found it.
+//! It does not know what is charged, nor why. Invariant: every sequence leaves the stack unchanged.
 
 use wasm_encoder::{BlockType, CodeSection, Instruction, ValType};
 
@@ -24,19 +23,19 @@ use crate::rewrite::{Splice, Width};
 pub(super) struct Writer<'a> {
     out: Splice<'a>,
     pieces: &'a Pieces,
-    /// The global.
+    /// The global with the counter.
     fuel: u32,
-    /// Locals for the fuel, and for a length of either width.
+    /// Locals: for the counter, for a length of 32 bits, and for one of 64 bits.
     local: u32,
     narrow: u32,
     wide: u32,
 }
 
-/// The further locals of a function, in order.
+/// The types of the added locals, in order.
 const LOCALS: &[ValType] = &[ValType::I64, ValType::I32, ValType::I64];
 
 impl<'a> Writer<'a> {
-    /// `fuel` is the global, and `locals` says how many locals the function has.
+    /// `fuel` is the index of the global, `locals` the number of locals of the function.
     pub(super) fn new(out: Splice<'a>, pieces: &'a Pieces, fuel: u32, locals: u32) -> Self {
         Self {
             out,
@@ -48,12 +47,12 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes the function; `block` is a block that gives what the function gives.
+    /// Writes the function. `block` has the results of the function.
     pub(super) fn write(mut self, code: &mut CodeSection, block: BlockType) {
         let is_checked = self.pieces.are_checked();
         if is_checked {
-            // The outer block ends before the trap; the inner one is what the function was, so that
-            // branches mean what they meant.
+            // The outer block ends before the trap. The inner one stands for the function, so branches keep their
+            // targets.
             let outer = Instruction::Block(BlockType::Empty);
             self.put(&[outer, Instruction::Block(block)]);
         }
@@ -66,14 +65,14 @@ impl<'a> Writer<'a> {
                 Instruction::End,
                 Instruction::Return,
                 Instruction::End,
-                // The number may be greater than what is left here.
+                // The counter may exceed the fuel that is left.
                 Instruction::I64Const(-1),
                 Instruction::GlobalSet(self.fuel),
                 Instruction::Unreachable,
             ]);
         }
         self.put(&[Instruction::End]);
-        // Most functions have no lengths: the fewer locals, the less an interpreter has to clear.
+        // An interpreter clears every local, and most functions need no local for a length.
         let locals = match (self.pieces.have_lengths(), is_checked) {
             (true, _) => LOCALS,
             (false, true) => &LOCALS[..1],
@@ -95,7 +94,7 @@ impl<'a> Writer<'a> {
                     (charge, check) => self.charge(charge, turn, check),
                 }
             }
-            What::Branch { way, label, end } => match self.pieces.charge(*way) {
+            What::Branch { edge, label, end } => match self.pieces.charge(*edge) {
                 0 => {}
                 charge => {
                     self.out.leave_out(*end);
@@ -104,7 +103,7 @@ impl<'a> Writer<'a> {
                     self.put(&[Instruction::Br(label + 1), Instruction::End]);
                 }
             },
-            What::Else(way) => match self.pieces.charge(*way) {
+            What::Else(edge) => match self.pieces.charge(*edge) {
                 0 => {}
                 charge => {
                     self.put(&[Instruction::Else]);
@@ -127,7 +126,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Takes a number off the fuel; with a check if one is told.
+    /// Subtracts a number from the counter, then checks if asked to.
     fn charge(&mut self, charge: i64, turn: Option<usize>, check: Option<(i64, u32)>) {
         self.put(&[self.read(turn), Instruction::I64Const(charge)]);
         self.spend(turn, check);
@@ -139,7 +138,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether the local has the fuel, where this is the innermost loop.
+    /// Whether the local has the value of the counter in this innermost loop.
     fn is_local(&self, turn: Option<usize>) -> bool {
         turn.is_some_and(|turn| !self.pieces.loops[turn].calls)
     }
@@ -162,7 +161,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// With a length on the stack, which stays: the fuel, and what the length costs.
+    /// With a length on the stack, which stays: pushes the counter and the price of the length.
     fn length(&mut self, shift: u32, width: Width, turn: Option<usize>) {
         let length = match width {
             Width::Narrow => self.narrow,
@@ -176,7 +175,7 @@ impl<'a> Writer<'a> {
         self.put(&[Instruction::I64Const(shift.into()), Instruction::I64ShrU]);
     }
 
-    /// With the fuel and a cost on the stack: takes the cost off; with a check if one is told.
+    /// With the counter and a price on the stack: subtracts the price, then checks if asked to.
     fn spend(&mut self, turn: Option<usize>, check: Option<(i64, u32)>) {
         self.out.put(&Instruction::I64Sub);
         if check.is_some() || self.is_local(turn) {
@@ -188,8 +187,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Leaves the function for the trap if the fuel, which the instruction reads, is less than it must be; with
-    /// so many blocks open.
+    /// Branches to the trap if the counter is below `least`. The instruction reads the counter; `depth` blocks are
+    /// open.
     fn check(&mut self, fuel: Instruction<'_>, (least, depth): (i64, u32)) {
         let out_of_all = Instruction::BrIf(depth + 1);
         let (least, less) = (Instruction::I64Const(least), Instruction::I64LtS);

@@ -1,34 +1,39 @@
-//! Takes a function apart into straight pieces, and finds out where the fuel must suffice.
+//! Divides a function into straight pieces of code, and finds where the fuel must suffice.
 //!
-//! A straight piece is a list of instructions that are all executed, once each, whenever the first of them
-//! is, unless one of them traps or never comes to an end. So it can be paid for where it begins. `places`
-//! decides which pieces are charged, and with what; it is told how they hang together, and where the number
-//! must be what is left: where the function is entered and left, and at calls, whose callees charge or never
-//! come back.
+//! All instructions of a piece are executed, once each, whenever the first one is, unless one of them traps or does not
+//! return. So a piece can be paid at its beginning. A piece begins:
+//! - at the start of the function and at the head of a loop;
+//! - at each arm of an `if`;
+//! - after a conditional branch and after a call;
+//! - after a block or an `if` that is the target of branches.
 //!
-//! Where pieces begin: at the start of the function; at the head of a loop; in each arm of an `if`; behind
-//! a conditional branch; behind a call; behind the end of a block or an `if` that branches lead to. Where a
-//! conditional branch is taken and an `if` without `else` does nothing, code can be put in for a charge.
+//! Pieces are edges of a graph. `places` decides which of them carry a charge. The counter must be exact where the
+//! function begins and ends, and at calls, because a callee charges as well or does not return. A charge can also be
+//! put where a conditional branch is taken, and where an `if` without `else` does nothing.
 //!
-//! Where the fuel must suffice for what is executed up to the end of the piece: before a call that may reach the
-//! host, which is every call but those of functions of the module by their index; so whatever the host sees
-//! has been paid for. At the head of a loop, where a function begins that calls others by their index outside of
-//! its loops, and before an instruction on a range: so a guest ends soon after its fuel. Proof: whatever goes
-//! on without end takes turns of a loop, or calls in a circle; each call of the circle is checked itself, or
-//! after its function was entered: at the entry or at the head of a loop. All else goes forward or returns.
+//! The fuel is checked, for the rest of the piece, at four places:
+//! - before a call that may reach the host, which is every call except a direct one of a function of the module: so all
+//!   that the host sees is paid;
+//! - at the head of every loop;
+//! - at the entry of a function that calls functions of the module directly, outside of its loops;
+//! - before an instruction on a range.
 //!
-//! It reads functions and writes nothing.
+//! So a guest ends soon after its fuel does. Proof: code that runs for ever repeats a loop or recurses. A loop has a
+//! check at its head. Each call of a recursion has a check before it: at the call, at the entry of its function, or at
+//! the head of the loop around it.
+//!
+//! It reads functions and writes nothing. It does not know what a charge looks like.
 
 use wasm_encoder::{Instruction, reencode};
 use wasmparser::{Catch, FunctionBody, Operator};
 
 use super::{
-    places::{Charges, Graph, Place, SETTLED, Written},
+    places::{Charges, Graph, Node, SETTLED, Written},
     price::{length_shift, price},
 };
 use crate::rewrite::{Moved, Shape, Width};
 
-/// What a function is made of.
+/// The pieces of a function, with their charges and checks.
 pub(super) struct Pieces {
     graph: Graph,
     charges: Charges,
@@ -41,43 +46,43 @@ pub(super) struct Pieces {
 pub(super) struct Loop {
     /// The loop around it.
     pub(super) outer: Option<usize>,
-    /// Whether there are calls in it, so that others may charge.
+    /// Whether it contains calls, so that callees may charge.
     pub(super) calls: bool,
 }
 
-/// A place in a function where something is to be written.
+/// A position in a function where something is written.
 pub(super) struct Mark {
     pub(super) at: u64,
-    /// How many blocks are open there.
+    /// The number of open blocks.
     pub(super) depth: u32,
     /// The innermost loop.
     pub(super) turn: Option<usize>,
     pub(super) what: What,
 }
 
-/// What is to be written.
+/// What is written.
 pub(super) enum What {
     /// The charge of this piece, and its check.
     Piece(usize),
-    /// What is charged if the conditional branch here, which ends there, leads to its label.
-    Branch { way: usize, label: u32, end: u64 },
-    /// What is charged if nothing is done of the `if` that ends here.
+    /// The charge of an edge: taking the conditional branch here, which ends at `end`.
+    Branch { edge: usize, label: u32, end: u64 },
+    /// The charge of an edge: skipping the `if` that ends here.
     Else(usize),
-    /// The charge of what the length on top of the stack costs, and a check; in this piece.
+    /// The charge of the length on top of the stack, and a check, in this piece.
     Length {
         shift: u32,
         width: Width,
         piece: usize,
     },
-    /// What comes before this loop.
+    /// The start of this loop.
     Loop(usize),
-    /// This in place of the instruction here, which ends there.
+    /// An instruction that replaces the one here, which ends at this position.
     Moved(u64, Instruction<'static>),
 }
 
 impl Pieces {
-    /// Takes a function of a module apart, whose type has results or not. `quiet` says of each imported function,
-    /// by index, whether it is no more than an instruction.
+    /// Divides a function of type `ty`. `quiet` says of each imported function, by index, whether its calls need no
+    /// check.
     pub(super) fn of(
         body: &FunctionBody<'_>,
         ty: u32,
@@ -118,22 +123,22 @@ impl Pieces {
         })
     }
 
-    /// What is charged on a way.
-    pub(super) fn charge(&self, way: usize) -> i64 {
-        self.charges.charges[way]
+    /// The charge of an edge.
+    pub(super) fn charge(&self, edge: usize) -> i64 {
+        self.charges.charges[edge]
     }
 
-    /// Below which number the fuel does not suffice up to the end of a piece that is charged already.
+    /// The least counter with which the fuel suffices for a piece, after its charge.
     pub(super) fn least(&self, piece: usize) -> i64 {
         self.charges.offsets[self.graph.target(piece)]
     }
 
-    /// The same, if the fuel must suffice where the piece begins.
+    /// The same, if there is a check where the piece begins.
     pub(super) fn check(&self, piece: usize) -> Option<i64> {
         self.graph.is_checked(piece).then(|| self.least(piece))
     }
 
-    /// Whether the fuel must suffice anywhere.
+    /// Whether the function has a check.
     pub(super) fn are_checked(&self) -> bool {
         self.marks.iter().any(|mark| match mark.what {
             What::Piece(piece) => self.graph.is_checked(piece),
@@ -142,7 +147,7 @@ impl Pieces {
         })
     }
 
-    /// Whether lengths are charged.
+    /// Whether the function has a charge of a length.
     pub(super) fn have_lengths(&self) -> bool {
         let is_length = |mark: &Mark| matches!(mark.what, What::Length { .. });
         self.marks.iter().any(is_length)
@@ -156,9 +161,9 @@ struct Scan<'a> {
     marks: Vec<Mark>,
     /// Pieces that end in traps.
     dying: Vec<usize>,
-    /// The current piece; none in code that cannot be reached.
+    /// The current piece; `None` in unreachable code.
     now: Option<usize>,
-    /// How many blocks were opened in code that cannot be reached.
+    /// The number of open blocks that were opened in unreachable code.
     dead: usize,
     open: Vec<Frame>,
 }
@@ -168,28 +173,28 @@ struct Frame {
     kind: Kind,
     /// The innermost loop, which may be this block.
     turn: Option<usize>,
-    /// Where branches to it lead; none yet if nothing has.
-    label: Option<Place>,
-    /// Whether branches to it take values along.
+    /// The node to which branches to it lead; `None` if no branch was found yet.
+    label: Option<Node>,
+    /// Whether branches to it pass values.
     has_values: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Block,
-    /// With the place where the arms part, if there has been no `else` yet.
-    If(Option<Place>),
+    /// With the node before the arms, until the `else`.
+    If(Option<Node>),
     Loop(usize),
 }
 
-/// How many of those who come to a conditional branch that leads back, or stays in the loop, take that way.
+/// The estimated share of executions of a conditional branch that go on with the loop.
 const STAY: f64 = 0.875;
-/// How many take either way where nothing is known.
+/// The estimated share of each direction of any other branch.
 const HALF: f64 = 0.5;
 
 impl Scan<'_> {
     fn mark(&mut self, at: u64, what: What) {
-        // Without the function itself.
+        // The function itself does not count.
         let depth = (self.open.len() + self.dead).saturating_sub(1) as u32;
         let turn = self.turn();
         self.marks.push(Mark {
@@ -205,28 +210,28 @@ impl Scan<'_> {
         self.open.last().and_then(|frame| frame.turn)
     }
 
-    /// Begins a piece at a place, from which so many take it.
-    fn begin(&mut self, at: u64, from: Place, share: f64) {
+    /// Begins a piece at a node. `share` is the estimated share of the executions of the node that take it.
+    fn begin(&mut self, at: u64, from: Node, share: f64) {
         let piece = self.graph.begin(from, share, Written::Straight);
         self.now = Some(piece);
         self.mark(at, What::Piece(piece));
     }
 
-    /// Ends the current piece at a place, if there is one.
-    fn arrive(&mut self, to: Place) {
+    /// Ends the current piece, if there is one, at a node.
+    fn arrive(&mut self, to: Node) {
         if let Some(piece) = self.now.take() {
             self.graph.end(piece, to);
         }
     }
 
-    /// Ends the current piece at a place of its own.
-    fn part(&mut self) -> Place {
-        let place = self.graph.place();
-        self.arrive(place);
-        place
+    /// Ends the current piece at a new node.
+    fn part(&mut self) -> Node {
+        let node = self.graph.node();
+        self.arrive(node);
+        node
     }
 
-    fn open(&mut self, kind: Kind, label: impl Into<Option<Place>>, has_values: bool) {
+    fn open(&mut self, kind: Kind, label: impl Into<Option<Node>>, has_values: bool) {
         let turn = match kind {
             Kind::Loop(index) => Some(index),
             Kind::Block | Kind::If(_) => self.turn(),
@@ -239,15 +244,15 @@ impl Scan<'_> {
         });
     }
 
-    /// The block that a branch leads to, and its label.
-    fn label(&mut self, depth: u32) -> (usize, Place) {
+    /// The target of a branch: the block and its node.
+    fn label(&mut self, depth: u32) -> (usize, Node) {
         let target = self.open.len() - 1 - depth as usize;
         let frame = &mut self.open[target];
         let graph = &mut self.graph;
-        (target, *frame.label.get_or_insert_with(|| graph.place()))
+        (target, *frame.label.get_or_insert_with(|| graph.node()))
     }
 
-    /// How many take a conditional branch to this block.
+    /// The estimated share of executions of a conditional branch to this block that take it.
     fn share(&self, target: usize) -> f64 {
         let frame = &self.open[target];
         match frame.kind {
@@ -257,15 +262,15 @@ impl Scan<'_> {
         }
     }
 
-    /// A conditional branch, behind which a piece begins.
+    /// A conditional branch, after which a piece begins.
     fn branch(&mut self, depth: u32, next: u64, written: Written) -> usize {
         let (target, label) = self.label(depth);
         let share = self.share(target);
         let parting = self.part();
-        let way = self.graph.begin(parting, share, written);
-        self.graph.end(way, label);
+        let edge = self.graph.begin(parting, share, written);
+        self.graph.end(edge, label);
         self.begin(next, parting, 1.0 - share);
-        way
+        edge
     }
 
     /// What is written before an instruction.
@@ -280,7 +285,7 @@ impl Scan<'_> {
             self.call();
             match call {
                 Call::Direct if self.turn().is_some() => {}
-                // The first piece.
+                // The check is at the entry, in the first piece.
                 Call::Direct => self.graph.check(0),
                 Call::Any => self.graph.check(piece),
             }
@@ -317,7 +322,7 @@ impl Scan<'_> {
                     | Catch::OneRef { label, .. }
                     | Catch::All { label }
                     | Catch::AllRef { label }) = *catch;
-                    // Exceptions come out of calls, and are thrown where the number is what is left.
+                    // Exceptions come from calls and throws, where the counter is exact.
                     let (_, label) = self.label(label);
                     self.graph.settle(label);
                 }
@@ -357,12 +362,12 @@ impl Scan<'_> {
                 if self.open[target].has_values {
                     self.branch(*relative_depth, next, Written::Never);
                 } else {
-                    // The piece behind it is marked after it.
+                    // The mark of the next piece follows that of the branch.
                     let marks = self.marks.len();
-                    let way = self.branch(*relative_depth, next, Written::Branching);
+                    let edge = self.branch(*relative_depth, next, Written::Branching);
                     let behind = self.marks.split_off(marks);
                     let (label, end) = (*relative_depth, next);
-                    self.mark(at, What::Branch { way, label, end });
+                    self.mark(at, What::Branch { edge, label, end });
                     self.marks.extend(behind);
                 }
             }
@@ -392,7 +397,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Something in the loops around calls.
+    /// Records a call in all enclosing loops.
     fn call(&mut self) {
         let mut turn = self.turn();
         while let Some(index) = turn {
@@ -404,7 +409,7 @@ impl Scan<'_> {
         }
     }
 
-    /// A branch to one of these labels, some of which may be the same.
+    /// A branch to one of these labels. A label may occur several times.
     fn branch_by_table(&mut self, mut depths: Vec<u32>) {
         let all = depths.len() as f64;
         let parting = self.part();
@@ -412,8 +417,8 @@ impl Scan<'_> {
         for same in depths.chunk_by(|one, other| one == other) {
             let share = same.len() as f64 / all;
             let (_, label) = self.label(same[0]);
-            let way = self.graph.begin(parting, share, Written::Never);
-            self.graph.end(way, label);
+            let edge = self.graph.begin(parting, share, Written::Never);
+            self.graph.end(edge, label);
         }
     }
 
@@ -437,13 +442,13 @@ impl Scan<'_> {
         let frame = self.open.last().expect("every `end` has its block");
         if let Kind::If(Some(parting)) = frame.kind {
             let (_, label) = self.label(0);
-            let way = self.graph.begin(parting, HALF, Written::Branching);
-            self.graph.end(way, label);
-            self.mark(at, What::Else(way));
+            let edge = self.graph.begin(parting, HALF, Written::Branching);
+            self.graph.end(edge, label);
+            self.mark(at, What::Else(edge));
         }
         let frame = self.open.pop().expect("it was looked at just now");
         let label = match (frame.kind, frame.label) {
-            // Nothing branches there, so the piece goes on, if there is one.
+            // No branch leads there, so the current piece goes on.
             (Kind::Loop(_), _) | (_, None) => return,
             (_, Some(label)) => label,
         };
@@ -467,12 +472,12 @@ impl Scan<'_> {
     }
 }
 
-/// A call after which it is not known what was charged, nor whether it comes back.
+/// A call that may charge, or not return.
 #[derive(Clone, Copy)]
 enum Call {
-    /// Of a function that the module defines, by its index.
+    /// A direct call of a function that the module defines.
     Direct,
-    /// Of any other function.
+    /// Any other call.
     Any,
 }
 

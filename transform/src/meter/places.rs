@@ -1,41 +1,41 @@
-//! Decides on which ways through a function the number is written.
+//! Decides on which edges of a function's graph the counter is written.
 //!
-//! A function is a graph: places are where control parts or joins, ways lead from one to the next and cost
-//! what is executed on them. The number need not be what is left at every place, only at those where others
-//! see it ([`SETTLED`]). Elsewhere it may be off, if always by the same: each place has an offset, by which
-//! the number is greater than what is left. A way is charged its cost, plus the offset where it begins, minus
-//! the one where it ends. Proof: that takes the number from the one offset to the other, whatever came before.
+//! A node is where control flow splits or joins. An edge leads from one node to the next and has the price of the
+//! code on it. The counter must be exact only at nodes where others see it ([`SETTLED`]). At any other node it may
+//! differ from the fuel that is left, by an offset that depends on the node alone. The charge of an edge is its price,
+//! plus the offset where it begins, minus the offset where it ends. Proof: whatever path led to the edge, this charge
+//! changes the difference from the one offset to the other.
 //!
-//! So on the ways of a spanning tree the offsets can be chosen such that nothing is charged; all others carry
-//! a charge. The tree takes the ways that are taken most, by a guess: then the number is written least
-//! (Knuth; Ball and Larus). Every way around has one way at least that is charged.
+//! So the offsets can be chosen such that no edge of a spanning tree has a charge; all other edges have one. The tree
+//! takes the edges that are estimated to be executed most often, so the counter is written least often (Knuth; Ball and
+//! Larus). Every cycle has at least one charged edge.
 //!
-//! It knows nothing of instructions. Invariants: the offset of a settled place is 0; what cannot be written
-//! on is charged nothing.
+//! It knows nothing of instructions. Invariants: the offset of a settled node is 0; an edge where nothing can be
+//! written has no charge.
 
-/// A place, by its index.
-pub(super) type Place = usize;
+/// The index of a node.
+pub(super) type Node = usize;
 
-/// Where the function is entered and left, and the number is what is left.
-pub(super) const SETTLED: Place = 0;
+/// The node where the function is entered and left. The counter is exact there.
+pub(super) const SETTLED: Node = 0;
 
-/// How often a loop turns, by a guess.
+/// The estimated number of iterations of a loop.
 const TURNS: f64 = 8.0;
-/// How likely a way is beside others from its place, if all that it can come to is a trap.
+/// The factor for the share of an edge that leads only to traps.
 const DYING: f64 = 1e-6;
-/// More than any way is taken.
+/// The bound of estimates, so that they stay finite.
 const MOST: f64 = 1e30;
 
-/// How a charge would be written on a way, by what that costs beside a charge in the code that is there.
+/// How a charge is written on an edge, which decides how much the charge costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Written {
-    /// Where it begins.
+    /// At the beginning of the edge.
     Straight,
-    /// Where it begins; there is a check in any case, which would read the number.
+    /// At the beginning of the edge, where a check reads the counter anyway.
     Checked,
-    /// Behind a branch that the charge needs.
+    /// In a new block, because the edge has no code.
     Branching,
-    /// Not at all.
+    /// Nowhere: nothing can be written on this edge.
     Never,
 }
 
@@ -50,148 +50,148 @@ impl Written {
     }
 }
 
-struct Way {
-    from: Place,
-    to: Place,
+struct Edge {
+    from: Node,
+    to: Node,
     cost: i64,
-    /// Of those who come to where it begins.
+    /// The estimated share of the executions of `from` that take it.
     share: f64,
     written: Written,
 }
 
-/// The places and ways of a function, in the order of the text: but for ways back to the head of a loop, none
-/// begins where an earlier one does not end.
+/// The graph of a function. Edges are in the order of the code: apart from edges back to the head of a loop, every edge
+/// into a node comes before the edges out of it.
 #[derive(Default)]
 pub(super) struct Graph {
-    places: Vec<Kind>,
-    ways: Vec<Way>,
+    nodes: Vec<Kind>,
+    edges: Vec<Edge>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
     Head,
-    /// A call, where the number is what is left.
+    /// A node with an exact counter, such as a call.
     Settled,
 }
 
-/// What is charged, and where.
+/// The solution.
 pub(super) struct Charges {
-    /// By way.
+    /// The charge of each edge.
     pub(super) charges: Vec<i64>,
-    /// By place.
+    /// The offset of each node.
     pub(super) offsets: Vec<i64>,
 }
 
 impl Graph {
     pub(super) fn new() -> Self {
         Self {
-            places: vec![Kind::Settled],
-            ways: Vec::new(),
+            nodes: vec![Kind::Settled],
+            edges: Vec::new(),
         }
     }
 
-    pub(super) fn place(&mut self) -> Place {
+    pub(super) fn node(&mut self) -> Node {
         self.add(Kind::Plain)
     }
 
     /// The head of a loop.
-    pub(super) fn head(&mut self) -> Place {
+    pub(super) fn head(&mut self) -> Node {
         self.add(Kind::Head)
     }
 
-    /// A place where the number is what is left.
-    pub(super) fn settled(&mut self) -> Place {
+    /// A node where the counter is exact.
+    pub(super) fn settled(&mut self) -> Node {
         self.add(Kind::Settled)
     }
 
-    fn add(&mut self, kind: Kind) -> Place {
-        self.places.push(kind);
-        self.places.len() - 1
+    fn add(&mut self, kind: Kind) -> Node {
+        self.nodes.push(kind);
+        self.nodes.len() - 1
     }
 
-    /// Makes a place that was plain a settled one.
-    pub(super) fn settle(&mut self, place: Place) {
-        self.places[place] = Kind::Settled;
+    /// Demands that the counter is exact at a plain node.
+    pub(super) fn settle(&mut self, node: Node) {
+        self.nodes[node] = Kind::Settled;
     }
 
-    /// Adds a way, which ends where it begins until [`Graph::end`] says where.
-    pub(super) fn begin(&mut self, from: Place, share: f64, written: Written) -> usize {
-        self.ways.push(Way {
+    /// Adds an edge. It ends where it begins until [`Graph::end`] sets its end.
+    pub(super) fn begin(&mut self, from: Node, share: f64, written: Written) -> usize {
+        self.edges.push(Edge {
             from,
             to: from,
             cost: 0,
             share,
             written,
         });
-        self.ways.len() - 1
+        self.edges.len() - 1
     }
 
-    pub(super) fn end(&mut self, way: usize, to: Place) {
-        self.ways[way].to = to;
+    pub(super) fn end(&mut self, edge: usize, to: Node) {
+        self.edges[edge].to = to;
     }
 
-    pub(super) fn spend(&mut self, way: usize, cost: i64) {
-        self.ways[way].cost += cost;
+    pub(super) fn spend(&mut self, edge: usize, cost: i64) {
+        self.edges[edge].cost += cost;
     }
 
-    /// Says that there is a check on a way.
-    pub(super) fn check(&mut self, way: usize) {
-        self.ways[way].written = Written::Checked;
+    /// Puts a check on an edge.
+    pub(super) fn check(&mut self, edge: usize) {
+        self.edges[edge].written = Written::Checked;
     }
 
-    pub(super) fn is_checked(&self, way: usize) -> bool {
-        self.ways[way].written == Written::Checked
+    pub(super) fn is_checked(&self, edge: usize) -> bool {
+        self.edges[edge].written == Written::Checked
     }
 
-    /// Where a way ends.
-    pub(super) fn target(&self, way: usize) -> Place {
-        self.ways[way].to
+    /// The node where an edge ends.
+    pub(super) fn target(&self, edge: usize) -> Node {
+        self.edges[edge].to
     }
 
-    /// Decides. `dying` are the ways that end in a trap, in order.
+    /// Computes charges and offsets. `dying` are the edges that end in a trap, in order.
     pub(super) fn solve(&self, dying: &[usize]) -> Charges {
         let taken = self.taken(dying);
-        let weight = |way: usize| self.ways[way].written.weight(taken[way]);
-        let mut order: Vec<usize> = (0..self.ways.len()).collect();
+        let weight = |edge: usize| self.edges[edge].written.weight(taken[edge]);
+        let mut order: Vec<usize> = (0..self.edges.len()).collect();
         order.sort_by(|one, other| weight(*other).total_cmp(&weight(*one)));
-        let mut forest = Forest::new(self.places.len());
-        let settled = (0..self.places.len()).filter(|place| self.places[*place] == Kind::Settled);
-        for place in settled {
-            forest.unite(SETTLED, place, 0);
+        let mut forest = Forest::new(self.nodes.len());
+        let settled = (0..self.nodes.len()).filter(|node| self.nodes[*node] == Kind::Settled);
+        for node in settled {
+            forest.unite(SETTLED, node, 0);
         }
-        for way in order {
-            let Way { from, to, cost, .. } = self.ways[way];
+        for edge in order {
+            let Edge { from, to, cost, .. } = self.edges[edge];
             forest.unite(from, to, cost);
         }
         let (_, settled) = forest.find(SETTLED);
-        let offsets = (0..self.places.len()).map(|place| forest.find(place).1 - settled);
+        let offsets = (0..self.nodes.len()).map(|node| forest.find(node).1 - settled);
         let offsets: Vec<i64> = offsets.collect();
-        let charge = |way: &Way| way.cost + offsets[way.from] - offsets[way.to];
+        let charge = |edge: &Edge| edge.cost + offsets[edge.from] - offsets[edge.to];
         Charges {
-            charges: self.ways.iter().map(charge).collect(),
+            charges: self.edges.iter().map(charge).collect(),
             offsets,
         }
     }
 
-    /// How often ways are taken when the function is called, by a guess.
+    /// The estimated number of executions of each edge in a call of the function.
     fn taken(&self, dying: &[usize]) -> Vec<f64> {
         let dies = self.dies(dying);
-        let share = |way: usize| match dies[way] {
-            true => self.ways[way].share * DYING,
-            false => self.ways[way].share,
+        let share = |edge: usize| match dies[edge] {
+            true => self.edges[edge].share * DYING,
+            false => self.edges[edge].share,
         };
-        let mut shares = vec![0.0; self.places.len()];
-        for (way, Way { from, .. }) in self.ways.iter().enumerate() {
-            shares[*from] += share(way);
+        let mut shares = vec![0.0; self.nodes.len()];
+        for (edge, Edge { from, .. }) in self.edges.iter().enumerate() {
+            shares[*from] += share(edge);
         }
-        let mut reached = vec![0.0; self.places.len()];
+        let mut reached = vec![0.0; self.nodes.len()];
         reached[SETTLED] = 1.0;
-        let mut taken = Vec::with_capacity(self.ways.len());
-        for (way, Way { from, to, .. }) in self.ways.iter().enumerate() {
-            let times = (reached[*from] * share(way) / shares[*from]).min(MOST);
+        let mut taken = Vec::with_capacity(self.edges.len());
+        for (edge, Edge { from, to, .. }) in self.edges.iter().enumerate() {
+            let times = (reached[*from] * share(edge) / shares[*from]).min(MOST);
             taken.push(times);
-            reached[*to] += match self.places[*to] {
+            reached[*to] += match self.nodes[*to] {
                 Kind::Head => times * TURNS,
                 Kind::Plain | Kind::Settled => times,
             };
@@ -199,58 +199,58 @@ impl Graph {
         taken
     }
 
-    /// Which ways come to nothing but traps.
+    /// Which edges lead only to traps.
     fn dies(&self, dying: &[usize]) -> Vec<bool> {
-        let mut dies = vec![false; self.ways.len()];
-        for way in dying {
-            dies[*way] = true;
+        let mut dies = vec![false; self.edges.len()];
+        for edge in dying {
+            dies[*edge] = true;
         }
-        // Whether something that begins there lives; and where nothing begins, nothing is known.
-        let mut lives = vec![None; self.places.len()];
+        // Whether a node has an edge that does not lead only to traps; `None` if it has no edge.
+        let mut lives = vec![None; self.nodes.len()];
         lives[SETTLED] = Some(true);
-        for (way, Way { from, to, .. }) in self.ways.iter().enumerate().rev() {
-            dies[way] |= lives[*to] == Some(false);
+        for (edge, Edge { from, to, .. }) in self.edges.iter().enumerate().rev() {
+            dies[edge] |= lives[*to] == Some(false);
             let others = lives[*from].unwrap_or(false);
-            lives[*from] = Some(others || !dies[way]);
+            lives[*from] = Some(others || !dies[edge]);
         }
         dies
     }
 }
 
-/// Sets of places whose offsets differ by what is known.
+/// Sets of nodes whose offsets have a known difference.
 struct Forest {
-    parents: Vec<Place>,
-    /// By how much the offset of a place is greater than that of its parent.
+    parents: Vec<Node>,
+    /// The offset of each node minus that of its parent.
     beyond: Vec<i64>,
     sizes: Vec<u32>,
 }
 
 impl Forest {
-    fn new(places: usize) -> Self {
+    fn new(nodes: usize) -> Self {
         Self {
-            parents: (0..places).collect(),
-            beyond: vec![0; places],
-            sizes: vec![1; places],
+            parents: (0..nodes).collect(),
+            beyond: vec![0; nodes],
+            sizes: vec![1; nodes],
         }
     }
 
-    /// The root of the set, and by how much the offset of the place is greater than the root's.
-    fn find(&self, mut place: Place) -> (Place, i64) {
+    /// The root of the set, and the offset of the node minus that of the root.
+    fn find(&self, mut node: Node) -> (Node, i64) {
         let mut beyond = 0;
-        while self.parents[place] != place {
-            beyond += self.beyond[place];
-            place = self.parents[place];
+        while self.parents[node] != node {
+            beyond += self.beyond[node];
+            node = self.parents[node];
         }
-        (place, beyond)
+        (node, beyond)
     }
 
-    /// Makes the offset of `to` greater by `cost` than that of `from`, unless something else is said already.
-    fn unite(&mut self, from: Place, to: Place, cost: i64) {
+    /// Sets the offset of `to` to that of `from` plus `cost`, unless their difference is known already.
+    fn unite(&mut self, from: Node, to: Node, cost: i64) {
         let ((one, from), (other, to)) = (self.find(from), self.find(to));
         if one == other {
             return;
         }
-        // The root of `to` beyond that of `from`.
+        // The offset of the root of `to` minus that of the root of `from`.
         let beyond = from + cost - to;
         let (parent, child, beyond) = match self.sizes[one] >= self.sizes[other] {
             true => (one, other, beyond),
@@ -266,12 +266,12 @@ impl Forest {
 mod tests {
     use super::{Graph, SETTLED, Written};
 
-    /// A loop with two arms in its turn: each way around has one charge, of all that it costs.
+    /// A loop with two arms: each cycle has one charge, the whole price of an iteration.
     #[test]
     fn a_turn_is_charged_once() {
         let mut graph = Graph::new();
-        let (head, parting, joint) = (graph.head(), graph.place(), graph.place());
-        let ways = [
+        let (head, parting, joint) = (graph.head(), graph.node(), graph.node());
+        let edges = [
             (SETTLED, head, 1, 1.0),
             (head, parting, 10, 1.0),
             (parting, joint, 100, 0.5),
@@ -279,21 +279,21 @@ mod tests {
             (joint, head, 1000, 0.9),
             (joint, SETTLED, 5, 0.1),
         ];
-        for (from, to, cost, share) in ways {
-            let way = graph.begin(from, share, Written::Straight);
-            graph.spend(way, cost);
-            graph.end(way, to);
+        for (from, to, cost, share) in edges {
+            let edge = graph.begin(from, share, Written::Straight);
+            graph.spend(edge, cost);
+            graph.end(edge, to);
         }
         let solved = graph.solve(&[]);
         assert_eq!(solved.offsets[SETTLED], 0);
         assert_eq!(solved.charges, [0, 0, 1110, 1210, 0, -994]);
     }
 
-    /// What leads to a trap is charged rather than what does not, and what cannot be written on never.
+    /// An edge to a trap is charged rather than others, and an edge where nothing can be written never.
     #[test]
     fn rare_ways_are_charged() {
         let mut graph = Graph::new();
-        let (parting, end) = (graph.place(), graph.place());
+        let (parting, end) = (graph.node(), graph.node());
         let first = graph.begin(SETTLED, 1.0, Written::Straight);
         graph.spend(first, 3);
         graph.end(first, parting);

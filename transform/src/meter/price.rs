@@ -1,20 +1,19 @@
-//! What instructions cost, in units of fuel.
+//! The price of instructions, in units of fuel.
 //!
-//! One unit is one instruction that is executed. What only marks where a block begins or ends costs
-//! nothing: `block`, `loop`, `try_table`, `else` and `end`. Growing a memory costs [`GROW`]. An
-//! instruction that works on a whole range costs a unit more for each [`BYTES`] or [`ELEMENTS`] that it
-//! is told to work on.
+//! A unit is one executed instruction. `block`, `loop`, `try_table`, `else` and `end` only mark where a block begins or
+//! ends and cost nothing. `memory.grow` costs [`GROW`]. An instruction on a range costs one more unit for each
+//! 2^[`BYTES`] bytes or 2^[`ELEMENTS`] elements. It knows nothing of how fuel is counted.
 
 use wasmparser::Operator;
 
-/// What `memory.grow` costs.
+/// The price of `memory.grow`.
 pub(super) const GROW: i64 = 1000;
-/// For how many bytes an instruction on a range of memory costs a unit more, as a power of two.
+/// Bytes of a range of memory for one unit, as a power of two.
 const BYTES: u32 = 6;
-/// For how many elements an instruction on a range of a table or an array does.
+/// Elements of a range of a table or an array for one unit, as a power of two.
 const ELEMENTS: u32 = 2;
 
-/// What an instruction costs, but for its length.
+/// The price of an instruction, without that of its length.
 pub(super) fn price(operator: &Operator<'_>) -> i64 {
     match operator {
         Operator::Block { .. }
@@ -27,8 +26,7 @@ pub(super) fn price(operator: &Operator<'_>) -> i64 {
     }
 }
 
-/// How far the length on top of the stack is shifted to the right to be the units that are added, if
-/// the instruction has a length.
+/// The shift to the right that turns the length on top of the stack into units, for instructions with a length.
 pub(super) fn length_shift(operator: &Operator<'_>) -> Option<u32> {
     match operator {
         Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {

@@ -1,5 +1,5 @@
-//! What comes out is valid and has nothing new but the fuel; what is charged, and where. That it computes
-//! the same and that counts are exact is what the tests of whole plug-ins show (`tests/tests/fuel.rs`).
+//! The output is valid and has no other new items; charges are where they should be. `tests/tests/fuel.rs` tests whole
+//! plug-ins: the output computes the same, and counts are exact.
 
 use std::fmt::Write as _;
 
@@ -91,8 +91,8 @@ fn what_comes_out_is_valid() {
     }
 }
 
-/// What a function charges, in the order of the text; `!` where the fuel must suffice, with the least number
-/// that does if that is not 0; `*` by a length, `(` for the beginning of a loop that counts in a local.
+/// The charges of a function, in the order of the code. `!` is a check, followed by the least counter if that is not 0;
+/// `*` is the charge of a length; `(` is the start of a loop that counts in a local.
 fn charges(text: &str) -> String {
     let module = wasm(&format!(
         "(module (import \"q\" \"quiet\" (func $quiet)) (import \"h\" \"host\" (func $host))
@@ -131,11 +131,11 @@ fn where_pieces_begin_and_what_they_cost() {
             "nop (if (i32.const 1) (then nop) (else nop nop)) nop",
             "5 6",
         ),
-        // A block that is only left by its end: one piece goes on behind it.
+        // A block without branches to it: the piece goes on after it.
         ("(block (br_if 0 (i32.const 1)) nop nop nop) nop", "3 6"),
         ("(block (br_if 0 (i32.const 1)) nop (br 0) nop) nop", "3 5"),
         ("(block (block (br_if 0 (i32.const 1)) nop) nop) nop", "4 5"),
-        // One that may be left otherwise: another piece begins.
+        // A block with a branch to it: another piece begins after it.
         (
             "(block (block (br_if 1 (i32.const 1)) (br_if 0 (i32.const 1))) nop) nop",
             "3 6 6",
@@ -144,13 +144,13 @@ fn where_pieces_begin_and_what_they_cost() {
         ("(if (i32.const 1) (then return)) nop", "3 3"),
         ("(if (i32.const 1) (then unreachable)) nop", "3 3"),
         ("(block (br_table 0 1 0 (i32.const 1))) nop nop", "2 2"),
-        // Code that cannot be reached.
+        // Unreachable code.
         ("return nop (block (loop (br 0)) nop) nop", "1"),
         (
             "(block (br 0) (if (i32.const 1) (then nop) (else nop)) nop) nop",
             "2",
         ),
-        // Loops: the fuel must suffice for each turn.
+        // Loops: a check in each iteration.
         ("nop (loop nop)", "2 (!"),
         ("(loop (br_if 0 (i32.const 1)) nop) nop", "( 2! 2"),
         ("(loop (block (br_if 1 (i32.const 1)) nop)) nop", "( 2! 2"),
@@ -162,7 +162,7 @@ fn where_pieces_begin_and_what_they_cost() {
             "(block (loop (br_if 1 (i32.const 1)) (br 0))) nop",
             "( 3!(-1)",
         ),
-        // Calls that may reach the host: the fuel must suffice before, and what comes after is another piece.
+        // Calls that may reach the host: a check before them, and another piece after them.
         ("nop (call $host) nop", "2! 1"),
         ("nop (call_indirect (i32.const 0)) nop", "3! 1"),
         (
@@ -173,7 +173,7 @@ fn where_pieces_begin_and_what_they_cost() {
         ("(loop nop (call $host) (br_if 0 (i32.const 1)))", "-2 4! 2"),
         ("(loop (loop nop) (call $host))", "2!(-2) (!"),
         ("nop (return_call $host)", "2!"),
-        // Calls of functions of the module: it must suffice where this one began.
+        // Direct calls of functions of the module: a check at the entry of the caller.
         ("nop (call $f) nop", "2! 1"),
         ("nop (return_call $f)", "2!"),
         ("(if (i32.const 1) (then (call $f))) nop", "!(2) 3 1 3"),
@@ -181,12 +181,12 @@ fn where_pieces_begin_and_what_they_cost() {
             "(if (i32.const 1) (then (call $f) (call $host))) nop",
             "!(2) 3 1! 1 3",
         ),
-        // Or at the head of the loop.
+        // In a loop, the check at its head.
         (
             "(loop nop (loop nop (br_if 0 (i32.const 1))) (call $f))",
             "2!(-1) ( 3!(-1)",
         ),
-        // One that is no more than an instruction.
+        // A quiet function.
         ("nop (call $quiet) nop", "3"),
         ("(loop nop (call $quiet) (br_if 0 (i32.const 1)))", "( 4!"),
         // Lengths.

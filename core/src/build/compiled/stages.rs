@@ -25,9 +25,10 @@ use crate::{
         source::{self, Downloads},
     },
     cache::Cache,
+    deadline::compiling::CompileWait,
     engine::{erased::DynEngine, select::Choice},
     manifest::{MAIN, Manifest},
-    module::{ByUnit, Module, Terms, Unit, UnitId, Units, tables, uses},
+    module::{ByUnit, Module, Requirements, Unit, UnitId, Units, tables, uses},
 };
 
 /// An engine that is opened for a program.
@@ -44,18 +45,17 @@ impl Opened {
     pub(super) fn new(
         choice: &Choice,
         profiler: Option<Profiler>,
-        terms: &Terms<'_>,
+        terms: &Requirements<'_>,
         units: &Units<'_>,
         cache: &Cache,
     ) -> Result<Self> {
         let store = cache.open()?;
         let used = units.iter().map(|unit| uses::of(&unit.module, &store));
         let used = used.fold(Proposals::NONE, Proposals::union);
-        let settings = Settings {
-            profiler,
-            proposals: used.intersection(terms.allowed()),
-            ..choice.settings(choice.interruption())
-        };
+        let settings = choice
+            .settings(choice.interruption())
+            .with_profiler(profiler)
+            .with_proposals(used.intersection(terms.allowed()));
         Ok(Self {
             engine: choice.open(&settings)?,
             settings,
@@ -63,8 +63,8 @@ impl Opened {
     }
 
     /// The terms with the proposals of the opened engine.
-    pub(super) fn terms<'a>(&'a self, declared: Terms<'a>) -> Terms<'a> {
-        Terms {
+    pub(super) fn terms<'a>(&'a self, declared: Requirements<'a>) -> Requirements<'a> {
+        Requirements {
             proposals: self.engine.capabilities().proposals,
             engine: self.engine.name(),
             ..declared
@@ -80,16 +80,19 @@ impl Opened {
 /// The modules of a manifest.
 ///
 /// # Errors
-/// `Manifest` if one cannot be read; `InvalidModule` for mistakes that reading finds.
+/// `Manifest` if one cannot be read; `InvalidModule` for mistakes that reading finds; the reason to stop waiting.
 pub(crate) fn read<'a>(
-    terms: &Terms<'_>,
+    terms: &Requirements<'_>,
     manifest: &'a Manifest,
     options: &Options,
+    wait: &mut CompileWait<'_>,
 ) -> Result<Units<'a>> {
+    let downloads = Downloads::new(manifest, &options.http);
+    let limit = options.limits.module_bytes;
     let names = manifest.names()?;
     let mut units = Units::default();
     for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
-        let bytes = source::read(wasm, index, &Downloads::new(manifest, &options.http))?;
+        let bytes = source::read(wasm, index, limit, &downloads, wait)?;
         let module = Module::read(bytes, terms, name)?;
         let module = match name != MAIN && function_type(&module, COMMAND).is_some() {
             // A library with its own entry starts afresh for each call.
@@ -121,7 +124,11 @@ impl Linked {
     ///
     /// # Errors
     /// `Link`; `InvalidModule` if a module is not valid, or if tables have too many elements.
-    pub(super) fn new(units: &Units<'_>, terms: &Terms<'_>, options: &Options) -> Result<Self> {
+    pub(super) fn new(
+        units: &Units<'_>,
+        terms: &Requirements<'_>,
+        options: &Options,
+    ) -> Result<Self> {
         Self::of(units, options).or_else(|error| {
             let mut units = units.iter();
             units.try_for_each(|Unit { name, module }| module.validate(terms, name))?;

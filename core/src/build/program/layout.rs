@@ -21,12 +21,12 @@ const MEMORIES: usize = 100;
 /// The positions of the modules of a plan in the program.
 pub(crate) struct Layout {
     order: Vec<UnitId>,
-    kernel: Place,
+    kernel: KernelPosition,
 }
 
 /// The position of the kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum KernelPosition {
     /// Before all other modules.
     Apart,
     /// In the module at this position of the order.
@@ -41,9 +41,9 @@ impl Layout {
         let place = match form {
             KernelForm::Fused if alone && units[main].module.memories < MEMORIES => {
                 let home = plan.order.iter().position(|&unit| unit == main);
-                Place::Within(home.expect("every unit is in the order"))
+                KernelPosition::Within(home.expect("every unit is in the order"))
             }
-            KernelForm::Fused | KernelForm::Apart => Place::Apart,
+            KernelForm::Fused | KernelForm::Apart => KernelPosition::Apart,
         };
         Self {
             order: plan.order.clone(),
@@ -59,7 +59,7 @@ impl Layout {
 
     /// The units of the modules of the program, in order; `None` is the kernel alone.
     pub(crate) fn units(&self) -> impl Iterator<Item = Option<UnitId>> {
-        let kernel = (self.kernel == Place::Apart).then_some(None);
+        let kernel = (self.kernel == KernelPosition::Apart).then_some(None);
         kernel
             .into_iter()
             .chain(self.order.iter().copied().map(Some))
@@ -67,18 +67,18 @@ impl Layout {
 
     /// Whether the kernel is a module of its own.
     pub(super) fn has_kernel_apart(&self) -> bool {
-        self.kernel == Place::Apart
+        self.kernel == KernelPosition::Apart
     }
 
     /// Whether the module at this position of the order contains the kernel.
     pub(super) fn has_kernel(&self, position: usize) -> bool {
-        self.kernel == Place::Within(position)
+        self.kernel == KernelPosition::Within(position)
     }
 
     fn at(&self, position: usize) -> ModuleId {
         ModuleId(match self.kernel {
-            Place::Apart => position as u32 + 1,
-            Place::Within(_) => position as u32,
+            KernelPosition::Apart => position as u32 + 1,
+            KernelPosition::Within(_) => position as u32,
         })
     }
 
@@ -86,15 +86,15 @@ impl Layout {
     pub(super) fn planned(&self, module: PlanId) -> ModuleId {
         match (self.kernel, module.position()) {
             (_, Some(position)) => self.at(position),
-            (Place::Apart, None) => ModuleId(0),
-            (Place::Within(home), None) => self.at(home),
+            (KernelPosition::Apart, None) => ModuleId(0),
+            (KernelPosition::Within(home), None) => self.at(home),
         }
     }
 
     /// The import in the program; `None` if it is no longer an import.
     pub(super) fn import(&self, import: &Import<PlanId>) -> Option<Import> {
         match import {
-            import if self.kernel != Place::Apart && is_kernel(import) => None,
+            import if self.kernel != KernelPosition::Apart && is_kernel(import) => None,
             Import::Export { module, name } => Some(Import::Export {
                 module: self.planned(*module),
                 name: Arc::clone(name),

@@ -6,7 +6,7 @@
 //!
 //! Invariant: the pass ends at the first excess, so its memory is bounded.
 
-use std::ops::AddAssign;
+use std::{collections::BTreeSet, ops::AddAssign};
 
 use wasmparser::{BlockType, FunctionBody, Operator};
 
@@ -26,6 +26,8 @@ pub(super) struct Code {
     /// In units of ten thousand pairs, known at the end of the function.
     costly_pairs: u64,
     indirect_calls: u64,
+    /// Direct and indirect.
+    calls: u64,
     call_values: u64,
     block_values: u64,
 }
@@ -72,6 +74,31 @@ impl Signatures {
     }
 }
 
+/// A call costs as much memory as so many of its values.
+const CALL: u64 = 3;
+
+/// The instructions that are done in pieces, by kind and what they work on. Each kind gets a function for each.
+#[derive(Default)]
+pub(super) struct InPieces(BTreeSet<(Kind, u32, u32)>);
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Fill,
+    Copy,
+    Data,
+    Elements,
+}
+
+impl InPieces {
+    /// What the function for an instruction costs, if it is the first of its kind.
+    fn cost(&mut self, kind: Kind, array: u32, other: u32) -> u64 {
+        match self.0.insert((kind, array, other)) {
+            true => weights::IN_PIECES,
+            false => 0,
+        }
+    }
+}
+
 /// A count, its bound, and its name.
 type Row = (u64, Bound, &'static str);
 
@@ -95,6 +122,7 @@ impl Code {
         locals: u64,
         results: u64,
         signatures: &Signatures,
+        pieces: &mut InPieces,
         bounds: &Bounds,
     ) -> Result<Self, Stop> {
         let mut found = Self::default();
@@ -142,12 +170,41 @@ impl Code {
                 }
                 Operator::CallIndirect { type_index, .. }
                 | Operator::ReturnCallIndirect { type_index, .. } => {
+                    found.calls += 1;
                     found.indirect_calls += 1;
                     found.call_values += signatures.of_type(type_index);
                     continue;
                 }
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    found.calls += 1;
                     found.call_values += signatures.of_function(function_index);
+                    continue;
+                }
+                Operator::ArrayFill {
+                    array_type_index: array,
+                } => {
+                    found.long += pieces.cost(Kind::Fill, array, 0);
+                    continue;
+                }
+                Operator::ArrayCopy {
+                    array_type_index_dst: array,
+                    array_type_index_src: other,
+                } => {
+                    found.long += pieces.cost(Kind::Copy, array, other);
+                    continue;
+                }
+                Operator::ArrayInitData {
+                    array_type_index: array,
+                    array_data_index: other,
+                } => {
+                    found.long += pieces.cost(Kind::Data, array, other);
+                    continue;
+                }
+                Operator::ArrayInitElem {
+                    array_type_index: array,
+                    array_elem_index: other,
+                } => {
+                    found.long += pieces.cost(Kind::Elements, array, other);
                     continue;
                 }
                 _ => continue,
@@ -171,8 +228,13 @@ impl Code {
     }
 
     /// The counts with a bound for each function.
-    pub(super) fn of_function(&self) -> [Row; 6] {
+    pub(super) fn of_function(&self) -> [Row; 7] {
+        let calls = self
+            .calls
+            .saturating_mul(CALL)
+            .saturating_add(self.call_values);
         [
+            (calls, |b| b.calls, "units of calls"),
             (self.long, |b| b.long, "units of long instructions"),
             (self.costly, |b| b.costly, "units of costly instructions"),
             (self.nesting, |b| b.nesting, "blocks inside each other"),
@@ -233,6 +295,7 @@ impl AddAssign for Code {
         self.long += other.long;
         self.costly_pairs = self.costly_pairs.saturating_add(other.costly_pairs);
         self.indirect_calls += other.indirect_calls;
+        self.calls += other.calls;
         self.call_values += other.call_values;
         self.block_values += other.block_values;
     }

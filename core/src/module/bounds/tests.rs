@@ -5,12 +5,14 @@ mod made;
 
 use self::made::{
     all_block_locals, all_locals, all_long, all_loop_locals, all_signatures, block_locals,
-    block_values, branch_values, bytes, call_values, costly, costly_blocks, costly_pairs,
+    block_values, branch_values, bytes, call_values, calls, costly, costly_blocks, costly_pairs,
     data_segments, element_segments, exports, function_bytes, functions, globals, imports,
     indirect_calls, locals, long, loop_locals, loops, memories, nesting, signature, table_elements,
-    tables, types,
+    tables, tags, types,
 };
-use super::{Bound, Bounds};
+use std::{cell::RefCell, collections::BTreeMap, env, fs};
+
+use super::{Bound, Bounds, Of};
 use crate::settings::limits::Limits;
 
 /// A bound, a module that has `n` of it, and the beginning of the message.
@@ -47,6 +49,12 @@ const ROWS: &[Row] = &[
         branch_values,
         "module `m` has",
         "values of calls and branches",
+    ),
+    (
+        |b| b.calls,
+        calls,
+        "the code of function 0 of module `m` has",
+        "units of calls",
     ),
     (
         |b| b.block_values,
@@ -148,6 +156,7 @@ const ROWS: &[Row] = &[
         "indirect calls",
     ),
     (|b| b.globals, globals, "module `m` has", "globals"),
+    (|b| b.types, tags, "module `m` has", "tags"),
     (|b| b.memories, memories, "module `m` has", "memories"),
     (|b| b.tables, tables, "module `m` has", "tables"),
     (
@@ -226,19 +235,74 @@ fn what_is_to_be_raised_is_enough_for_the_whole_module() {
     assert_eq!(refusal(&Bounds::from(&enough), &module), None, "{said}");
 }
 
+thread_local! {
+    /// The largest counts that were compared with a bound.
+    static LARGEST: RefCell<BTreeMap<String, u64>> = RefCell::default();
+}
+
+pub(super) fn note(of: Of, found: u64, what: &'static str) {
+    let of = match of {
+        Of::Module => "module",
+        Of::Type(_) => "type",
+        Of::Function(_) => "function",
+    };
+    LARGEST.with_borrow_mut(|largest| {
+        let largest = largest.entry(format!("{of}: {what}")).or_default();
+        *largest = found.max(*largest);
+    });
+}
+
+/// Prints the counts of the modules in the folder `MODULES`, and why they cannot be read or exceed the default limits.
+/// The numbers below come from it.
+#[test]
+#[expect(clippy::print_stdout, reason = "the counts that were asked for")]
+fn counts_of_modules() {
+    let Some(folder) = env::var_os("MODULES") else {
+        println!("MODULES names no folder, nothing is counted");
+        return;
+    };
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("it can be read").path();
+        let wasm = fs::read(&path).expect("it can be read");
+        LARGEST.with_borrow_mut(BTreeMap::clear);
+        let all = Limits {
+            compile_cost: 1 << 40,
+            module_bytes: u64::MAX,
+            table_elements: u64::MAX,
+            ..Limits::default()
+        };
+        let read = refusal(&Bounds::from(&all), &wasm);
+        println!(
+            "{}: {read:?} {:?}",
+            path.display(),
+            refusal(&Bounds::default(), &wasm)
+        );
+        LARGEST.with_borrow(|largest| {
+            for (what, found) in largest {
+                println!("    {found:>10} {what}");
+            }
+        });
+    }
+}
+
 /// The largest counts of large programs in package registries.
 #[test]
 fn what_people_run_is_within_the_default() {
     let default = Bounds::default();
     let giants: &[(&str, Bound, u64)] = &[
         ("DuckDB", |b| b.functions, 62_171),
+        ("DuckDB", |b| b.long, 29_608),
         ("ONNX Runtime", |b| b.block_locals, 1_031_970),
         ("ONNX Runtime", |b| b.function_bytes, 1_562_386),
+        ("ONNX Runtime", |b| b.calls, 120_787),
         ("Yosys", |b| b.module_bytes, 68_860_682),
-        ("Yosys", |b| b.block_locals, 1_415_505),
+        ("Yosys", |b| b.block_locals, 3_994_002),
+        ("Yosys", |b| b.all_block_locals, 45_815_981),
         ("LLVM with Clang", |b| b.module_bytes, 75_532_134),
         ("LLVM with Clang", |b| b.functions, 133_398),
         ("LLVM with Clang", |b| b.loops, 193),
+        ("LLVM with Clang", |b| b.all_long, 490_516),
+        ("LLVM with Clang", |b| b.call_values, 4_249_650),
         ("ffmpeg", |b| b.all_block_locals, 10_300_000),
         ("a plug-in in Zig", |b| b.block_locals, 2_001_285),
     ];
@@ -246,6 +310,19 @@ fn what_people_run_is_within_the_default() {
         assert!(bound(&default) >= *has, "{name} has {has}");
     }
     assert_eq!(refusal(&default, &block_locals(2_001_285)), None);
+}
+
+/// Engines keep what they need for a function until it is compiled, and compile a function on each processor. The
+/// bytes of a unit were measured on wasmtime: RATIONALE.md, "Calls and long instructions are bounded in each function".
+#[test]
+fn two_functions_at_a_time_take_less_than_a_gibibyte_by_default() {
+    let default = Bounds::default();
+    for (name, units, bytes) in [("long", default.long, 1250), ("calls", default.calls, 600)] {
+        assert!(
+            2 * units * bytes < 1 << 30,
+            "{name}: {units} units of {bytes} bytes"
+        );
+    }
 }
 
 /// No limit makes an engine accept them.
@@ -281,4 +358,24 @@ fn what_cannot_be_read_is_left_to_the_validator() {
 fn refusal(bounds: &Bounds, wasm: &[u8]) -> Option<String> {
     let error = bounds.check(wasm, "m").err()?;
     Some(format!("{}: {error}", error.kind().name()))
+}
+
+/// Each of these instructions gets a function, which the next ones of its kind use.
+#[test]
+fn instructions_on_arrays_of_further_types_cost_more() {
+    let two = [
+        made::arrays(&[(0, 1), (0, 1)]),
+        made::arrays(&[(0, 1), (1, 0)]),
+    ];
+    let costs = two.map(|module| {
+        let cost = (0..).find(|long| {
+            let bounds = Bounds {
+                long: *long,
+                ..Bounds::default()
+            };
+            refusal(&bounds, &module).is_none()
+        });
+        cost.expect("some bound allows it")
+    });
+    assert_eq!(costs, [2 * 15 + 60, 2 * (15 + 60)]);
 }

@@ -15,6 +15,10 @@ pub(super) struct Weight {
     pub(super) costly: u64,
 }
 
+/// What the first instruction of its kind on arrays of its types costs in addition, in units of [`Weight::long`]: it
+/// gets a function that does it in pieces, with three of it and some checks.
+pub(super) const IN_PIECES: u64 = 60;
+
 const fn weight(long: u64, costly: u64) -> Weight {
     Weight { long, costly }
 }

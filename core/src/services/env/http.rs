@@ -11,7 +11,7 @@ use crate::{
     base::error::{Error, ErrorKind, Result},
     deadline::alarm::Alarm,
     host::http::Settings,
-    http::{DEFAULT_TIMEOUT, Failure, HttpResponse, Patience, Request, Terms, fetch, shown},
+    http::{Conditions, DEFAULT_TIMEOUT, Failure, HttpResponse, Patience, Request, fetch, shown},
     kernel::caller::Caller,
 };
 
@@ -94,7 +94,7 @@ fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
 fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResponse> {
     alarm.check_interrupt()?;
     let remaining = alarm.remaining();
-    let terms = Terms {
+    let terms = Conditions {
         policy: &settings.policy,
         client: settings.client.as_deref(),
         max_bytes: settings.max_bytes,

@@ -3,8 +3,8 @@
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements,
     EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
-    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType,
-    TypeSection, ValType,
+    ImportSection, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TagKind,
+    TagSection, TagType, TypeSection, ValType,
 };
 
 pub(super) fn bytes(n: u64) -> Vec<u8> {
@@ -67,16 +67,42 @@ pub(super) fn call_values(n: u64) -> Vec<u8> {
     passing(&[indirect, direct].concat(), 9000)
 }
 
-/// Most of them through a `br_table` out of a block with ten values. Each target is a byte.
+/// Most of them through a `br_table` out of a block with ten values in each function. Each target is a byte.
 pub(super) fn branch_values(n: u64) -> Vec<u8> {
-    let targets = n / 10 - 1;
-    let mut code = vec![0x02, 1, 0x0e];
-    wasm_encoder::Encode::encode(&(targets as u32), &mut code);
-    // The last one is the default.
-    code.resize(code.len() + targets as usize + 1, 0);
-    code.push(0x0b);
+    // Far fewer than the bound of one function.
+    const TARGETS: u64 = 10_000;
+    const FUNCTION: usize = TARGETS as usize + 100;
+    let branch = |targets: u64| {
+        let mut code = vec![0x02, 1, 0x0e];
+        // The last one is the default.
+        wasm_encoder::Encode::encode(&(targets as u32 - 1), &mut code);
+        code.resize(code.len() + targets as usize, 0);
+        code.push(0x0b);
+        code
+    };
+    let mut code = Vec::new();
+    for _ in 0..n / 10 / TARGETS - 1 {
+        code.extend(branch(TARGETS));
+        code.resize(code.len().next_multiple_of(FUNCTION), 0x01);
+    }
+    // What is left, in two functions.
+    let left = n / 10 % TARGETS + TARGETS;
+    code.extend(branch(left / 2));
+    code.resize(code.len().next_multiple_of(FUNCTION), 0x01);
+    code.extend(branch(left.div_ceil(2)));
     code.extend([0x10, 0].repeat((n % 10) as usize));
-    passing(&code, 300_000)
+    passing(&code, FUNCTION)
+}
+
+/// Four units for each direct call, thirteen for an indirect one.
+pub(super) fn calls(n: u64) -> Vec<u8> {
+    let indirect = n % 4;
+    let direct = (n - 13 * indirect) / 4;
+    let indirect = [0x11, 1, 0].repeat(indirect as usize);
+    passing(
+        &[indirect, [0x10, 0].repeat(direct as usize)].concat(),
+        usize::MAX,
+    )
 }
 
 pub(super) fn block_values(n: u64) -> Vec<u8> {
@@ -211,6 +237,12 @@ pub(super) fn all_long(n: u64) -> Vec<u8> {
     program(whole.chain([copying(n % EACH)]))
 }
 
+/// `array.copy` between arrays of these types.
+pub(super) fn arrays(types: &[(u8, u8)]) -> Vec<u8> {
+    let copy = |(to, from): &(u8, u8)| [0xfb, 17, *to, *from];
+    program([body(0, &types.iter().flat_map(copy).collect::<Vec<_>>())])
+}
+
 /// `table.get`, a unit each.
 fn getting(n: u64) -> Function {
     body(0, &[0x25, 0].repeat(n as usize))
@@ -254,6 +286,20 @@ pub(super) fn globals(n: u64) -> Vec<u8> {
         globals.global(ty, &ConstExpr::i32_const(0));
     }
     importing(ty, |module| module.section(&globals))
+}
+
+pub(super) fn tags(n: u64) -> Vec<u8> {
+    let mut types = TypeSection::new();
+    types.ty().function([], []);
+    let mut tags = TagSection::new();
+    for _ in 0..n {
+        tags.tag(TagType {
+            kind: TagKind::Exception,
+            func_type_idx: 0,
+        });
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&tags).clone().finish()
 }
 
 /// One of them is imported.
