@@ -19,7 +19,7 @@ help:
 	@echo "make demo         build the native module and run a real plug-in on every engine"
 	@echo "make test         everything: fmt, lints, Rust, conformance, each engine alone, instructions, Python, the site"
 	@echo "make check        the loop: fmt, clippy, unit tests and cases, Python on one engine"
-	@echo "make lint         ruff over the Python code, typos over everything"
+	@echo "make lint         ruff over the Python code, typos over everything, check-jsonschema and zizmor over the workflows"
 	@echo "make coverage     which lines the Rust tests run (needs llvm-tools of rustup), and the Python tests"
 	@echo "make conformance  the cases, on every engine (ARGS='wasmer::kernel' filters)"
 	@echo "make soak         the soak test for SECONDS (600); SEED=n repeats a run"
@@ -93,6 +93,8 @@ alone: tools fetch
 lint: $(BIN)/maturin
 	$(BIN)/ruff check
 	$(BIN)/typos
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --quiet --offline --persona auditor .github
 
 # The native module is not counted while Python runs.
 coverage: $(NATIVE) $(VENV)/.clusters

@@ -10,19 +10,19 @@ use pyo3::{
 
 use crate::{convert::shown, error, parking};
 
-/// The limits that hold if nobody says others, by name.
+/// Returns the default limits by name.
 #[pyfunction]
 pub(crate) fn default_limits(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     named(py, Core::default())
 }
 
-/// The limits for the code of strangers, by name.
+/// Returns the limits for untrusted code by name.
 #[pyfunction]
 pub(crate) fn strict_limits(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     named(py, Core::strict())
 }
 
-/// Every WebAssembly feature that `Limits(forbidden=...)` can name.
+/// Returns the names of all WebAssembly features for `Limits(forbidden=...)`.
 #[pyfunction]
 pub(crate) fn feature_names(py: Python<'_>) -> PyResult<Bound<'_, PyFrozenSet>> {
     PyFrozenSet::new(py, Proposal::ALL.iter().map(|proposal| proposal.id()))

@@ -396,6 +396,9 @@ impl Plugin {
     /// Args:
     ///     name: The name of the function.
     ///
+    /// Returns:
+    ///     Whether there is an export of that name that is a function without parameters.
+    ///
     /// Raises:
     ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     ///     extism.ClosedError: If the plug-in is closed.
@@ -404,6 +407,9 @@ impl Plugin {
     }
 
     /// Makes a handle that cancels calls of this plug-in, from any thread and from its own host functions.
+    ///
+    /// Returns:
+    ///     The handle. It works for every call of this plug-in, also after others were cancelled.
     fn cancel_handle(&self) -> CancelHandle {
         CancelHandle(self.cancel.clone())
     }

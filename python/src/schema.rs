@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-/// The JSON Schema of manifests, as text.
+/// Returns the JSON Schema of manifests as text.
 #[pyfunction]
 pub(crate) fn manifest_schema() -> &'static str {
     polyextism::manifest::JSON_SCHEMA

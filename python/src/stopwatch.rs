@@ -23,7 +23,10 @@ impl Stopwatch {
         Self(polyextism::Stopwatch::default())
     }
 
-    /// How many calls there were since the last time this was asked, and how many seconds they took.
+    /// Returns the calls since the last `take`, and starts again from 0.
+    ///
+    /// Returns:
+    ///     The number of calls, and the seconds that they took together.
     fn take(&self) -> (u64, f64) {
         let laps = self.0.take();
         (laps.calls, laps.time.as_secs_f64())

@@ -460,12 +460,19 @@ class Plugin:
         Args:
             name: The name of the function.
 
+        Returns:
+            Whether there is an export of that name that is a function without parameters.
+
         Raises:
             extism.ReentrantError: If a host function that this plug-in called makes the call.
             extism.ClosedError: If the plug-in is closed.
         """
     def cancel_handle(self) -> CancelHandle:
-        """Makes a handle that cancels calls of this plug-in, from any thread and from its own host functions."""
+        """Makes a handle that cancels calls of this plug-in, from any thread and from its own host functions.
+
+        Returns:
+            The handle. It works for every call of this plug-in, also after others were cancelled.
+        """
     @property
     def vars(self) -> Vars:
         """The variables of the plug-in, as a mapping from `str` to `bytes`. You, the guest and host functions share it.
@@ -946,7 +953,11 @@ class Stopwatch:
     """Counts the calls of host functions of the plug-ins that are compiled with it."""
     def __new__(cls) -> Self: ...
     def take(self) -> tuple[int, float]:
-        """How many calls there were since the last time this was asked, and how many seconds they took."""
+        """Returns the calls since the last `take`, and starts again from 0.
+
+        Returns:
+            The number of calls, and the seconds that they took together.
+        """
 
 @final
 class Bell:
@@ -1237,13 +1248,13 @@ def cache_folder() -> Path | None:
         extism.ArgumentError: If the configuration that `EXTISM_CACHE_CONFIG` names is wrong.
     """
 def default_limits() -> dict[str, int]:
-    """The limits that hold if nobody says others, by name."""
+    """Returns the default limits by name."""
 def feature_names() -> frozenset[str]:
-    """Every WebAssembly feature that `Limits(forbidden=...)` can name."""
+    """Returns the names of all WebAssembly features for `Limits(forbidden=...)`."""
 def shown(value: object) -> str:
     """A value in a message: its `repr`, cut. Its type if there is none, as for numbers of very many digits."""
 def strict_limits() -> dict[str, int]:
-    """The limits for the code of strangers, by name."""
+    """Returns the limits for untrusted code by name."""
 def engines() -> list[Engine]:
     """Lists the built-in engines, in order of preference.
 
@@ -1271,7 +1282,7 @@ def forked() -> None:
 def make_until(ticket: Ticket, make: Callable[[], _T]) -> _T:
     """Calls `make`, which compiles a plug-in; cancelling `ticket` ends the wait for that. For `extism._async`."""
 def manifest_schema() -> str:
-    """The JSON Schema of manifests, as text."""
+    """Returns the JSON Schema of manifests as text."""
 def set_log_file(file: str | os.PathLike[str], level: str | None = None) -> None:
     """Writes the log lines of guests to a file.
 
