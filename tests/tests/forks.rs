@@ -47,8 +47,11 @@ type Named = (&'static str, fn(&Choice));
 
 const TRIALS: &[Named] = &[
     ("the plug-in of the parent", parents_plugin),
-    ("a plug-in of the child", childs_plugin),
-    ("an instance of what the parent compiled", childs_instance),
+    ("a plug-in of the child", plugin_of_the_child),
+    (
+        "an instance of what the parent compiled",
+        instance_in_the_child,
+    ),
     ("the pool of the parent", pool),
     ("a grandchild", grandchild),
     ("on a thread that is not the first", on_a_thread),
@@ -163,13 +166,13 @@ fn parents_plugin(choice: &Choice) {
     exercise(&mut plugin);
 }
 
-fn childs_plugin(choice: &Choice) {
+fn plugin_of_the_child(choice: &Choice) {
     exercise(&mut plugin(choice));
     in_child(|| exercise(&mut plugin(choice)));
     exercise(&mut plugin(choice));
 }
 
-fn childs_instance(choice: &Choice) {
+fn instance_in_the_child(choice: &Choice) {
     let compiled = compile(choice, GUEST, Vec::new());
     let start = || Plugin::new(&compiled).expect("there is room");
     exercise(&mut start());
