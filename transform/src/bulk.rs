@@ -1,7 +1,7 @@
 //! Splits long bulk instructions on memories and arrays into pieces.
 //!
 //! One instruction can fill or copy gigabytes, and no engine lets a guest check in the middle of it whether it has
-//! to stop. So an instruction on more than a piece ([`Bulk::piece`]) calls a function that handles one piece after the
+//! to stop. So an instruction on more than a piece (`Bulk::piece`) calls a function that handles one piece after the
 //! other in a loop; loops check. Shorter instructions run in place after a comparison. Short constant lengths need no
 //! comparison.
 //! ```wat
