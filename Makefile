@@ -117,8 +117,9 @@ soak: $(NATIVE)
 valgrind: $(NATIVE)
 	cd python/tests && ../../$(BIN)/python -m memcheck $(FILES)
 
+# With the features of `make rust`, so that engines are not compiled once more.
 conformance: tools fetch
-	$(CARGO) test --locked -p polyextism-tests --test conformance --test spec -- $(ARGS)
+	$(CARGO) test --workspace --exclude polyextism-python --locked --test conformance --test spec -- $(ARGS)
 
 # PEER=1 has the crate `extism` in the same groups, which builds another wasmtime. That one asks for Rust 1.96, but
 # compiles with 1.95.
