@@ -118,9 +118,11 @@ use(extism.Plugin(compiled))
 [use(plugin) for plugin in plugins[:3]]
 """
     # An engine that reserves gigabytes fails while some of it is left.
-    reserving = "the engine could not instantiate the program\n"
-    others = "the process has no address space left: its limit (`ulimit -v`) leaves "
-    assert output(program, engine).startswith((reserving, others))
+    error = output(program, engine)
+    if engine == "wasmi":
+        assert error.startswith("the process has no address space left: its limit (`ulimit -v`) leaves "), error
+    else:
+        assert error == "the engine could not instantiate the program\n"
 
 
 def test_a_large_memory_that_has_no_place(engine):
