@@ -23,6 +23,7 @@ pub mod offers;
 pub mod outcome;
 pub mod quote;
 pub mod random;
+pub mod ranges;
 pub mod run;
 pub mod script;
 pub mod server;

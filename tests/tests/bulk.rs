@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use polyextism::{Choice, ErrorKind, Interrupted, Manifest, Options, Plugin, Trap};
-use polyextism_tests::engines;
+use polyextism::{Choice, ErrorKind, Plugin, Trap};
+use polyextism_tests::{
+    engines,
+    ranges::{self, call},
+};
 
 const MIB: u32 = 1 << 20;
 
@@ -66,25 +69,7 @@ fn segment() -> String {
 }
 
 fn plugin(choice: &Choice) -> Plugin {
-    plugin_of(choice, GUEST)
-}
-
-fn plugin_of(choice: &Choice, guest: &str) -> Plugin {
-    let options = Options::default().with_interrupted(Interrupted::Kept);
-    let compiled = choice.compile(&Manifest::of(guest.as_bytes()), &options);
-    Plugin::new(&compiled.expect("it compiles")).expect("it starts")
-}
-
-/// What a function returns.
-fn call(plugin: &mut Plugin, function: &str, args: [u32; 3]) -> Result<u32, ErrorKind> {
-    let input = args.map(|arg| u64::from(arg).to_le_bytes()).concat();
-    match plugin.call(function, &input).map(drop) {
-        Ok(()) => Ok(0),
-        Err(error) => match error.kind() {
-            ErrorKind::ReturnCode(code) => Ok(code as u32),
-            kind => Err(kind),
-        },
-    }
+    ranges::plugin(choice, GUEST)
 }
 
 #[test]
@@ -172,7 +157,7 @@ fn segments_are_moved_or_trap_before_anything_is() {
     let guest = segment();
     let trap = Err(ErrorKind::Trap(Trap::MemoryOutOfBounds));
     for choice in engines() {
-        let mut plugin = plugin_of(&choice, &guest);
+        let mut plugin = ranges::plugin(&choice, &guest);
         for args in [
             [0, 0, SEGMENT],
             [100, 5, SEGMENT - 5],

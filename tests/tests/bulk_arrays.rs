@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use polyextism::{Choice, ErrorKind, Interrupted, Manifest, Options, Plugin, Proposal, Trap};
-use polyextism_tests::engines;
+use polyextism::{Choice, ErrorKind, Manifest, Options, Plugin, Proposal, Trap};
+use polyextism_tests::{
+    engines,
+    ranges::{call, plugin},
+};
 
 /// One kind of element.
 struct Element {
@@ -139,24 +142,6 @@ fn collecting() -> impl Iterator<Item = Choice> {
             .contains(&Proposal::Gc)
     };
     engines().into_iter().filter(has)
-}
-
-fn plugin(choice: &Choice, guest: &str) -> Plugin {
-    let options = Options::default().with_interrupted(Interrupted::Kept);
-    let compiled = choice.compile(&Manifest::of(guest.as_bytes()), &options);
-    Plugin::new(&compiled.expect("it compiles")).expect("it starts")
-}
-
-/// What a function returns.
-fn call(plugin: &mut Plugin, function: &str, args: [u32; 3]) -> Result<u32, ErrorKind> {
-    let input = args.map(|arg| u64::from(arg).to_le_bytes()).concat();
-    match plugin.call(function, &input).map(drop) {
-        Ok(()) => Ok(0),
-        Err(error) => match error.kind() {
-            ErrorKind::ReturnCode(code) => Ok(code as u32),
-            kind => Err(kind),
-        },
-    }
 }
 
 #[test]
