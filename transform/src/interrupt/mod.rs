@@ -20,8 +20,8 @@ mod plan;
 mod write;
 
 use wasm_encoder::{
-    BranchHint, BranchHints, CodeSection, ConstExpr, EntityType, GlobalType, HeapType, MemoryType,
-    ValType, reencode,
+    BranchHints, CodeSection, ConstExpr, EntityType, GlobalType, HeapType, MemoryType, ValType,
+    reencode,
 };
 use wasmparser::{FunctionBody, Parser, Payload};
 
@@ -125,15 +125,10 @@ fn bodies(
 
 /// Tells engines that guests hardly ever find the flag set. `first` is the index of the first function.
 fn hints(bodies: &[Body], first: u32) -> BranchHints {
-    const NOT_TAKEN: u32 = 0;
     let mut hints = BranchHints::new();
     for (function, body) in (first..).zip(bodies) {
-        if !body.rare.is_empty() {
-            let rare = body.rare.iter().map(|at| BranchHint {
-                branch_func_offset: *at,
-                branch_hint_value: NOT_TAKEN,
-            });
-            hints.function_hints(function, rare);
+        if !body.hints.is_empty() {
+            hints.function_hints(function, body.hints.iter().copied());
         }
     }
     hints

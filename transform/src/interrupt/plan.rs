@@ -36,16 +36,27 @@ const MOVE: u64 = 256;
 const BULK: u64 = REACH / 2 + 1;
 /// Loops without loops inside are doubled up to this cost of a turn.
 const DOUBLED: u64 = 100;
-/// How many locals are taken out of the way of the call; with more, the call stays in the loop.
-const PASSED: usize = 24;
+/// How many locals are put away during the call; where more are live, none is.
+const PASSED: usize = 16;
+
+/// Where an engine lays out the call of a loop, as far as the order of branches tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Next to the look.
+    Next,
+    /// At the end of the function.
+    Last,
+}
 
 /// How a loop looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     /// It does not: all its turns together, or a turn without the next look, take so many units.
     None(u64),
-    /// At its head, with the call there.
+    /// At its head, with the call there: a loop with parameters.
     Inside,
+    /// At its head, with the call behind its body.
+    Behind(Layout),
     /// At its head, with the call in a loop around it.
     Around {
         /// The locals that are put away during the call: all that are live.
@@ -203,17 +214,21 @@ impl Planner<'_> {
                 Look::None(units)
             } else if found.units <= REACH && self.is_sure(flat, opener, &looks) {
                 Look::None(found.units)
-            } else if found.calls || found.catches || has_params(flat.operator(opener)) {
+            } else if has_params(flat.operator(opener)) {
                 Look::Inside
+            } else if found.calls || found.catches {
+                Look::Behind(Layout::Next)
             } else {
                 let live = live.get_or_insert_with(|| liveness::at_loops(flat));
                 let live = live.as_ref().and_then(|live| live.get(&opener));
-                // Around a loop that too much is alive in, the call costs more than in it.
-                live.filter(|live| can_pass(flat, live))
-                    .map_or(Look::Inside, |passed| Look::Around {
+                // To put away much costs more than to keep it during the call.
+                live.filter(|live| can_pass(flat, live)).map_or(
+                    Look::Behind(Layout::Last),
+                    |passed| Look::Around {
                         passed: passed.clone(),
                         doubled: !found.has_loops && found.units <= DOUBLED,
-                    })
+                    },
+                )
             };
             looks.insert(opener, look);
         }
@@ -228,7 +243,7 @@ impl Planner<'_> {
                 Operator::Loop { .. } => {
                     // Others may branch or leave before they look.
                     let look = &looks[&position];
-                    return matches!(look, Look::Inside | Look::Around { doubled: false, .. });
+                    return !matches!(look, Look::None(_) | Look::Around { doubled: true, .. });
                 }
                 Operator::Call { function_index } => {
                     let own = function_index.checked_sub(self.imported);
@@ -303,7 +318,7 @@ impl Planner<'_> {
                             Look::None(units) => since + units,
                             // It may end before it looks.
                             Look::Around { doubled: true, .. } => since + loops[&position].units,
-                            Look::Inside | Look::Around { .. } => 0,
+                            Look::Inside | Look::Behind(_) | Look::Around { .. } => 0,
                         });
                     }
                     frames.push(Frame {

@@ -4,10 +4,24 @@
 //! ```wat
 //! (if (i32.atomic.load (i32.const FLAG)) (then (call $check)))
 //! ```
-//! A loop without calls that looks gets the call in a loop around it, so that the registers of the loop
-//! belong to the guest. Numbers that are live go through globals meanwhile: no value of the guest is
-//! alive in a register where the call is. A short loop does two turns of the guest in one, with the look
-//! in between, so that one that ends soon does not look at all.
+//! In a loop the call stands behind the body, and the loop begins anew after it:
+//! ```wat
+//! (block $done (loop $l
+//!   (block $slow
+//!     (br_if $slow (i32.atomic.load (i32.const FLAG)))
+//!     BODY
+//!     (br $done))
+//!   (call $check)
+//!   (br $l)))
+//! ```
+//! Cranelift visits the first target of a branch first and lays it out last, so this call comes at the end of the
+//! function. Its register allocator splits the range of a value at calls, in the order of the code, and only
+//! twice: here the first part has all of the function. In a loop that calls anyway the call is better next to the
+//! look, and the branch has its targets in the other order: `(if (i32.eqz …) (then) (else (br $slow)))`.
+//!
+//! A loop without calls in which few numbers are live gets the call in a loop around it. The numbers go through
+//! globals meanwhile: no value of the guest is alive where the call is. A short loop does two turns of the guest
+//! in one, with the look in between, so that one that ends soon does not look at all.
 //! ```wat
 //! (block $done (loop $again
 //!   (block $slow
@@ -19,20 +33,20 @@
 //!   ;; live locals to globals; (call $check); live locals from globals
 //!   (br $again)))
 //! ```
-//! The branch to the call is noted as one that is hardly ever taken, for engines that put such code out of the way.
+//! The way to the call is noted as one that is hardly ever taken, for engines that put such code out of the way.
 //!
 //! Most instructions are copied as bytes: only labels and the indices of functions are written anew.
 //! Invariant: the stack and the locals are after a look what they were before.
 
 use wasm_encoder::{
-    BlockType, Encode, Instruction, MemArg, MemArgTarget, ValType,
+    BlockType, BranchHint, Encode, Instruction, MemArg, MemArgTarget, ValType,
     reencode::{self, Reencode, RoundtripReencoder},
 };
 use wasmparser::Operator;
 
 use super::{
     flat::{Flat, block_type, is_opener, label_of},
-    plan::{Look, Plan},
+    plan::{Layout, Look, Plan},
 };
 use crate::rewrite::Moved;
 
@@ -86,8 +100,8 @@ pub(super) struct Writer<'a, 'b> {
     target: Target,
     spare: &'b mut Spare,
     out: Vec<u8>,
-    /// Where in `out` the branches to the call are.
-    rare: Vec<u32>,
+    /// What is known of the branches in `out` that lead to the call.
+    hints: Vec<BranchHint>,
     /// How many blocks are open in what is written, with that of the function.
     depth: u32,
     /// The blocks of the guest that are open.
@@ -99,8 +113,8 @@ pub(super) struct Writer<'a, 'b> {
 pub(super) struct Body {
     /// With its declarations of locals.
     pub(super) bytes: Vec<u8>,
-    /// The positions in it of branches that are hardly ever taken, in order.
-    pub(super) rare: Vec<u32>,
+    /// Which way the branches after looks go nearly always, in order.
+    pub(super) hints: Vec<BranchHint>,
 }
 
 /// A block of the guest.
@@ -109,8 +123,18 @@ struct Frame {
     end: usize,
     /// How many blocks were open when its label was opened.
     label: u32,
-    /// Of a loop with the call around it: what is put away during the call.
-    around: Option<Vec<u32>>,
+    /// Where the call of a loop is.
+    slow: Slow,
+}
+
+/// The call of a loop, as far as it is behind the body.
+enum Slow {
+    /// There is none.
+    Nowhere,
+    /// In the loop.
+    Inside,
+    /// In a loop around it, with what is put away during the call.
+    Around(Vec<u32>),
 }
 
 impl<'a, 'b> Writer<'a, 'b> {
@@ -135,12 +159,12 @@ impl<'a, 'b> Writer<'a, 'b> {
             target,
             spare,
             out,
-            rare: Vec::new(),
+            hints: Vec::new(),
             depth: 1,
             frames: vec![Frame {
                 end: flat.ops.len() - 1,
                 label: 0,
-                around: None,
+                slow: Slow::Nowhere,
             }],
         }
     }
@@ -152,7 +176,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         self.range(0, self.flat.ops.len())?;
         Ok(Body {
             bytes: self.out,
-            rare: self.rare,
+            hints: self.hints,
         })
     }
 
@@ -162,8 +186,16 @@ impl<'a, 'b> Writer<'a, 'b> {
 
     /// Puts a branch that is hardly ever taken.
     fn put_rare(&mut self, branch: &Instruction<'_>) {
-        self.rare.push(self.out.len() as u32);
+        self.hint(0);
         self.put(branch);
+    }
+
+    /// Notes of the branch that comes next whether it is taken (1) or not (0).
+    fn hint(&mut self, value: u32) {
+        self.hints.push(BranchHint {
+            branch_func_offset: self.out.len() as u32,
+            branch_hint_value: value,
+        });
     }
 
     fn open(&mut self, instruction: &Instruction<'_>) {
@@ -229,7 +261,7 @@ impl<'a, 'b> Writer<'a, 'b> {
                     self.frames.push(Frame {
                         end: self.flat.end_of(position),
                         label: self.depth - 1,
-                        around: None,
+                        slow: Slow::Nowhere,
                     });
                 }
                 other => self.instruction(other)?,
@@ -252,27 +284,47 @@ impl<'a, 'b> Writer<'a, 'b> {
         let end = self.flat.end_of(position);
         let plan = self.plan;
         let look = &plan.loops[&position];
-        let around = match look {
+        let slow = match look {
             Look::None(_) | Look::Inside => {
                 self.open(&Instruction::Loop(ty));
-                None
+                Slow::Nowhere
+            }
+            Look::Behind(_) => {
+                self.open(&Instruction::Block(ty));
+                self.open(&Instruction::Loop(ty));
+                Slow::Inside
             }
             Look::Around { passed, .. } => {
                 self.open(&Instruction::Block(ty));
                 self.open(&Instruction::Loop(ty));
                 self.open(&Instruction::Block(BlockType::Empty));
                 self.open(&Instruction::Loop(ty));
-                Some(passed.clone())
+                Slow::Around(passed.clone())
             }
         };
         let frame = Frame {
             end,
             label: self.depth - 1,
-            around,
+            slow,
         };
         match look {
             Look::None(_) => {}
             Look::Inside => self.look(),
+            Look::Behind(layout) => {
+                self.open(&Instruction::Block(BlockType::Empty));
+                self.flag();
+                match layout {
+                    Layout::Last => self.put_rare(&Instruction::BrIf(0)),
+                    Layout::Next => {
+                        self.put(&Instruction::I32Eqz);
+                        self.hint(1);
+                        self.put(&Instruction::If(BlockType::Empty));
+                        self.put(&Instruction::Else);
+                        self.put(&Instruction::Br(1));
+                        self.put(&Instruction::End);
+                    }
+                }
+            }
             Look::Around { doubled, .. } => {
                 if *doubled {
                     self.first_turn(position, end)?;
@@ -291,7 +343,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         self.frames.push(Frame {
             end: usize::MAX,
             label: self.depth - 1,
-            around: None,
+            slow: Slow::Nowhere,
         });
         self.range(opener + 1, end)?;
         self.frames.pop();
@@ -304,12 +356,29 @@ impl<'a, 'b> Writer<'a, 'b> {
     fn end(&mut self, position: usize) {
         let frame = self.frames.pop().expect("blocks are nested");
         debug_assert_eq!(frame.end, position);
+        match frame.slow {
+            Slow::Nowhere => {}
+            Slow::Inside => {
+                self.put(&Instruction::Br(2));
+                self.close();
+                self.put(&Instruction::Call(self.target.check));
+                self.put(&Instruction::Br(0));
+                self.close();
+            }
+            Slow::Around(passed) => {
+                self.close();
+                self.put(&Instruction::Br(2));
+                self.close();
+                self.call_without(&passed);
+                self.put(&Instruction::Br(0));
+                self.close();
+            }
+        }
         self.close();
-        let Some(passed) = frame.around else {
-            return;
-        };
-        self.put(&Instruction::Br(2));
-        self.close();
+    }
+
+    /// Calls the check while these locals are in globals.
+    fn call_without(&mut self, passed: &[u32]) {
         let types = passed.iter().map(|local| self.flat.locals[*local as usize]);
         let types = types.map(|ty| ValType::try_from(ty).expect("numbers only"));
         let globals = self.spare.lend(types);
@@ -322,9 +391,6 @@ impl<'a, 'b> Writer<'a, 'b> {
             self.put(&Instruction::GlobalGet(*global));
             self.put(&Instruction::LocalSet(*local));
         }
-        self.put(&Instruction::Br(0));
-        self.close();
-        self.close();
     }
 
     /// Writes an instruction that names a label or a function, or opens a block.
