@@ -24,7 +24,7 @@ use crate::{
     convert::{self, Input, Timeout, type_name},
     engines, error, expect,
     functions::Functions,
-    http::{Audience, Given},
+    http::{Given, ProgressReporter},
     log, parking, signals, stacks,
     wasi::Setting,
 };
@@ -111,19 +111,19 @@ pub(crate) fn compare<'py>(
         response_headers: http_response_headers,
         progress: None,
     };
-    let audience = Audience::new(http)?;
+    let progress = ProgressReporter::new(http)?;
     // These own what guests can call until the end.
     let functions = Functions::given(py, functions)?.with_client(http.client(py)?);
     let mut options = Options::default()
         .with_functions(functions.core())
         .with_wasi(wasi.0)
-        .with_http(audience.options(http))
+        .with_http(progress.options(http))
         .with_compiling(signals::compiling(None));
     options.http.client = functions.core_client();
     let subject = Subject {
         manifest,
         timeout,
-        audience: &audience,
+        progress: &progress,
         setup: Setup::default()
             .with_options(options)
             .with_log_level(log::level(py, log_level)?)
@@ -162,7 +162,7 @@ struct Subject<'a> {
     manifest: Manifest,
     setup: Setup,
     timeout: Option<Timeout>,
-    audience: &'a Audience,
+    progress: &'a ProgressReporter,
 }
 
 impl Subject<'_> {
@@ -172,7 +172,7 @@ impl Subject<'_> {
         let (manifest, setup) = (&self.manifest, &self.setup);
         let trial = py.detach(|| Trial::start(choice, manifest, setup));
         let ready = start.elapsed();
-        if let Some(raised) = self.audience.take_raised() {
+        if let Some(raised) = self.progress.take_raised() {
             return Err(raised);
         }
         let steps = match trial {

@@ -22,7 +22,7 @@ use crate::{
     expect::{self, FunctionName},
     fuel::Fuel,
     functions::Functions,
-    http::{Audience, Given},
+    http::{Given, ProgressReporter},
     limits::Limits,
     log, parking, signals,
     wasi::Setting,
@@ -116,11 +116,11 @@ impl CompiledPlugin {
         let cache = extras.cache.unwrap_or_default();
         let diagnostics = extras.diagnostics.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
-        let audience = Audience::new(http)?;
+        let progress = ProgressReporter::new(http)?;
         let mut options = Options::default()
             .with_functions(functions.core())
             .with_wasi(wasi.0.clone())
-            .with_http(audience.options(http))
+            .with_http(progress.options(http))
             .with_fuel(fuel)
             .with_limits(limits.limits.clone())
             .with_compiling(signals::compiling(compile_timeout))
@@ -133,7 +133,7 @@ impl CompiledPlugin {
         log::look_at_logging(py)?;
         signals::arrive(py)?;
         let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
-        let raised = |failure| match audience.take_raised() {
+        let raised = |failure| match progress.take_raised() {
             Some(raised) => raised,
             None => error::raise(py, failure),
         };

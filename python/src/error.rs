@@ -23,7 +23,7 @@ use crate::{bytes, convert::type_name, ending::park_at_exit, parking, signals::R
 
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Place<'a> {
+pub(crate) struct CallSite<'a> {
     pub(crate) plugin: Option<Uuid>,
     pub(crate) function: Option<&'a str>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Place<'a> {
 /// The Python exception for `error`.
 #[cold]
 pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
-    raise_at(py, error, Place::default())
+    raise_at(py, error, CallSite::default())
 }
 
 /// The Python exception for a wrong argument.
@@ -40,9 +40,9 @@ pub(crate) fn argument(py: Python<'_>, message: impl Into<String>) -> PyErr {
     raise(py, Error::new(ErrorKind::Argument, message))
 }
 
-/// As [`raise`], with the place in the attributes.
+/// As [`raise`], with the site in the attributes.
 #[cold]
-pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> PyErr {
+pub(crate) fn raise_at(py: Python<'_>, mut error: Error, site: CallSite<'_>) -> PyErr {
     parking::prepare();
     let source = match error
         .take_source()
@@ -58,7 +58,7 @@ pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> Py
     {
         return cause.clone_ref(py);
     }
-    match park_at_exit(|| exception(py, &error, place)) {
+    match park_at_exit(|| exception(py, &error, site)) {
         Ok(exception) => {
             let raised = PyErr::from_value(exception);
             raised.set_cause(py, cause);
@@ -161,7 +161,11 @@ fn text(error: &Error) -> String {
     text
 }
 
-fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<Bound<'py, PyAny>> {
+fn exception<'py>(
+    py: Python<'py>,
+    error: &Error,
+    site: CallSite<'_>,
+) -> PyResult<Bound<'py, PyAny>> {
     let classes = classes(py)?;
     let kind = error.kind();
     let class = match classes.get_item(kind.name())? {
@@ -181,10 +185,10 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
     if !error.backtrace().is_empty() {
         set_backtrace(&exception, error.backtrace())?;
     }
-    if let Some(plugin) = place.plugin {
+    if let Some(plugin) = site.plugin {
         exception.setattr(intern!(py, "plugin_id"), plugin)?;
     }
-    if let Some(function) = place.function {
+    if let Some(function) = site.function {
         exception.setattr(intern!(py, "function"), function)?;
     }
     Ok(exception)

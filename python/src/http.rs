@@ -192,13 +192,13 @@ fn too_late() -> Error {
 }
 
 /// Who is told about downloads while a plug-in is compiled.
-pub(crate) struct Audience {
+pub(crate) struct ProgressReporter {
     tell: Option<Py<PyAny>>,
     last: Mutex<Option<(u64, Option<u64>)>>,
     raised: Mutex<Option<PyErr>>,
 }
 
-impl Audience {
+impl ProgressReporter {
     pub(crate) fn new(given: Given<'_, '_>) -> PyResult<Arc<Self>> {
         if let Some(progress) = given.progress {
             callable(progress, "progress")?;
@@ -215,7 +215,7 @@ impl Audience {
         let this = self.clone();
         HttpOptions::default()
             .with_response_headers(given.response_headers)
-            .with_progress(move |progress| this.hear(progress))
+            .with_progress(move |progress| this.report(progress))
     }
 
     /// What the callable raised, or a signal handler while a download was waited for.
@@ -224,7 +224,7 @@ impl Audience {
         raised.take()
     }
 
-    fn hear(&self, progress: Progress) -> Result<()> {
+    fn report(&self, progress: Progress) -> Result<()> {
         let raised = match Python::try_attach(|py| self.tell(py, progress)) {
             Some(Ok(())) => return Ok(()),
             Some(Err(raised)) => raised,

@@ -7,7 +7,6 @@
 #![deny(unsafe_code)]
 
 mod arguments;
-mod bell;
 mod bound;
 mod bytes;
 mod cache;
@@ -47,6 +46,7 @@ mod tree;
 mod turns;
 mod value;
 mod view;
+mod wake_event;
 mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.
@@ -69,7 +69,6 @@ mod _native {
 
     #[pymodule_export]
     use crate::{
-        bell::Bell,
         bound::PluginFunction,
         cache::cache_folder,
         cancel::CancelHandle,
@@ -95,6 +94,7 @@ mod _native {
         store::Store,
         ticket::{Ticket, make_until},
         value::{Memory, Val},
+        wake_event::WakeEvent,
         wasi::Wasi,
     };
 }

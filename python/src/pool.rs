@@ -100,9 +100,9 @@ impl Pool {
         let lent = py.detach(|| self.pool.get_while(timeout, signals::check));
         let lent = lent.map_err(|failure| error::raise(py, failure))?;
         let functions = self.compiled.get().functions(py);
-        let (plugin, place) = lent.into_parts();
+        let (plugin, permit) = lent.into_parts();
         let origin = self.compiled.get().origin();
-        Ok(Plugin::live(plugin, Some(place), functions, origin))
+        Ok(Plugin::live(plugin, Some(permit), functions, origin))
     }
 
     /// The largest number of instances.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use polyextism::{
-    Error, ErrorKind, FunctionHandle, Place,
+    Error, ErrorKind, FunctionHandle, Permit,
     internal::{
         DurationText, Process, nesting,
         queue::{Line, Queued, Room, Waiting},
@@ -69,14 +69,14 @@ pub(crate) struct Live {
     /// The function that was called last.
     last: Option<(String, FunctionHandle)>,
     /// Where it goes in the end, if a pool has lent it. Dropped after the plug-in.
-    place: Option<Place>,
+    permit: Option<Permit>,
 }
 
 impl Live {
     /// Frees the plug-in, or gives it back.
     pub(crate) fn end(self) {
-        match self.place {
-            Some(place) => place.give_back(self.plugin),
+        match self.permit {
+            Some(permit) => permit.give_back(self.plugin),
             None => drop(self.plugin),
         }
     }
@@ -131,12 +131,12 @@ impl Drop for Turn<'_> {
 }
 
 impl Turns {
-    pub(crate) fn new(plugin: polyextism::Plugin, place: Option<Place>) -> Self {
+    pub(crate) fn new(plugin: polyextism::Plugin, permit: Option<Permit>) -> Self {
         let last = None;
         let live = Box::new(Live {
             plugin,
             last,
-            place,
+            permit,
         });
         Self {
             slot: Line::new(Slot {

@@ -20,7 +20,6 @@ from .http import HttpRequest, HttpResponse
 from .types import ValType
 
 __all__ = [
-    "Bell",
     "CancelHandle",
     "CompiledPlugin",
     "CurrentPlugin",
@@ -35,6 +34,7 @@ __all__ = [
     "Store",
     "Ticket",
     "Val",
+    "WakeEvent",
     "Wasi",
     "abandon",
     "after_fork",
@@ -960,20 +960,20 @@ class Stopwatch:
         """
 
 @final
-class Bell:
-    """What the thread of a guest waits for. For `extism._async`."""
+class WakeEvent:
+    """An event for which the thread of a guest waits. For `extism._async`."""
     def __new__(cls) -> Self: ...
-    def ring(self) -> None:
-        """Lets the one who waits go on, or the next one who would."""
-    def wait(self, timeout: float, attends: bool) -> bool:
-        """Waits until it is rung.
+    def set(self) -> None:
+        """Ends the wait of one thread, or the next wait if no thread waits."""
+    def wait(self, timeout: float, interruptible: bool) -> bool:
+        """Waits until it is set, and resets it.
 
         Args:
             timeout: For how long, in seconds.
-            attends: Whether to end with the call that the current thread serves.
+            interruptible: Whether to end with the call that the current thread serves.
 
         Returns:
-            Whether it was rung.
+            Whether it was set.
 
         Raises:
             extism.Error: Why the call has to end.

@@ -3,7 +3,7 @@
 //! It does not know how Python names its arguments. Invariants: the GIL is released while a guest runs;
 //! the plug-in is free again before Python code can run that may call it.
 
-use polyextism::{CallLimits, Error, FunctionHandle, Host, Place as PoolPlace};
+use polyextism::{CallLimits, Error, FunctionHandle, Host, Permit};
 use pyo3::{prelude::*, types::PyMemoryView};
 
 use super::Plugin;
@@ -12,7 +12,7 @@ use crate::{
     contents::Origin,
     convert::{Input, Parse, Timeout},
     ending,
-    error::{self, Place},
+    error::{self, CallSite},
     fuel::Fuel,
     functions::Functions,
     signals, stacks,
@@ -84,10 +84,10 @@ impl Callee for Known<'_> {
 }
 
 impl Plugin {
-    /// A live plug-in, and its place if a pool has lent it.
+    /// A live plug-in, and its permit if a pool has lent it.
     pub(crate) fn live(
         mut plugin: polyextism::Plugin,
-        place: Option<PoolPlace>,
+        permit: Option<Permit>,
         functions: Functions,
         origin: Origin,
     ) -> Self {
@@ -96,7 +96,7 @@ impl Plugin {
             id: plugin.id(),
             cancel: plugin.cancel_handle(),
             engine: plugin.engine(),
-            turns: Turns::new(plugin, place),
+            turns: Turns::new(plugin, permit),
             functions,
             origin,
         }
@@ -258,7 +258,7 @@ impl Plugin {
     #[cold]
     pub(super) fn raise(&self, py: Python<'_>, error: Error, function: Option<&str>) -> PyErr {
         let plugin = Some(self.id);
-        error::raise_at(py, error, Place { plugin, function })
+        error::raise_at(py, error, CallSite { plugin, function })
     }
 }
 
