@@ -1,8 +1,8 @@
 //! `compare`: the same calls on several engines, for Python.
 //!
 //! Core runs the calls and finds what differs; here arguments become core's values, and its report
-//! becomes the value types of `extism._compare`. Invariants: the GIL is released while a guest runs;
-//! what is no failure of a plug-in, such as Ctrl-C, ends the comparison as itself.
+//! becomes the value types of `extism._compare`. Invariants: the GIL is released while a guest runs; an exception
+//! that is no failure of a plug-in, such as Ctrl-C, ends the comparison unchanged.
 
 use std::{
     error::Error as _,
@@ -29,7 +29,7 @@ use crate::{
     wasi::Setting,
 };
 
-/// What `unsupported=` may say.
+/// The values of `unsupported=`.
 const UNSUPPORTED: &[(&str, Unsupported)] = &[
     ("difference", Unsupported::Differs),
     ("ignore", Unsupported::LeftOut),
@@ -112,7 +112,7 @@ pub(crate) fn compare<'py>(
         progress: None,
     };
     let progress = ProgressReporter::new(http)?;
-    // These own what guests can call until the end.
+    // These keep the host functions alive until the end.
     let functions = Functions::given(py, functions)?.with_client(http.client(py)?);
     let mut options = Options::default()
         .with_functions(functions.core())
@@ -144,7 +144,7 @@ pub(crate) fn compare<'py>(
     to_python(py, report)
 }
 
-/// That a function is called which no engine finds: a mistake of the caller, in which engines agree.
+/// The error for a function that no engine finds. It is a mistake of the caller, and the engines agree on it.
 fn unknown_everywhere(runs: &mut [Run]) -> Option<Error> {
     let is_unknown = |step: &Step| {
         let failure = step.outcome.as_ref().err();
@@ -157,7 +157,7 @@ fn unknown_everywhere(runs: &mut [Run]) -> Option<Error> {
     run.swap_remove(unknown).outcome.err()
 }
 
-/// What every engine is given.
+/// The settings of all engines.
 struct Subject<'a> {
     manifest: Manifest,
     setup: Setup,
@@ -201,7 +201,7 @@ impl Subject<'_> {
     }
 }
 
-/// The same failure, unless it stands for something that stops the program.
+/// Returns the failure, unless it stands for an exception that stops the program.
 fn no_stop(py: Python<'_>, failure: Error) -> PyResult<Error> {
     let stops = match failure.source() {
         None => false,

@@ -1,7 +1,7 @@
 //! `Pool`: lends instances of a compiled plug-in to Python.
 //!
-//! How many there are and who gets the next one is core's to say. Invariant: the GIL is released while
-//! a thread waits, and signals are looked after on the main thread.
+//! Core decides how many instances there are and who gets the next one. Invariant: the GIL is released while a thread
+//! waits, and the main thread handles signals.
 
 use std::num::NonZeroUsize;
 
