@@ -8,7 +8,7 @@
 //! plug-in is immutable and shared by its instances on any thread.
 
 mod init;
-mod looks;
+mod queries;
 pub(crate) mod stages;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
