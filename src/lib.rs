@@ -49,7 +49,7 @@ pub use polyextism_core::{
 
 // For the Python front, the tests and the benchmarks of this repository.
 #[doc(hidden)]
-pub use polyextism_core::{KernelForm, Laps, Place, Stopwatch, backend, builtins, internal};
+pub use polyextism_core::{KernelForm, Laps, Permit, Stopwatch, backend, builtins, internal};
 
 #[cfg(feature = "logs")]
 #[doc(hidden)]

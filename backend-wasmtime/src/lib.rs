@@ -96,13 +96,13 @@ static ENGINES: PerProcess<Mutex<Vec<Shared>>> = PerProcess::new();
 
 /// Engines that are open.
 struct Shared {
-    terms: Terms,
+    key: EngineKey,
     engines: Arc<Engines>,
 }
 
 /// The properties that programs with the same engines share.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Terms {
+struct EngineKey {
     settings: Settings,
     room: Room,
 }
@@ -158,8 +158,8 @@ impl Wasmtime {
         settings.proposals = settings.proposals.intersection(declared);
         let profiling = profiling(settings.profiler, variant)?;
         let room = address_space::room();
-        let terms = Terms { settings, room };
-        let engines = match shared(terms, None) {
+        let key = EngineKey { settings, room };
+        let engines = match shared(key, None) {
             Some(engines) => engines,
             None => {
                 let mut config = config(&settings, variant, room);
@@ -170,7 +170,7 @@ impl Wasmtime {
                     Error::new(ErrorKind::Engine, message).with_source(source)
                 })?;
                 let made = Arc::new(made);
-                shared(terms, Some(&made)).unwrap_or(made)
+                shared(key, Some(&made)).unwrap_or(made)
             }
         };
         Ok(Self {
@@ -188,13 +188,13 @@ fn known() -> MutexGuard<'static, Vec<Shared>> {
 
 /// The shared engines with these properties. If there are none yet, `made` become them. Engines are made outside of
 /// the lock, so that it is never held for long.
-fn shared(terms: Terms, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
+fn shared(key: EngineKey, made: Option<&Arc<Engines>>) -> Option<Arc<Engines>> {
     let mut known = known();
-    if let Some(shared) = known.iter().find(|shared| shared.terms == terms) {
+    if let Some(shared) = known.iter().find(|shared| shared.key == key) {
         return Some(shared.engines.clone());
     }
     known.extend(made.map(|engines| Shared {
-        terms,
+        key,
         engines: engines.clone(),
     }));
     None

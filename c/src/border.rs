@@ -1,8 +1,8 @@
-//! What C hands over by address, made slices and texts; and what goes back.
+//! Turns pointers from C into slices and texts, and writes results through pointers.
 //!
-//! Invariants: null is understood everywhere, with a length or without; no slice is longer than Rust allows; nothing
-//! that a slice or text lies in is kept after the export returns. What no library can check, that an address is
-//! one and that so many bytes are there, the header asks of the caller.
+//! Invariants: null is accepted everywhere, with or without a length; no slice is longer than Rust allows; no slice
+//! or text is kept after the export returns. A library cannot check that a pointer is valid and that so many bytes
+//! are there. The header requires that of the caller.
 
 #![allow(unsafe_code, reason = "the border: see each SAFETY")]
 
@@ -18,16 +18,16 @@ use crate::handles::Handle;
 pub(crate) enum Bad {
     /// The address is null.
     Null,
-    /// There are more bytes than an address space has.
+    /// The length exceeds the address space.
     TooLong,
-    /// It is not UTF-8; what the library says.
+    /// It is not UTF-8. The text is that of the standard library.
     NotText(String),
 }
 
-/// A text that C hands over.
+/// A text from C.
 pub(crate) type Text<'a> = Result<&'a str, Bad>;
 
-/// Bytes, or other values in order, that C hands over.
+/// An array from C.
 pub(crate) type Slice<'a, T> = Result<&'a [T], Bad>;
 
 /// # Safety
@@ -42,10 +42,10 @@ pub(crate) unsafe fn text<'a>(text: *const c_char) -> Text<'a> {
         .map_err(|error| Bad::NotText(error.to_string()))
 }
 
-/// As [`text`], where null stands for nothing.
+/// As [`text`]; `None` if the address is null.
 ///
 /// # Safety
-/// As there.
+/// As [`text`].
 pub(crate) unsafe fn text_or_none<'a>(address: *const c_char) -> Result<Option<&'a str>, Bad> {
     match address.is_null() {
         true => Ok(None),
@@ -54,11 +54,11 @@ pub(crate) unsafe fn text_or_none<'a>(address: *const c_char) -> Result<Option<&
     }
 }
 
-/// Values in order. Null is understood if there are none.
+/// An array of `count` values. The address may be null if there are none.
 ///
 /// # Safety
-/// `first` is null, or `count` values of `T` lie there, if so many fit into an address space, and stay as they are
-/// for `'a`.
+/// `first` is null, or points to `count` values of `T` that do not change during `'a`. A count that exceeds the
+/// address space is refused.
 pub(crate) unsafe fn slice<'a, T>(first: *const T, count: u64) -> Slice<'a, T> {
     if count == 0 {
         return Ok(&[]);
@@ -74,10 +74,10 @@ pub(crate) unsafe fn slice<'a, T>(first: *const T, count: u64) -> Slice<'a, T> {
     Ok(unsafe { slice::from_raw_parts(first, count as usize) })
 }
 
-/// As [`slice`], to write to.
+/// As [`slice`], but mutable.
 ///
 /// # Safety
-/// As there, and nobody else looks at the values during `'a`.
+/// As [`slice`], and nobody else accesses the values during `'a`.
 pub(crate) unsafe fn slice_mut<'a, T>(first: *mut T, count: u64) -> Result<&'a mut [T], Bad> {
     // SAFETY: As the caller promises.
     match unsafe { slice(first, count) }?.len() {
@@ -90,7 +90,7 @@ pub(crate) unsafe fn slice_mut<'a, T>(first: *mut T, count: u64) -> Result<&'a m
 /// Writes a value, unless the address is null.
 ///
 /// # Safety
-/// `place` is null, or a place for a value.
+/// `place` is null, or valid for writing a `T`.
 pub(crate) unsafe fn put<T>(place: *mut T, value: T) {
     if !place.is_null() {
         // SAFETY: As the caller promises.
@@ -98,22 +98,22 @@ pub(crate) unsafe fn put<T>(place: *mut T, value: T) {
     }
 }
 
-/// A struct whose first field says how many bytes the caller knows of it. Those that it does not know are zero.
+/// A struct whose first field is the size that the caller knows. The bytes beyond it are zero.
 ///
 /// # Safety
 /// Every pattern of bits is a value of `T`.
 pub(crate) unsafe trait Sized64: Copy {
-    /// What a caller has who knows nothing.
+    /// The struct with all options unset.
     const ZERO: Self;
 }
 
-/// Reads a struct with its size in front. `None` if there is none.
+/// Reads a struct that begins with its size. `None` if the address is null.
 ///
 /// # Errors
-/// A text, if it is smaller than its size, or has bytes that this library does not know and that are not zero.
+/// A text, if the struct is smaller than its size field, or if bytes that this library does not know are not zero.
 ///
 /// # Safety
-/// `given` is null, or there lie a `uint64_t` and as many bytes, counted from it, as it says.
+/// `given` is null, or points to a `uint64_t` and, counted from there, as many bytes as it says.
 pub(crate) unsafe fn sized<T: Sized64>(given: *const T) -> Result<Option<T>, String> {
     if given.is_null() {
         return Ok(None);
@@ -196,11 +196,11 @@ unsafe impl Sized64 for RawLimits {
 }
 
 const _: () = assert!(size_of::<RawOptions>() == 96 && size_of::<RawLimits>() == 32);
-/// A handle is handed over as an address is.
+// Handles are passed like addresses.
 const _: () = assert!(size_of::<Handle>() == size_of::<*const ()>());
 
 impl Bad {
-    /// What is wrong with `what`.
+    /// The error message. `what` names the argument.
     pub(crate) fn about(&self, what: &str) -> String {
         match self {
             Self::Null => format!("{what} is NULL"),

@@ -1,6 +1,6 @@
 //! Calls of plug-ins.
 //!
-//! Invariant: whatever a call ends with is in the record of its thread when it returns, also what it was refused for.
+//! Invariant: when a call returns, its outcome is in the record of its thread, also if the call was refused.
 
 use std::{ffi::c_void, time::Duration};
 
@@ -15,19 +15,19 @@ use crate::{
     record,
 };
 
-/// What a call returns that cannot be made.
+/// The result of a call that cannot begin.
 pub(crate) const CLOSED: i32 = -1;
 
-/// What C hands over for a call.
+/// The arguments of a call from C.
 pub(crate) struct Request<'a> {
     pub(crate) name: Text<'a>,
     pub(crate) input: Slice<'a, u8>,
     pub(crate) context: *mut c_void,
-    /// `Err` says what is wrong with them.
+    /// `Err` is the error message.
     pub(crate) limits: Result<Option<Limits>, String>,
 }
 
-/// The limits of one call; what is not said is as for every call of the plug-in.
+/// The limits of one call. Those that are not set are the plug-in's.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Limits {
     pub(crate) timeout_ms: Option<u64>,
@@ -102,7 +102,7 @@ fn run(
     }
 }
 
-/// The ends of a call that take longer.
+/// The slow ends of a call.
 #[cold]
 fn settle(plugin: Handle, live: &mut Live, outcome: Outcome) -> i32 {
     let fuel = live.fuel_used();
@@ -129,7 +129,7 @@ fn fail(plugin: Handle, name: &str, error: &Error) -> i32 {
     end(plugin, &Outcome::failed(name, error))
 }
 
-/// The end of a call that did not reach the plug-in.
+/// Ends a call that did not reach the plug-in.
 fn end(plugin: Handle, outcome: &Outcome) -> i32 {
     record::end(plugin, outcome, &[], None)
 }

@@ -1,11 +1,11 @@
-//! Host functions that C has written: the trampoline from a guest's call to their address, and what they own.
+//! Calls host functions that are written in C, and owns their user data.
 //!
-//! It does not know what the handle that they get is good for. Invariants: the function runs on the thread of the
-//! call; what it owns is freed once, when the last that may call it is gone; what comes back is read by the declared
-//! types, whatever tags the function leaves.
+//! It does not know what the functions do with their handle. Invariants: a function runs on the thread of the call;
+//! its user data is freed once, when nothing can call the function any more; results are read as the declared types,
+//! whatever type tags the function writes.
 //!
-//! An exception of another language that comes out of the function ends the process: the first frame of ours that
-//! catches panics is that of core, and Rust does not catch foreign exceptions. A `longjmp` over it is never defined.
+//! A foreign exception that leaves the function ends the process, because Rust does not catch foreign exceptions. A
+//! `longjmp` over our frames is undefined behaviour.
 
 #![allow(
     unsafe_code,
@@ -24,7 +24,7 @@ use crate::{current, handles::Handle};
 pub(crate) struct Value {
     tag: c_int,
     gap: u32,
-    /// The union. On the targets that there are, the first four bytes of an integer are its low ones.
+    /// The union. All supported targets are little-endian: the first four bytes of an integer are its low ones.
     bits: u64,
 }
 
@@ -34,34 +34,34 @@ const _: () = assert!(size_of::<Value>() == 16 && cfg!(target_endian = "little")
 pub(crate) type Body =
     unsafe extern "C-unwind" fn(Handle, *const Value, u64, *mut Value, u64, *mut c_void);
 
-/// What frees what a host function owns.
+/// The function that frees user data.
 pub(crate) type FreeData = unsafe extern "C" fn(*mut c_void);
 
-/// What takes a log line.
+/// The function that receives a log line.
 pub(crate) type TakeLine = unsafe extern "C" fn(*const std::ffi::c_char, u64);
 
-/// A host function with what it owns.
+/// A host function with its user data.
 pub(crate) struct Callback {
     body: Body,
     data: Data,
     values: Values,
     params: usize,
     count: usize,
-    /// Which bits of each result count.
+    /// The bits of each result that are used.
     masks: Box<[u64]>,
 }
 
-/// How many values need no allocation.
+/// The most values that need no allocation.
 const FEW: usize = 8;
 
-/// Parameters, then results, with their types and without values: what each call begins with.
+/// Parameters, then results, with types and zero values. Each call begins with a copy.
 enum Values {
-    /// As many as there can be, because that is copied in one go.
+    /// Always full, because one copy of a fixed size is fast.
     Few([Value; FEW]),
     Many(Box<[Value]>),
 }
 
-/// What a host function owns, freed when this is dropped.
+/// The user data of a host function, freed when this is dropped.
 struct Data {
     data: *mut c_void,
     free: Option<FreeData>,
@@ -118,15 +118,15 @@ impl Callback {
         }
     }
 
-    /// Lets what the function owns go without freeing it: it was never taken over.
+    /// Drops the function without freeing its user data, which the caller keeps.
     pub(crate) fn give_back(mut self) {
         self.data.free = None;
     }
 
-    /// Calls it. Parameters come in the slots, results go out in them.
+    /// Calls the function. `slots` contains the parameters, then the results.
     ///
     /// # Errors
-    /// `HostFunction`, with the text that it failed with.
+    /// `HostFunction`, with the error text of the function.
     pub(crate) fn call(&self, caller: Caller<'_>, slots: &mut [u64]) -> Result<()> {
         match &self.values {
             Values::Few(few) => {
@@ -156,7 +156,7 @@ impl Callback {
     }
 }
 
-/// The address of values; null if there are none.
+/// The address of the values; null if there are none.
 fn address(values: &mut [Value]) -> *mut Value {
     match values {
         [] => std::ptr::null_mut(),
@@ -180,7 +180,7 @@ pub(crate) fn num_type(tag: c_int) -> Option<NumType> {
     types.into_iter().find(|ty| self::tag(*ty) == tag)
 }
 
-/// Hands a line to C.
+/// Passes a line to C.
 ///
 /// # Safety
 /// `take` is a function of that type.

@@ -1,8 +1,8 @@
-//! Makes plug-ins, and compiles them.
+//! Compiles and creates plug-ins.
 //!
-//! Invariants: functions are moved in before anything can fail, so they go with what failed; whatever goes wrong is a
-//! text for the caller, and a kind for the thread that asked; no fork comes in the middle, where locks of core and of
-//! engines may be held.
+//! Invariants: functions are moved in before anything can fail, so a failure frees them; every failure is a text for
+//! the caller and an error kind for the calling thread; a fork waits until the creation has ended, because core and
+//! the engines may hold locks.
 
 use std::{
     cell::Cell,
@@ -24,19 +24,19 @@ use crate::{
 };
 
 thread_local! {
-    /// The kind of what the last plug-in of this thread could not be made for.
+    /// The error kind of the last plug-in that this thread failed to create.
     static KIND: Cell<c_int> = const { Cell::new(kinds::NONE) };
 }
 
-/// The kind of the last failure of this thread to make something; none after a success.
+/// The error kind of the last creation on this thread; none if it succeeded.
 pub(crate) fn last_kind() -> c_int {
     KIND.get()
 }
 
-/// A handle, or the null handle and the address of a text that says why.
+/// A handle, or the null handle and the address of an error text.
 pub(crate) type Created = (Handle, Option<*const c_char>);
 
-/// Compiles and makes an instance.
+/// Compiles a plug-in and makes an instance.
 pub(crate) fn plugin(
     wasm: Slice<'_, u8>,
     functions: Result<Vec<Function>, Failure>,
@@ -47,7 +47,7 @@ pub(crate) fn plugin(
     }))
 }
 
-/// Compiles only.
+/// Compiles a plug-in.
 pub(crate) fn compiled(
     wasm: Slice<'_, u8>,
     functions: Result<Vec<Function>, Failure>,
@@ -62,7 +62,7 @@ pub(crate) fn compiled(
     }))
 }
 
-/// Makes an instance of what is compiled.
+/// Makes an instance of a compiled plug-in.
 pub(crate) fn from_compiled(compiled: Handle) -> Created {
     report(match COMPILED.get(compiled) {
         Some(compiled) => section(|| instance(&compiled)),
@@ -73,7 +73,7 @@ pub(crate) fn from_compiled(compiled: Handle) -> Created {
     })
 }
 
-/// Frees what is compiled. Its instances stay.
+/// Frees a compiled plug-in. Its instances stay.
 pub(crate) fn free_compiled(compiled: Handle) {
     COMPILED.remove(compiled);
 }
@@ -83,7 +83,7 @@ fn compiled_plugin(
     functions: Result<Vec<Function>, Failure>,
     wanted: Result<Wanted, Failure>,
 ) -> Result<Compiled, Failure> {
-    // Where the library was loaded without running what `exports` asks for.
+    // If the library was loaded without running the initializer of `exports`.
     heed_forks();
     let functions = functions?;
     let Wanted {

@@ -1,9 +1,8 @@
-//! Host functions while they run: what they may do with the plug-in that calls them.
+//! The access of running host functions to the plug-in that calls them.
 //!
-//! The view of the plug-in is a borrow that no handle can own, so it is kept in a scoped thread-local, and the handle
-//! is a number that no other host call has. Invariants: the handle opens its own host call, on its own thread, while
-//! that is the innermost one and running; at any other time it opens nothing; the address of the kernel memory stays
-//! as it is during a host call.
+//! A handle cannot own a borrow of the plug-in. So the borrow is in a scoped thread-local, and the handle is a number
+//! that is unique for each host call. Invariants: a handle works only on the thread of its host call, while that call
+//! runs and is the innermost one; the address of the kernel memory does not change during a host call.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,10 +24,10 @@ use crate::{
 
 scoped_thread_local!(static mut FRAME: for<'a> Frame<'a>);
 
-/// A host call that runs, in two words.
+/// A running host call, as a pointer of two words.
 struct Frame<'a>(&'a mut dyn Running);
 
-/// What a host call lends. Behind it, borrows of any length are of one type.
+/// A running host call. The trait erases the lifetimes of its borrows.
 trait Running {
     fn handle(&self) -> Handle;
     fn parts(&mut self) -> (Caller<'_>, &mut State);
@@ -50,11 +49,11 @@ impl Running for HostCall<'_> {
     }
 }
 
-/// What a host call needs beside its plug-in.
+/// The state of a host call.
 #[derive(Default)]
 struct State {
     mirror: Option<Mirror>,
-    /// Why the host function fails, if it does.
+    /// The error text of the host function, if it fails.
     failure: Option<String>,
 }
 
@@ -71,7 +70,7 @@ impl<'a, 'b: 'a> ReborrowMut<'a> for Frame<'b> {
 #[derive(Clone, Copy)]
 struct Call {
     context: *mut c_void,
-    /// Whether the kernel memory stays in its place.
+    /// Whether the kernel memory never moves.
     steady: bool,
 }
 
@@ -82,11 +81,11 @@ thread_local! {
             steady: false,
         })
     };
-    /// One that is not in use.
+    /// A mirror for reuse.
     static MIRROR: RefCell<Option<Mirror>> = const { RefCell::new(None) };
 }
 
-/// Puts back what was the innermost call before.
+/// Restores the previous innermost call when it is dropped.
 struct Outer(Call);
 
 impl Drop for Outer {
@@ -95,14 +94,14 @@ impl Drop for Outer {
     }
 }
 
-/// Runs a call of a plug-in, with what its caller hands over to host functions.
+/// Runs a call of a plug-in. `context` is what its host functions get from the caller.
 #[inline]
 pub(crate) fn within<R>(context: *mut c_void, steady: bool, call: impl FnOnce() -> R) -> R {
     let _outer = Outer(CALL.replace(Call { context, steady }));
     call()
 }
 
-/// Runs a host function on behalf of `caller`. Returns why it failed, if it did.
+/// Runs a host function on behalf of `caller`. Returns its error text if it fails.
 #[inline]
 pub(crate) fn enter(caller: Caller<'_>, body: impl FnOnce(Handle)) -> Result<(), String> {
     let handle = Handle::of_token(Kind::Current, threads::token());
@@ -132,10 +131,10 @@ fn give_back(mirror: Mirror, caller: &mut Caller<'_>) {
     }
 }
 
-/// Runs `body` with the plug-in of a host call, unless that is over or not the innermost one of this thread.
+/// Runs `body` with the plug-in of a host call, if the call is running and the innermost one of this thread.
 #[inline]
 fn with<R>(handle: Handle, body: impl FnOnce(&mut Caller<'_>, &mut State) -> R) -> Option<R> {
-    // Unset also while `body` of another `with` runs: it has the only borrow.
+    // Also unset while another `with` runs its `body`, which has the only borrow.
     if !FRAME.is_set() {
         return None;
     }
@@ -148,7 +147,7 @@ fn with<R>(handle: Handle, body: impl FnOnce(&mut Caller<'_>, &mut State) -> R) 
     })
 }
 
-/// As [`with`], for what works on the kernel memory.
+/// As [`with`], for operations on the kernel memory.
 #[inline]
 fn with_memory<R>(handle: Handle, body: impl FnOnce(&mut Caller<'_>) -> R) -> Option<R> {
     with(handle, |caller, state| {
@@ -178,7 +177,7 @@ fn pull(mirror: &mut Mirror, caller: &mut Caller<'_>) {
     mirror.pull(memory, used);
 }
 
-/// The address of the kernel memory, which stays until the host function returns.
+/// The address of the kernel memory. It is valid until the host function returns.
 pub(crate) fn address(handle: Handle) -> *mut u8 {
     let address = with(handle, |caller, state| {
         if CALL.get().steady {
@@ -218,13 +217,13 @@ pub(crate) fn alloc(handle: Handle, size: u64) -> u64 {
     block.unwrap_or(0)
 }
 
-/// The length of the block, 0 if there is none.
+/// The length of the block; 0 if there is none.
 pub(crate) fn length(handle: Handle, block: u64) -> u64 {
-    // Clients do not write what this reads.
+    // Clients do not write to the header that this reads, so the mirror need not be written back.
     with(handle, |caller, _| caller.length(block)).unwrap_or(0)
 }
 
-/// Frees a block. Anything else is left alone.
+/// Frees a block. Does nothing if there is none.
 pub(crate) fn free(handle: Handle, block: u64) {
     with_memory(handle, |caller| caller.free(block));
 }
@@ -255,12 +254,12 @@ fn part(size: usize, offset: u64, length: usize) -> Option<std::ops::Range<usize
     (end <= size).then_some(start..end)
 }
 
-/// Has the host function fail with a text when it returns. Returns whether it is running.
+/// Makes the host function fail with a text when it returns. Returns whether the host function is running.
 pub(crate) fn fail(handle: Handle, text: String) -> bool {
     with(handle, |_, state| state.failure = Some(text)).is_some()
 }
 
-/// What the caller of the plug-in hands over.
+/// The host context that the caller of the plug-in has passed.
 pub(crate) fn context(handle: Handle) -> *mut c_void {
     with(handle, |_, _| CALL.get().context).unwrap_or(ptr::null_mut())
 }

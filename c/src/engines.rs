@@ -13,17 +13,17 @@ static ENGINES: LazyLock<Vec<(CString, CString)>> = LazyLock::new(|| {
     engines.collect()
 });
 
-/// How many there are.
+/// The number of engines.
 pub(crate) fn count() -> u64 {
     ENGINES.len() as u64
 }
 
-/// The name of one, null beyond the last.
+/// The name of an engine; null beyond the last.
 pub(crate) fn name(index: u64) -> *const c_char {
     find(index, |(name, _)| name.as_c_str())
 }
 
-/// The version of one, null beyond the last.
+/// The version of an engine; null beyond the last.
 pub(crate) fn version(index: u64) -> *const c_char {
     find(index, |(_, version)| version.as_c_str())
 }

@@ -1,8 +1,8 @@
-//! The functions of `include/extism.h`, which says what each does.
+//! The functions of `include/extism.h`, which documents them.
 //!
-//! Each takes its arguments apart with `border` and hands them on. Truth values go out as 32 bits, because hosts of
-//! other languages read so many, and come in as a byte of which any but zero is true. Invariant: a body is one line
-//! behind the guard.
+//! Each converts its arguments with `border` and calls a safe function. Booleans are returned as 32 bits, because
+//! bindings of other languages read 32; they are accepted as a byte, and every byte but zero is true. Invariant: each
+//! body is one line behind the guard.
 
 #![allow(
     unsafe_code,
@@ -34,7 +34,7 @@ use crate::{
     plugin, record, texts,
 };
 
-/// Run when the library is loaded, before any thread can fork.
+/// Runs when the library is loaded, before any thread can fork.
 #[cfg(target_os = "linux")]
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -45,7 +45,7 @@ extern "C" fn heed_forks() {
     guard((), polyextism::heed_forks);
 }
 
-/// Hands a handle out, and a text if there is one.
+/// Returns a handle, and writes the address of the error text if there is one.
 unsafe fn hand_out((handle, text): Created, error: *mut *const c_char) -> Handle {
     match text {
         None => {}
@@ -57,7 +57,7 @@ unsafe fn hand_out((handle, text): Created, error: *mut *const c_char) -> Handle
     handle
 }
 
-/// What the options say.
+/// The setup that the options describe.
 unsafe fn wanted(options: *const RawOptions) -> Result<Wanted, Failure> {
     Wanted::from_raw(unsafe { sized(options) }, |raw| unsafe {
         [
@@ -68,7 +68,7 @@ unsafe fn wanted(options: *const RawOptions) -> Result<Wanted, Failure> {
     })
 }
 
-/// Why a host function fails.
+/// The error text of a host function.
 fn reason_of(text: Text<'_>) -> String {
     match text {
         Ok("") | Err(Bad::Null) => "the host function failed without a reason".to_owned(),
@@ -376,7 +376,7 @@ unsafe extern "C" fn extism_log_drain(take: Option<TakeLine>) {
     })
 }
 
-// What the official library does not have.
+// Functions that the official library does not have.
 
 #[unsafe(no_mangle)]
 extern "C" fn extism_poly_engine_count() -> u64 {

@@ -1,8 +1,8 @@
-//! Host functions as their handles find them.
+//! Host functions behind handles.
 //!
-//! A function is made, may get a namespace, and is moved into the first plug-in that it is given to; from then on its
-//! handle is good for being freed only. Invariant: a function whose types guests cannot have is refused where a
-//! plug-in is made, which has an error text.
+//! A function is created, may get a namespace, and is moved into the first plug-in that is created with it. After
+//! that its handle can only be freed. Invariant: a function with types that guests cannot have is refused when a
+//! plug-in is created, because only that returns an error text.
 
 use std::{
     ffi::c_int,
@@ -20,7 +20,7 @@ use crate::{
 
 static FUNCTIONS: Table<FunctionCell> = Table::new(Kind::Function);
 
-/// What a handle finds: a function, until it is moved into a plug-in.
+/// The function of a handle, until it is moved into a plug-in.
 struct FunctionCell(Mutex<Option<Made>>);
 
 struct Made {
@@ -28,11 +28,11 @@ struct Made {
     namespace: Option<Box<str>>,
     callback: Callback,
     signature: Signature,
-    /// What is wrong with its types.
+    /// The error text, if its types are wrong.
     wrong: Option<String>,
 }
 
-/// The types of values, as C hands them over.
+/// The types of parameters and results, as C passes them.
 pub(crate) struct Types<'a> {
     pub(crate) params: Slice<'a, c_int>,
     pub(crate) results: Slice<'a, c_int>,
@@ -41,7 +41,7 @@ pub(crate) struct Types<'a> {
 /// The most parameters, and the most results, of a WebAssembly function.
 const MOST: usize = 1000;
 
-/// Makes a function. `callback` makes the rest once its types are known. The null handle if that is impossible.
+/// Creates a function. `callback` creates the callback for its types. Returns the null handle if that fails.
 pub(crate) fn new(
     name: Text<'_>,
     types: &Types<'_>,
@@ -72,7 +72,7 @@ pub(crate) fn new(
     match FUNCTIONS.insert(FunctionCell(Mutex::new(Some(made)))) {
         Ok(handle) => handle,
         Err(cell) => {
-            // What it owns stays the caller's.
+            // The caller keeps its user data.
             let made = cell.0.into_inner().unwrap_or_else(PoisonError::into_inner);
             made.into_iter().for_each(|made| made.callback.give_back());
             Handle::NULL
@@ -94,7 +94,7 @@ fn wrong(name: &str, what: &str, tags: &[c_int]) -> Option<String> {
     ))
 }
 
-/// Has the function answer imports from this namespace only. Without effect once a plug-in has it.
+/// Restricts the function to imports from this namespace. Without effect once a plug-in has the function.
 pub(crate) fn set_namespace(function: Handle, namespace: Text<'_>) {
     if let (Some(cell), Ok(namespace)) = (FUNCTIONS.get(function), namespace)
         && let Some(made) = &mut *cell.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,7 +111,8 @@ pub(crate) fn free(function: Handle) {
 /// Moves functions out of their handles, for a plug-in.
 ///
 /// # Errors
-/// `Argument`, if a handle is not one, or its function is in a plug-in already, or has types that guests cannot have.
+/// `Argument`, if a handle is not that of a function, or if its function is in a plug-in already, or has types that
+/// guests cannot have.
 pub(crate) fn take(functions: Slice<'_, Handle>) -> Result<Vec<Function>, Failure> {
     let wrong = |bad: &Bad| Failure::Argument(bad.about("the list of functions"));
     let functions = functions.map_err(|bad| wrong(&bad))?;

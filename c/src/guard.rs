@@ -1,8 +1,8 @@
-//! Keeps panics in: none crosses the border, whatever language is on the other side.
+//! Catches panics, so that none reaches the caller in another language.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs the body of an export; after a panic, which is a defect of this library, the caller gets `fallback`.
+/// Runs the body of an export. If it panics, which is a bug of this library, returns `fallback`.
 #[inline]
 pub(crate) fn guard<R>(fallback: R, body: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(fallback)

@@ -1,12 +1,12 @@
-//! Handles: what C has in place of pointers to our objects.
+//! Handles, which C code has in place of pointers to our objects.
 //!
-//! A handle is a number in the shape of a pointer: its kind, the place of a slot, and how often that slot was used
-//! before. Nothing is ever read at it. A slot stays what it is for the life of the process, so any number can be
-//! looked up at any time, by any thread. It does not know what is in the slots.
+//! A handle is a number of the size of a pointer: its kind, the index of a slot, and how often the slot was used
+//! before. It is never dereferenced. Slots live as long as the process, so any thread can look up any number at any
+//! time. This module does not know what the slots contain.
 //!
-//! Invariants: no handle is given out twice; a handle that was removed finds nothing; what it found before stays
-//! until it is let go; no lock is taken, so a fork leaves none locked; no address of anything else is a handle,
-//! because those of objects are even.
+//! Invariants: no handle is issued twice; a removed handle finds nothing; an object lives until its last user drops
+//! it; no lock is taken, so a fork leaves none locked; no address of an object is a handle, because such addresses
+//! are even.
 
 use std::{
     marker::PhantomData,
@@ -23,12 +23,12 @@ use std::{
 use arc_swap::{ArcSwapOption, Guard};
 use once_cell::race::OnceBox;
 
-/// A handle as it crosses the border.
+/// A handle as C code has it.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Handle(usize);
 
-/// What a handle is of. Odd, and no other kind's.
+/// The kind of a handle. The numbers are odd and distinct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plugin = 1,
@@ -39,7 +39,7 @@ pub(crate) enum Kind {
 }
 
 const KIND_BITS: u32 = 4;
-/// A million objects of a kind at a time.
+/// Allows a million objects of a kind at a time.
 const PLACE_BITS: u32 = 20;
 /// Some hosts keep pointers in 47 bits.
 const USE_BITS: u32 = 47 - KIND_BITS - PLACE_BITS;
@@ -55,7 +55,7 @@ impl Handle {
         Self(number << KIND_BITS | kind as usize)
     }
 
-    /// The handle of something that has no slot, by a number of its own.
+    /// The handle of an object without a slot, from a unique number.
     pub(crate) fn of_token(kind: Kind, token: u64) -> Self {
         Self((token as usize) << KIND_BITS | kind as usize)
     }
@@ -77,17 +77,17 @@ impl Handle {
 pub(crate) struct Table<T: Send + Sync + 'static> {
     kind: Kind,
     segments: [OnceBox<Box<[Slot<T>]>>; SEGMENTS],
-    /// How many slots were ever used.
+    /// The number of slots that were ever used.
     used: AtomicU32,
-    /// The head of the list of free slots: one more than its place, and a count that tells one head from another.
+    /// The head of the list of free slots: its index plus one, and a counter against the ABA problem.
     free: AtomicU64,
     objects: PhantomData<T>,
 }
 
 struct Slot<T> {
-    /// How often it was used.
+    /// How often the slot was used.
     uses: AtomicU32,
-    /// One more than the place of the next free slot.
+    /// The index of the next free slot plus one.
     next: AtomicU32,
     object: ArcSwapOption<Entry<T>>,
 }
@@ -97,7 +97,7 @@ struct Entry<T> {
     object: T,
 }
 
-/// An object that stays until this is dropped.
+/// A reference to an object, which lives at least until this is dropped.
 pub(crate) struct Held<T>(Guard<Option<Arc<Entry<T>>>>);
 
 impl<T> Deref for Held<T> {
@@ -120,7 +120,7 @@ impl<T: Send + Sync + 'static> Table<T> {
         }
     }
 
-    /// Takes an object in, or gives it back if there are too many.
+    /// Adds an object, or returns it if there are too many.
     pub(crate) fn insert(&self, object: T) -> Result<Handle, T> {
         let place = self.take_free().or_else(|| self.take_fresh());
         let slot = place.and_then(|place| Some((place, self.slot(place)?)));
@@ -132,7 +132,7 @@ impl<T: Send + Sync + 'static> Table<T> {
         Ok(Handle::new(self.kind, place, uses))
     }
 
-    /// The object of a handle, if it is there.
+    /// The object of a handle, if it exists.
     #[inline]
     pub(crate) fn get(&self, handle: Handle) -> Option<Held<T>> {
         let (place, uses) = handle.parts(self.kind)?;
@@ -141,7 +141,7 @@ impl<T: Send + Sync + 'static> Table<T> {
         is_there.then_some(Held(found))
     }
 
-    /// Takes an object out. It goes when nobody holds it any more. Returns whether it was there.
+    /// Removes an object. It is dropped with its last reference. Returns whether it existed.
     pub(crate) fn remove(&self, handle: Handle) -> bool {
         let Some((place, slot)) = handle
             .parts(self.kind)
@@ -159,7 +159,7 @@ impl<T: Send + Sync + 'static> Table<T> {
         };
         if removed {
             let uses = slot.uses.fetch_add(1, Relaxed) + 1;
-            // A slot whose handles are used up is left alone.
+            // A slot without unused handles is not reused.
             if uses < 1 << USE_BITS {
                 self.give_free(place, slot);
             }
@@ -198,7 +198,7 @@ impl<T: Send + Sync + 'static> Table<T> {
         let mut head = self.free.load(Acquire);
         loop {
             let place = (head as u32).checked_sub(1)?;
-            // It may have been taken meanwhile; then the head is another one, and the exchange fails.
+            // If another thread has taken it meanwhile, the head differs and the exchange fails.
             let next = self.slot(place)?.next.load(Relaxed);
             let after = counted(head, next);
             match self
@@ -246,7 +246,7 @@ mod tests {
 
     use super::{Handle, Kind, Table};
 
-    /// Counts how many of it there are.
+    /// Counts how many of them exist.
     struct Counted(Arc<AtomicUsize>, usize);
 
     impl Counted {
@@ -256,7 +256,7 @@ mod tests {
         }
     }
 
-    /// Takes an object in, of which there are few.
+    /// Adds an object, where there are few.
     fn put<T: Send + Sync>(table: &Table<T>, object: T) -> Handle {
         match table.insert(object) {
             Ok(handle) => handle,

@@ -30,7 +30,7 @@ const KINDS: &[(c_int, &CStr)] = &[
     (OTHER, c"other"),
 ];
 
-/// A kind that the header has no number for.
+/// The number of all kinds that the header has no number for.
 const OTHER: c_int = 99;
 
 /// No error.

@@ -1,13 +1,13 @@
-//! The C library `extism`: what the SDKs of Extism load, on the engines of polyextism.
+//! The C library `extism`, which the SDKs of Extism load, on the engines of polyextism.
 //!
-//! `include/extism.h` is the interface and says what each function does. A call travels so: `exports` takes it,
-//! `border` makes slices and texts of its pointers, `guard` keeps panics in, and everything behind is safe code:
-//! `create` makes plug-ins, `call` runs them, `record` keeps for each thread what its calls ended with, `current`
-//! serves host functions while they run. Handles are numbers (`handles`), never addresses.
+//! `include/extism.h` is the interface and documents each function. `exports` has the functions, `border` turns
+//! pointers into slices and texts, and `guard` catches panics. Everything behind is safe code: `create` creates
+//! plug-ins, `call` runs them, `record` keeps the outcomes of calls for each thread, `current` serves running host
+//! functions. Handles are numbers (`handles`), never addresses.
 //!
-//! Invariants: a handle that is null, freed, of another kind or made up reads as closed and is never followed; a
-//! plug-in is used by one thread at a time, and a call from its own host function is refused (`turns`); what a
-//! pointer that was handed out points at stays until the header says it may go.
+//! Invariants: a handle that is null, freed, of another kind or invented counts as closed and is never dereferenced;
+//! one thread at a time uses a plug-in, and a call from its own host function is refused (`turns`); memory that a
+//! returned pointer points to stays valid for as long as the header says.
 //!
 //! It knows no engine and no manifest field. `unsafe` is in `exports`, `border` and `callback` only.
 
@@ -32,5 +32,5 @@ mod texts;
 mod threads;
 mod turns;
 
-/// Handles and what crosses the border as numbers need 64 bits.
+// Handles need 64 bits, and so do addresses that are passed as numbers.
 const _: () = assert!(size_of::<usize>() == 8, "64-bit targets only");

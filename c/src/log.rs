@@ -1,4 +1,4 @@
-//! Where log lines of the process go. The setting itself is core's.
+//! Sets where the log lines of the process go. Core has the setting.
 //!
 //! Invariant: no lock is held while a callback of C runs.
 
@@ -8,10 +8,10 @@ use polyextism::logs::{self, Lines, LogFilter, LogPlace};
 
 use crate::{border::Bad, texts::c_text};
 
-/// A text, or nothing.
+/// A text, or `None`.
 type Given<'a> = Result<Option<&'a str>, Bad>;
 
-/// Sends lines to a file or a stream. Returns whether they go there now.
+/// Sends lines to a file or a stream. Returns whether that succeeded.
 pub(crate) fn to_file(path: Given<'_>, level: Given<'_>) -> bool {
     let Ok(path) = path else {
         return false;
@@ -24,9 +24,9 @@ pub(crate) fn to_file(path: Given<'_>, level: Given<'_>) -> bool {
     place.is_ok_and(|place| set(level, place))
 }
 
-/// Keeps lines until they are drained. Returns whether it does now.
+/// Keeps lines until they are drained. Returns whether that succeeded.
 pub(crate) fn to_memory(level: Given<'_>) -> bool {
-    // What waits already goes on waiting.
+    // Lines that are kept already stay.
     let lines = logs::waiting().unwrap_or_else(|| Arc::new(Lines::default()));
     set(level, LogPlace::Lines(lines))
 }
@@ -40,17 +40,17 @@ fn set(level: Given<'_>, place: LogPlace) -> bool {
         },
         Err(_) => return false,
     };
-    // There is nobody to tell that lines are lost.
+    // Nobody can be told that lines are lost.
     let ignore = |_: io::Error| {};
     logs::set(filter, place, ignore, || None).is_ok()
 }
 
-/// Hands over each line that waits.
+/// Passes each kept line to `take`.
 pub(crate) fn drain(take: impl Fn(&CStr)) {
     let Some(lines) = logs::waiting() else {
         return;
     };
-    // Those that come meanwhile wait for the next time.
+    // Lines that are logged meanwhile stay for the next time.
     for _ in 0..lines.count() {
         match lines.take() {
             Some(line) => take(&c_text(line)),

@@ -1,32 +1,32 @@
-//! The kernel memory at an address of its own, for engines that move it when it grows.
+//! A copy of the kernel memory at a fixed address, for engines that move the memory when it grows.
 //!
-//! Clients take its address in a host function and go on with that while they allocate. Where the engine moves the
-//! memory, they get a mirror instead: what has been used is copied there, and back before anybody else looks. It does
-//! not know when that is (see `current`).
+//! In a host function, clients read the address of the memory once and keep using it while they allocate. If the
+//! engine moves the memory, they get the address of a mirror: the used part is copied there, and copied back before
+//! anybody else accesses the memory. `current` decides when.
 //!
-//! Invariants: a mirror stays in its place; it takes memory only for what was copied; what lies beyond it is not
-//! allocated while it is in use.
+//! Invariants: a mirror never moves; it takes memory only for what was copied; the addresses behind it are reserved
+//! while it is in use.
 
 use memmap2::{MmapMut, MmapOptions};
 
-/// The addresses that a kernel memory can have.
+/// The most bytes that a kernel memory can have.
 const LARGEST: usize = 1 << 32;
-/// The fewest that are worth a mirror.
+/// The least bytes of a mirror.
 const LEAST: usize = 1 << 20;
-/// The most bytes that a mirror may have touched and be kept for the next host function.
+/// A mirror that has touched more bytes is not reused.
 const KEPT: usize = 1 << 20;
 
 pub(crate) struct Mirror {
     memory: MmapMut,
-    /// How much of it was ever written.
+    /// How many bytes were ever written.
     touched: usize,
 }
 
 impl Mirror {
-    /// A mirror of what has been used of a memory. `None` if there is no room for it.
+    /// A mirror of the used part of a memory. `None` if there is no address space for it.
     pub(crate) fn new(used: usize) -> Option<Self> {
         let mut size = LARGEST;
-        // Where addresses are short, as many as there are, with room to grow.
+        // If address space is short, take what is left, with room to grow.
         while size >= LEAST && size / 2 >= used {
             let reserved = MmapOptions::new().len(size).no_reserve_swap().map_anon();
             if let Ok(memory) = reserved {
@@ -42,25 +42,25 @@ impl Mirror {
         self.memory.as_mut_ptr()
     }
 
-    /// How large the memory may become.
+    /// The largest size of the memory.
     pub(crate) fn size(&self) -> usize {
         self.memory.len()
     }
 
-    /// Takes over what has been used of the memory.
+    /// Copies the used part of the memory to the mirror.
     pub(crate) fn pull(&mut self, memory: &[u8], used: usize) {
         let used = used.min(self.memory.len());
         self.memory[..used].copy_from_slice(&memory[..used]);
         self.touched = self.touched.max(used);
     }
 
-    /// Gives it back.
+    /// Copies the mirror back.
     pub(crate) fn push(&self, memory: &mut [u8], used: usize) {
         let used = used.min(self.memory.len());
         memory[..used].copy_from_slice(&self.memory[..used]);
     }
 
-    /// Whether it can be kept without keeping much.
+    /// Whether it is small enough for reuse.
     pub(crate) fn is_small(&self) -> bool {
         self.touched <= KEPT
     }

@@ -1,6 +1,6 @@
-//! What a plug-in is given beside its manifest, as the additions of the header say it.
+//! The options of a plug-in, as the header's additions to the official interface define them.
 //!
-//! Invariant: zero is the default of everything, so callers that know an older struct get what they know.
+//! Invariant: zero is the default of every field, so callers with an older struct get the old behaviour.
 
 use polyextism::{
     Cache, CachePlace, Choice, Limits, Options, Proposal, Proposals, Wasi, default_engine, engine,
@@ -23,17 +23,17 @@ const ALL: u64 = 63;
 const LIMIT_TIME: u64 = 1;
 const LIMIT_FUEL: u64 = 2;
 
-/// An engine, and what a plug-in is given.
+/// An engine and the options of a plug-in.
 pub(crate) struct Wanted {
     pub(crate) choice: Choice,
     pub(crate) options: Options,
 }
 
 impl Wanted {
-    /// What the official functions say.
+    /// The setup for the official functions.
     ///
     /// # Errors
-    /// If the environment variable names an engine that is not there.
+    /// If the environment variable names an unknown engine.
     pub(crate) fn plain(wasi: bool, fuel: Option<u64>) -> Result<Self, Failure> {
         let choice = default_engine().map_err(Failure::Compile)?;
         let options = Options::default()
@@ -42,10 +42,10 @@ impl Wanted {
         Ok(Self { choice, options })
     }
 
-    /// What the struct says, if there is one, with the texts that it points at.
+    /// The setup that the struct describes, if there is one, with the texts that it points to.
     ///
     /// # Errors
-    /// If it is wrong.
+    /// If a field is wrong.
     pub(crate) fn from_raw(
         raw: Result<Option<RawOptions>, String>,
         texts: impl FnOnce(&RawOptions) -> [Result<Option<String>, String>; 3],
@@ -115,10 +115,10 @@ impl Wanted {
     }
 }
 
-/// The features that a text names, with commas between.
+/// The features that a comma-separated text names.
 ///
 /// # Errors
-/// If there is none of a name.
+/// If a name is unknown.
 fn features(names: &str) -> Result<Proposals, String> {
     let names = names
         .split(',')
@@ -130,7 +130,7 @@ fn features(names: &str) -> Result<Proposals, String> {
 /// The limits of a call.
 ///
 /// # Errors
-/// What is wrong with the struct.
+/// If a field is wrong.
 pub(crate) fn limits(
     raw: Result<Option<RawLimits>, String>,
 ) -> Result<Option<call::Limits>, String> {
@@ -149,7 +149,7 @@ pub(crate) fn limits(
     }))
 }
 
-/// A text of a struct, kept.
+/// An owned copy of a text of a struct.
 pub(crate) fn owned(name: &str, text: Result<Option<&str>, Bad>) -> Result<Option<String>, String> {
     match text {
         Ok(text) => Ok(text.map(str::to_owned)),

@@ -1,7 +1,8 @@
-//! What a call ends with, in the numbers and words that clients know.
+//! The outcome of a call: a return code and an error text.
 //!
-//! The wording of the official library comes first, because SDKs look for it; our own sentence follows. It does not
-//! know how calls are made. Invariant: an error of the guest's own text is that text alone.
+//! An error text begins with the wording of the official library, because SDKs search for it; our own sentence
+//! follows. This module does not know how calls are made. Invariant: an error text that the guest has set is returned
+//! without additions.
 
 use std::{error::Error as _, ffi::CString};
 
@@ -12,10 +13,10 @@ use crate::{kinds, texts::c_text};
 /// How a call ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
-    /// What `extism_plugin_call` returns.
+    /// The return value of `extism_plugin_call`.
     pub(crate) code: i32,
     pub(crate) error: Option<CString>,
-    /// The number of its kind.
+    /// The number of the error kind.
     pub(crate) kind: i32,
     /// Whether the guest set the text.
     pub(crate) by_guest: bool,
@@ -23,13 +24,13 @@ pub(crate) struct Outcome {
     pub(crate) returned: bool,
 }
 
-/// What traps, time limits and cancellations return.
+/// The return code of traps, time limits and cancellations.
 const TRAPPED: i32 = 134;
-/// What everything else returns that has no code of its own.
+/// The return code of all failures without a code of their own.
 const FAILED: i32 = -1;
 
 impl Outcome {
-    /// The guest returned zero, or nothing.
+    /// The guest returned zero or had no result.
     pub(crate) const SUCCESS: Self = Self {
         code: 0,
         error: None,
@@ -55,7 +56,7 @@ impl Outcome {
         match kind {
             ErrorKind::Guest => {
                 let text = error.guest_text().unwrap_or_default();
-                // Where the guest did not get to return, the text says why, but no code counts.
+                // If the guest did not return, the text says why, but there is no code.
                 let ended = error.source().is_some();
                 let code = if ended {
                     FAILED
@@ -80,7 +81,7 @@ impl Outcome {
         }
     }
 
-    /// The library itself could not do it.
+    /// A failure of the library itself.
     #[cold]
     pub(crate) fn refused(kind: ErrorKind, text: String) -> Self {
         Self {
@@ -102,10 +103,10 @@ fn backtrace(error: &Error) -> String {
     text
 }
 
-/// Why a plug-in cannot be made.
+/// Why a plug-in cannot be created.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// What the caller handed over cannot be used.
+    /// An argument of the caller is wrong.
     Argument(String),
     /// The first step: from a manifest to code.
     Compile(Error),
@@ -132,7 +133,7 @@ impl Failure {
     }
 }
 
-/// The first import that nothing provides comes first.
+/// The text for a link error. It begins with the first import that nothing provides.
 fn cause(error: &Error) -> String {
     let mistakes = error.link_mistakes().iter();
     let mut missing = mistakes.filter(|mistake| mistake.reason != LinkReason::Misfit);

@@ -1,7 +1,7 @@
-//! Live plug-ins and compiled ones, as their handles find them, and what can be done with them beside calls.
+//! Live and compiled plug-ins behind handles, and their operations other than calls.
 //!
-//! Invariants: whoever looks a plug-in up keeps it until it is done, also if another thread frees it meanwhile;
-//! whatever touches the live plug-in has a turn.
+//! Invariants: a plug-in lives until its last operation has ended, also if another thread frees it meanwhile; every
+//! access to the live plug-in has a turn.
 
 use std::{
     ffi::{CStr, CString},
@@ -30,16 +30,16 @@ pub(crate) struct PluginCell {
     engine: CString,
     compiled: Compiled,
     cancel: Handle,
-    /// How many calls were begun.
+    /// The number of calls that have begun.
     calls: AtomicU64,
     pub(crate) steady: bool,
     pub(crate) turns: Turns<Live>,
 }
 
-/// What a turn is for.
+/// The state that a turn gives access to.
 pub(crate) struct Live {
     pub(crate) plugin: Plugin,
-    /// What its last call ended with.
+    /// The outcome of its last call.
     pub(crate) last: Outcome,
     pub(crate) counts_fuel: bool,
 }
@@ -56,19 +56,19 @@ impl Live {
 }
 
 impl PluginCell {
-    /// How many calls were begun. Who has a turn knows it exactly.
+    /// The number of calls that have begun. It is exact for the owner of the turn.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Relaxed)
     }
 
-    /// Counts a call. Who has a turn does so.
+    /// Counts a call. Only the owner of the turn calls this.
     #[inline]
     pub(crate) fn count_call(&self) {
         self.calls.store(self.calls.load(Relaxed) + 1, Relaxed);
     }
 }
 
-/// Takes a plug-in in. The null handle if there are too many.
+/// Adds a plug-in. Returns the null handle if there are too many.
 pub(crate) fn keep(plugin: Plugin, compiled: &Compiled) -> Handle {
     let Ok(cancel) = CANCELS.insert(plugin.cancel_handle()) else {
         return Handle::NULL;
@@ -92,7 +92,7 @@ pub(crate) fn keep(plugin: Plugin, compiled: &Compiled) -> Handle {
     })
 }
 
-/// Frees a plug-in: at once, or when the call ends that it is in.
+/// Frees a plug-in: at once, or when its running call ends.
 pub(crate) fn free(plugin: Handle) {
     let cancel = PLUGINS.get(plugin).map(|cell| cell.cancel);
     if PLUGINS.remove(plugin) {
@@ -114,12 +114,12 @@ pub(crate) fn engine(plugin: Handle) -> *const std::ffi::c_char {
     cell.map_or(std::ptr::null(), |cell| CStr::as_ptr(&cell.engine))
 }
 
-/// The handle that cancels calls of the plug-in.
+/// The cancel handle of the plug-in.
 pub(crate) fn cancel_handle(plugin: Handle) -> Handle {
     PLUGINS.get(plugin).map_or(Handle::NULL, |cell| cell.cancel)
 }
 
-/// Cancels the running call, if there is one. Returns whether the plug-in is there.
+/// Cancels the running call, if there is one. Returns whether the plug-in exists.
 pub(crate) fn cancel(handle: Handle) -> bool {
     let cancel = CANCELS
         .get(handle)
@@ -136,7 +136,7 @@ pub(crate) fn function_exists(plugin: Handle, name: Option<&str>) -> bool {
     name.is_some_and(|name| cell.compiled.function_exists(name))
 }
 
-/// Changes the configuration. Returns whether it did.
+/// Changes the configuration. Returns whether that succeeded.
 pub(crate) fn configure(plugin: Handle, json: Option<&[u8]>) -> bool {
     let Some(cell) = PLUGINS.get(plugin) else {
         return false;
@@ -153,7 +153,7 @@ pub(crate) fn configure(plugin: Handle, json: Option<&[u8]>) -> bool {
     }
 }
 
-/// Frees and clears the kernel memory. Returns whether it did.
+/// Frees and clears the kernel memory. Returns whether that succeeded.
 pub(crate) fn reset(plugin: Handle) -> bool {
     let Some(cell) = PLUGINS.get(plugin) else {
         return false;
@@ -164,7 +164,7 @@ pub(crate) fn reset(plugin: Handle) -> bool {
         .is_ok()
 }
 
-/// Has the guests read the headers of responses from now on.
+/// Lets guests read the headers of HTTP responses from now on.
 pub(crate) fn allow_http_response_headers(plugin: Handle) {
     if let Some(cell) = PLUGINS.get(plugin)
         && let Ok(mut turn) = cell.turns.take()

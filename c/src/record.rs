@@ -1,11 +1,11 @@
-//! What the last call of a plug-in ended with, for each thread that asks.
+//! The outcome of the last call of a plug-in, for each thread.
 //!
-//! A call and the look at its output by the same thread belong together, whatever other threads do meanwhile. So
-//! every thread has records of its own, by plug-in, and pointers that were handed out point into them. A thread that
-//! has not called a plug-in itself gets a copy of what its last call ended with.
+//! A thread that makes a call and then reads its output must get the output of that call, whatever other threads do
+//! meanwhile. So each thread has its own record for each plug-in, and returned pointers point into it. A thread that
+//! has not called a plug-in itself gets a copy of the outcome of the plug-in's last call.
 //!
-//! Invariants: what a record lends stays until the same thread calls the plug-in again, frees it, or ends, and what a
-//! copy lends until it is made anew; no borrow is held while anything else runs.
+//! Invariants: pointers into a record are valid until the same thread calls the plug-in again, frees it, or ends;
+//! pointers into a copy are valid until the copy is renewed; no borrow is held while other code runs.
 
 use std::{
     cell::RefCell,
@@ -23,13 +23,13 @@ use crate::{
     plugin::{PLUGINS, PluginCell},
 };
 
-/// What an output of no bytes points at.
+/// The target of the pointer of an empty output.
 static EMPTY: [u8; 1] = [0];
 
-/// The most bytes that are kept for the next output, if that is smaller.
+/// A buffer with at most so many bytes is reused for the next output.
 const KEPT: usize = 1 << 20;
 
-/// How many records a thread has before it looks for those of plug-ins that are gone.
+/// With at least so many records, a thread removes those of freed plug-ins.
 const MANY: usize = 64;
 
 #[derive(Default)]
@@ -38,19 +38,19 @@ pub(crate) struct Record {
     error: Option<CString>,
     kind: c_int,
     by_guest: bool,
-    /// Whether the text is not shown any more. It stays, because its address was handed out.
+    /// Whether the error text is hidden. It is kept, because its address was returned.
     forgotten: bool,
     fuel: Option<u64>,
-    /// Which call of the plug-in it is a copy of; `None` if this thread made that call.
+    /// The number of the copied call; `None` if this thread made the call.
     copy_of: Option<u64>,
 }
 
 #[derive(Default)]
 struct Records {
-    /// Of the plug-in that was used last.
+    /// The record of the plug-in that was used last.
     last: Option<(Handle, Box<Record>)>,
     others: HashMap<Handle, Box<Record>>,
-    /// From how many on records of plug-ins that are gone are looked for.
+    /// The number of records at which those of freed plug-ins are removed.
     many: usize,
 }
 
@@ -91,7 +91,7 @@ impl Records {
     }
 }
 
-/// Does something with the records of this thread. `None` at its end, when it has none any more.
+/// Accesses the records of this thread. `None` if the thread is ending and has none any more.
 #[inline]
 fn with<R>(body: impl FnOnce(&mut Records) -> R) -> Option<R> {
     RECORDS
@@ -113,7 +113,7 @@ impl Record {
         self.copy_of = None;
     }
 
-    /// Takes over what a call ended with. Returns its code, or that of a failure if there is no memory for the output.
+    /// Records the outcome of a call. Returns its code, or that of a failure if there is no memory for the output.
     #[inline]
     fn fill(&mut self, outcome: &Outcome, output: &[u8], fuel: Option<u64>) -> i32 {
         self.output.clear();
@@ -137,20 +137,20 @@ fn no_room(length: usize) -> Outcome {
     Outcome::refused(ErrorKind::Engine, text)
 }
 
-/// A call of this thread begins.
+/// Prepares the record for a call of this thread.
 #[inline]
 pub(crate) fn begin(plugin: Handle) {
     with(|records| records.find_or_make(plugin).clear());
 }
 
-/// A call of this thread has ended. Returns the code for it.
+/// Records the outcome of a call of this thread. Returns the code.
 #[inline]
 pub(crate) fn end(plugin: Handle, outcome: &Outcome, output: &[u8], fuel: Option<u64>) -> i32 {
     let code = with(|records| records.find_or_make(plugin).fill(outcome, output, fuel));
     code.unwrap_or(outcome.code)
 }
 
-/// Forgets the error that the host has made; one that the guest set stays.
+/// Clears an error of the host. An error that the guest has set stays.
 pub(crate) fn forget_error(plugin: Handle) {
     with(|records| {
         if let Some(record) = records.find(plugin).filter(|record| !record.by_guest) {
@@ -159,7 +159,7 @@ pub(crate) fn forget_error(plugin: Handle) {
     });
 }
 
-/// Forgets the plug-in.
+/// Removes the record of the plug-in.
 pub(crate) fn forget(plugin: Handle) {
     let gone = with(
         |records| match records.last.take_if(|(last, _)| *last == plugin) {
@@ -170,7 +170,7 @@ pub(crate) fn forget(plugin: Handle) {
     drop(gone);
 }
 
-/// Reads the record of a plug-in that is there, or a copy of what its last call ended with.
+/// Reads the record of an existing plug-in, or a copy of the outcome of its last call.
 fn read<R>(plugin: Handle, cell: &PluginCell, body: impl Fn(&Record) -> R) -> Option<R> {
     let own = with(|records| {
         let record = records.find(plugin)?;
@@ -180,7 +180,7 @@ fn read<R>(plugin: Handle, cell: &PluginCell, body: impl Fn(&Record) -> R) -> Op
     if own.is_some() {
         return own;
     }
-    // Before the borrow: it may wait for a call of another thread.
+    // Before the borrow, because this may wait for a call of another thread.
     let mut turn = cell.turns.take().ok()?;
     let (calls, live) = (cell.calls(), &mut *turn);
     let fuel = live.fuel_used();
@@ -207,7 +207,7 @@ pub(crate) fn output(plugin: Handle) -> (*const u8, u64) {
         [] => (EMPTY.as_ptr(), 0),
         output => (output.as_ptr(), output.len() as u64),
     });
-    // What cannot be looked at has no output.
+    // A plug-in that cannot be accessed has no output.
     output.unwrap_or((EMPTY.as_ptr(), 0))
 }
 

@@ -1,7 +1,7 @@
 //! Error texts that callers own until they free them.
 //!
-//! Invariant: a text is freed once, whatever is asked for: an address that is not that of a text of ours, or not any
-//! more, is left alone. Each process has its own list, so a fork leaves no lock behind.
+//! Invariant: each text is freed at most once; freeing any other address does nothing. Each process has its own list,
+//! so a fork leaves no lock behind.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use polyextism::backend::PerProcess;
 
 static TEXTS: PerProcess<Mutex<HashMap<usize, CString>>> = PerProcess::new();
 
-/// The text as C has it: cut at the first NUL.
+/// The text as a C string, cut at the first NUL.
 pub(crate) fn c_text(text: impl Into<Vec<u8>>) -> CString {
     let mut bytes = text.into();
     if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
@@ -23,12 +23,12 @@ pub(crate) fn c_text(text: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).unwrap_or_default()
 }
 
-/// Hands a text out until [`free`] is called with its address.
+/// Returns the address of a text, which is valid until [`free`] gets it.
 pub(crate) fn hand_out(text: String) -> *const c_char {
     let text = c_text(text);
     let address = text.as_ptr();
     let mut texts = TEXTS.own().lock().unwrap_or_else(PoisonError::into_inner);
-    // What was there was freed by the caller with `free`, who must not do so, and is not ours any more.
+    // An older text at this address was freed with C's `free`, against the rules, so it is not ours any more.
     mem::forget(texts.insert(address.addr(), text));
     address
 }

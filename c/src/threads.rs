@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// How many tokens a thread takes at a time.
+/// The number of tokens that a thread reserves at a time.
 const BLOCK: u64 = 1 << 12;
 
 static THREADS: AtomicU64 = AtomicU64::new(1);
@@ -29,12 +29,12 @@ pub(crate) fn current() -> u64 {
     }
 }
 
-/// A number that no thread of this process was ever given before; not 0.
+/// A number that no thread of this process got before; not 0.
 #[inline]
 pub(crate) fn token() -> u64 {
     let last = TOKEN.get();
     let next = match last % BLOCK {
-        // A block begins with a number that nobody gets, so 0 is none either.
+        // The first number of a block is never issued, so 0 is never issued.
         0 => BLOCKS.fetch_add(1, Relaxed) * BLOCK + 1,
         _ => last + 1,
     };

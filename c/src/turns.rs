@@ -1,11 +1,11 @@
-//! Who may use a live plug-in: one thread at a time.
+//! Exclusive access of one thread at a time to a live plug-in.
 //!
-//! The word `owner` is the lock. It names the thread and the process, so that a thread which has the turn already
-//! gets an error instead of a deadlock, and so does a forked child whose parent has it. Those who wait sleep on a
-//! queue of their own process, which no fork leaves locked.
+//! The word `owner` is the lock. It names the thread and the process. So a thread that has the turn already gets an
+//! error instead of a deadlock, and so does a forked child whose parent has the turn. Waiting threads sleep on a queue
+//! of their process, which no fork leaves locked.
 //!
-//! Invariants: the mutex inside is taken by the owner only, so nobody ever waits for it; who waits is overtaken
-//! [`OVERTAKING`] times at most for each that waits; a waiting thread ends with the call that it is in.
+//! Invariants: only the owner takes the inner mutex, so nobody waits for it; other threads overtake a waiting thread
+//! at most [`OVERTAKING`] times for each waiting thread; a waiting thread ends with the call that it is in.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -29,24 +29,24 @@ use crate::threads;
 
 /// Nobody has the turn.
 const IDLE: u64 = 0;
-/// Nobody has it, and only those who wait may take it.
+/// Nobody has the turn, and only waiting threads may take it.
 const PROMISED: u64 = 1;
-/// The bits of an owner that say the process.
+/// The bits of an owner that name the process.
 const PROCESS_BITS: u32 = 16;
 
-/// How often a thread that waits looks whether it has to end.
+/// How often a waiting thread checks whether it has to end.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How often others may take turns while somebody waits. Handing a turn over costs a switch of threads.
+/// How many turns others may take while a thread waits. A handover costs a switch of threads.
 const OVERTAKING: u32 = 32;
 
-/// The turns of something.
+/// A value that one thread at a time may use.
 pub(crate) struct Turns<T> {
     owner: AtomicU64,
-    /// How many turns were taken while somebody waited.
+    /// How many turns were taken while a thread waited.
     overtaken: AtomicU32,
     queue: PerProcess<Queue>,
-    /// Taken out only to be left behind.
+    /// Taken out only to be leaked.
     live: Mutex<Option<T>>,
 }
 
@@ -60,7 +60,7 @@ struct Queue {
 /// A turn, until it is dropped.
 pub(crate) struct Turn<'a, T> {
     turns: &'a Turns<T>,
-    /// Let go before the turn.
+    /// Unlocked before the turn ends.
     live: Option<MutexGuard<'a, Option<T>>>,
 }
 
@@ -100,8 +100,8 @@ impl<T> Turns<T> {
     /// Waits for the turn and takes it.
     ///
     /// # Errors
-    /// `Reentrant`, `Closed` if a thread of the parent process has it, or why a call that this thread is in has to
-    /// end.
+    /// `Reentrant` if this thread has the turn; `Closed` if a thread of the parent process has it; the reason why the
+    /// call that this thread is in has to end.
     #[inline]
     pub(crate) fn take(&self) -> Result<Turn<'_, T>> {
         let me = me();
@@ -138,7 +138,7 @@ impl<T> Turns<T> {
                 return Err(left_behind());
             }
             let lock = queue.lock.lock().unwrap_or_else(PoisonError::into_inner);
-            // Who releases changes the owner before it takes this lock to wake somebody.
+            // A thread that releases changes the owner before it takes this lock to wake another.
             if self.owner.load(SeqCst) == owner {
                 let patience = nesting::patience(PATIENCE);
                 drop(queue.free.wait_timeout(lock, patience));
@@ -159,10 +159,10 @@ impl<T> Turns<T> {
         self.wake(queue);
     }
 
-    /// Wakes one who waits, if the turn is free.
+    /// Wakes a waiting thread if the turn is free.
     fn wake(&self, queue: &Queue) {
         if queue.waiting.load(SeqCst) == 0 {
-            // Nobody is left whom it is promised to.
+            // No thread is waiting any more, so anybody may take the turn.
             let _ = self.owner.compare_exchange(PROMISED, IDLE, SeqCst, Relaxed);
             return;
         }
@@ -189,7 +189,7 @@ impl<T> Drop for Waiting<'_, T> {
         self.queue.waiting.fetch_sub(1, SeqCst);
         let owner = self.turns.owner.load(SeqCst);
         if owner == IDLE || owner == PROMISED {
-            // It gives up, perhaps after it was woken.
+            // It gives up, perhaps after another thread has woken it.
             self.turns.wake(self.queue);
         }
     }
@@ -198,7 +198,7 @@ impl<T> Drop for Waiting<'_, T> {
 impl<T> Drop for Turns<T> {
     fn drop(&mut self) {
         if *self.owner.get_mut() > PROMISED {
-            // A thread of the parent process is in the middle of something with it.
+            // A thread of the parent process was using the value at the fork.
             let live = self.live.get_mut().unwrap_or_else(PoisonError::into_inner);
             std::mem::forget(live.take());
         }

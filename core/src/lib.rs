@@ -82,7 +82,7 @@ pub use crate::{
     kernel::caller::Caller,
     live::{
         plugin::{CallLimits, FunctionHandle, Plugin},
-        pool::{Place, Pool, PooledPlugin, Reuse},
+        pool::{Permit, Pool, PooledPlugin, Reuse},
     },
     manifest::Manifest,
     process::heed_forks,

@@ -1,12 +1,10 @@
-//! The objects that an explicit host function is called with, used again when nobody has kept them.
+//! The argument objects of explicit host functions, which are reused if nobody has kept them.
 //!
-//! Such a function gets a `CurrentPlugin` and two lists with a `Val` for each number. Most functions let
-//! go of all of them when they return, and making them was most of what the call cost. So they
-//! stay until the next call of the same function.
+//! Such a function gets a `CurrentPlugin` and two lists with a `Val` for each number. Creating them was most of the
+//! cost of a call, and most functions keep none of them. So they are kept for the next call of the same function.
 //!
-//! Invariants: nobody can tell. What anything else has a reference to is never touched again, nor is what
-//! does not look as it was made: it goes its own way and the next call gets new objects. Between calls
-//! they hold no value that came from outside.
+//! Invariants: reuse cannot be observed. If anything else has a reference to one of the objects, or if one was
+//! changed, the next call gets new objects. Between calls the objects contain no value from outside.
 
 use polyextism::backend::{NumType, Signature};
 use pyo3::{
@@ -19,7 +17,7 @@ use crate::{current::CurrentPlugin, scope::Token, value, value::Val};
 
 /// The arguments of one call.
 pub(crate) struct Arguments {
-    /// What is called.
+    /// The callable.
     f: Py<PyAny>,
     /// `(current, params, results, *user_data)`.
     all: Py<PyTuple>,
@@ -28,14 +26,14 @@ pub(crate) struct Arguments {
     results: Values,
 }
 
-/// A list of `Val`, and what is in it.
+/// A list of `Val`, and its items.
 struct Values {
     list: Py<PyList>,
     vals: Box<[Py<Val>]>,
 }
 
 impl Arguments {
-    /// New ones for a function of that signature.
+    /// New arguments for a function of this signature.
     pub(crate) fn new(
         py: Python<'_>,
         signature: &Signature,
@@ -60,7 +58,7 @@ impl Arguments {
         })
     }
 
-    /// Makes them those of a host call.
+    /// Sets them up for a host call.
     pub(crate) fn begin(
         &self,
         py: Python<'_>,
@@ -89,7 +87,7 @@ impl Arguments {
         self.results.list.bind(py)
     }
 
-    /// Lets go of what came from outside, if nobody has kept anything; else gives all of it away.
+    /// Drops the values from outside, and returns the objects for reuse. `None` if one was kept or changed.
     pub(crate) fn rest(self, py: Python<'_>, signature: &Signature) -> Option<Self> {
         let free = self.is_free(py)
             && self.params.is_as_made(py)
@@ -99,16 +97,16 @@ impl Arguments {
         free.then_some(self)
     }
 
-    /// Whether nothing else has a reference to any of them.
+    /// Whether nobody else has a reference to any of them.
     pub(crate) fn is_free(&self, py: Python<'_>) -> bool {
         holders(py, &self.all) == 1
-            // The tuple has the other one.
+            // The tuple has the other reference.
             && holders(py, &self.current) == 2
             && self.params.are_free(py)
             && self.results.are_free(py)
     }
 
-    /// Shows the garbage collector what it can see of them.
+    /// Visits the objects for the garbage collector.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.f)?;
         visit.call(&self.all)?;
@@ -137,20 +135,20 @@ impl Values {
     }
 
     fn are_free(&self, py: Python<'_>) -> bool {
-        // The tuple has the other reference to the list, the list those to what is in it.
+        // The tuple has the other reference to the list, and the list has those to its items.
         holders(py, &self.list) == 2 && self.vals.iter().all(|val| holders(py, val) == 2)
     }
 
-    /// Whether the list has what was put into it.
+    /// Whether the list still has its original items.
     fn is_as_made(&self, py: Python<'_>) -> bool {
         let list = self.list.bind(py);
-        // An iterator of a list has its own length and end, which cost more than the items.
+        // A list iterator checks the length at each step, which costs more than the items.
         let mut vals = self.vals.iter().enumerate();
         list.len() == self.vals.len()
             && vals.all(|(index, val)| list.get_item(index).is_ok_and(|item| item.is(val)))
     }
 
-    /// Makes all values zeros again. Whether that went well.
+    /// Sets all values to zero again. Returns whether that succeeded.
     fn rest(&self, py: Python<'_>, types: &[NumType]) -> bool {
         self.vals.iter().zip(types).all(|(val, &ty)| {
             let zero = value::load(py, ty, 0);
@@ -162,7 +160,7 @@ impl Values {
                         true => None,
                         false => Some(std::mem::replace(&mut val.t, t.clone_ref(py))),
                     };
-                    // These may run any Python code when they go, which must find nothing borrowed.
+                    // Dropping these may run any Python code, which must find nothing borrowed.
                     drop(val);
                     drop((old, other));
                     true
@@ -173,7 +171,7 @@ impl Values {
     }
 }
 
-/// How many references there are to an object.
+/// The number of references to an object.
 #[expect(
     deprecated,
     reason = "the other spelling is code that the compiler cannot check, which this crate keeps in one file"

@@ -18,7 +18,7 @@ use crate::{
     plugin::{Found, Known, Plugin},
 };
 
-/// How a call is named in errors about its arguments, what those are, and how many can be given by position.
+/// The signature of a call: its name for errors, its arguments, and how many of them can be positional.
 const CALL: &str = "PluginFunction.__call__()";
 const NAMES: [&str; 5] = ["data", "parse", "host_context", "timeout", "fuel"];
 const POSITIONAL: usize = 3;
@@ -95,7 +95,7 @@ impl PluginFunction {
         let (py, call) = (args.py(), |data| {
             self.call(args.py(), data, Parse::Bytes, None, None, None)
         });
-        // Most calls. What is general about arguments costs more than the look-up that is saved here.
+        // Most calls. Reading arguments in general costs more than the look-up that this type saves.
         match (kwargs, args.len()) {
             (None, 0) => call(Input::EMPTY),
             (None, 1) => call(args.get_borrowed_item(0)?.extract()?),
@@ -220,7 +220,7 @@ impl PluginFunction {
         &self.name
     }
 
-    /// The same, as of Python's own functions.
+    /// The name, as Python's own functions have it.
     #[getter]
     fn __name__(&self) -> &str {
         &self.name

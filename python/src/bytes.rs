@@ -1,15 +1,14 @@
-//! Bytes for Python of which a guest decides how many there are: the one place where Python is asked for memory for
-//! them.
+//! Creates Python bytes whose length a guest decides. Nothing else allocates memory of Python for guests.
 //!
-//! Invariant: where Python has none, that is a `MemoryError` of the one who asked, and nothing else happens.
+//! Invariant: if Python has no memory, the caller gets a `MemoryError` and nothing else happens.
 
 use pyo3::{
     prelude::*,
     types::{PyByteArray, PyBytes},
 };
 
-/// From so many bytes on, memory is asked for so that it can fail, which costs to clear it first. Without that
-/// much, Python itself does not go on.
+/// From this length on, memory is allocated in a way that can fail, which costs clearing it. If even less cannot be
+/// allocated, Python itself cannot go on.
 const LARGE: usize = 16 << 20;
 
 /// A copy as `bytes`.

@@ -1,6 +1,6 @@
-//! What `cache=` says: where compiled code is kept for later.
+//! Reads the argument `cache=`: where compiled code is kept for later.
 //!
-//! It only reads the argument; what it means is core's.
+//! Core decides what the values mean.
 
 use std::path::PathBuf;
 
@@ -25,12 +25,12 @@ pub(crate) fn cache_folder(py: Python<'_>) -> PyResult<Option<PathBuf>> {
     folder.map_err(|failure| error::raise(py, failure))
 }
 
-/// What `cache=` says: nothing, a truth value, or a folder.
+/// The argument `cache=`: nothing, a bool, or a folder.
 #[derive(Clone, Default)]
 pub(crate) struct Setting(pub(crate) Cache);
 
 impl Setting {
-    /// What says the same; nothing for what is so without it.
+    /// The value of `cache=` that means the same; `None` for the default.
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         Ok(match &self.0.place {
             CachePlace::User => None,

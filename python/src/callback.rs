@@ -1,7 +1,7 @@
-//! What happens when a guest calls a host function: from slots to Python values and back.
+//! Runs a host function when a guest calls it: converts slots to Python values and back.
 //!
-//! `function` has the object that Python sees. Invariants: an exception stops the guest and waits, as
-//! itself, in core's error; a result that its type cannot hold is an error and never another value.
+//! `function` has the object that Python sees. Invariants: an exception stops the guest and is kept, unchanged, in
+//! the error of core; a result that does not fit its type is an error and never another value.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ use crate::{
     value::{self, Val},
 };
 
-/// What a guest's call ends up in.
+/// The host function that a guest's call runs.
 pub(crate) struct Callback {
     pub(crate) name: Box<str>,
     pub(crate) signature: Signature,
@@ -37,14 +37,14 @@ pub(crate) struct Target {
     pub(crate) _parks: OnDrop,
     pub(crate) f: Py<PyAny>,
     pub(crate) user_data: Py<PyTuple>,
-    /// What Python calls, if not `f`.
+    /// The callable that Python code calls, if it is not `f`.
     pub(crate) wrapped: Option<Py<PyAny>>,
     pub(crate) convention: Convention,
-    /// The arguments of the last explicit call, for the next one.
+    /// The arguments of the last explicit call, for reuse.
     pub(crate) spare: Option<Arguments>,
 }
 
-/// How a guest's call reaches Python.
+/// How a guest's call is passed to Python.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Convention {
     /// `f(plugin, params, results, *user_data)`.
@@ -53,15 +53,15 @@ pub(crate) enum Convention {
     Numbers,
 }
 
-/// What one call needs of its target.
+/// The part of a target that one call needs.
 enum Way {
-    /// The arguments of the last one, if nobody is using them.
+    /// The arguments for reuse, if no other call uses them.
     Explicit(Option<Arguments>),
-    /// What is called, and its further arguments.
+    /// The callable, and its further arguments.
     Numbers(Py<PyAny>, Py<PyTuple>),
 }
 
-/// Why a host function did not end well.
+/// Why a host function failed.
 enum Failure {
     Raised(PyErr),
     Wrong(String),
@@ -89,7 +89,7 @@ impl Callback {
         })
     }
 
-    /// Takes what a call needs.
+    /// Takes the part that a call needs.
     fn begin(&self, py: Python<'_>) -> Option<Way> {
         let mut target = self.lock();
         let target = target.as_mut()?;
@@ -117,11 +117,11 @@ impl Callback {
             Some(target) => target.spare.replace(arguments),
             None => Some(arguments),
         };
-        // After the lock is free: it may run any Python code.
+        // After the lock is free, because dropping it may run any Python code.
         drop(old);
     }
 
-    /// Runs it for a guest.
+    /// Runs the host function for a guest.
     pub(crate) fn invoke(
         &self,
         py: Python<'_>,
@@ -161,7 +161,7 @@ impl Callback {
         outcome.map_err(|failure| self.failed(py, failure))
     }
 
-    /// Calls Python with numbers, for a number or nothing.
+    /// Calls Python with numbers. The result is a number or `None`.
     fn compute(
         &self,
         f: &Bound<'_, PyAny>,
@@ -225,12 +225,12 @@ impl Callback {
                     "result {index} is of type {found}, expected an extism.Val"
                 )));
             };
-            // Ending a shared borrow takes an atomic subtraction, ending this one does not.
+            // Ending a shared borrow takes an atomic subtraction; ending this borrow does not.
             let val = val.try_borrow_mut().map_err(PyErr::from)?;
             let value = val.value.bind(item.py());
             *slot = match value.is_exact_instance_of::<PyInt>() {
                 true => self.slot(index, ty, value)?,
-                // Converting it may run Python code, which must find nothing borrowed.
+                // The conversion may run Python code, which must find nothing borrowed.
                 false => {
                     let value = value.clone();
                     drop(val);
@@ -282,7 +282,7 @@ impl Callback {
     }
 }
 
-/// What a host function that forked has to do in the child.
+/// Adapts the running call to a child process, if the host function has forked.
 #[cold]
 fn follow_fork(py: Python<'_>, mut caller: Caller<'_>) -> Result<()> {
     let raised = |raised| {

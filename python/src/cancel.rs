@@ -1,6 +1,6 @@
 //! `CancelHandle`: ends calls of a plug-in from outside.
 //!
-//! It knows nothing of the plug-in but its handle, so it may outlive it.
+//! It has only the handle of the plug-in, so it may outlive the plug-in.
 
 use pyo3::prelude::*;
 

@@ -1,8 +1,8 @@
 //! `compare`: the same calls on several engines, for Python.
 //!
 //! Core runs the calls and finds what differs; here arguments become core's values, and its report
-//! becomes the value types of `extism._compare`. Invariants: the GIL is released while a guest runs;
-//! what is no failure of a plug-in, such as Ctrl-C, ends the comparison as itself.
+//! becomes the value types of `extism._compare`. Invariants: the GIL is released while a guest runs; an exception
+//! that is no failure of a plug-in, such as Ctrl-C, ends the comparison unchanged.
 
 use std::{
     error::Error as _,
@@ -24,12 +24,12 @@ use crate::{
     convert::{self, Input, Timeout, type_name},
     engines, error, expect,
     functions::Functions,
-    http::{Audience, Given},
+    http::{Given, ProgressReporter},
     log, parking, signals, stacks,
     wasi::Setting,
 };
 
-/// What `unsupported=` may say.
+/// The values of `unsupported=`.
 const UNSUPPORTED: &[(&str, Unsupported)] = &[
     ("difference", Unsupported::Differs),
     ("ignore", Unsupported::LeftOut),
@@ -111,19 +111,19 @@ pub(crate) fn compare<'py>(
         response_headers: http_response_headers,
         progress: None,
     };
-    let audience = Audience::new(http)?;
-    // These own what guests can call until the end.
+    let progress = ProgressReporter::new(http)?;
+    // These keep the host functions alive until the end.
     let functions = Functions::given(py, functions)?.with_client(http.client(py)?);
     let mut options = Options::default()
         .with_functions(functions.core())
         .with_wasi(wasi.0)
-        .with_http(audience.options(http))
+        .with_http(progress.options(http))
         .with_compiling(signals::compiling(None));
     options.http.client = functions.core_client();
     let subject = Subject {
         manifest,
         timeout,
-        audience: &audience,
+        progress: &progress,
         setup: Setup::default()
             .with_options(options)
             .with_log_level(log::level(py, log_level)?)
@@ -144,7 +144,7 @@ pub(crate) fn compare<'py>(
     to_python(py, report)
 }
 
-/// That a function is called which no engine finds: a mistake of the caller, in which engines agree.
+/// The error for a function that no engine finds. It is a mistake of the caller, and the engines agree on it.
 fn unknown_everywhere(runs: &mut [Run]) -> Option<Error> {
     let is_unknown = |step: &Step| {
         let failure = step.outcome.as_ref().err();
@@ -157,12 +157,12 @@ fn unknown_everywhere(runs: &mut [Run]) -> Option<Error> {
     run.swap_remove(unknown).outcome.err()
 }
 
-/// What every engine is given.
+/// The settings of all engines.
 struct Subject<'a> {
     manifest: Manifest,
     setup: Setup,
     timeout: Option<Timeout>,
-    audience: &'a Audience,
+    progress: &'a ProgressReporter,
 }
 
 impl Subject<'_> {
@@ -172,7 +172,7 @@ impl Subject<'_> {
         let (manifest, setup) = (&self.manifest, &self.setup);
         let trial = py.detach(|| Trial::start(choice, manifest, setup));
         let ready = start.elapsed();
-        if let Some(raised) = self.audience.take_raised() {
+        if let Some(raised) = self.progress.take_raised() {
             return Err(raised);
         }
         let steps = match trial {
@@ -201,7 +201,7 @@ impl Subject<'_> {
     }
 }
 
-/// The same failure, unless it stands for something that stops the program.
+/// Returns the failure, unless it stands for an exception that stops the program.
 fn no_stop(py: Python<'_>, failure: Error) -> PyResult<Error> {
     let stops = match failure.source() {
         None => false,

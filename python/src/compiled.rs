@@ -1,8 +1,8 @@
-//! `CompiledPlugin`: a plug-in that is compiled once, of which any number of instances is made.
+//! `CompiledPlugin`: a plug-in that is compiled once and has any number of instances.
 //!
-//! Manifests and linking are core's; live plug-ins are `plugin`'s. Invariant: it is immutable, so
-//! any thread may use it at any time; its instances do not need it once they are made. A pickle has
-//! what it was made of, not its code: that fits the process and the engine it was compiled for.
+//! Core reads manifests and links; `plugin` has the instances. Invariants: it is immutable, so any thread may use it
+//! at any time; its instances outlive it. A pickle contains its arguments and not its code, because code fits only
+//! one engine and machine.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     expect::{self, FunctionName},
     fuel::Fuel,
     functions::Functions,
-    http::{Audience, Given},
+    http::{Given, ProgressReporter},
     limits::Limits,
     log, parking, signals,
     wasi::Setting,
@@ -84,7 +84,7 @@ pub(crate) struct CompiledPlugin {
     functions: Functions,
 }
 
-/// What a plug-in is given beside its manifest and its host functions.
+/// The options of a plug-in beside its manifest and its host functions.
 pub(crate) struct Extras<'a, 'py> {
     pub(crate) wasi: Setting,
     pub(crate) http: Given<'a, 'py>,
@@ -116,11 +116,11 @@ impl CompiledPlugin {
         let cache = extras.cache.unwrap_or_default();
         let diagnostics = extras.diagnostics.unwrap_or_default();
         let functions = functions.with_client(http.client(py)?);
-        let audience = Audience::new(http)?;
+        let progress = ProgressReporter::new(http)?;
         let mut options = Options::default()
             .with_functions(functions.core())
             .with_wasi(wasi.0.clone())
-            .with_http(audience.options(http))
+            .with_http(progress.options(http))
             .with_fuel(fuel)
             .with_limits(limits.limits.clone())
             .with_compiling(signals::compiling(compile_timeout))
@@ -133,7 +133,7 @@ impl CompiledPlugin {
         log::look_at_logging(py)?;
         signals::arrive(py)?;
         let compiled = py.detach(|| Compiled::new(&choice, &manifest, &options));
-        let raised = |failure| match audience.take_raised() {
+        let raised = |failure| match progress.take_raised() {
             Some(raised) => raised,
             None => error::raise(py, failure),
         };
@@ -155,29 +155,29 @@ impl CompiledPlugin {
         })
     }
 
-    /// A new instance, and what keeps its host functions alive.
+    /// A new instance, and the owner of its host functions.
     pub(crate) fn instance(&self, py: Python<'_>) -> PyResult<(polyextism::Plugin, Functions)> {
         let plugin = py.detach(|| polyextism::Plugin::new(&self.compiled));
         let plugin = plugin.map_err(|failure| error::raise(py, failure))?;
         Ok((plugin, self.functions(py)))
     }
 
-    /// What keeps the host functions of an instance alive.
+    /// The owner of the host functions of an instance.
     pub(crate) fn functions(&self, py: Python<'_>) -> Functions {
         self.functions.share(py)
     }
 
-    /// What core made of it.
+    /// The compiled plug-in of core.
     pub(crate) fn core(&self) -> &Compiled {
         &self.compiled
     }
 
-    /// What it was made of.
+    /// The arguments that it was made with.
     pub(crate) fn origin(&self) -> Origin {
         self.origin.clone()
     }
 
-    /// Refuses another engine than the one it is compiled for.
+    /// Refuses an engine that differs from the one it is compiled for.
     pub(crate) fn accept(&self, py: Python<'_>, engine: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         if engine.is_some() {
             let other = engines::choose(py, engine)?;
@@ -351,7 +351,7 @@ impl CompiledPlugin {
         Self::parts(slf)
     }
 
-    /// What `__reduce__` gives: what makes it again, of a manifest, WASI and host functions, and its state.
+    /// The result of `__reduce__`: the function and the arguments that make it again, and its state.
     #[pyo3(name = "_parts")]
     fn parts<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let (py, this) = (slf.py(), slf.get());
@@ -375,12 +375,12 @@ impl CompiledPlugin {
         let functions = parking::import(py, "extism._pickling")?.getattr("pickled")?;
         let functions = functions.call1((this.functions.list(py)?,))?;
         let arguments = (manifest, this.wasi.object(py)?, functions);
-        // Of a subclass, what it adds.
+        // The attributes that a subclass adds.
         let state = slf.getattr_opt("__dict__")?;
         (make, arguments, state).into_pyobject(py)
     }
 
-    /// The file that its only module was read from, if it was made of one.
+    /// The file of its only module, if it was made from a path.
     #[getter(_path)]
     fn path(&self) -> Option<&PathBuf> {
         self.path.as_ref()

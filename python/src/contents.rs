@@ -1,7 +1,7 @@
-//! What a plug-in consists of, as Python sees it: values of `extism._contents`.
+//! The contents of a plug-in (exports, imports, memories) as values of `extism._contents`.
 //!
-//! What is read, and what answers an import, is core's to say. Invariant: nothing here waits for a call, but the size
-//! of the memories that a live plug-in has now.
+//! Core reads modules and resolves imports. Invariant: only the current size of the memories of a live plug-in waits
+//! for a running call.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use pyo3::{
 
 use crate::{convert, engines, error, functions::Functions, parking, wasi::Setting};
 
-/// Bytes of a page of memory.
+/// The bytes of a page of memory.
 const PAGE: u64 = 1 << 16;
 
-/// What a plug-in was made of. A closed plug-in keeps it, so it has none of the code.
+/// The arguments that a plug-in was made with. A closed plug-in keeps them, so they do not include the code.
 #[derive(Clone)]
 pub(crate) struct Origin {
     contents: Arc<Contents>,
@@ -29,7 +29,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// What `compiled` was made of.
+    /// The origin of `compiled`.
     pub(crate) fn new(compiled: &Compiled, manifest: Manifest) -> Self {
         Self {
             contents: Arc::clone(compiled.contents()),
@@ -54,12 +54,12 @@ impl Origin {
         PyTuple::new(py, all)
     }
 
-    /// The manifest, in the form that `Plugin` takes.
+    /// The manifest, in a form that `Plugin` accepts.
     pub(crate) fn manifest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         convert::manifest_dict(py, &self.manifest)
     }
 
-    /// What memory there is at the start and at most, and `used` now.
+    /// The initial and the largest memory, and the memory `used` now.
     pub(crate) fn memory<'py>(
         &self,
         py: Python<'py>,

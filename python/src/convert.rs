@@ -1,7 +1,7 @@
 //! Arguments of Python calls as values of core: inputs, parsers, manifests and configurations.
 //!
-//! It checks forms only. What a manifest may contain is core's to say; a dictionary goes there as
-//! a tree of values, so mistakes have the same text in every form of manifest.
+//! It checks types only. Core decides what a manifest may contain; it gets a dictionary as a tree of values, so
+//! mistakes have the same text in every form of manifest.
 
 use std::{collections::BTreeMap, mem, path::PathBuf, time::Duration};
 
@@ -61,8 +61,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Input<'a, 'py> {
     }
 }
 
-/// A copy of what a buffer holds, or `None` if the object is none. The buffer protocol itself is
-/// not part of the stable ABI of all supported versions; a memoryview is.
+/// A copy of the content of a buffer, or `None` if the object is not a buffer. It uses a memoryview, because the
+/// buffer protocol is not part of the stable ABI of all supported versions.
 pub(crate) fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
     let Ok(view) = PyMemoryView::from(object) else {
         return Ok(None);
@@ -71,7 +71,7 @@ pub(crate) fn buffer<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'
     Ok(Some(bytes.cast_into::<PyBytes>()?))
 }
 
-/// A value in a message: its `repr`, cut. Its type if there is none, as for numbers of very many digits.
+/// A value in a message: its `repr`, cut. Its type if `repr` fails, as for numbers with very many digits.
 #[cold]
 #[pyfunction]
 pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
@@ -85,12 +85,12 @@ pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
     }
 }
 
-/// A time limit in seconds; without end if it is infinite or longer than can be counted.
+/// A time limit in seconds; `None` if it is infinite or too long to be represented.
 #[derive(Clone, Copy)]
 pub(crate) struct Timeout(pub(crate) Option<Duration>);
 
 impl Timeout {
-    /// The time limit that the argument `name` says.
+    /// Reads the time limit from the argument `name`.
     pub(crate) fn read(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let seconds = object
             .extract::<f64>()
@@ -116,7 +116,7 @@ impl<'py> FromPyObject<'_, 'py> for Timeout {
     }
 }
 
-/// The arguments of a `Function` in their order, when some are given by their names.
+/// The arguments of a `Function` in order, if some are given by name.
 pub(crate) fn by_position<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: &Bound<'py, PyDict>,
@@ -133,7 +133,7 @@ pub(crate) fn by_position<'py>(
             ));
         }
     }
-    // The first by position is the namespace only if the name comes as well.
+    // The first positional argument is the namespace only if the name is given as well.
     let second = args.get_item(1);
     let with_namespace = kwargs.contains("namespace")?
         || second.is_ok_and(|second| second.is_instance_of::<PyString>())
@@ -151,14 +151,14 @@ pub(crate) fn by_position<'py>(
     PyTuple::new(py, all)
 }
 
-/// What becomes of the output of a call.
+/// How the output of a call is returned.
 #[derive(Clone)]
 pub(crate) enum Parse<'py> {
-    /// It is returned as `bytes`.
+    /// As `bytes`.
     Bytes,
-    /// It is returned as a buffer.
+    /// As a buffer.
     Buffer,
-    /// It is given to a function, whose result is returned.
+    /// As the result of a function that gets the output.
     With(Bound<'py, PyAny>),
 }
 
@@ -181,7 +181,7 @@ impl<'py> FromPyObject<'_, 'py> for Parse<'py> {
     }
 }
 
-/// Understands what `Plugin(plugin=…)` was given, and says which file it was if the module itself was read from it.
+/// Reads the argument `Plugin(plugin=…)`. Also returns the file if it is a module and not a manifest.
 pub(crate) fn manifest_and_path(
     plugin: &Bound<'_, PyAny>,
     pipes: &Pipes,
@@ -198,7 +198,7 @@ pub(crate) fn manifest_and_path(
     Ok((manifest, path.filter(|_| is_module)))
 }
 
-/// How a plug-in is read that is behind the name of a pipe or a device.
+/// How a plug-in is read from a pipe or a device.
 pub(crate) struct Pipes {
     most: u64,
     compiling: Compiling,
@@ -223,14 +223,14 @@ impl Default for Pipes {
     }
 }
 
-/// Understands what `Plugin(plugin=…)` was given.
+/// Reads the argument `Plugin(plugin=…)`.
 pub(crate) fn manifest(plugin: &Bound<'_, PyAny>, pipes: &Pipes) -> PyResult<Manifest> {
     parking::prepare();
     let py = plugin.py();
     if let Ok(text) = plugin.cast::<PyString>() {
         return match text.to_str() {
             Ok(text) => self::text(py, text, pipes),
-            // No text of a module or a manifest, but the file system has names that are not UTF-8.
+            // It cannot be a module or a manifest, but names of files need not be UTF-8.
             Err(_) => file(py, text.extract()?, pipes),
         };
     }
@@ -263,7 +263,7 @@ fn text(py: Python<'_>, text: &str, pipes: &Pipes) -> PyResult<Manifest> {
     if path.is_file() {
         return file(py, path, pipes);
     }
-    // Nobody means such a text as a manifest: most likely a path is misspelt.
+    // Such a text is no manifest: most likely it is a misspelt path.
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if !start.starts_with(['{', '(', ';', '\0']) && !text.contains(['\n', '=']) && !text.is_empty()
     {
@@ -309,7 +309,7 @@ pub(crate) fn manifest_dict<'py>(
     manifest: &Manifest,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut rest = manifest.clone();
-    // What JSON cannot say.
+    // JSON cannot represent bytes.
     let mut others: Vec<(usize, &str, Bound<'_, PyAny>)> = Vec::new();
     for (index, wasm) in rest.wasm.iter_mut().enumerate() {
         match &mut wasm.source {
@@ -333,7 +333,7 @@ pub(crate) fn manifest_dict<'py>(
     Ok(manifest)
 }
 
-/// A value of the configuration, which is text.
+/// A value of the configuration. It must be text.
 pub(crate) fn config_value(key: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
     let entry = Value::Table(vec![(key.to_owned(), tree::read(value)?)]);
     let config = Value::Table(vec![("config".to_owned(), entry)]);
@@ -343,7 +343,7 @@ pub(crate) fn config_value(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Stri
     }
 }
 
-/// The entries that `config=` adds to those of the manifest; `None` removes one.
+/// The entries of `config=`, which are added to those of the manifest; `None` removes one.
 pub(crate) fn config(config: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, Option<String>>> {
     let update = config_update(tree::read(config)?);
     update.map_err(|failure| error::raise(config.py(), failure))

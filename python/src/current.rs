@@ -1,8 +1,8 @@
-//! `CurrentPlugin`: the plug-in that is calling, as a host function in Python sees it.
+//! `CurrentPlugin`: the calling plug-in, as a host function in Python sees it.
 //!
-//! It owns nothing but the token of its host call, and the buffers that it gave away. Invariants:
-//! after that call, on another thread, or inside a further call, every method raises an error and
-//! touches nothing; it becomes that of another call only when nobody has a reference to it.
+//! It owns only the token of its host call and the buffers that it has returned. Invariants: after that call, on
+//! another thread, or inside a nested call, every method raises an error and changes nothing; it is reused for
+//! another call only if nobody has a reference to it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,18 +34,18 @@ use crate::{
 #[pyclass(module = "extism", frozen)]
 #[derive(Default)]
 pub(crate) struct CurrentPlugin {
-    /// That of no call at first.
+    /// At first, the token of no call.
     call: AtomicU64,
     views: Views,
 }
 
 impl CurrentPlugin {
-    /// Begins its use, for a host call.
+    /// Makes it valid for a host call.
     pub(crate) fn begin(&self, call: Token) {
         self.call.store(call.0, Ordering::Relaxed);
     }
 
-    /// Ends its use, once the host function has returned.
+    /// Makes it invalid, once the host function has returned.
     pub(crate) fn finish(&self, py: Python<'_>) {
         if !self.views.is_empty() {
             let _ = scope::with(self.token(), |caller| self.views.finish(py, caller));
@@ -61,7 +61,7 @@ impl CurrentPlugin {
         Token(self.call.load(Ordering::Relaxed))
     }
 
-    /// Has this process, a child that was forked in the host function, look after the running call.
+    /// Moves the running call to this process, a child that was forked in the host function.
     #[cold]
     pub(crate) fn follow_fork(&self, py: Python<'_>) -> PyResult<()> {
         signals::arrive(py)?;
@@ -83,7 +83,7 @@ impl CurrentPlugin {
             .map_err(|failure| error::raise(py, failure))
     }
 
-    /// The bytes of the block that `input` is the handle of.
+    /// The bytes of the block whose handle is `input`.
     fn read<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyBytes>> {
         let py = input.py();
         let offset = offset(input.try_borrow()?.value.bind(py))?;
@@ -93,7 +93,7 @@ impl CurrentPlugin {
         })?
     }
 
-    /// Writes a block and makes `output` its handle.
+    /// Writes a block and sets `output` to its handle.
     fn write(&self, output: &Bound<'_, Val>, bytes: &[u8]) -> PyResult<()> {
         let py = output.py();
         let offset = self.try_with(py, |mut caller| caller.write(bytes))?;
@@ -327,7 +327,7 @@ impl CurrentPlugin {
     ) -> PyResult<()> {
         let level = log::level(py, level)?;
         let logger = self.with(py, |mut caller| caller.host().logger().clone())?;
-        // Writing may wait, for a pipe for instance.
+        // Writing may block, for instance on a pipe.
         py.detach(|| logger.log(level, text));
         Ok(())
     }

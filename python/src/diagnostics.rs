@@ -1,6 +1,6 @@
-//! `diagnostics=`: what is written down after a failure and for profilers, as Python says it.
+//! Reads the argument `diagnostics=`: dumps after failures, and profiling.
 //!
-//! It only reads the argument; what it means is core's. The class is Python's (`extism._diagnostics`).
+//! Core decides what the values mean. The class is in Python (`extism._diagnostics`).
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use pyo3::{
 
 use crate::{convert, error, parking, tree};
 
-/// What `diagnostics=` says: nothing, or an `extism.Diagnostics`.
+/// The argument `diagnostics=`: nothing, or an `extism.Diagnostics`.
 #[derive(Default)]
 pub(crate) struct Diagnostics {
     pub(crate) settings: polyextism::Diagnostics,
@@ -20,7 +20,7 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// What says the same.
+    /// The value of `diagnostics=` that means the same.
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         match &self.given {
             Some(given) => given.bind(py).clone(),
@@ -55,7 +55,7 @@ impl<'py> FromPyObject<'_, 'py> for Diagnostics {
     }
 }
 
-/// A field: `None` leaves it to the environment, `False` is nothing, else it is what `read` understands.
+/// Reads a field: `None` leaves it to the environment, `False` switches it off, `read` reads any other value.
 fn setting<T>(
     object: &Bound<'_, PyAny>,
     field: &str,

@@ -1,10 +1,10 @@
-//! Threads that are still there when the interpreter ends: daemon threads.
+//! Daemon threads at the end of the interpreter.
 //!
-//! Python 3.13 and older end every other thread that wants to go on, by unwinding its stack, which aborts the process
-//! where it meets Rust code; `parking` has such threads wait. And `faulthandler` takes signal handlers of engines
-//! away with its own when the interpreter ends, so a guest that traps afterwards ends the process by a signal. It
-//! does not know what runs. Invariants: a panic of Rust passes as if nothing were here; once the end has begun,
-//! the thread on which it began is the only one that enters guests.
+//! Python 3.13 and older end other threads by unwinding their stacks when they take the GIL. Unwinding Rust code
+//! aborts the process, so `parking` makes such threads wait. `faulthandler` removes the signal handlers of engines
+//! together with its own when the interpreter ends, so a later trap of a guest would kill the process. This module
+//! does not know what the threads run. Invariants: it does not affect panics of Rust; once the end has begun, only
+//! the ending thread enters guests.
 
 use std::{
     mem,
@@ -20,26 +20,26 @@ use pyo3::prelude::*;
 
 use crate::scope::{self, ThreadId};
 
-/// How long the end of the interpreter waits for guests of other threads. One that runs on does no harm unless
-/// it traps within the last milliseconds of the process.
+/// How long the end of the interpreter waits for guests of other threads. A guest that runs on does harm only if it
+/// traps within the last milliseconds of the process.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// The thread on which the interpreter ends; 0 as long as it does not.
+/// The thread that ends the interpreter; 0 before that.
 static ENDS_ON: AtomicU64 = AtomicU64::new(0);
 
-/// Of every thread that has been in a guest, whether it is in one. Its lock is taken with the GIL only, as forks
-/// are made, so a child never finds it locked.
+/// For each thread that has entered a guest, whether it is in one now. The lock is taken only with the GIL, and
+/// Python forks with the GIL, so a child never finds it locked.
 static INSIDE: Mutex<Vec<Arc<AtomicBool>>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// Made with the GIL.
+    /// Created with the GIL.
     static HERE: Arc<AtomicBool> = here();
 }
 
 fn here() -> Arc<AtomicBool> {
     let here = Arc::new(AtomicBool::new(false));
     let mut inside = inside();
-    // Threads that are gone have dropped theirs.
+    // Ended threads have dropped their flags.
     inside.retain(|flag| Arc::strong_count(flag) > 1);
     inside.push(Arc::clone(&here));
     here
@@ -50,8 +50,8 @@ fn inside() -> MutexGuard<'static, Vec<Arc<AtomicBool>>> {
     INSIDE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The interpreter begins to end, on this thread: others enter guests no more, and come out. Python calls it when
-/// the threads that it waits for are over.
+/// Begins the end of the interpreter on this thread: other threads leave their guests and enter no more. Python
+/// calls it after it has joined the other threads.
 #[pyfunction]
 pub(crate) fn begin_to_end(py: Python<'_>) {
     let ThreadId(me) = scope::thread();
@@ -68,12 +68,12 @@ fn others_are_inside(here: &Arc<AtomicBool>) -> bool {
     others.any(|flag| flag.load(Ordering::SeqCst))
 }
 
-/// This process has no other threads.
+/// Removes the threads of the parent process, in a forked child.
 pub(crate) fn forked() {
     HERE.with(|here| inside().retain(|flag| Arc::ptr_eq(flag, here)));
 }
 
-/// Runs a guest, without the GIL. If the end has begun on another thread it waits for the end of the process.
+/// Runs a guest, without the GIL. If another thread ends the interpreter, waits for the end of the process instead.
 #[inline]
 pub(crate) fn run_guest<R: Send>(py: Python<'_>, guest: impl FnOnce() -> R + Send) -> R {
     HERE.with(|here| {
@@ -88,8 +88,8 @@ pub(crate) fn run_guest<R: Send>(py: Python<'_>, guest: impl FnOnce() -> R + Sen
     })
 }
 
-/// Waits for the end of the process, if the end of the interpreter has begun on another thread. Who waits without the
-/// GIL in a host function calls it before it goes back to Python.
+/// Waits for the end of the process if another thread ends the interpreter. A host function that waits without the
+/// GIL calls this before it returns to Python.
 pub(crate) fn stay_if_over() {
     let on = ENDS_ON.load(Ordering::SeqCst);
     if on != 0 {
@@ -97,7 +97,7 @@ pub(crate) fn stay_if_over() {
     }
 }
 
-/// Whether the end of the interpreter has begun, on another thread.
+/// Whether another thread ends the interpreter.
 pub(crate) fn has_begun_elsewhere() -> bool {
     let on = ENDS_ON.load(Ordering::SeqCst);
     on != 0 && ThreadId(on) != scope::thread()
@@ -111,17 +111,17 @@ fn wait_for_the_end(on: u64, here: &AtomicBool) {
     }
 }
 
-/// A thread is in a guest, until this is dropped.
+/// Marks the thread as being in a guest, until it is dropped.
 struct Inside<'a> {
     here: &'a AtomicBool,
-    /// Whether it is in the host function of another.
+    /// Whether the thread was in a guest already.
     before: bool,
 }
 
 impl<'a> Inside<'a> {
     fn new(here: &'a AtomicBool) -> Self {
         let before = here.load(Ordering::Relaxed);
-        // Without a fence the end may miss a thread that enters in the same nanoseconds, and that is all.
+        // Without a fence, the end may only miss a thread that enters within the same nanoseconds.
         here.store(true, Ordering::Relaxed);
         Self { here, before }
     }
@@ -133,8 +133,8 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// Runs `body`, which runs Python code. A thread that Python ends in there waits for the end of the
-/// process instead.
+/// Runs `body`, which runs Python code. If Python ends the thread there, the thread waits for the end of the process
+/// instead.
 #[inline]
 pub(crate) fn park_at_exit<R>(body: impl FnOnce() -> R) -> R {
     let guard = Hang;

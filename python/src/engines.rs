@@ -1,6 +1,6 @@
-//! The engines that are built in, and what `engine=` means.
+//! The built-in engines, and the argument `engine=`.
 //!
-//! The list is the root package's; there is no name of an engine here.
+//! The root package has the list. This module names no engine.
 
 use polyextism::{Choice, Determinism, Proposal, Proposals};
 use pyo3::{
@@ -86,7 +86,7 @@ impl Engine {
         let flags = [
             ("backtrace", has.backtrace),
             ("compile-cache", has.artifacts),
-            // The functions that were running are what it is for.
+            // A core dump has the running functions.
             ("core-dump", has.backtrace),
             ("memory-limit", has.memory_limit),
         ];
@@ -133,12 +133,12 @@ impl Engine {
     }
 }
 
-/// Whether two choices run the same code.
+/// Whether two choices use the same code.
 pub(crate) fn are_same(one: &Choice, other: &Choice) -> bool {
     one.name() == other.name() && one.determinism() == other.determinism()
 }
 
-/// A choice in a message: its name, and what else was asked for.
+/// A choice in a message: its name and its other settings.
 pub(crate) fn described(choice: &Choice) -> String {
     match choice.determinism() {
         Determinism::Off => choice.name(),
@@ -164,7 +164,7 @@ pub(crate) fn extism_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// What is to be done before an engine is opened.
+/// Prepares the process before an engine is opened.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     #[cfg(unix)]
     crate::faults::prepare(py)?;
@@ -173,7 +173,7 @@ pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Understands `engine=`: nothing, a name, or an [`Engine`].
+/// Reads the argument `engine=`: nothing, a name, or an [`Engine`].
 pub(crate) fn choose(py: Python<'_>, engine: Option<&Bound<'_, PyAny>>) -> PyResult<Choice> {
     let choice = match engine {
         None => polyextism::default_engine(),

@@ -1,11 +1,10 @@
 //! Errors of core as Python exceptions: the one mapping.
 //!
-//! The classes are Python's (`extism._errors`), found by the name of the kind. The text of an
-//! exception is the message of core, so it is the same on every engine; how to write in Python
-//! what is missing comes after it.
+//! The classes are in Python (`extism._errors`) and are found by the name of the kind. The text of an exception is
+//! the message of core, so it is the same on every engine. A hint may follow it that says what to write in Python.
 //!
-//! Invariant: an exception that a host function raised comes out as the same object, as the cause;
-//! one that is no `Exception` (KeyboardInterrupt, SystemExit) comes out as itself.
+//! Invariant: an exception that a host function has raised becomes the cause, as the same object; one that is no
+//! `Exception` (KeyboardInterrupt, SystemExit) propagates unchanged.
 
 use std::io;
 
@@ -23,7 +22,7 @@ use crate::{bytes, convert::type_name, ending::park_at_exit, parking, signals::R
 
 /// Where an error happened.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Place<'a> {
+pub(crate) struct CallSite<'a> {
     pub(crate) plugin: Option<Uuid>,
     pub(crate) function: Option<&'a str>,
 }
@@ -31,7 +30,7 @@ pub(crate) struct Place<'a> {
 /// The Python exception for `error`.
 #[cold]
 pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
-    raise_at(py, error, Place::default())
+    raise_at(py, error, CallSite::default())
 }
 
 /// The Python exception for a wrong argument.
@@ -40,9 +39,9 @@ pub(crate) fn argument(py: Python<'_>, message: impl Into<String>) -> PyErr {
     raise(py, Error::new(ErrorKind::Argument, message))
 }
 
-/// As [`raise`], with the place in the attributes.
+/// As [`raise`], with the site in the attributes of the exception.
 #[cold]
-pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> PyErr {
+pub(crate) fn raise_at(py: Python<'_>, mut error: Error, site: CallSite<'_>) -> PyErr {
     parking::prepare();
     let source = match error
         .take_source()
@@ -58,7 +57,7 @@ pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> Py
     {
         return cause.clone_ref(py);
     }
-    match park_at_exit(|| exception(py, &error, place)) {
+    match park_at_exit(|| exception(py, &error, site)) {
         Ok(exception) => {
             let raised = PyErr::from_value(exception);
             raised.set_cause(py, cause);
@@ -68,7 +67,7 @@ pub(crate) fn raise_at(py: Python<'_>, mut error: Error, place: Place<'_>) -> Py
     }
 }
 
-/// What was raised for one of several items, with its position.
+/// Adds the position of an item to the exception that was raised for it.
 #[cold]
 pub(crate) fn at_item(py: Python<'_>, raised: PyErr, position: usize) -> PyErr {
     let name = intern!(py, "extism._functions");
@@ -81,7 +80,7 @@ pub(crate) fn at_item(py: Python<'_>, raised: PyErr, position: usize) -> PyErr {
     }
 }
 
-/// The error of core for what Python code raised, in a host function or in its place; `who` names it.
+/// The error of core for an exception of Python code. `who` names the code, such as a host function.
 #[cold]
 pub(crate) fn raised(py: Python<'_>, who: &str, raised: PyErr) -> Error {
     let value = raised.value(py).as_any();
@@ -94,7 +93,7 @@ pub(crate) fn raised(py: Python<'_>, who: &str, raised: PyErr) -> Error {
     Error::new(ErrorKind::HostFunction, message).with_source(raised)
 }
 
-/// Whether it says that a call of a plug-in was interrupted.
+/// Whether the exception says that a call of a plug-in was interrupted.
 #[cold]
 pub(crate) fn is_interruption(py: Python<'_>, raised: &PyErr) -> bool {
     [ErrorKind::Timeout, ErrorKind::Cancelled]
@@ -122,19 +121,18 @@ fn frame(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     FRAME.import(py, "extism._errors", "Frame")
 }
 
-/// Finds the Python classes, when the module is imported: at the end of the interpreter, when
-/// failures happen as well, nothing can be imported any more.
+/// Finds the Python classes when the module is imported, because nothing can be imported when the interpreter ends.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     classes(py)?;
     frame(py)?;
-    // Its class as well.
+    // The class of UUIDs as well.
     Uuid::nil().into_pyobject(py).map(drop)
 }
 
-/// How to switch WASI on.
+/// The hint that says how to enable WASI.
 const WASI: &str = "; in Python: `wasi=True`";
 
-/// Why nothing answers an import, with how to write in Python what is missing.
+/// The message for an unresolved import, with a hint for Python.
 pub(crate) fn unanswered(why: &str) -> String {
     match why == WASI_OFF {
         true => format!("{why}{WASI}"),
@@ -142,8 +140,8 @@ pub(crate) fn unanswered(why: &str) -> String {
     }
 }
 
-/// The message, with how to write in Python what is missing: WASI, and the decorator for each host function that
-/// answers another namespace.
+/// The message, with hints for Python: how to enable WASI, and the decorator for each host function whose namespace
+/// differs.
 fn text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut mistakes = error.link_mistakes().iter();
@@ -161,7 +159,11 @@ fn text(error: &Error) -> String {
     text
 }
 
-fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<Bound<'py, PyAny>> {
+fn exception<'py>(
+    py: Python<'py>,
+    error: &Error,
+    site: CallSite<'_>,
+) -> PyResult<Bound<'py, PyAny>> {
     let classes = classes(py)?;
     let kind = error.kind();
     let class = match classes.get_item(kind.name())? {
@@ -181,16 +183,16 @@ fn exception<'py>(py: Python<'py>, error: &Error, place: Place<'_>) -> PyResult<
     if !error.backtrace().is_empty() {
         set_backtrace(&exception, error.backtrace())?;
     }
-    if let Some(plugin) = place.plugin {
+    if let Some(plugin) = site.plugin {
         exception.setattr(intern!(py, "plugin_id"), plugin)?;
     }
-    if let Some(function) = place.function {
+    if let Some(function) = site.function {
         exception.setattr(intern!(py, "function"), function)?;
     }
     Ok(exception)
 }
 
-/// As an attribute for programs, and as a note, which tracebacks show after the text.
+/// Adds an attribute for programs, and a note, which tracebacks show after the text.
 #[cold]
 fn set_backtrace(exception: &Bound<'_, PyAny>, backtrace: &[Frame]) -> PyResult<()> {
     let py = exception.py();
@@ -202,7 +204,7 @@ fn set_backtrace(exception: &Bound<'_, PyAny>, backtrace: &[Frame]) -> PyResult<
         frames.push(class.call1((&*frame.module, frame.function.as_deref(), frame.index))?);
     }
     exception.setattr(intern!(py, "backtrace"), PyTuple::new(py, frames)?)?;
-    // `add_note` came with Python 3.11; before, nobody reads the attribute.
+    // `add_note` exists since Python 3.11. Older versions ignore the attribute.
     exception.setattr(intern!(py, "__notes__"), [note])
 }
 

@@ -1,7 +1,7 @@
 //! Arguments of plain types, such as text, truth values and numbers, with errors that name the argument.
 //!
-//! PyO3 reads such arguments itself, but its errors say neither which argument is wrong nor what it takes. Each
-//! function at the end reads one argument, for `from_py_with`. It does not know what the values mean.
+//! PyO3 reads such arguments itself, but its errors say neither which argument is wrong nor what is allowed. Each
+//! function at the end reads one argument, for `from_py_with`. This module does not know what the values mean.
 
 use pyo3::{
     FromPyObject,
@@ -17,7 +17,7 @@ use crate::{
 /// A text.
 ///
 /// # Errors
-/// `ArgumentError`, which names the argument; `UnicodeEncodeError` for a text that has no UTF-8.
+/// `ArgumentError`, which names the argument; `UnicodeEncodeError` for a text that UTF-8 cannot encode.
 #[inline]
 pub(crate) fn text<'a>(name: &str, object: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
     object
@@ -35,7 +35,7 @@ pub(crate) fn flag(name: &str, object: &Bound<'_, PyAny>) -> PyResult<bool> {
         .map_err(|_| wrong(name, "True or False", object, type_name(object)))
 }
 
-/// A whole number from 0 that fits into `T`.
+/// A whole number of at least 0 that fits into `T`.
 ///
 /// # Errors
 /// `ArgumentError`, which names the argument.
@@ -53,7 +53,7 @@ where
     })
 }
 
-/// A number whose largest value an error names.
+/// A type of numbers, with its largest value for errors.
 pub(crate) trait Bounded {
     /// The largest value, in words.
     const MOST: &'static str;
@@ -71,10 +71,10 @@ impl Bounded for usize {
     };
 }
 
-/// What can be iterated over; `what` says of what.
+/// An iterator over an argument. `what` names the items.
 ///
 /// # Errors
-/// `ArgumentError`, which names the argument; or what its own iterator raises.
+/// `ArgumentError`, which names the argument; any exception of its iterator.
 pub(crate) fn items<'py>(
     name: &str,
     what: &str,
@@ -92,7 +92,7 @@ fn wrong(name: &str, needed: &str, object: &Bound<'_, PyAny>, found: String) -> 
     error::argument(object.py(), message)
 }
 
-/// The name of a function, wherever one is given.
+/// The name of a function.
 pub(crate) struct FunctionName<'a>(pub(crate) &'a str);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for FunctionName<'a> {
@@ -107,7 +107,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for FunctionName<'a> {
     }
 }
 
-/// A text that has no UTF-8 keeps its own error.
+/// Keeps the error of a text that UTF-8 cannot encode.
 #[cold]
 fn no_text(name: &str, object: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
     match object.is_instance_of::<PyString>() {
@@ -200,7 +200,7 @@ pub(crate) fn unsupported<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a str>
     text("unsupported", object)
 }
 
-/// Nothing of `None`, or what `read` makes of anything else.
+/// `None` for Python's `None`; any other value is read by `read`.
 fn optional<'a, 'py, T>(
     object: &'a Bound<'py, PyAny>,
     read: impl FnOnce(&'a Bound<'py, PyAny>) -> PyResult<T>,

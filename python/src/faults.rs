@@ -1,17 +1,16 @@
-//! Keeps the signal handlers of engines above those of Python: of `faulthandler`, and of `signal.signal`.
+//! Keeps the signal handlers of engines above those of `faulthandler` and `signal.signal`.
 //!
-//! Engines catch the traps of guests by handlers of fatal signals. `faulthandler` takes the same signals
-//! for a crash: switched on after an engine has installed its handlers it ends the process at the next
-//! trap, and switched off it takes theirs away. A handler of `signal.signal` returns to the instruction
-//! that trapped, for ever. So this module puts a handler of its own below those of all engines, before
-//! the first one is opened, and lets Python change only what lies below that: what is no trap of a
-//! guest is passed down, so crash reports stay. To import the package changes nothing.
+//! Engines catch the traps of guests by handlers of fatal signals. `faulthandler` takes the same signals for crashes:
+//! if it is enabled after an engine has installed its handlers, it ends the process at the next trap; if it is
+//! disabled, it removes the handlers of engines. A handler of `signal.signal` returns to the instruction that
+//! trapped, again and again. So this module installs a handler of its own before the first engine is opened, below
+//! those of all engines, and lets Python change only the handlers below its own. A signal that is no trap of a guest
+//! is passed down, so crash reports still work. Importing the package changes nothing.
 //!
-//! It does not know what an engine's handler does, but that it passes on what it does not take. It holds
-//! the only unsafe code of the crate: `sigaction`, and the calls of handlers.
+//! It knows of an engine's handler only that it passes on the signals that it does not handle. Its unsafe code is
+//! `sigaction` and the calls of handlers.
 //!
-//! Invariant: but for the moment in which Python changes something, the handlers of engines are
-//! on top.
+//! Invariant: the handlers of engines are on top, except while Python changes a handler.
 
 #![allow(
     unsafe_code,
@@ -37,12 +36,12 @@ use pyo3::{
 /// The signals by which guests trap.
 const SIGNALS: [c_int; 4] = [SIGBUS, SIGFPE, SIGILL, SIGSEGV];
 
-/// What lies below our handler, for each of [`SIGNALS`]. Never freed: a handler may be using it.
+/// The handler below ours, for each of [`SIGNALS`]. Never freed, because a handler may be using it.
 static BELOW: [AtomicPtr<sigaction>; SIGNALS.len()] =
     [const { AtomicPtr::new(ptr::null_mut()) }; SIGNALS.len()];
 
-/// Puts our handler on top of what is there, and has Python change only what lies below it. Done once, by whoever
-/// opens an engine, before that.
+/// Installs our handler above the existing ones, and makes Python change only handlers below it. Called before an
+/// engine is opened; only the first call has an effect.
 pub(crate) fn prepare(py: Python<'_>) -> PyResult<()> {
     static PREPARED: PyOnceLock<()> = PyOnceLock::new();
     let prepared = PREPARED.get_or_try_init(py, || {
@@ -67,9 +66,9 @@ fn install() {
     });
 }
 
-/// Calls a function that changes handlers of fatal signals, as if those of engines were not there.
+/// Calls a function that changes handlers of fatal signals, with the handlers of engines taken off.
 ///
-/// A guest of another thread that traps in this moment ends the process, as it would in any host.
+/// If a guest of another thread traps meanwhile, the process ends.
 #[pyfunction]
 #[pyo3(signature = (function, *args, **kwargs))]
 pub(crate) fn below_engine_handlers<'py>(
@@ -77,7 +76,7 @@ pub(crate) fn below_engine_handlers<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    // Whoever calls it may do so before there is any engine.
+    // It may be called before an engine is opened.
     install();
     let above = SIGNALS.map(current);
     for (signal, below) in SIGNALS.into_iter().zip(&BELOW) {
@@ -92,8 +91,8 @@ pub(crate) fn below_engine_handlers<'py>(
     outcome
 }
 
-/// Lets the signals by which guests trap reach this thread: the system ends a process in which one is blocked that
-/// an instruction has caused. Threads inherit what their makers block.
+/// Unblocks the signals of traps on this thread: the system kills a process if an instruction causes a blocked
+/// signal. Threads inherit blocked signals.
 pub(crate) fn unblock() {
     // SAFETY: an all-zero set is a valid argument of `sigemptyset`, which makes it an empty one; the other calls
     // take valid sets and signals.
@@ -123,8 +122,8 @@ fn set(signal: c_int, action: &sigaction) {
     }
 }
 
-/// Our handler: does what would have been done without engines. Async-signal-safe: it loads an atomic
-/// and calls `sigaction`, `raise` or the handler below.
+/// Our handler. It does what would happen without engines. It is async-signal-safe: it loads an atomic and calls
+/// `sigaction`, `raise` or the handler below.
 extern "C" fn pass_down(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let position = SIGNALS.iter().position(|known| *known == signal);
     let Some(below) = position.map(|position| BELOW[position].load(SeqCst)) else {
@@ -135,7 +134,7 @@ extern "C" fn pass_down(signal: c_int, info: *mut siginfo_t, context: *mut c_voi
     // SAFETY: the system passes a valid `siginfo_t` to handlers that ask for one.
     let is_fault = unsafe { (*info).si_code } > 0;
     match below.sa_sigaction {
-        // Sent by somebody, and ignored.
+        // The signal was sent by a process and is ignored.
         SIG_IGN if !is_fault => {}
         SIG_DFL | SIG_IGN => {
             set(signal, below);

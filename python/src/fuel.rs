@@ -1,6 +1,6 @@
-//! `fuel=`: how much work a call may do, as Python says it.
+//! Reads the argument `fuel=`: how much work a call may do.
 //!
-//! It only reads the argument; what a unit is, and who counts, is core's.
+//! Core defines the units and counts them.
 
 use pyo3::prelude::*;
 
@@ -11,12 +11,12 @@ use crate::{convert::shown, error};
 pub(crate) struct Fuel(pub(crate) Option<u64>);
 
 impl Fuel {
-    /// What a plug-in is compiled with, so that its guests count.
+    /// The fuel that a plug-in is compiled with.
     pub(crate) fn counted(self) -> u64 {
         self.0.unwrap_or(u64::MAX)
     }
 
-    /// What `fuel=` says of a plug-in that is compiled with `counted`.
+    /// The value of `fuel=` that means the same as `counted`; `None` is a plug-in that does not count.
     pub(crate) fn object(py: Python<'_>, counted: Option<u64>) -> PyResult<Bound<'_, PyAny>> {
         match counted {
             None => Ok(py.None().into_bound(py)),

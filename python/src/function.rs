@@ -1,11 +1,10 @@
 //! Host functions: a Python callable that guests can import.
 //!
-//! The calling convention here is the explicit one, `f(plugin, params, results, *user_data)`;
-//! forms that infer it from annotations are built on top, in Python. There, what guests call and
-//! what Python calls differ: the latter is `wrapped`.
+//! The calling convention is the explicit one, `f(plugin, params, results, *user_data)`. Python code builds functions
+//! with inferred signatures on top of it: guests call `f`, and Python code calls `wrapped`.
 //!
-//! Invariant: the callable is owned by the Python object alone, where the garbage collector sees it:
-//! what core holds on to does not keep it alive.
+//! Invariant: only the Python object owns the callable, so the garbage collector sees it. The references of core do
+//! not keep it alive.
 
 use std::sync::{Arc, Mutex};
 
@@ -109,8 +108,8 @@ impl Function {
             spare: None,
         };
         let made = Self::make(namespace, name, signature, target);
-        // Pythons 3.11 and 3.12 make the dictionary of attributes while the object is nothing but zeros, and if that
-        // starts the garbage collector, it looks into them. A dictionary that is free to be used again starts nothing.
+        // Python 3.11 and 3.12 create the dictionary of attributes while the object is still all zeros. If that starts
+        // the garbage collector, the collector visits the zeros. A freed dictionary is reused, which starts nothing.
         drop(PyDict::new(py));
         Ok(made)
     }
@@ -189,7 +188,7 @@ impl Function {
 
     fn __clear__(&self) {
         let target = self.callback.lock().take();
-        // After the lock is free: it may run any Python code.
+        // After the lock is free, because dropping it may run any Python code.
         drop(target);
     }
 }
@@ -203,7 +202,7 @@ impl Function {
         });
         let body = callback.clone();
         let function = polyextism::Function::new(name, signature, move |caller, slots| {
-            // None at the end of the interpreter, when a destructor or a daemon thread calls.
+            // `None` if a destructor or a daemon thread calls at the end of the interpreter.
             Python::try_attach(|py| park_at_exit(|| body.invoke(py, caller, slots)))
                 .unwrap_or_else(|| Err(body.too_late()))
         });
@@ -223,8 +222,8 @@ fn types(types: &Bound<'_, PyAny>, name: &str, what: &str) -> PyResult<Box<[NumT
     types.try_iter()?.enumerate().map(one).collect()
 }
 
-/// Makes an object of a class that has a dictionary, before there are other threads: at the first one the library
-/// finds out which Python this is, and others get a look at what it has not filled in yet.
+/// Creates an object of a class that has a dictionary, before there are other threads. At the first such object, PyO3
+/// detects the version of Python, and other threads could see incomplete data meanwhile.
 pub(crate) fn make_first(py: Python<'_>) -> PyResult<()> {
     #[pyclass(frozen, dict)]
     struct First;

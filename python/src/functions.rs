@@ -1,7 +1,7 @@
-//! The host functions that a plug-in, live or compiled, was given and keeps alive.
+//! The host functions of a live or compiled plug-in, which keeps them alive.
 //!
-//! Core holds on to what guests call, but does not keep its Python side alive: that is owned here,
-//! where the garbage collector sees it. Which of them a module imports is core's to say.
+//! Core has only weak references to the Python objects. This module owns them, so the garbage collector sees them.
+//! Core decides which of them a module imports.
 //!
 //! Invariant: no Python code runs under the lock.
 
@@ -28,12 +28,12 @@ pub(crate) struct Functions(Mutex<Kept>);
 struct Kept {
     _parks: OnDrop,
     functions: Vec<Py<Function>>,
-    /// The user's own HTTP client lives as long.
+    /// The HTTP client of the user, which is kept alive as well.
     client: Option<Py<Client>>,
 }
 
 impl Functions {
-    /// Understands `functions=`; `None` are those that the decorator has registered.
+    /// Reads the argument `functions=`. `None` means the functions that the decorator has registered.
     pub(crate) fn given(py: Python<'_>, functions: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let functions = match functions {
             Some(functions) => collect(functions)?,
@@ -51,13 +51,13 @@ impl Functions {
         })))
     }
 
-    /// The same, with an HTTP client.
+    /// Adds an HTTP client.
     pub(crate) fn with_client(self, client: Option<Py<Client>>) -> Self {
         self.lock().client = client;
         self
     }
 
-    /// The user's own HTTP client, as it was given.
+    /// The HTTP client of the user.
     pub(crate) fn client(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         let client = self
             .lock()
@@ -67,14 +67,14 @@ impl Functions {
         client?.get().callable(py)
     }
 
-    /// Lets go of those that are not at these positions.
+    /// Drops all functions that are not at these positions.
     pub(crate) fn keep(&self, positions: &[usize]) {
         let mut owned = self.lock();
         let all = mem::take(&mut owned.functions).into_iter().enumerate();
         let (kept, gone): (Vec<_>, Vec<_>) = all.partition(|(at, _)| positions.contains(at));
         owned.functions = kept.into_iter().map(|(_, function)| function).collect();
         drop(owned);
-        // After the lock is free: it may run any Python code.
+        // After the lock is free, because dropping them may run any Python code.
         drop(gone);
     }
 
@@ -84,7 +84,7 @@ impl Functions {
         PyList::new(py, &functions.lock().functions)
     }
 
-    /// The same functions, to keep them alive for another owner as well.
+    /// A second owner of the same functions.
     pub(crate) fn share(&self, py: Python<'_>) -> Self {
         let kept = self.lock();
         let functions = kept.functions.iter();
@@ -95,14 +95,14 @@ impl Functions {
         }))
     }
 
-    /// What core links.
+    /// The functions for core to link.
     pub(crate) fn core(&self) -> Vec<polyextism::Function> {
         let kept = self.lock();
         let core = kept.functions.iter();
         core.map(|function| function.get().core().clone()).collect()
     }
 
-    /// What core sends requests with.
+    /// The HTTP client for core.
     pub(crate) fn core_client(&self) -> Option<Arc<dyn HttpClient>> {
         let kept = self.lock();
         kept.client.as_ref().map(|client| client.get().core())
@@ -120,7 +120,7 @@ impl Functions {
 
     pub(crate) fn clear(&self) {
         let kept = mem::take(&mut *self.lock());
-        // After the lock is free: it may run any Python code.
+        // After the lock is free, because dropping them may run any Python code.
         drop(kept);
     }
 

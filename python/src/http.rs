@@ -1,10 +1,9 @@
-//! What Python code has to do with HTTP: a client of one's own, and who is told about downloads.
+//! HTTP clients in Python, and progress reports of downloads.
 //!
-//! Which requests there are is core's to say; here they become Python objects, and answers become
-//! core's values again.
+//! Core decides which requests are sent. Here they become Python objects, and responses become values of core.
 //!
-//! Invariants: an exception waits, as itself, in core's error. The callable is owned by the Python
-//! object alone, where the garbage collector sees it: what core holds on to does not keep it alive.
+//! Invariants: an exception is kept, unchanged, in the error of core. Only the Python object owns the callable, so the
+//! garbage collector sees it. The references of core do not keep it alive.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,7 +19,7 @@ use pyo3::{
 
 use crate::{bytes, convert::type_name, error, parking::OnDrop};
 
-/// The arguments of a plug-in that are about HTTP.
+/// The HTTP arguments of a plug-in.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Given<'a, 'py> {
     pub(crate) client: Option<&'a Bound<'py, PyAny>>,
@@ -29,7 +28,7 @@ pub(crate) struct Given<'a, 'py> {
 }
 
 impl Given<'_, '_> {
-    /// Refuses them beside a `CompiledPlugin`, where they have been decided.
+    /// Refuses them together with a `CompiledPlugin`, which has its own.
     pub(crate) fn refuse(self, py: Python<'_>) -> PyResult<()> {
         let given = [
             ("http_client", self.client.is_some()),
@@ -45,7 +44,7 @@ impl Given<'_, '_> {
         }
     }
 
-    /// The client as an object that owns it, if there is one.
+    /// An object that owns the client, if there is one.
     pub(crate) fn client(self, py: Python<'_>) -> PyResult<Option<Py<Client>>> {
         let Some(client) = self.client else {
             return Ok(None);
@@ -70,11 +69,11 @@ fn callable(object: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
     }
 }
 
-/// An HTTP client of the user's own.
+/// An HTTP client of the user.
 #[pyclass(module = "extism._native", frozen)]
 pub(crate) struct Client(Arc<Target>);
 
-/// What core holds on to.
+/// The part of a client that core references.
 struct Target {
     _parks: OnDrop,
     callable: Mutex<Option<Py<PyAny>>>,
@@ -91,7 +90,7 @@ impl Client {
 
     fn __clear__(&self) {
         let target = self.0.lock().take();
-        // After the lock is free: it may run any Python code.
+        // After the lock is free, because dropping it may run any Python code.
         drop(target);
     }
 }
@@ -101,7 +100,7 @@ impl Client {
         self.0.clone()
     }
 
-    /// The callable, as it was given.
+    /// The callable of the user.
     pub(crate) fn callable(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         let target = self.0.lock();
         target.as_ref().map(|target| target.clone_ref(py))
@@ -153,7 +152,7 @@ fn class<'py>(
 fn to_python(py: Python<'_>, request: HttpRequest) -> PyResult<Bound<'_, PyAny>> {
     let headers = PyDict::new(py);
     for (name, value) in &request.headers {
-        // Of the same name, values are a list.
+        // Values of the same name become a list.
         let value = match headers.get_item(name)? {
             Some(first) => format!("{}, {value}", first.extract::<String>()?),
             None => value.clone(),
@@ -191,14 +190,14 @@ fn too_late() -> Error {
     Error::new(ErrorKind::HostFunction, message)
 }
 
-/// Who is told about downloads while a plug-in is compiled.
-pub(crate) struct Audience {
+/// Reports downloads to a callable while a plug-in is compiled.
+pub(crate) struct ProgressReporter {
     tell: Option<Py<PyAny>>,
     last: Mutex<Option<(u64, Option<u64>)>>,
     raised: Mutex<Option<PyErr>>,
 }
 
-impl Audience {
+impl ProgressReporter {
     pub(crate) fn new(given: Given<'_, '_>) -> PyResult<Arc<Self>> {
         if let Some(progress) = given.progress {
             callable(progress, "progress")?;
@@ -210,21 +209,21 @@ impl Audience {
         }))
     }
 
-    /// The options of core for it.
+    /// The HTTP options for core.
     pub(crate) fn options(self: &Arc<Self>, given: Given<'_, '_>) -> HttpOptions {
         let this = self.clone();
         HttpOptions::default()
             .with_response_headers(given.response_headers)
-            .with_progress(move |progress| this.hear(progress))
+            .with_progress(move |progress| this.report(progress))
     }
 
-    /// What the callable raised, or a signal handler while a download was waited for.
+    /// The exception of the callable, or of a signal handler during a download.
     pub(crate) fn take_raised(&self) -> Option<PyErr> {
         let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
         raised.take()
     }
 
-    fn hear(&self, progress: Progress) -> Result<()> {
+    fn report(&self, progress: Progress) -> Result<()> {
         let raised = match Python::try_attach(|py| self.tell(py, progress)) {
             Some(Ok(())) => return Ok(()),
             Some(Err(raised)) => raised,

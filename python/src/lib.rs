@@ -1,13 +1,11 @@
 //! The native module `extism._native`: plug-ins, host functions and engines for Python.
 //!
-//! A thin front over the package `polyextism`. Everything that a call passes through is here, in
-//! Rust; decorators, exception classes and enumerations are in the Python package `extism`. It
-//! knows no engine and no manifest field.
+//! A thin layer over the package `polyextism`. All code on the path of a call is here, in Rust. Decorators, exception
+//! classes and enumerations are in the Python package `extism`. This module knows no engine and no manifest field.
 
 #![deny(unsafe_code)]
 
 mod arguments;
-mod bell;
 mod bound;
 mod bytes;
 mod cache;
@@ -47,10 +45,11 @@ mod tree;
 mod turns;
 mod value;
 mod view;
+mod wake_event;
 mod wasi;
 
 /// The native half of `extism`. Import `extism`, not this module.
-// Locks are held with the GIL only, so that no fork leaves one locked. Free-threaded builds of Python switch the GIL on.
+// Locks are taken only with the GIL, so no fork leaves one locked. Free-threaded builds of Python enable the GIL.
 #[pyo3::pymodule(gil_used = true)]
 mod _native {
     use pyo3::prelude::*;
@@ -69,7 +68,6 @@ mod _native {
 
     #[pymodule_export]
     use crate::{
-        bell::Bell,
         bound::PluginFunction,
         cache::cache_folder,
         cancel::CancelHandle,
@@ -95,6 +93,7 @@ mod _native {
         store::Store,
         ticket::{Ticket, make_until},
         value::{Memory, Val},
+        wake_event::WakeEvent,
         wasi::Wasi,
     };
 }

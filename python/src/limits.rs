@@ -1,6 +1,6 @@
-//! `limits=`: what modules may cost and plug-ins may have, as Python says it.
+//! Reads the argument `limits=`: what modules may cost and plug-ins may have.
 //!
-//! The names and values are core's; the class is Python's (`extism._limits`).
+//! Core has the names and values. The class is in Python (`extism._limits`).
 
 use polyextism::{Limits as Core, Proposal, Proposals};
 use pyo3::{
@@ -36,7 +36,7 @@ fn named(py: Python<'_>, mut limits: Core) -> PyResult<Bound<'_, PyDict>> {
     Ok(named)
 }
 
-/// What `limits=` says: nothing, or an `extism.Limits`.
+/// The argument `limits=`: nothing, or an `extism.Limits`.
 #[derive(Default)]
 pub(crate) struct Limits {
     pub(crate) limits: Core,
@@ -45,7 +45,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// What says the same.
+    /// The value of `limits=` that means the same.
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         match &self.given {
             Some(given) => given.bind(py).clone(),

@@ -1,7 +1,6 @@
-//! `set_log_file`, and the native half of `set_log_custom`: where the log lines of guests go.
+//! Sets where the log lines of guests go: `set_log_file`, and the native half of `set_log_custom`.
 //!
-//! The setting itself, for the whole process, is core's (`logs`). It knows no plug-in, and nothing of where lines
-//! come from.
+//! Core has the setting, which is one for the process (`logs`). This module does not know where lines come from.
 //!
 //! Invariants: no lock of a setting is held while Python code runs; a setting owns no Python object.
 
@@ -23,7 +22,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::{convert::type_name, error, expect, logging::Logging, parking};
 
-/// The level if `level=` says nothing.
+/// The level if `level=` is not given.
 const DEFAULT: LevelFilter = LevelFilter::ERROR;
 
 /// Writes the log lines of guests to a file.
@@ -81,7 +80,7 @@ pub(crate) fn set_log_file(
 #[pyclass(module = "extism._native", frozen, subclass, weakref)]
 pub(crate) struct CustomLog {
     waiting: Arc<Lines>,
-    /// Empty once it was garbage collected.
+    /// Empty once the object was garbage collected.
     f: Mutex<Option<Py<PyAny>>>,
 }
 
@@ -150,7 +149,7 @@ impl CustomLog {
 
     fn __clear__(&self) {
         let f = lock(&self.f).take();
-        // After the lock is free: it may run any Python code.
+        // After the lock is free, because dropping it may run any Python code.
         drop(f);
     }
 }
@@ -162,17 +161,17 @@ impl Drop for CustomLog {
     }
 }
 
-/// What `logging` was found to take, as long as nothing else was set.
+/// The level that `logging` accepts, as long as no other log is set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Followed {
     Level(LevelFilter),
-    /// `set_log_file` or `set_log_custom` decides.
+    /// `set_log_file` or `set_log_custom` has set the log.
     Overruled,
 }
 
 static FOLLOWED: Mutex<Followed> = Mutex::new(Followed::Level(LevelFilter::OFF));
 
-/// Has guests log lines from this level on for `logging`, unless something else was set. For `extism._logging`.
+/// Makes guests log lines from this level on for `logging`, unless another log is set. For `extism._logging`.
 #[pyfunction]
 pub(crate) fn follow_logging(py: Python<'_>, level: &str) -> PyResult<()> {
     let level = threshold(py, Some(level))?;
@@ -186,12 +185,12 @@ pub(crate) fn follow_logging(py: Python<'_>, level: &str) -> PyResult<()> {
     applied.map_err(|failure| error::raise(py, failure))
 }
 
-/// Looks whether `logging` was set up since. It may have got a handler, of which it tells nobody.
+/// Checks whether `logging` was configured meanwhile, because it does not report new handlers.
 pub(crate) fn look_at_logging(py: Python<'_>) -> PyResult<()> {
     if *lock(&FOLLOWED) == Followed::Overruled {
         return Ok(());
     }
-    // At the end of the interpreter nothing can be imported, and nobody sets up anything.
+    // When the interpreter ends, nothing can be imported and nothing is configured any more.
     match parking::import(py, "extism._logging") {
         Ok(module) => module.call_method0(intern!(py, "look")).map(drop),
         Err(_) => Ok(()),
@@ -247,7 +246,7 @@ pub(crate) fn level(py: Python<'_>, name: &str) -> PyResult<LogLevel> {
 }
 
 fn open(py: Python<'_>, path: PathBuf) -> PyResult<File> {
-    // A pipe may wait for its reader.
+    // A pipe may block.
     let file = py.detach(|| File::options().append(true).create(true).open(&path));
     file.map_err(|failure| {
         let message = format!("cannot log to {}: {failure}", path.display());

@@ -1,10 +1,10 @@
-//! The lines of guests for Python's `logging`: the logger `extism` gets what passes the level.
+//! Sends the log lines of guests to Python's `logging`, to the logger `extism`.
 //!
-//! It knows neither where else lines go nor which level is set: what does not pass never comes
-//! here. Which lines the logger takes, and what becomes of them, `logging` decides.
+//! It gets only lines that pass the level, and does not know where else they go. `logging` decides which lines the
+//! logger accepts, and what happens to them.
 //!
-//! Invariants: without a handler for the logger nothing is made of a line, so programs that do not
-//! use `logging` see nothing of this; no lock is held while Python code runs.
+//! Invariants: if the logger has no handler, no record is created, so programs that do not use `logging` are not
+//! affected; no lock is held while Python code runs.
 
 use std::fmt;
 
@@ -20,10 +20,10 @@ use tracing_subscriber::layer::{Context, Layer};
 /// The name of the logger.
 const LOGGER: &str = "extism";
 
-/// Hands lines to the logger.
+/// Sends lines to the logger.
 pub(crate) struct Logging;
 
-/// What a line is made of.
+/// The parts of a line.
 #[derive(Default)]
 struct Line {
     text: String,
@@ -55,7 +55,7 @@ impl Visit for Line {
     }
 }
 
-/// The level in the numbers of `logging`, which has none for `trace`.
+/// The level as a number of `logging`, which has none for `trace`.
 fn number(level: Level) -> u8 {
     match level {
         Level::TRACE => 5,
@@ -69,7 +69,7 @@ fn number(level: Level) -> u8 {
 fn log(py: Python<'_>, level: u8, event: &Event<'_>) -> PyResult<()> {
     let logger = logger(py)?;
     let enabled = logger.call_method1(intern!(py, "isEnabledFor"), (level,))?;
-    // Without any, `logging` would write warnings to the standard error.
+    // Without a handler, `logging` would write warnings to standard error.
     if !enabled.is_truthy()?
         || !logger
             .call_method0(intern!(py, "hasHandlers"))?
@@ -81,13 +81,13 @@ fn log(py: Python<'_>, level: u8, event: &Event<'_>) -> PyResult<()> {
     event.record(&mut line);
     let extra = [(intern!(py, "plugin_id"), line.plugin)].into_py_dict(py)?;
     let options = [(intern!(py, "extra"), extra)].into_py_dict(py)?;
-    // As an argument: the text of a guest is no format.
+    // As an argument, because the text of a guest must not be a format string.
     let arguments = (level, intern!(py, "%s"), line.text);
     logger.call_method(intern!(py, "log"), arguments, Some(&options))?;
     Ok(())
 }
 
-/// Finds the logger, at the first time: at the end of the interpreter nothing can be imported.
+/// Finds the logger at the first call, because nothing can be imported when the interpreter ends.
 pub(crate) fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static FOUND: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let find = || {
@@ -97,7 +97,7 @@ pub(crate) fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     Ok(FOUND.get_or_try_init(py, find)?.bind(py))
 }
 
-/// The guest does not notice; but who wanted to stop the program is not ignored.
+/// Reports an exception without telling the guest. A KeyboardInterrupt is passed to the main thread.
 #[cold]
 fn report(py: Python<'_>, raised: PyErr) {
     if raised.is_instance_of::<PyKeyboardInterrupt>(py)

@@ -1,6 +1,6 @@
-//! The arguments of a call by position and by name, for calls whose common forms are read without this.
+//! Reads positional and named arguments, for calls whose common forms are read by faster code.
 //!
-//! It does not know what they mean. Errors are those of Python's own functions.
+//! It does not know what the arguments mean. Its errors are those of Python's own functions.
 
 use pyo3::{
     exceptions::PyTypeError,
@@ -8,7 +8,7 @@ use pyo3::{
     types::{PyDict, PyString, PyTuple},
 };
 
-/// The arguments in the order of their names; the first `positional` of them can be given by position.
+/// The arguments in the order of `names`. The first `positional` of them can be given by position.
 ///
 /// # Errors
 /// `TypeError` if there are too many, if a name is unknown or if one is given twice.

@@ -1,9 +1,10 @@
-//! Threads that Python ends by unwinding: they wait for the end of the process instead.
+//! Makes threads that Python ends by unwinding wait for the end of the process instead.
 //!
-//! Up to Python 3.13, a daemon thread that wants the GIL after the interpreter has begun to end is ended by
-//! `pthread_exit`. In glibc that unwinds the stack, and Rust code on it aborts the process. Python 3.14 lets such
-//! threads wait, and other C libraries unwind nothing. So each thread on which Rust runs Python code registers a cleanup
-//! handler once. glibc calls it before it unwinds the first frame, because the record of the handler lies on no stack.
+//! Up to Python 3.13, a daemon thread that takes the GIL after the interpreter has begun to end is ended by
+//! `pthread_exit`. In glibc that unwinds the stack, which aborts the process if there is Rust code on it. Python 3.14
+//! makes such threads wait, and other C libraries do not unwind. So each thread on which Rust runs Python code
+//! registers a cleanup handler once. glibc calls it before it unwinds the first frame, because the record of the
+//! handler is not on the stack.
 //!
 //! It does not know what runs on the thread. Invariants: a thread that ends before the interpreter does is left alone;
 //! the record lives as long as its thread.
@@ -18,14 +19,14 @@
 
 use pyo3::prelude::*;
 
-/// A module of Python's, on a thread that is prepared to run its code.
+/// Imports a Python module, after preparing the thread to run its code.
 pub(crate) fn import<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyModule>> {
     prepare();
     py.import(name)
 }
 
-/// A field that prepares the thread when a value with Python objects is dropped: destructors run Python code. It
-/// comes before them.
+/// A field that prepares the thread when a value with Python objects is dropped, because destructors run Python code.
+/// It comes before them.
 #[derive(Default)]
 pub(crate) struct OnDrop;
 
@@ -79,7 +80,7 @@ mod glibc {
     /// Registers the handler of the current thread, unless it has one. Called before Rust runs Python code.
     #[inline]
     pub(crate) fn prepare() {
-        // A thread that is ending itself has run its last Python code but destructors of thread-local values.
+        // A thread that ends runs no more Python code but destructors of thread-local values.
         let _ = HANDLER.try_with(|_| ());
     }
 

@@ -1,7 +1,7 @@
 //! `Plugin`: a live plug-in for Python.
 //!
-//! What it does itself is to translate: arguments, outputs and errors. `turns` has the live plug-in and
-//! gives it to one thread at a time. Invariant: the GIL is released while a guest runs.
+//! It converts arguments, outputs and errors. `turns` has the live plug-in and gives it to one thread at a time.
+//! Invariant: the GIL is released while a guest runs.
 
 mod calls;
 
@@ -84,7 +84,7 @@ pub(crate) struct Plugin {
     engine: &'static str,
     cancel: polyextism::CancelHandle,
     turns: Turns,
-    /// Keeps alive what the guest can call.
+    /// The host functions of the guest, which are kept alive.
     functions: Functions,
     origin: Origin,
 }
@@ -510,7 +510,7 @@ impl Plugin {
     ///     extism.ReentrantError: If a host function that this plug-in called makes the call.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let turn = self.turn(py);
-        // Closed before, or left behind by a fork.
+        // It was closed before, or the parent process has it.
         if self.turns.are_over() {
             return Ok(());
         }
@@ -556,7 +556,7 @@ impl Plugin {
 }
 
 impl Plugin {
-    /// What `repr` says of it.
+    /// The text for `repr`.
     pub(crate) fn shown(&self) -> String {
         let end = if self.turns.are_over() {
             ", closed"

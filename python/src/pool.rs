@@ -1,7 +1,7 @@
 //! `Pool`: lends instances of a compiled plug-in to Python.
 //!
-//! How many there are and who gets the next one is core's to say. Invariant: the GIL is released while
-//! a thread waits, and signals are looked after on the main thread.
+//! Core decides how many instances there are and who gets the next one. Invariant: the GIL is released while a thread
+//! waits, and the main thread handles signals.
 
 use std::num::NonZeroUsize;
 
@@ -100,9 +100,9 @@ impl Pool {
         let lent = py.detach(|| self.pool.get_while(timeout, signals::check));
         let lent = lent.map_err(|failure| error::raise(py, failure))?;
         let functions = self.compiled.get().functions(py);
-        let (plugin, place) = lent.into_parts();
+        let (plugin, permit) = lent.into_parts();
         let origin = self.compiled.get().origin();
-        Ok(Plugin::live(plugin, Some(place), functions, origin))
+        Ok(Plugin::live(plugin, Some(permit), functions, origin))
     }
 
     /// The largest number of instances.

@@ -1,4 +1,4 @@
-//! The JSON Schema of manifests, as core ships it.
+//! The JSON Schema of manifests, which core contains.
 
 use pyo3::prelude::*;
 

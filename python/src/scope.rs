@@ -1,11 +1,9 @@
-//! Which host call is running on this thread, and what Python tells about forks.
+//! The running host call of each thread, and Python's hooks for forks.
 //!
-//! Python code that runs inside a host call reaches the calling plug-in through here: core's
-//! [`Caller`] is a borrow that no Python object can own, so it is kept in a scoped thread-local
-//! and objects own a [`Token`] only.
+//! Python code in a host function accesses the calling plug-in through this module. The [`Caller`] of core is a
+//! borrow that no Python object can own, so it is in a scoped thread-local, and objects own only a [`Token`].
 //!
-//! Invariants: a token opens its own host call, on its own thread, while that call is the
-//! innermost one and running; at any other time it opens nothing.
+//! Invariant: a token works only on the thread of its host call, while that call runs and is the innermost one.
 
 use std::{
     cell::Cell,
@@ -26,7 +24,7 @@ pub(crate) struct Token(pub(crate) u64);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThreadId(pub(crate) u64);
 
-/// Host calls that a thread can make before its tokens run into those of the next thread.
+/// The bits of a token that count the host calls of a thread. The bits above them number the threads.
 const TOKENS: u32 = 40;
 
 static THREADS: AtomicU64 = AtomicU64::new(1);
@@ -54,7 +52,7 @@ impl<'a, 'b: 'a> ReborrowMut<'a> for Frame<'b> {
     }
 }
 
-/// Python calls it before a fork: other threads come out of what a fork must not interrupt.
+/// Waits until no thread is in an operation that a fork must not interrupt. Python calls it before a fork.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
     let end = Instant::now() + forks::LONGEST;
@@ -67,13 +65,13 @@ pub(crate) fn before_fork(py: Python<'_>) {
     }
 }
 
-/// Python calls it after a fork, in the parent.
+/// Ends the wait for a fork. Python calls it after a fork, in the parent.
 #[pyfunction]
 pub(crate) fn after_fork() {
     forks::release();
 }
 
-/// Tells that this process is a new one, with one thread only. Python calls it after a fork.
+/// Resets the state of the process, which has only one thread. Python calls it after a fork, in the child.
 #[pyfunction]
 pub(crate) fn forked() {
     forks::renew();
@@ -92,10 +90,10 @@ pub(crate) fn enter<R>(caller: Caller<'_>, body: impl FnOnce(Token) -> R) -> R {
     FRAME.set(Frame { caller, token }, || body(token))
 }
 
-/// Runs `body` with the plug-in of the host call `token`, or returns `None` if that call is not
-/// the innermost one that is running on this thread.
+/// Runs `body` with the plug-in of the host call `token`. Returns `None` if that is not the innermost running call of
+/// this thread.
 pub(crate) fn with<R>(token: Token, body: impl FnOnce(Caller<'_>) -> R) -> Option<R> {
-    // Unset also while `body` of another `with` runs: it has the only borrow.
+    // Also unset while another `with` runs its `body`, which has the only borrow.
     if !FRAME.is_set() {
         return None;
     }

@@ -1,9 +1,8 @@
 //! Python's signals while a guest runs: Ctrl-C ends a call.
 //!
-//! Python runs signal handlers on its main thread between instructions of Python, and a guest has
-//! none. So every plug-in looks for signals during its calls, about twenty times a second, on the
-//! main thread only: others need not wait for the GIL. Invariant: what a handler raises comes out of
-//! the call as itself.
+//! Python runs signal handlers on its main thread between Python instructions, and a guest executes none. So calls on
+//! the main thread check for signals about twenty times a second. Other threads do not, so they need not wait for the
+//! GIL. Invariant: the call raises the exception of a signal handler unchanged.
 
 use std::{
     cell::Cell,
@@ -20,10 +19,10 @@ use crate::{
     parking, ticket,
 };
 
-/// Whether the main thread leaves the program by Ctrl-C, so that nobody wants what other threads do in guests.
+/// Whether Ctrl-C ends the program on the main thread, so that guests of other threads have to end.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
 
-/// Whether `extism._ending` looks after the main thread.
+/// Whether `extism._ending` watches the main thread.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -31,7 +30,7 @@ thread_local! {
     static MAIN: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-/// What a signal handler raised.
+/// The exception of a signal handler.
 #[derive(Debug)]
 pub(crate) struct Raised(pub(crate) PyErr);
 
@@ -43,7 +42,7 @@ impl fmt::Display for Raised {
 
 impl std::error::Error for Raised {}
 
-/// Finds out whether calls of this thread have to look for signals.
+/// Determines whether calls of this thread have to check for signals.
 #[inline]
 pub(crate) fn arrive(py: Python<'_>) -> PyResult<()> {
     match MAIN.get() {
@@ -57,7 +56,7 @@ fn find_out(py: Python<'_>) -> PyResult<()> {
     parking::prepare();
     let threading = match py.import("threading") {
         Ok(threading) => threading,
-        // The interpreter ends: nothing can be imported, and no handler will run any more.
+        // The interpreter is ending: nothing can be imported and no handler runs any more.
         Err(failure) if failure.is_instance_of::<PyImportError>(py) => return Ok(()),
         Err(raised) => return Err(raised),
     };
@@ -68,12 +67,12 @@ fn find_out(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Has the calls of a plug-in look for signals.
+/// Makes the calls of a plug-in check for signals.
 pub(crate) fn watch(plugin: &mut polyextism::Plugin) {
     plugin.host().alarm().set_check(check);
 }
 
-/// Runs what signal handlers have to run, on the main thread. Others look whether that one leaves the program.
+/// Runs pending signal handlers, on the main thread. On other threads, checks whether Ctrl-C ends the program.
 pub(crate) fn check() -> polyextism::Result<()> {
     match MAIN.get() {
         Some(true) => Python::attach(|py| py.check_signals()).map_err(raised),
@@ -83,14 +82,14 @@ pub(crate) fn check() -> polyextism::Result<()> {
     }
 }
 
-/// How long compiling is waited for, at most for so long.
+/// The options for waiting for a compiler, with this time limit.
 pub(crate) fn compiling(timeout: Option<Duration>) -> Compiling {
     Compiling::default()
         .with_timeout(timeout)
         .with_check(check_while_compiling)
 }
 
-/// A thread that the end of the interpreter has overtaken does not come back.
+/// The check while a thread waits for a compiler. If the interpreter has ended meanwhile, it does not return.
 fn check_while_compiling() -> polyextism::Result<()> {
     stay_if_over();
     ticket::check()?;
@@ -103,12 +102,12 @@ fn abandoned() -> Error {
     Error::new(ErrorKind::Cancelled, message)
 }
 
-/// Has `extism._ending` look after the main thread, once for a while: the thread of a guest never waits for the GIL
-/// to do so itself.
+/// Makes `extism._ending` watch the main thread for a while. It runs on another thread, because the thread of a guest
+/// must not wait for the GIL.
 #[cold]
 fn watch_main() -> polyextism::Result<()> {
     if !WATCHED.swap(true, Ordering::Relaxed) {
-        // Without it, only Ctrl-C is not seen on other threads; at the end of the interpreter nobody needs it.
+        // If it fails, other threads do not notice Ctrl-C. When the interpreter ends, they need not.
         let _ = Python::try_attach(|py| {
             park_at_exit(|| {
                 let watch = py
@@ -121,13 +120,13 @@ fn watch_main() -> polyextism::Result<()> {
     Ok(())
 }
 
-/// Says whether calls on other threads than the main one have to end. For `extism._ending`.
+/// Sets whether calls on threads other than the main one have to end. For `extism._ending`.
 #[pyfunction]
 pub(crate) fn abandon(is_so: bool) {
     ABANDONED.store(is_so, Ordering::Relaxed);
 }
 
-/// Says that nobody looks after the main thread any more. For `extism._ending`.
+/// Tells that `extism._ending` no longer watches the main thread. For `extism._ending`.
 #[pyfunction]
 pub(crate) fn unwatched() {
     WATCHED.store(false, Ordering::Relaxed);
@@ -144,7 +143,7 @@ fn raised(error: PyErr) -> Error {
     Error::new(ErrorKind::HostFunction, message).with_source(Raised(error))
 }
 
-/// The only thread of this process is its main thread.
+/// Forgets what is known about the main thread, in a forked child.
 pub(crate) fn forked() {
     MAIN.set(None);
     ABANDONED.store(false, Ordering::Relaxed);

@@ -1,27 +1,26 @@
-//! Stacks that others switch: greenlets, as gevent and eventlet have them.
+//! Refuses calls from different greenlets of one thread, as gevent and eventlet use them.
 //!
-//! Engines keep what runs on a thread in the order in which it was entered, and what they keep points into the stack.
-//! A host function that lets another greenlet of its thread go on takes both away: a plug-in that is called there
-//! would leave the process in ruins. So such a call is an error, before anything is entered. It knows of greenlets what
-//! the package `greenlet` says, if somebody has imported it.
+//! Engines assume that calls of a thread end in the reverse order of their beginning, and keep pointers into the
+//! stack. If a host function switches to another greenlet, and that one calls a plug-in, both assumptions break and
+//! memory is corrupted. So such a call is an error. This module asks the package `greenlet`, if it is imported.
 //!
-//! Invariant: the calls of a thread that are running were all made by one greenlet.
+//! Invariant: all running calls of a thread were made by the same greenlet.
 
 use std::cell::RefCell;
 
 use polyextism::{Error, ErrorKind, Result};
 use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyDict};
 
-/// A greenlet that is in a call, by its address; 0 as long as there is no such package.
+/// The address of a greenlet that is in a call; 0 if the package is not imported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Greenlet(usize);
 
 thread_local! {
-    /// Those who have made the calls of this thread that are running, the innermost last.
+    /// The greenlets of the running calls of this thread, the innermost last.
     static CALLERS: RefCell<Vec<Greenlet>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A call is running, until this is dropped.
+/// A running call, until it is dropped.
 pub(crate) struct Running;
 
 impl Drop for Running {
@@ -30,7 +29,7 @@ impl Drop for Running {
     }
 }
 
-/// A call of the current greenlet begins.
+/// Begins a call of the current greenlet.
 ///
 /// # Errors
 /// The inner one is `Reentrant` if another greenlet of this thread is in a call.
@@ -55,8 +54,8 @@ fn current(py: Python<'_>) -> PyResult<Greenlet> {
     }
 }
 
-/// Whether the call around this one was made before anybody imported the package, and by the greenlet that is current
-/// now: that of the thread itself.
+/// Whether the surrounding call began before the package was imported, and on the current greenlet, which is then the
+/// main greenlet of the thread.
 #[cold]
 fn is_the_first(py: Python<'_>, outer: Greenlet) -> PyResult<bool> {
     match (outer, getcurrent(py)?) {
@@ -68,7 +67,7 @@ fn is_the_first(py: Python<'_>, outer: Greenlet) -> PyResult<bool> {
     }
 }
 
-/// The function of the package, if that has been imported.
+/// The function `getcurrent` of the package, if it is imported.
 #[inline]
 fn getcurrent(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyAny>>> {
     static MODULES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
@@ -80,14 +79,14 @@ fn getcurrent(py: Python<'_>) -> PyResult<Option<&Bound<'_, PyAny>>> {
         let modules = py.import("sys")?.getattr("modules")?;
         Ok::<_, PyErr>(modules.cast_into::<PyDict>()?.unbind())
     });
-    // At the very end of the interpreter nothing can be imported any more, and nobody switches greenlets.
+    // When the interpreter ends, nothing can be imported and no greenlet is switched any more.
     let Ok(modules) = modules else {
         return Ok(None);
     };
     let Some(greenlet) = modules.bind(py).get_item(intern!(py, "greenlet"))? else {
         return Ok(None);
     };
-    // While it is being imported it has none.
+    // While the package is being imported, the function may be missing.
     match greenlet.getattr_opt(intern!(py, "getcurrent"))? {
         None => Ok(None),
         Some(found) => {

@@ -1,6 +1,6 @@
-//! What `extism.bench` needs beside the public interface: a plug-in whose host functions are timed.
+//! Plug-ins whose host functions are timed, for `extism.bench`.
 //!
-//! Core measures; here is how Python starts and reads it. How a benchmark is made is `extism._bench`'s.
+//! Core measures. This module starts and reads the stopwatch. `extism._bench` has the benchmarks.
 
 use pyo3::prelude::*;
 
@@ -33,7 +33,7 @@ impl Stopwatch {
     }
 }
 
-/// As `CompiledPlugin`, with host functions that a stopwatch counts.
+/// As `CompiledPlugin`, with a stopwatch for its host functions.
 #[pyfunction]
 #[pyo3(signature = (
     plugin, stopwatch, wasi, functions, *, engine, http_client, http_response_headers

@@ -1,8 +1,7 @@
-//! Variables and configuration of a plug-in, from outside and from its host functions.
+//! Access to the variables and the configuration of a plug-in, from outside and from its host functions.
 //!
-//! `extism._state` makes mappings of this; here is where the plug-in is reached. Invariant: from
-//! outside each access waits for its turn, as a call does; from a host function it goes through
-//! that host call, and is refused once the call is over.
+//! `extism._state` builds mappings on top of it. Invariant: an access from outside waits for its turn, as a call does;
+//! an access from a host function goes through the host call, and is refused after the call.
 
 use polyextism::{Error, ErrorKind, Host};
 use pyo3::{
@@ -20,7 +19,7 @@ use crate::{
     scope::{self, Token},
 };
 
-/// What a plug-in keeps on the host's side.
+/// The variables and the configuration of a plug-in.
 #[pyclass(module = "extism._native", frozen)]
 pub(crate) struct Store(Owner);
 
@@ -50,7 +49,7 @@ impl Store {
         CLASS.import(py, "extism._state", "Config")?.call1((self,))
     }
 
-    /// `body` runs no Python code that could come back here.
+    /// `body` must not run Python code that could come back here.
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Host) -> R) -> PyResult<R> {
         parking::prepare();
         match &self.0 {
@@ -86,7 +85,7 @@ impl Store {
         set.map_err(|why| error::raise(py, Error::new(ErrorKind::Argument, why.to_string())))
     }
 
-    /// Removes a variable, and tells whether there was one.
+    /// Removes a variable. Returns whether there was one.
     fn remove_var(
         &self,
         py: Python<'_>,
@@ -131,7 +130,7 @@ impl Store {
         self.with(value.py(), |host| host.update_config(update))
     }
 
-    /// Sets keys of the configuration, or removes those of `None`: all or, if one is wrong, none.
+    /// Sets keys of the configuration, and removes those with the value `None`. If one is wrong, none changes.
     pub(crate) fn update_config(&self, config: &Bound<'_, PyAny>) -> PyResult<()> {
         let update = convert::config(config)?;
         self.with(config.py(), |host| host.update_config(update))

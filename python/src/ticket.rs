@@ -1,8 +1,8 @@
-//! `Ticket`: one call that another thread can cancel, whether it has begun or not.
+//! `Ticket`: lets another thread cancel one call, whether it has begun or not.
 //!
-//! A handle of a plug-in cancels whatever call runs; who waits for a call on another thread means that call only.
-//! Invariants: a ticket cancels its own call and no other, because the plug-in is its call's between `begin` and
-//! `end`, and both take the lock that `cancel` holds; no Python code runs under the lock.
+//! A cancel handle of a plug-in cancels whatever call is running; a ticket cancels only its own call. Invariants: the
+//! call has the plug-in between `begin` and `end`, and both take the lock that `cancel` holds, so a ticket cancels no
+//! other call; no Python code runs under the lock.
 
 use std::{
     cell::RefCell,
@@ -19,12 +19,12 @@ pub(crate) struct Ticket(Mutex<State>);
 
 #[derive(Default)]
 enum State {
-    /// It has not begun.
+    /// The call has not begun.
     #[default]
     Waiting,
-    /// The plug-in is this call's.
+    /// The call has the plug-in.
     Running(CancelHandle),
-    /// It must not begin.
+    /// The call must not begin.
     Cancelled,
     Over,
 }
@@ -57,7 +57,7 @@ impl Ticket {
 }
 
 thread_local! {
-    /// Of what this thread makes, if that can be cancelled.
+    /// The ticket of the plug-in that this thread is compiling, if it has one.
     static CURRENT: RefCell<Option<Py<Ticket>>> = const { RefCell::new(None) };
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn make_until<'py>(
     made
 }
 
-/// Looks whether what this thread makes was cancelled.
+/// Checks whether the compilation of this thread was cancelled.
 ///
 /// # Errors
 /// `Cancelled`.
@@ -88,10 +88,10 @@ pub(crate) fn check() -> polyextism::Result<()> {
 }
 
 impl Ticket {
-    /// The plug-in is the call's from now on.
+    /// Begins the call, which now has the plug-in.
     ///
     /// # Errors
-    /// `Cancelled` if it was.
+    /// `Cancelled` if the ticket was cancelled.
     pub(crate) fn begin(&self, handle: &CancelHandle) -> polyextism::Result<Begun<'_>> {
         let mut state = self.lock();
         if let State::Waiting = *state {
@@ -106,7 +106,7 @@ impl Ticket {
     }
 }
 
-/// A call that has begun and is not over, until this is dropped.
+/// A running call, until it is dropped.
 pub(crate) struct Begun<'a>(&'a Ticket);
 
 impl Drop for Begun<'_> {

@@ -1,7 +1,7 @@
-//! Python values as the tree that a manifest is before it is understood.
+//! Converts a Python value to the tree of values that the manifest reader of core takes.
 //!
-//! It knows no field: what a manifest may say is core's. Whatever has no counterpart there goes in
-//! under the name of its type, so that core's message names its place.
+//! It knows no field of manifests. A value of an unknown type is passed as the name of its type, so that the message
+//! of core says where it is.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::{
     error,
 };
 
-/// No manifest is nested deeper; a value that contains itself is.
+/// The largest depth. No manifest is nested deeper, but a value that contains itself is.
 const DEEPEST: usize = 16;
 
 /// The tree of a Python value.
@@ -41,14 +41,14 @@ fn node(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if let Ok(text) = object.cast::<PyString>() {
         return Ok(match text.to_str() {
             Ok(text) => Value::Text(text.to_owned()),
-            // The file system has names that are not UTF-8.
+            // Names of files need not be UTF-8.
             Err(_) => Value::Path(text.extract()?),
         });
     }
     if object.cast::<PyInt>().is_ok() {
         return Ok(match object.extract::<i128>() {
             Ok(number) => Value::Integer(number),
-            // No field takes one so large.
+            // No field accepts a number of this size.
             Err(_) => Value::Float(object.extract::<f64>().unwrap_or(f64::INFINITY)),
         });
     }
@@ -63,7 +63,7 @@ fn node(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
         let list = items.map(|item| node(&item?, depth + 1));
         return list.collect::<PyResult<_>>().map(Value::List);
     }
-    // The typed objects of `extism._manifest` say themselves what they stand for.
+    // The typed objects of `extism._manifest` convert themselves.
     let fields = intern!(py, "__manifest__");
     if object.hasattr(fields)? {
         return node(&object.call_method0(fields)?, depth + 1);
@@ -90,7 +90,7 @@ fn table(mapping: &Bound<'_, PyMapping>, depth: usize) -> PyResult<Value> {
     Ok(Value::Table(table))
 }
 
-/// The path that an object stands for, if it does.
+/// The path of a path-like object.
 pub(crate) fn path(object: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
     match object.hasattr(intern!(object.py(), "__fspath__"))? {
         true => object.extract().map(Some),

@@ -1,10 +1,10 @@
-//! Who may use a live plug-in: one thread at a time.
+//! Exclusive access of one thread at a time to a live plug-in.
 //!
-//! Calls are serialised by turns: whoever calls takes the live plug-in out of its slot and puts it
-//! back afterwards. It does not know what is done with it. Invariants: the GIL is released while a
-//! thread waits for its turn; the slot's own lock is held for a few instructions only, under which no Python
-//! code runs, and by who has the GIL only, so that no fork leaves it locked; who has the turn already gets an
-//! error instead of a deadlock; who waits is overtaken for [`OVERTAKING`] at most, times the length of the queue.
+//! A call takes the live plug-in out of its slot and puts it back afterwards. This module does not know what the call
+//! does. Invariants: the GIL is released while a thread waits for its turn; the lock of the slot is taken only with
+//! the GIL, for a few instructions, without running Python code, so no fork leaves it locked; a thread that has the
+//! turn already gets an error instead of a deadlock; others overtake a waiting thread for at most [`OVERTAKING`] times
+//! the length of the queue.
 
 use std::{
     mem, thread,
@@ -12,7 +12,7 @@ use std::{
 };
 
 use polyextism::{
-    Error, ErrorKind, FunctionHandle, Place,
+    Error, ErrorKind, FunctionHandle, Permit,
     internal::{
         DurationText, Process, nesting,
         queue::{Line, Queued, Room, Waiting},
@@ -25,11 +25,11 @@ use crate::{
     scope::{self, ThreadId},
 };
 
-/// How often a thread that waits for its turn looks for signals.
+/// How often a waiting thread checks for signals.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How long others may take turns while somebody waits. A turn that is handed over costs a switch of
-/// threads, so not every one is; without any, two threads that call in a loop keep a third out for ever.
+/// How long others may take turns while a thread waits. A handover costs a switch of threads, so most turns are not
+/// handed over. If none were, two threads that call in a loop would keep out a third.
 const OVERTAKING: Duration = Duration::from_millis(1);
 
 /// The turns of one plug-in.
@@ -39,15 +39,15 @@ pub(crate) struct Turns {
 
 struct Slot {
     state: State,
-    /// From when on the plug-in is promised instead of being left to whoever comes.
+    /// From this time on, the plug-in is kept for the first thread of the queue.
     promised_from: Instant,
 }
 
 enum State {
     Idle(Box<Live>),
-    /// Nobody but the first of the queue takes it.
+    /// Only the first thread of the queue may take it.
     Promised(Box<Live>),
-    /// A thread has it, which a fork may have left behind in another process.
+    /// A thread has it. After a fork, that may be a thread of the parent process.
     Taken(ThreadId, Process),
     Closed,
 }
@@ -57,7 +57,7 @@ impl Room for Slot {
         match self.state {
             State::Idle(_) | State::Promised(_) => 1,
             State::Taken(..) => 0,
-            // Nobody waits any more for what does not come.
+            // All waiting threads go on, to fail.
             State::Closed => usize::MAX,
         }
     }
@@ -68,20 +68,20 @@ pub(crate) struct Live {
     pub(crate) plugin: polyextism::Plugin,
     /// The function that was called last.
     last: Option<(String, FunctionHandle)>,
-    /// Where it goes in the end, if a pool has lent it. Dropped after the plug-in.
-    place: Option<Place>,
+    /// The permit of the pool, if a pool has lent it. Dropped after the plug-in.
+    permit: Option<Permit>,
 }
 
 impl Live {
-    /// Frees the plug-in, or gives it back.
+    /// Frees the plug-in, or returns it to its pool.
     pub(crate) fn end(self) {
-        match self.place {
-            Some(place) => place.give_back(self.plugin),
+        match self.permit {
+            Some(permit) => permit.give_back(self.plugin),
             None => drop(self.plugin),
         }
     }
 
-    /// Where a function is, which is known if it was called last.
+    /// The handle of a function. It is not looked up if the function was the last one called.
     #[inline]
     pub(crate) fn handle(&mut self, name: &str) -> polyextism::Result<FunctionHandle> {
         match &self.last {
@@ -100,7 +100,7 @@ impl Live {
     }
 }
 
-/// The live plug-in, out of its slot until this is dropped.
+/// The live plug-in of a turn. Dropping it ends the turn.
 pub(crate) struct Turn<'a> {
     owner: &'a Turns,
     live: Option<Box<Live>>,
@@ -111,7 +111,7 @@ impl Turn<'_> {
         self.live.as_mut().expect("it is taken by `drop` only")
     }
 
-    /// Ends all turns; the live plug-in is the caller's.
+    /// Ends all turns and returns the live plug-in.
     pub(crate) fn close(mut self) -> Option<Box<Live>> {
         self.live.take()
     }
@@ -119,7 +119,7 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        // Nobody should enter a guest whose call ended in a panic of the host.
+        // A guest whose call ended in a panic of the host must not be entered again.
         let live = self.live.take().filter(|_| !thread::panicking());
         let mut slot = self.owner.slot.lock();
         slot.state = live.map_or(State::Closed, State::Idle);
@@ -131,12 +131,12 @@ impl Drop for Turn<'_> {
 }
 
 impl Turns {
-    pub(crate) fn new(plugin: polyextism::Plugin, place: Option<Place>) -> Self {
+    pub(crate) fn new(plugin: polyextism::Plugin, permit: Option<Permit>) -> Self {
         let last = None;
         let live = Box::new(Live {
             plugin,
             last,
-            place,
+            permit,
         });
         Self {
             slot: Line::new(Slot {
@@ -146,11 +146,11 @@ impl Turns {
         }
     }
 
-    /// Waits for the live plug-in, for `limit` at most if there is one, and takes it.
+    /// Waits for the live plug-in, for at most `limit` if there is one, and takes it.
     ///
     /// # Errors
-    /// The outer one is what a signal handler raised; the inner one is `Reentrant`, `Closed` or `Timeout`, or why a
-    /// call that this thread is in has to end.
+    /// The outer one is the exception of a signal handler; the inner one is `Reentrant`, `Closed`, `Timeout`, or the
+    /// reason why the call that this thread is in has to end.
     #[inline]
     pub(crate) fn next(
         &self,
@@ -173,7 +173,7 @@ impl Turns {
         limit: Option<Duration>,
     ) -> PyResult<polyextism::Result<Turn<'_>>> {
         parking::prepare();
-        // A limit that is beyond the clock never ends.
+        // A limit beyond the range of the clock never ends.
         let end = limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
         let waiting = self.wait();
         loop {
@@ -194,9 +194,9 @@ impl Turns {
                 }
                 py.detach(|| thread::park_timeout(patience));
             }
-            // On both ways out a turn is given back.
+            // Both exits return the turn.
             py.check_signals()?;
-            // Who waits in a host function waits no longer than the call that it serves.
+            // A wait in a host function ends with the call that the host function serves.
             if let Err(overdue) = nesting::check_interrupt() {
                 return Ok(Err(overdue));
             }
@@ -221,7 +221,7 @@ impl Turns {
     }
 }
 
-/// Takes the live plug-in if it is there, and free for `waiting` or for one who does not wait.
+/// Takes the live plug-in if it is idle and may be taken by `waiting`; `None` is a thread that does not wait yet.
 fn take(
     slot: &mut Queued<Slot>,
     waiting: Option<&Waiting<'_, Slot>>,
@@ -255,7 +255,7 @@ fn take(
 }
 
 impl Slot {
-    /// Keeps an idle plug-in for the first of the queue, if others have had it for long enough.
+    /// Keeps an idle plug-in for the first thread of the queue, if others have used it for long enough.
     fn promise(&mut self) {
         let now = Instant::now();
         if now < self.promised_from {

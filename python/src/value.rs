@@ -1,7 +1,7 @@
 //! Values that cross between guests and explicit host functions, and blocks of plug-in memory.
 //!
-//! The enumeration `ValType` is Python's (`extism.types`); here are its numbers, and the checks of
-//! type and range on the way from Python to the guest.
+//! The enumeration `ValType` is in Python (`extism.types`). This module has its numbers, and checks types and ranges
+//! of values from Python.
 
 use polyextism::backend::NumType;
 use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyType};
@@ -32,7 +32,7 @@ impl Val {
         let (t, value) = (self.t.bind(py), self.value.bind(py).repr()?);
         match t.getattr(intern!(py, "name")) {
             Ok(name) => Ok(format!("Val(ValType.{name}, {value})")),
-            // The class takes any object.
+            // Reading the attribute accepts any object.
             Err(_) => Ok(format!("Val({}, {value})", t.str()?)),
         }
     }
@@ -79,7 +79,7 @@ impl Memory {
         self.length as usize
     }
 
-    /// A block that is empty is still a block.
+    /// An empty block is still a block.
     fn __bool__(&self) -> bool {
         true
     }
@@ -89,10 +89,10 @@ impl Memory {
     }
 }
 
-/// The type of a value of a host function, as it was declared.
+/// The declared type of a parameter or result of a host function.
 ///
 /// # Errors
-/// `ArgumentError` if `ty` is no `ValType`, or one whose values cannot cross; `what` names it.
+/// `ArgumentError` if `ty` is not a `ValType` that host functions can have; `what` names it.
 pub(crate) fn num_type(ty: &Bound<'_, PyAny>, what: impl Fn() -> String) -> PyResult<NumType> {
     let allowed = "host functions take and return I32, I64, F32 and F64 only";
     match ty.extract::<u8>() {
@@ -138,7 +138,7 @@ pub(crate) fn load(py: Python<'_>, ty: NumType, slot: u64) -> PyResult<Py<PyAny>
     })
 }
 
-/// The slot for a Python number, or `None` if it is not one that the type can hold.
+/// The slot for a Python number, or `None` if it does not fit the type.
 pub(crate) fn store(ty: NumType, value: &Bound<'_, PyAny>) -> Option<u64> {
     match ty {
         NumType::I32 => {
@@ -163,7 +163,7 @@ pub(crate) fn handle(value: &Bound<'_, PyAny>) -> Option<u64> {
     signed.or_else(|_| value.extract::<u64>()).ok()
 }
 
-/// What [`store`] takes, in words.
+/// The numbers that [`store`] accepts, for messages.
 pub(crate) fn allowed(ty: NumType) -> &'static str {
     match ty {
         NumType::I32 => "integers from -2147483648 to 4294967295",

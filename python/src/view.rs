@@ -1,12 +1,11 @@
 //! Buffers over blocks of plug-in memory, for one host call.
 //!
-//! Guest memory moves and goes away while Python objects live on, so none of them ever points into
-//! it: a buffer is over a copy that Python owns, which is written back when the host function
-//! returns. What asks for the memory of a block before that asks here first.
+//! Guest memory can move and go away while Python objects live on, so no Python object points into it. A buffer has a
+//! copy that Python owns, which is written back when the host function returns. Code that reads the block before that
+//! has it written back first.
 //!
-//! Invariants: all buffers of a block share one copy; a block that is freed is not written to any
-//! more; once the host call is over the buffers are released, so that a write that would be lost is
-//! an error. No Python code runs under the lock.
+//! Invariants: all buffers of a block share one copy; a freed block is not written to; after the host call the buffers
+//! are released, so that a late write is an error. No Python code runs under the lock.
 
 use std::{
     mem,
@@ -32,11 +31,11 @@ const PIECE: usize = 1 << 20;
 #[derive(Default)]
 pub(crate) struct Views {
     views: Mutex<Vec<View>>,
-    /// Whether there ever was one: most host calls open none, and need not lock to know.
+    /// Whether there ever was a buffer. Most host calls open none, and so need not take the lock.
     used: AtomicBool,
 }
 
-/// A buffer, and the copy that it is over.
+/// A buffer and its copy.
 struct View {
     offset: u64,
     copy: Py<PyByteArray>,
@@ -44,7 +43,7 @@ struct View {
 }
 
 impl Views {
-    /// A buffer over a block, not longer than the block is.
+    /// A buffer over a block. It is not longer than the block.
     pub(crate) fn open<'py>(
         &self,
         py: Python<'py>,
@@ -68,14 +67,14 @@ impl Views {
         Ok(buffer)
     }
 
-    /// Writes the block at `offset` back, if there is a buffer over it.
+    /// Writes back the block at `offset`, if there is a buffer over it.
     pub(crate) fn write_back(&self, py: Python<'_>, mut caller: Caller<'_>, offset: u64) {
         if let Some(copy) = self.copy(py, offset) {
             store(&mut caller, offset, &copy);
         }
     }
 
-    /// Releases the buffers over the block at `offset` and forgets what was written.
+    /// Releases the buffers over the block at `offset` without writing them back.
     pub(crate) fn forget(&self, py: Python<'_>, offset: u64) {
         let mut views = self.lock();
         let (gone, rest) = mem::take(&mut *views)
@@ -86,7 +85,7 @@ impl Views {
         release(py, gone);
     }
 
-    /// Writes all back and releases the buffers.
+    /// Writes back all blocks and releases the buffers.
     pub(crate) fn finish(&self, py: Python<'_>, mut caller: Caller<'_>) {
         self.used.store(false, Ordering::Relaxed);
         let views = mem::take(&mut *self.lock());
@@ -96,7 +95,7 @@ impl Views {
         release(py, views);
     }
 
-    /// Whether there was never one since they were all released.
+    /// Whether there was no buffer since all were released.
     pub(crate) fn is_empty(&self) -> bool {
         !self.used.load(Ordering::Relaxed)
     }
@@ -113,11 +112,11 @@ impl Views {
 }
 
 fn store(caller: &mut Caller<'_>, offset: u64, copy: &Bound<'_, PyByteArray>) {
-    // Of the same length: blocks do not change theirs, and buffers pin that of the copy.
+    // The lengths are equal: blocks do not change theirs, and buffers pin that of the copy.
     for (position, to) in caller.read_mut(offset).chunks_mut(PIECE).enumerate() {
         let start = (position * PIECE) as isize;
         let piece = PySlice::new(copy.py(), start, start + to.len() as isize, 1);
-        // A slice of a `bytearray` is one.
+        // A slice of a `bytearray` is a `bytearray`.
         let piece = copy.get_item(piece).ok();
         let piece = piece.and_then(|piece| piece.cast_into::<PyByteArray>().ok());
         for (to, from) in to

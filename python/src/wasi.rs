@@ -1,6 +1,6 @@
-//! `Wasi`: what a plug-in's WASI is given, as Python says it.
+//! `Wasi`: the WASI settings of a plug-in.
 //!
-//! It only reads arguments; what they mean, and what is refused, is core's.
+//! It only reads arguments. Core decides what they mean and what is refused.
 
 use polyextism::{Clock, Output};
 use pyo3::{
@@ -170,7 +170,7 @@ impl Wasi {
     }
 }
 
-/// The name of a place, and the limit of what is captured there.
+/// The name of an output, and the limit of captured bytes.
 fn place(output: Output) -> (Option<&'static str>, Option<usize>) {
     match output {
         Output::Default => (None, None),
@@ -223,10 +223,10 @@ fn output(py: Python<'_>, which: &str, place: Option<&str>, limit: usize) -> PyR
     })
 }
 
-/// What `wasi=` says: a truth value, or settings.
+/// The argument `wasi=`: a bool, or settings.
 pub(crate) struct Setting(pub(crate) Option<polyextism::Wasi>);
 
-/// What `wasi=` says, or that it was not given.
+/// The argument `wasi=`; `None` if it was not given.
 pub(crate) struct Given(pub(crate) Option<Setting>);
 
 impl<'py> FromPyObject<'_, 'py> for Given {
@@ -240,7 +240,7 @@ impl<'py> FromPyObject<'_, 'py> for Given {
 impl Setting {
     pub(crate) const OFF: Self = Self(None);
 
-    /// What says the same.
+    /// The value of `wasi=` that means the same.
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.0 {
             None => Ok(PyBool::new(py, false).to_owned().into_any()),

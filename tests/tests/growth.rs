@@ -11,7 +11,7 @@ use std::{
 use polyextism_transform::{
     interrupt::{self, Flag},
     legacy,
-    meter::{self, Tank},
+    meter::{self, Counter},
 };
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
@@ -97,7 +97,7 @@ fn looks_let_code_grow_by_a_quarter_at_most() {
 #[test]
 fn fuel_lets_code_grow_by_half_at_most() {
     let fuel = growth("fuel", |wasm| {
-        meter::meter(wasm, Tank::Own, &[]).expect("the guest is valid")
+        meter::meter(wasm, Counter::Own, &[]).expect("the guest is valid")
     });
     assert!((1.0..=1.5).contains(&fuel), "{fuel}");
 }

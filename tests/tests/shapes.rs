@@ -3,9 +3,10 @@
 //!
 //! A shape compiles, or the engine refuses it; either is fine, if it is soon and takes no more memory than it
 //! may. A shape that the limits refuse is a mistake of the shape. Without `SHAPES` the limits, and with them
-//! the shapes, are a tenth of the strict ones, and so is the memory. `SHAPES=full` takes all of it,
-//! and `SHAPES=table` prints what each took of the strict ones: the time of the processor, the most memory, and how it
-//! ended, `SHAPES=default` of the default ones, without a guard; `SHAPES_PART=20` makes that a twentieth. `SHAPES_FOLDER` writes the modules there. A trial is named `<engine>::<shape>`.
+//! the shapes, are a tenth of the strict ones, and so is the memory. `SHAPES=full` takes all of it.
+//! `SHAPES=table` prints the time of the processor and the most memory that each shape took of the strict limits, and
+//! how it ended; `SHAPES=default` does so with the default limits, without a guard. `SHAPES_PART=20` takes a twentieth.
+//! `SHAPES_FOLDER` writes the modules there. A trial is named `<engine>::<shape>`.
 
 use std::{
     env, fs,

@@ -6,7 +6,7 @@
 //! Before anything that the host can see, and in every loop, the code checks that the fuel suffices and traps if not.
 //! A function returns without a check, so whoever enters a guest asks [`OVERDRAWN`] how the call ended.
 //!
-//! The counter is a global of one module of a program; the other modules import it ([`Tank`]). The host sets it to the
+//! The counter is a global of one module of a program; the other modules import it ([`Counter`]). The host sets it to the
 //! whole fuel of a call, and reads what is left, through [`SETTLE`]. A guest may raise the counter by what it has
 //! not spent yet, so the host sets at most half of the largest number.
 //!
@@ -45,15 +45,15 @@ const IMPORTS: (&str, &str) = ("polyextism", "settle");
 
 /// Whose counter a module uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Tank {
+pub enum Counter {
     /// Its own, which other modules may import and which is 0 at the start. The last import is a function
     /// `(i64) -> i64` of the host, which gets the counter and returns its new value.
     Own,
-    /// That of another module. The last import is the global that the other module exports as [`Tank::EXPORT`].
-    Other,
+    /// That of another module. The last import is the global that the other module exports as [`Counter::EXPORT`].
+    Imported,
 }
 
-impl Tank {
+impl Counter {
     /// The export name of the counter.
     pub const EXPORT: &'static str = FUEL;
 
@@ -61,7 +61,7 @@ impl Tank {
     pub fn moved(self) -> u32 {
         match self {
             Self::Own => 1,
-            Self::Other => 0,
+            Self::Imported => 0,
         }
     }
 }
@@ -72,10 +72,10 @@ impl Tank {
 ///
 /// # Errors
 /// None for a module that core has validated and whose start section is taken out.
-pub fn meter(wasm: &[u8], tank: Tank, quiet: &[bool]) -> Result<Vec<u8>, reencode::Error> {
+pub fn meter(wasm: &[u8], counter: Counter, quiet: &[bool]) -> Result<Vec<u8>, reencode::Error> {
     let shape = Shape::read(wasm)?;
     let mut added = Added::default();
-    let fuel = add_tank(&shape, tank, &mut added);
+    let fuel = add_counter(&shape, counter, &mut added);
     let imports = shape.imports.iter().enumerate();
     let functions = imports.filter(|(_, ty)| ty.is_some());
     let is_quiet = |import: usize| quiet.get(import) == Some(&true);
@@ -90,7 +90,7 @@ pub fn meter(wasm: &[u8], tank: Tank, quiet: &[bool]) -> Result<Vec<u8>, reencod
 }
 
 /// Adds the counter, and returns the index of its global.
-fn add_tank(shape: &Shape, tank: Tank, added: &mut Added) -> u32 {
+fn add_counter(shape: &Shape, counter: Counter, added: &mut Added) -> u32 {
     let ty = GlobalType {
         val_type: ValType::I64,
         mutable: true,
@@ -98,8 +98,8 @@ fn add_tank(shape: &Shape, tank: Tank, added: &mut Added) -> u32 {
     };
     let types = shape.types.len() as u32;
     let (module, name) = IMPORTS;
-    match tank {
-        Tank::Own => {
+    match counter {
+        Counter::Own => {
             let (fuel, ask) = (shape.globals, shape.imported_functions());
             let [ask_type, settle_type, overdrawn_type] = [types, types + 1, types + 2];
             added.types.push((vec![ValType::I64], vec![ValType::I64]));
@@ -120,13 +120,13 @@ fn add_tank(shape: &Shape, tank: Tank, added: &mut Added) -> u32 {
             ];
             added.functions.push((settle_type, function(&settle)));
             added.functions.push((overdrawn_type, function(&overdrawn)));
-            let first = ask + tank.moved() + shape.functions.len() as u32;
+            let first = ask + counter.moved() + shape.functions.len() as u32;
             added.exports.push((FUEL, ExportKind::Global, fuel));
             added.exports.push((SETTLE, ExportKind::Func, first));
             added.exports.push((OVERDRAWN, ExportKind::Func, first + 1));
             fuel
         }
-        Tank::Other => {
+        Counter::Imported => {
             added.imports.push((module, FUEL, EntityType::Global(ty)));
             shape.imported_globals
         }

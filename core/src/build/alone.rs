@@ -36,19 +36,19 @@ pub fn ready(engine: &dyn DynEngine, wasm: &[u8]) -> Result<Ready> {
     let name = "main";
     let bytes = source::binary(wasm.into(), 0)?;
     let proposals = engine.capabilities().proposals;
-    let terms = Requirements {
+    let requirements = Requirements {
         proposals,
         forbidden: Proposals::NONE,
         engine: engine.name(),
         bounds: &Bounds::default(),
     };
-    let module = Module::read(bytes, &terms, name)?;
-    module.validate(&terms, name)?;
+    let module = Module::read(bytes, &requirements, name)?;
+    module.validate(&requirements, name)?;
     let uses: Vec<_> = uses::of(&module, &Store::default()).iter().collect();
     let enough = module.validate(
         &Requirements {
             proposals: &uses,
-            ..terms
+            ..requirements
         },
         name,
     );

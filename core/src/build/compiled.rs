@@ -8,7 +8,7 @@
 //! plug-in is immutable and shared by its instances on any thread.
 
 mod init;
-mod looks;
+mod queries;
 pub(crate) mod stages;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -29,7 +29,7 @@ use crate::{
         near,
         options::{Interrupted, Options},
         postmortem::Postmortem,
-        program::{self, Counting, Layout, Made, Maker, Recipe},
+        program::{self, Compilation, CompiledCode, Counting, Layout, Pipeline},
         shared::Code,
     },
     deadline::{alarm::Alarm, flag::Word},
@@ -71,7 +71,7 @@ struct Inner {
     /// The code of the program, shared with other programs of the same modules.
     code: Arc<Code>,
     /// The number of modules that had to be compiled.
-    compiled: usize,
+    newly_compiled: usize,
     main: ModuleId,
     memories: u32,
     entries: Vec<Entry>,
@@ -133,27 +133,30 @@ impl Compiled {
         let mut wait = options.compiling.wait();
         let units = read(&declared, manifest, options, &mut wait)?;
         let opened = Opened::new(choice, dumps.profiler, &declared, &units, &options.cache)?;
-        let terms = opened.terms(declared);
-        let linked = Linked::new(&units, &terms, options)?;
+        let requirements = opened.requirements(declared);
+        let linked = Linked::new(&units, &requirements, options)?;
         let counting = Counting::needed(opened.checks(), options);
-        let recipes = program::recipes(
+        let pipelines = program::pipelines(
             counting,
             &units,
             &linked.plan,
             &linked.layout,
             &linked.growth,
         );
-        let maker = Maker {
+        let compilation = Compilation {
             choice,
             settings: &opened.settings,
-            terms: &terms,
+            requirements: &requirements,
             cache: &options.cache,
             wait: &wait,
         };
-        let Made { code, compiled } = maker.code(Arc::clone(&opened.engine), &recipes)?;
-        let fuel_owner = program::fuel_owner(&recipes);
-        let guests = guests(&units, &linked.layout, &recipes);
-        let program = program::program(&code, recipes, &linked.plan, &linked.layout);
+        let CompiledCode {
+            code,
+            newly_compiled,
+        } = compilation.run(Arc::clone(&opened.engine), &pipelines)?;
+        let fuel_owner = program::fuel_owner(&pipelines);
+        let guests = guests(&units, &linked.layout, &pipelines);
+        let program = program::program(&code, pipelines, &linked.plan, &linked.layout);
         let homes = program.memories.iter().map(|memory| memory.module);
         let postmortem = Postmortem::hook(dumps, &guests, homes);
         let program = code.engine.prepare(program)?;
@@ -167,7 +170,7 @@ impl Compiled {
             program,
             fuel_owner,
             code,
-            compiled,
+            newly_compiled,
             main: linked.layout.module(linked.main),
             memories: linked.plan.memories.len() as u32,
             command: entries.iter().position(|entry| &*entry.name == COMMAND),
@@ -210,7 +213,7 @@ impl Compiled {
     /// The number of modules, including the host's own, that had to be compiled: 0 if all code was in use already,
     /// or in the compile cache.
     pub fn newly_compiled(&self) -> usize {
-        self.0.compiled
+        self.0.newly_compiled
     }
 
     /// The positions in [`Options::functions`] of the imported functions, in order.
@@ -402,10 +405,10 @@ impl std::fmt::Debug for Compiled {
 }
 
 /// The names of the functions of guests, for backtraces.
-fn guests(units: &Units<'_>, layout: &Layout, recipes: &[Recipe<'_>]) -> Arc<Guests> {
-    let modules = layout.units().zip(recipes).map(|(unit, recipe)| {
+fn guests(units: &Units<'_>, layout: &Layout, pipelines: &[Pipeline<'_>]) -> Arc<Guests> {
+    let modules = layout.units().zip(pipelines).map(|(unit, pipeline)| {
         let Unit { name, module } = &units[unit?];
-        Some((name.clone(), &*module.raw, recipe.moved()))
+        Some((name.clone(), &*module.raw, pipeline.moved()))
     });
     Arc::new(Guests::new(modules))
 }

@@ -273,13 +273,18 @@ fn provider(
 /// `Manifest` or `InvalidModule`; `Link` if modules import each other.
 pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
     let bounds = Bounds::from(&options.limits);
-    let terms = Requirements {
+    let requirements = Requirements {
         proposals: &[],
         forbidden: Proposals::NONE,
         engine: "none",
         bounds: &bounds,
     };
-    let units = read(&terms, manifest, options, &mut options.compiling.wait())?;
+    let units = read(
+        &requirements,
+        manifest,
+        options,
+        &mut options.compiling.wait(),
+    )?;
     let offer = Offer {
         functions: &options.functions,
         wasi: options.wasi.is_some(),
@@ -299,7 +304,7 @@ pub fn inspect(manifest: &Manifest, options: &Options) -> Result<Contents> {
         let features = features(&module.raw);
         if features.is_none() {
             // The validator makes the message.
-            module.validate(&terms, name)?;
+            module.validate(&requirements, name)?;
         }
         details.push(Details {
             bytes: module.raw.len() as u64,

@@ -457,7 +457,7 @@ mod tests {
             let name = exports - 1;
             let names = (0..imports).map(|_| format!("(import \"library\" \"e{name}\" (func))"));
             let main = format!("(module {})", names.collect::<String>());
-            let terms = Requirements {
+            let requirements = Requirements {
                 forbidden: crate::base::proposals::Proposals::NONE,
                 proposals: &[],
                 engine: "test",
@@ -466,8 +466,12 @@ mod tests {
             let (steps, plan) = steps::of(|| {
                 let unit = |name: &str, text: &str| Unit {
                     name: name.into(),
-                    module: Module::read(wat::parse_str(text).expect("valid").into(), &terms, name)
-                        .expect("it is a module"),
+                    module: Module::read(
+                        wat::parse_str(text).expect("valid").into(),
+                        &requirements,
+                        name,
+                    )
+                    .expect("it is a module"),
                 };
                 let mut units = Units::default();
                 units.push(unit("library", &library));

@@ -1,9 +1,9 @@
-//! Makes the code of linked modules.
+//! Transforms and compiles linked modules.
 //!
-//! Each module has a recipe: the original binary, and the steps from there to the binary that the engine compiles.
-//! Some steps replace what an engine cannot do. A recipe is a value: if code for an equal recipe exists, in this
-//! process or in the cache, it is used, and nothing is validated, rewritten or compiled. It does not know where
-//! modules come from. Modules are linked already.
+//! Each module has a [`Pipeline`]: its original binary, and the transformations that lead to the binary that the
+//! engine compiles. Some of them replace a capability that the engine lacks. Pipelines are compared by their keys: if
+//! code with the same key exists, in this process or in the compile cache, it is used, and nothing is validated,
+//! transformed or compiled. This module does not know where modules come from.
 
 mod counting;
 mod layout;
@@ -17,7 +17,7 @@ use std::{
 use polyextism_transform::{
     bit_tests, budget, bulk, fuse,
     interrupt::{self, Flag},
-    meter::{self, Tank},
+    meter::{self, Counter},
     tables::limited,
 };
 use wasm_encoder::reencode;
@@ -53,40 +53,51 @@ use crate::{
 /// itself, the name gets a suffix.
 const MEMORY: &str = "polyextism:kernel";
 
-/// The target of code, and where existing code may be found.
-pub(crate) struct Maker<'a> {
+/// Transformations that may fail, for messages.
+const CHECK_FLAG: &str = "be made to check the interruption flag";
+const COUNT_BUDGET: &str = "be made to count a budget";
+
+/// Turns pipelines into code for an engine, or finds existing code.
+pub(crate) struct Compilation<'a> {
     pub(crate) choice: &'a Choice,
     pub(crate) settings: &'a Settings,
-    pub(crate) terms: &'a Requirements<'a>,
+    pub(crate) requirements: &'a Requirements<'a>,
     pub(crate) cache: &'a Cache,
     pub(crate) wait: &'a CompileWait<'a>,
 }
 
-/// Code, and how many modules of it are new.
-pub(crate) struct Made {
+/// The result of a [`Compilation`].
+pub(crate) struct CompiledCode {
     pub(crate) code: Arc<Code>,
     /// The number of modules that had to be compiled.
-    pub(crate) compiled: usize,
+    pub(crate) newly_compiled: usize,
 }
 
-impl Maker<'_> {
+impl Compilation<'_> {
     /// The code of the modules of a program, for `engine` or an equal one.
     ///
     /// # Errors
     /// `Argument` if what names the folder of the cache is wrong. `InvalidModule` if a module is not valid;
     /// `Unsupported` if it needs a proposal that the engine does not have, or if the engine refuses it; `Engine` if
     /// the engine fails; the reason why the wait ends.
-    pub(crate) fn code(&self, engine: Arc<dyn DynEngine>, recipes: &[Recipe<'_>]) -> Result<Made> {
+    pub(crate) fn run(
+        &self,
+        engine: Arc<dyn DynEngine>,
+        pipelines: &[Pipeline<'_>],
+    ) -> Result<CompiledCode> {
         let engine_key = self.engine_key(engine.as_ref());
-        let keys = recipes.iter().map(|recipe| recipe.key(&engine_key));
+        let keys = pipelines.iter().map(|pipeline| pipeline.key(&engine_key));
         let keys = keys.collect::<Vec<_>>();
         let program = Key::of(&keys);
         if let Some(code) = shared::find(&program) {
-            return Ok(Made { code, compiled: 0 });
+            return Ok(CompiledCode {
+                code,
+                newly_compiled: 0,
+            });
         }
-        let made = self.make(engine, recipes, &keys)?;
-        shared::offer(program, &made.code);
-        Ok(made)
+        let compiled = self.compile(engine, pipelines, &keys)?;
+        shared::offer(program, &compiled.code);
+        Ok(compiled)
     }
 
     /// Everything but the modules that affects the code, or whether modules are accepted.
@@ -97,7 +108,7 @@ impl Maker<'_> {
             forbidden,
             bounds,
             ..
-        } = self.terms;
+        } = self.requirements;
         Key::of((
             Key::package(),
             (backend.name, backend.version, backend.sources),
@@ -107,12 +118,13 @@ impl Maker<'_> {
         ))
     }
 
-    fn make(
+    /// Loads each module from the compile cache, or compiles it.
+    fn compile(
         &self,
         engine: Arc<dyn DynEngine>,
-        recipes: &[Recipe<'_>],
+        pipelines: &[Pipeline<'_>],
         keys: &[Key],
-    ) -> Result<Made> {
+    ) -> Result<CompiledCode> {
         let store = match engine.capabilities().artifacts {
             true => self.cache.open()?,
             false => Default::default(),
@@ -132,19 +144,19 @@ impl Maker<'_> {
                 (engine, keys.iter().map(|_| None).collect())
             }
         };
-        let missing = found.iter().zip(recipes);
-        for (_, recipe) in missing.filter(|(found, _)| found.is_none()) {
+        let missing = found.iter().zip(pipelines);
+        for (_, pipeline) in missing.filter(|(found, _)| found.is_none()) {
             self.wait.check_interrupt()?;
-            recipe.validate(self.terms)?;
+            pipeline.validate(self.requirements)?;
         }
-        let mut modules = Vec::with_capacity(recipes.len());
-        let compiled = found.iter().filter(|found| found.is_none()).count();
-        for ((found, recipe), key) in found.into_iter().zip(recipes).zip(keys) {
+        let mut modules = Vec::with_capacity(pipelines.len());
+        let newly_compiled = found.iter().filter(|found| found.is_none()).count();
+        for ((found, pipeline), key) in found.into_iter().zip(pipelines).zip(keys) {
             let module = match found {
                 Some(module) => module,
                 None => {
                     self.wait.check_interrupt()?;
-                    let wasm = recipe.wasm()?.into_owned();
+                    let wasm = pipeline.wasm()?.into_owned();
                     let module = Arc::clone(&engine).compile_while(wasm, self.wait)?;
                     if store.is_on() {
                         store.keep(key, engine.save(&module));
@@ -155,14 +167,17 @@ impl Maker<'_> {
             modules.push(module);
         }
         let code = Code::new(engine, modules);
-        Ok(Made { code, compiled })
+        Ok(CompiledCode {
+            code,
+            newly_compiled,
+        })
     }
 }
 
 /// The program with this code.
 pub(crate) fn program(
     code: &Code,
-    recipes: Vec<Recipe<'_>>,
+    pipelines: Vec<Pipeline<'_>>,
     plan: &Plan,
     layout: &Layout,
 ) -> Program<AnyModule> {
@@ -171,37 +186,40 @@ pub(crate) fn program(
         name: Arc::clone(&memory.name),
     });
     let mut memories: Vec<_> = memories.collect();
-    if let Some(fusion) = recipes.iter().find_map(|recipe| recipe.fusion.as_ref()) {
+    if let Some(fusion) = pipelines
+        .iter()
+        .find_map(|pipeline| pipeline.fusion.as_ref())
+    {
         let name = fusion.memory.as_str().into();
         let module = memories[0].module;
         memories[0] = MemoryExport { module, name };
     }
-    let modules = code.modules.iter().zip(recipes);
-    let modules = modules.map(|(module, recipe)| Linked {
+    let modules = code.modules.iter().zip(pipelines);
+    let modules = modules.map(|(module, pipeline)| Linked {
         module: module.clone(),
-        imports: recipe.imports(),
+        imports: pipeline.imports(),
     });
     let modules = modules.collect();
     Program { modules, memories }
 }
 
 /// The module that has the fuel, if guests count it.
-pub(crate) fn fuel_owner(recipes: &[Recipe<'_>]) -> Option<ModuleId> {
-    let lends = |recipe: &Recipe<'_>| recipe.tank() == Some(Tank::Own);
-    let position = recipes.iter().position(lends)?;
+pub(crate) fn fuel_owner(pipelines: &[Pipeline<'_>]) -> Option<ModuleId> {
+    let has_fuel = |pipeline: &Pipeline<'_>| pipeline.counter() == Some(Counter::Own);
+    let position = pipelines.iter().position(has_fuel)?;
     Some(ModuleId(position as u32))
 }
 
-/// All steps that rewrite a module, and the imports of the result.
-pub(crate) struct Recipe<'a> {
+/// The transformations of a module, and the imports of the result.
+pub(crate) struct Pipeline<'a> {
     name: &'a str,
     source: Source<'a>,
-    /// By how many elements each of its tables can grow, if that is less than declared.
+    /// By how many elements each table of the module can grow, if that is less than declared.
     growth: Option<u64>,
-    /// How it counts fuel, if it does.
+    /// How the module counts fuel, if it does.
     metering: Option<Metering>,
     fusion: Option<Fusion>,
-    /// How it checks whether to stop.
+    /// How the module checks for interruption.
     checks: Checks,
     imports: Vec<Import>,
 }
@@ -214,7 +232,7 @@ enum Source<'a> {
 /// How a module counts fuel.
 #[derive(Hash)]
 struct Metering {
-    tank: Tank,
+    counter: Counter,
     /// For each import of the module, whether it is a kernel function: calling one costs one unit, whether or not
     /// the call is inlined.
     quiet: Vec<bool>,
@@ -229,17 +247,17 @@ struct Fusion {
     memory: String,
 }
 
-/// The recipes for the program of a plan. `growth` is the result of [`tables::growth`] for each unit.
-pub(crate) fn recipes<'a>(
+/// The pipelines of the modules of a plan. `growth` is the result of [`tables::growth`] for each unit.
+pub(crate) fn pipelines<'a>(
     counting: Counting,
     units: &'a Units<'a>,
     plan: &Plan,
     layout: &Layout,
     growth: &ByUnit<Option<u64>>,
-) -> Vec<Recipe<'a>> {
-    let mut recipes: Vec<Recipe<'_>> = Vec::new();
+) -> Vec<Pipeline<'a>> {
+    let mut pipelines: Vec<Pipeline<'_>> = Vec::new();
     if layout.has_kernel_apart() {
-        recipes.push(Recipe {
+        pipelines.push(Pipeline {
             name: "kernel",
             source: Source::Kernel,
             growth: None,
@@ -251,24 +269,24 @@ pub(crate) fn recipes<'a>(
     }
     for (position, (&unit, planned)) in plan.order.iter().zip(&plan.imports).enumerate() {
         let Unit { name, module } = &units[unit];
-        let tank = counting.tank(&recipes).filter(|_| module.has_code);
-        let metering = tank.map(|tank| Metering {
-            tank,
+        let counter = counting.counter(&pipelines).filter(|_| module.has_code);
+        let metering = counter.map(|counter| Metering {
+            counter,
             quiet: planned.iter().map(is_kernel).collect(),
         });
         let fusion = layout
             .has_kernel(position)
-            .then(|| Fusion::new(module, planned, tank));
+            .then(|| Fusion::new(module, planned, counter));
         let has_code = module.has_code || (fusion.is_some() && planned.iter().any(is_kernel));
         let imports = planned.iter().filter_map(|import| layout.import(import));
-        let fuel = tank.map(|tank| match (tank, fuel_owner(&recipes)) {
-            (Tank::Other, Some(module)) => Import::Export {
+        let fuel = counter.map(|counter| match (counter, fuel_owner(&pipelines)) {
+            (Counter::Imported, Some(module)) => Import::Export {
                 module,
-                name: Tank::EXPORT.into(),
+                name: Counter::EXPORT.into(),
             },
-            (Tank::Own, _) | (Tank::Other, None) => checks::fuel(),
+            (Counter::Own, _) | (Counter::Imported, None) => checks::fuel(),
         });
-        recipes.push(Recipe {
+        pipelines.push(Pipeline {
             name,
             source: Source::Guest(module),
             growth: growth[unit],
@@ -282,7 +300,7 @@ pub(crate) fn recipes<'a>(
             imports: imports.chain(fuel).collect(),
         });
     }
-    recipes
+    pipelines
 }
 
 /// The binary of a module that is added to a live program, and the import that core adds after those of the module,
@@ -298,15 +316,15 @@ pub(crate) fn rewritten<'a>(
     Ok(match Checks::of(engine.capabilities()) {
         Checks::Engine => (Cow::Borrowed(wasm), None),
         Checks::Flag => {
-            let looking = interrupt::instrument(wasm, Flag::Added);
-            match looking.map_err(|source| rewriting(name, "be given looks", source))? {
+            let checking = interrupt::instrument(wasm, Flag::Added);
+            match checking.map_err(|source| rewriting(name, CHECK_FLAG, source))? {
                 None => (Cow::Borrowed(wasm), None),
-                Some(looking) => (Cow::Owned(looking), Some(checks::flag())),
+                Some(checking) => (Cow::Owned(checking), Some(checks::flag())),
             }
         }
         Checks::Budget => {
             let counted = budget::instrument(wasm);
-            match counted.map_err(|source| rewriting(name, "be given a budget", source))? {
+            match counted.map_err(|source| rewriting(name, COUNT_BUDGET, source))? {
                 None => (Cow::Borrowed(wasm), None),
                 Some(counted) => (Cow::Owned(counted), Some(checks::budget())),
             }
@@ -331,7 +349,7 @@ fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
 
 impl Fusion {
     /// For a module with these imports, and the one that counting fuel adds.
-    fn new(module: &Module<'_>, imports: &[Import<PlanId>], tank: Option<Tank>) -> Self {
+    fn new(module: &Module<'_>, imports: &[Import<PlanId>], counter: Option<Counter>) -> Self {
         let function = |import: &Import<PlanId>| match import {
             Import::Export {
                 module: KERNEL,
@@ -346,15 +364,15 @@ impl Fusion {
         }
         Self {
             functions: (imports.iter().map(function))
-                .chain(tank.map(|_| None))
+                .chain(counter.map(|_| None))
                 .collect(),
             memory,
         }
     }
 }
 
-impl Recipe<'_> {
-    /// The key, the same for all recipes with the same code.
+impl Pipeline<'_> {
+    /// The key. Pipelines with equal keys lead to the same code.
     fn key(&self, engine: &Key) -> Key {
         let (raw, steps) = match &self.source {
             Source::Kernel => (Key::of_bytes(kernel::WASM), None),
@@ -366,10 +384,10 @@ impl Recipe<'_> {
 
     /// # Errors
     /// As [`Module::validate`].
-    fn validate(&self, terms: &Requirements<'_>) -> Result<()> {
+    fn validate(&self, requirements: &Requirements<'_>) -> Result<()> {
         match &self.source {
             Source::Kernel => Ok(()),
-            Source::Guest(module) => module.validate(terms, self.name),
+            Source::Guest(module) => module.validate(requirements, self.name),
         }
     }
 
@@ -383,13 +401,13 @@ impl Recipe<'_> {
         let wasm = match self.growth {
             None => wasm,
             Some(growth) => limited(&wasm, growth)
-                .map_err(|source| failed("be given smaller tables", source))?
+                .map_err(|source| failed("get smaller table maxima", source))?
                 .into(),
         };
         // Before the kernel is added, because its instructions cost no fuel.
         let wasm = match &self.metering {
             None => wasm,
-            Some(Metering { tank, quiet }) => meter::meter(&wasm, *tank, quiet)
+            Some(Metering { counter, quiet }) => meter::meter(&wasm, *counter, quiet)
                 .map_err(|source| failed("count fuel", source))?
                 .into(),
         };
@@ -398,35 +416,39 @@ impl Recipe<'_> {
             Some(Fusion { functions, memory }) => {
                 let fused = fuse::fuse(&wasm, kernel_parts(), functions, memory);
                 fused
-                    .map_err(|source| failed("be given the kernel", source))?
+                    .map_err(|source| failed("be merged with the kernel", source))?
                     .into()
             }
         };
         let pieces = bulk::instrument(&wasm);
-        let wasm =
-            match pieces.map_err(|source| failed("do bulk instructions in pieces", source))? {
-                None => wasm,
-                Some(pieces) => pieces.into(),
-            };
+        let wasm = match pieces.map_err(|source| failed("split bulk instructions", source))? {
+            None => wasm,
+            Some(pieces) => pieces.into(),
+        };
         match self.checks {
             Checks::Engine => Ok(wasm),
             Checks::Flag => {
                 // Only where engines compile: an interpreter is faster at tables.
                 let tested = bit_tests::add(&wasm);
-                let wasm = tested.map_err(|source| failed("be given tests of bits", source))?;
-                let looking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
-                let looking = looking.map_err(|source| failed("be given looks", source))?;
-                Ok(looking.expect("looks are for code only").into())
+                let wasm =
+                    tested.map_err(|source| failed("replace tables by bit tests", source))?;
+                let checking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
+                let checking = checking.map_err(|source| failed(CHECK_FLAG, source))?;
+                Ok(checking
+                    .expect("only modules with code check the flag")
+                    .into())
             }
             Checks::Budget => {
                 let counted = budget::instrument(&wasm);
-                let counted = counted.map_err(|source| failed("be given a budget", source))?;
-                Ok(counted.expect("a budget is for code only").into())
+                let counted = counted.map_err(|source| failed(COUNT_BUDGET, source))?;
+                Ok(counted
+                    .expect("only modules with code count a budget")
+                    .into())
             }
         }
     }
 
-    /// The imports of [`Recipe::wasm`].
+    /// The imports of [`Pipeline::wasm`].
     fn imports(self) -> Vec<Import> {
         let mut imports = self.imports;
         match self.checks {
@@ -439,7 +461,7 @@ impl Recipe<'_> {
 
     /// By how much the indices of the module's own functions are higher in the binary for the engine.
     pub(crate) fn moved(&self) -> u32 {
-        let fuel = self.tank().map_or(0, Tank::moved);
+        let fuel = self.counter().map_or(0, Counter::moved);
         match self.checks {
             Checks::Engine => fuel,
             Checks::Flag => fuel + interrupt::MOVED,
@@ -447,8 +469,8 @@ impl Recipe<'_> {
         }
     }
 
-    fn tank(&self) -> Option<Tank> {
-        self.metering.as_ref().map(|metering| metering.tank)
+    fn counter(&self) -> Option<Counter> {
+        self.metering.as_ref().map(|metering| metering.counter)
     }
 }
 

@@ -194,7 +194,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
         module: index,
         http: downloads.http,
     };
-    let terms = Conditions {
+    let conditions = Conditions {
         policy: &Policy::named(&request.url),
         client: downloads.http.client.as_deref(),
         max_bytes: downloads.http.max_module_bytes,
@@ -203,7 +203,7 @@ fn download(given: &Given<'_>, index: usize, downloads: &Downloads<'_>) -> Resul
         grace: Duration::ZERO,
         patience: &waiting,
     };
-    let response = fetch(request, &terms).map_err(|failure| match failure {
+    let response = fetch(request, &conditions).map_err(|failure| match failure {
         Failure::Stopped(error) => error,
         Failure::Failed { why, source } => match source {
             Some(source) => failed(why).with_source(source),

@@ -24,10 +24,10 @@ const READINGS: u32 = 1000;
 
 /// Counts the calls of host functions and adds up how long they take. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Stopwatch(Arc<Dial>);
+pub struct Stopwatch(Arc<Totals>);
 
 #[derive(Debug)]
-struct Dial {
+struct Totals {
     calls: AtomicU64,
     nanoseconds: AtomicU64,
     /// The time of an empty measurement.
@@ -48,7 +48,7 @@ impl Default for Stopwatch {
     fn default() -> Self {
         let readings = (0..READINGS).map(|_| Instant::now().elapsed());
         let nothing = readings.min().unwrap_or_default();
-        Self(Arc::new(Dial {
+        Self(Arc::new(Totals {
             calls: AtomicU64::new(0),
             nanoseconds: AtomicU64::new(0),
             nothing,

@@ -84,7 +84,7 @@ pub(crate) struct Ended {
 
 /// What the watchdog sees of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub(crate) enum CallStatus {
     /// No call is running.
     Idle,
     /// A call is running, with the nanoseconds to its deadline if it has one.
@@ -342,25 +342,25 @@ impl Alarm {
     }
 
     /// The state at `now`. Marks a call whose deadline has passed.
-    pub(crate) fn look(&self, now: u64) -> Sight {
+    pub(crate) fn look(&self, now: u64) -> CallStatus {
         let state = self.state.load(SeqCst);
         if state & RUNNING == 0 {
-            return Sight::Idle;
+            return CallStatus::Idle;
         }
         if state & (EXPIRED | CANCELLED) != 0 {
-            return Sight::Overdue;
+            return CallStatus::Overdue;
         }
         let deadline = self.deadline.load(Relaxed);
         match deadline {
-            NEVER => Sight::Running(None),
-            deadline if now < deadline => Sight::Running(Some(deadline - now)),
+            NEVER => CallStatus::Running(None),
+            deadline if now < deadline => CallStatus::Running(Some(deadline - now)),
             // Only if the call is still the one with this deadline.
             _ => match self
                 .state
                 .compare_exchange(state, state | EXPIRED, SeqCst, SeqCst)
             {
-                Ok(_) => Sight::Overdue,
-                Err(_) => Sight::Running(Some(0)),
+                Ok(_) => CallStatus::Overdue,
+                Err(_) => CallStatus::Running(Some(0)),
             },
         }
     }

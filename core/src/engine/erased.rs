@@ -304,16 +304,16 @@ impl<I: Instance> DynInstance for I {
     }
 
     fn run(&mut self, entry: EntryId) -> Result<i32> {
-        catch("running a guest", || errand(self, entry))
+        catch("running a guest", || internal_call(self, entry))
     }
 }
 
 /// As [`DynInstance::run`], within another operation.
 #[inline]
-pub(crate) fn errand<I: Instance>(instance: &mut I, entry: EntryId) -> Result<i32> {
-    instance.host().errand = true;
+pub(crate) fn internal_call<I: Instance>(instance: &mut I, entry: EntryId) -> Result<i32> {
+    instance.host().internal_call = true;
     let outcome = instance.enter(entry);
-    instance.host().errand = false;
+    instance.host().internal_call = false;
     outcome
 }
 

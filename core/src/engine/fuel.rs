@@ -1,6 +1,6 @@
 //! Checks whether the fuel of a call was sufficient.
 
-use super::{Instance, erased::errand};
+use super::{Instance, erased::internal_call};
 use crate::base::{
     error::{Error, ErrorKind, Result},
     ids::EntryId,
@@ -20,7 +20,7 @@ pub(crate) fn judge<I: Instance>(
     if instance.host().has_failed() {
         return status;
     }
-    match (errand(instance, overdrawn), status) {
+    match (internal_call(instance, overdrawn), status) {
         (Ok(0), status) => status,
         (Ok(_), status) => {
             instance.host().run_dry();

@@ -38,7 +38,7 @@ pub struct Host {
     alarm: Arc<Alarm>,
     failure: Option<Error>,
     /// Whether the running guest code was called by core itself. No deadline ends that.
-    pub(crate) errand: bool,
+    pub(crate) internal_call: bool,
     /// The fuel of the running or last call, if guests count fuel.
     pub(crate) meter: Option<Meter>,
     context: Option<Box<dyn Any + Send>>,
@@ -189,7 +189,7 @@ impl Host {
     /// As [`Alarm::check_interrupt`].
     pub(crate) fn check_flag(&self) -> Result<()> {
         // A call by core itself leaves the flag to the next call.
-        if !self.errand {
+        if !self.internal_call {
             self.alarm.flag.lower();
         }
         self.check_alarm()
@@ -201,7 +201,7 @@ impl Host {
     /// As [`Alarm::check_interrupt`].
     #[inline]
     pub(crate) fn check_alarm(&self) -> Result<()> {
-        match self.errand {
+        match self.internal_call {
             true => Ok(()),
             false => self.alarm.check_interrupt(),
         }

@@ -72,11 +72,14 @@ pub(crate) struct Conditions<'a> {
 /// # Errors
 /// If a hop is not allowed or fails, if there are too many hops, if the response is too large or too slow, or if
 /// the caller gives up.
-pub(crate) fn fetch(mut request: Request, terms: &Conditions<'_>) -> Result<HttpResponse, Failure> {
+pub(crate) fn fetch(
+    mut request: Request,
+    conditions: &Conditions<'_>,
+) -> Result<HttpResponse, Failure> {
     let started = Instant::now();
     for _ in 0..=redirect::MOST {
-        let left = (terms.timeout + terms.grace).saturating_sub(started.elapsed());
-        let response = hop(&request, terms, left)?;
+        let left = (conditions.timeout + conditions.grace).saturating_sub(started.elapsed());
+        let response = hop(&request, conditions, left)?;
         let location = response.headers.iter().find(|(name, _)| name == "location");
         let location = location.map(|(_, value)| value.as_slice());
         if !redirect::follow(&mut request, response.status, location)? {
@@ -87,34 +90,48 @@ pub(crate) fn fetch(mut request: Request, terms: &Conditions<'_>) -> Result<Http
     Err(format!("there are more than {most} redirects").into())
 }
 
-fn hop(request: &Request, terms: &Conditions<'_>, left: Duration) -> Result<HttpResponse, Failure> {
-    let Some(leave) = terms.policy.leave(&request.url) else {
+fn hop(
+    request: &Request,
+    conditions: &Conditions<'_>,
+    left: Duration,
+) -> Result<HttpResponse, Failure> {
+    let Some(permission) = conditions.policy.permission(&request.url) else {
         let host = shown(request.url.host_str().unwrap_or_default());
         return Err(format!("the host `{host}` is not allowed by allowed_hosts").into());
     };
     if left.is_zero() {
-        return Err(too_late(terms));
+        return Err(too_late(conditions));
     }
-    let Some(client) = terms.client else {
-        let most = terms.max_bytes;
-        return match wire::send(request, &Wire { leave, most, left }, terms.patience)? {
+    let Some(client) = conditions.client else {
+        let most = conditions.max_bytes;
+        return match wire::send(
+            request,
+            &Wire {
+                permission,
+                most,
+                left,
+            },
+            conditions.patience,
+        )? {
             Outcome::Response(response) => Ok(response),
-            Outcome::TooLarge => Err(too_large(terms)),
-            Outcome::TooLate => Err(too_late(terms)),
+            Outcome::TooLarge => Err(too_large(conditions)),
+            Outcome::TooLate => Err(too_late(conditions)),
         };
     };
     let mut response = client
         .send(plain(request, left)?)
         .map_err(Failure::Stopped)?;
     let received = response.body.len() as u64;
-    let attended = terms.patience.check_interrupt(received, Some(received));
-    attended.map_err(Failure::Stopped)?;
+    let checked = conditions
+        .patience
+        .check_interrupt(received, Some(received));
+    checked.map_err(Failure::Stopped)?;
     if !(100..=999).contains(&response.status) {
         let status = response.status;
         return Err(format!("the HTTP client answered with the status {status}").into());
     }
-    if received > terms.max_bytes {
-        return Err(too_large(terms));
+    if received > conditions.max_bytes {
+        return Err(too_large(conditions));
     }
     for (name, _) in &mut response.headers {
         name.make_ascii_lowercase();
@@ -122,13 +139,13 @@ fn hop(request: &Request, terms: &Conditions<'_>, left: Duration) -> Result<Http
     Ok(response)
 }
 
-fn too_large(terms: &Conditions<'_>) -> Failure {
-    let (most, name) = (terms.max_bytes, terms.limit_name);
+fn too_large(conditions: &Conditions<'_>) -> Failure {
+    let (most, name) = (conditions.max_bytes, conditions.limit_name);
     format!("the response has more than {most} bytes, the limit of {name}").into()
 }
 
-fn too_late(terms: &Conditions<'_>) -> Failure {
-    let timeout = DurationText(terms.timeout);
+fn too_late(conditions: &Conditions<'_>) -> Failure {
+    let timeout = DurationText(conditions.timeout);
     format!("there is no complete response after {timeout}").into()
 }
 

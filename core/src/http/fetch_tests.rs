@@ -35,7 +35,7 @@ fn serve(then: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
 fn get(address: SocketAddr, alarm: &Alarm, timeout: Duration) -> Result<HttpResponse, Failure> {
     let request = Request::new(None, &format!("http://{address}/"), &BTreeMap::new(), None);
     let request = request.expect("a request");
-    let terms = Conditions {
+    let conditions = Conditions {
         policy: &Policy::listed(&["127.0.0.1".to_owned()]).expect("it is short"),
         client: None,
         max_bytes: 1 << 20,
@@ -44,7 +44,7 @@ fn get(address: SocketAddr, alarm: &Alarm, timeout: Duration) -> Result<HttpResp
         grace: Duration::ZERO,
         patience: alarm,
     };
-    fetch(request, &terms)
+    fetch(request, &conditions)
 }
 
 fn hang(stream: TcpStream) {
@@ -146,7 +146,7 @@ fn an_own_client_gets_every_hop_that_is_allowed() {
         ]),
         requests: Mutex::default(),
     };
-    let terms = Conditions {
+    let conditions = Conditions {
         policy: &Policy::listed(&["a.test".to_owned(), "b.test".to_owned()]).expect("short"),
         client: Some(&script),
         max_bytes: 10,
@@ -158,7 +158,7 @@ fn an_own_client_gets_every_hop_that_is_allowed() {
     let headers = BTreeMap::from([("X-Y".to_owned(), "z".to_owned())]);
     let (url, body) = ("http://u:p@a.test/1#f", b"body".to_vec());
     let request = Request::new(Some("post"), url, &headers, Some(body)).expect("a request");
-    let found = fetch(request, &terms);
+    let found = fetch(request, &conditions);
     let Err(Failure::Failed { why, .. }) = found else {
         panic!("{found:?}");
     };
@@ -167,7 +167,7 @@ fn an_own_client_gets_every_hop_that_is_allowed() {
     let found: Vec<_> = requests
         .iter()
         .map(|request| {
-            assert!(request.timeout <= terms.timeout);
+            assert!(request.timeout <= conditions.timeout);
             let names: Vec<_> = request
                 .headers
                 .iter()

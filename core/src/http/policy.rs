@@ -38,7 +38,7 @@ pub(crate) enum Pattern {
 
 /// How a host was allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leave {
+pub(crate) enum Permission {
     /// By name or address.
     Literal,
     /// By a wildcard.
@@ -75,14 +75,16 @@ impl Policy {
     }
 
     /// How the URL is allowed; `None` if it is not.
-    pub(crate) fn leave(&self, url: &Url) -> Option<Leave> {
+    pub(crate) fn permission(&self, url: &Url) -> Option<Permission> {
         let host = host_text(url)?;
         match self {
-            Self::Named(name) if *name == host => Some(Leave::Literal),
-            Self::Named(_) => Some(Leave::Wildcard),
+            Self::Named(name) if *name == host => Some(Permission::Literal),
+            Self::Named(_) => Some(Permission::Wildcard),
             Self::Listed(patterns) => {
-                let leaves = patterns.iter().filter_map(|pattern| pattern.leave(&host));
-                leaves.min_by_key(|leave| *leave != Leave::Literal)
+                let permissions = patterns
+                    .iter()
+                    .filter_map(|pattern| pattern.permission(&host));
+                permissions.min_by_key(|permission| *permission != Permission::Literal)
             }
         }
     }
@@ -114,10 +116,10 @@ impl Pattern {
         }
     }
 
-    fn leave(&self, host: &str) -> Option<Leave> {
+    fn permission(&self, host: &str) -> Option<Permission> {
         match self {
-            Self::Literal(text) => (text == host).then_some(Leave::Literal),
-            Self::Glob(glob) => glob.is_match(host).then_some(Leave::Wildcard),
+            Self::Literal(text) => (text == host).then_some(Permission::Literal),
+            Self::Glob(glob) => glob.is_match(host).then_some(Permission::Wildcard),
         }
     }
 }
@@ -140,9 +142,13 @@ pub(crate) fn host_text(url: &Url) -> Option<String> {
 }
 
 /// Why an address is refused; `None` if it is allowed.
-pub(crate) fn refusal(address: IpAddr, host: &Host, leave: Leave) -> Option<&'static str> {
+pub(crate) fn refusal(
+    address: IpAddr,
+    host: &Host,
+    permission: Permission,
+) -> Option<&'static str> {
     let named = !matches!(host, Host::Domain(_));
-    match named && leave == Leave::Literal {
+    match named && permission == Permission::Literal {
         true => None,
         false => special(address),
     }

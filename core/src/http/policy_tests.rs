@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{Leave, Policy, host_text, refusal};
+use super::{Permission, Policy, host_text, refusal};
 use crate::http::request;
 
-const LITERAL: Option<Leave> = Some(Leave::Literal);
-const WILDCARD: Option<Leave> = Some(Leave::Wildcard);
+const LITERAL: Option<Permission> = Some(Permission::Literal);
+const WILDCARD: Option<Permission> = Some(Permission::Wildcard);
 
 /// Patterns, a URL, and how it is allowed.
-const HOSTS: &[(&[&str], &str, Option<Leave>)] = &[
+const HOSTS: &[(&[&str], &str, Option<Permission>)] = &[
     (&[], "http://a.test", None),
     (&["a.test"], "http://a.test", LITERAL),
     (&["a.test"], "https://a.test/p?q#f", LITERAL),
@@ -97,7 +97,7 @@ fn hosts() {
         let patterns = patterns.iter().map(|text| (*text).to_owned());
         let policy = Policy::listed(&patterns.collect::<Vec<_>>()).expect("all are short");
         let parsed = request::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"));
-        assert_eq!(policy.leave(&parsed), *expected, "{policy:?} {url}");
+        assert_eq!(policy.permission(&parsed), *expected, "{policy:?} {url}");
     }
 }
 
@@ -215,18 +215,26 @@ fn addresses() {
         };
         let name = Host::Domain("a.test".to_owned());
         // A name never leads to a special address. A literal does if it was allowed literally.
-        assert_eq!(refusal(address, &name, Leave::Literal), *expected, "{text}");
         assert_eq!(
-            refusal(address, &name, Leave::Wildcard),
+            refusal(address, &name, Permission::Literal),
             *expected,
             "{text}"
         );
         assert_eq!(
-            refusal(address, &literal, Leave::Wildcard),
+            refusal(address, &name, Permission::Wildcard),
             *expected,
             "{text}"
         );
-        assert_eq!(refusal(address, &literal, Leave::Literal), None, "{text}");
+        assert_eq!(
+            refusal(address, &literal, Permission::Wildcard),
+            *expected,
+            "{text}"
+        );
+        assert_eq!(
+            refusal(address, &literal, Permission::Literal),
+            None,
+            "{text}"
+        );
     }
 }
 
@@ -234,7 +242,7 @@ fn addresses() {
 fn a_named_url_allows_everything_else_by_wildcard() {
     let url = |text| Url::parse(text).expect("a URL");
     let policy = Policy::named(&url("http://169.254.1.1/module.wasm"));
-    assert_eq!(policy.leave(&url("http://169.254.1.1/other")), LITERAL);
-    assert_eq!(policy.leave(&url("https://a.test")), WILDCARD);
+    assert_eq!(policy.permission(&url("http://169.254.1.1/other")), LITERAL);
+    assert_eq!(policy.permission(&url("https://a.test")), WILDCARD);
     assert_eq!(host_text(&url("http://[::1]")).as_deref(), Some("::1"));
 }

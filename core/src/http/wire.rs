@@ -33,7 +33,7 @@ use url::Host;
 use super::{
     HttpResponse,
     fetch::{Failure, Patience},
-    policy::{self, Leave},
+    policy::{self, Permission},
     request::Request,
     shown,
 };
@@ -62,7 +62,7 @@ const UNKNOWN: u64 = u64::MAX;
 /// The conditions of a request.
 pub(super) struct Wire {
     /// How the host was allowed.
-    pub(super) leave: Leave,
+    pub(super) permission: Permission,
     /// The most bytes of the body.
     pub(super) most: u64,
     /// The time limit.
@@ -99,7 +99,7 @@ pub(super) fn send(
             .to_owned()
             .into());
     };
-    let lookup = Lookup::new(request, wire.leave)?;
+    let lookup = Lookup::new(request, wire.permission)?;
     let agent = Agent::with_parts(config(wire.left), DefaultConnector::new(), lookup);
     let counters = Arc::new(Counters {
         received: AtomicU64::new(0),
@@ -236,7 +236,7 @@ fn receive(
 struct Lookup {
     host: Host,
     port: u16,
-    leave: Leave,
+    permission: Permission,
 }
 
 /// Why a host is not connected to.
@@ -258,10 +258,14 @@ impl From<Refusal> for ureq::Error {
 }
 
 impl Lookup {
-    fn new(request: &Request, leave: Leave) -> Result<Self, Failure> {
+    fn new(request: &Request, permission: Permission) -> Result<Self, Failure> {
         let host = request.url.host().map(|host| host.to_owned());
         match (host, request.url.port_or_known_default()) {
-            (Some(host), Some(port)) => Ok(Self { host, port, leave }),
+            (Some(host), Some(port)) => Ok(Self {
+                host,
+                port,
+                permission,
+            }),
             _ => Err("the URL has no host".to_owned().into()),
         }
     }
@@ -289,7 +293,7 @@ impl Resolver for Lookup {
         let mut allowed = self.empty();
         let mut forbidden = None;
         for address in self.addresses()?.into_iter().take(MOST_ADDRESSES) {
-            match policy::refusal(address.ip(), &self.host, self.leave) {
+            match policy::refusal(address.ip(), &self.host, self.permission) {
                 None => allowed.push(address),
                 Some(class) => {
                     let address = address.ip();

@@ -10,7 +10,7 @@ use std::{
 use ureq::{Agent, unversioned::transport::DefaultConnector};
 use url::Host;
 
-use super::{Leave, Lookup, config};
+use super::{Lookup, Permission, config};
 
 /// Requests a URL. The lookup of its host returns this address.
 fn get(url: &str, address: &str, port: u16) -> Result<u16, String> {
@@ -18,7 +18,7 @@ fn get(url: &str, address: &str, port: u16) -> Result<u16, String> {
     let lookup = Lookup {
         host: Host::Domain(address.to_owned()),
         port,
-        leave: Leave::Literal,
+        permission: Permission::Literal,
     };
     let config = config(Duration::from_secs(30));
     let agent = Agent::with_parts(config, DefaultConnector::new(), lookup);

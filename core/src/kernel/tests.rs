@@ -23,14 +23,14 @@ fn kernel_is_assembled() {
 
 #[test]
 fn table_is_what_the_kernel_exports() {
-    let terms = Requirements {
+    let requirements = Requirements {
         forbidden: Proposals::NONE,
         proposals: &[],
         engine: "test",
         bounds: &Bounds::default(),
     };
-    let module = Module::read(WASM.into(), &terms, "kernel").expect("it is a module");
-    let valid = module.validate(&terms, "kernel");
+    let module = Module::read(WASM.into(), &requirements, "kernel").expect("it is a module");
+    let valid = module.validate(&requirements, "kernel");
     valid.expect("the kernel is valid");
     let mut exported: Vec<_> = module
         .functions()

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
-use self::fuel::Gauge;
+use self::fuel::FuelExports;
 use crate::{
     base::{
         error::{Error, ErrorKind, Result},
@@ -50,7 +50,7 @@ pub struct Plugin {
     /// How much work a call may do, if guests count it.
     fuel: Option<u64>,
     /// The functions of this instance that handle its fuel.
-    gauge: Option<Gauge>,
+    fuel_exports: Option<FuelExports>,
     hooks: Option<CallHooks>,
     /// Whether a call needs preparation: clearing output or giving fuel.
     prepares: bool,
@@ -109,7 +109,7 @@ impl Plugin {
             alarm,
             timeout: compiled.timeout(),
             fuel: compiled.fuel(),
-            gauge: None,
+            fuel_exports: None,
             hooks: compiled.call_hooks(),
             prepares: compiled.captures() || compiled.fuel().is_some(),
             suspect: false,

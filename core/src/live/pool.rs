@@ -128,21 +128,21 @@ impl Pool {
         timeout: Option<Duration>,
         check: impl FnMut() -> Result<()>,
     ) -> Result<PooledPlugin> {
-        let (place, idle) = self.place(timeout, check)?;
+        let (permit, idle) = self.permit(timeout, check)?;
         let plugin = match idle {
             Some(plugin) => plugin,
-            // If this fails or panics, the place is returned.
+            // If this fails or panics, the permit is returned.
             None => Plugin::new(&self.0.compiled)?,
         };
-        Ok(PooledPlugin(Some((plugin, place))))
+        Ok(PooledPlugin(Some((plugin, permit))))
     }
 
-    /// Waits for a place, and takes an idle instance with it if there is one.
-    fn place(
+    /// Waits for a permit, and takes an idle instance with it if there is one.
+    fn permit(
         &self,
         timeout: Option<Duration>,
         mut check: impl FnMut() -> Result<()>,
-    ) -> Result<(Place, Option<Plugin>)> {
+    ) -> Result<(Permit, Option<Plugin>)> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut waiting = None;
         loop {
@@ -154,7 +154,7 @@ impl Pool {
                 return Err(self.timed_out(timeout.unwrap_or_default()));
             }
             if waiting.is_none() {
-                // A place may be free by now.
+                // A permit may be free by now.
                 waiting = Some(self.0.own().wait());
                 continue;
             }
@@ -165,19 +165,19 @@ impl Pool {
         }
     }
 
-    /// A place if one is free and it is the turn of `waiting`. `None` is a thread that does not wait yet.
-    fn take(&self, waiting: Option<&Waiting<'_, Instances>>) -> Option<(Place, Option<Plugin>)> {
+    /// A permit if one is free and it is the turn of `waiting`. `None` is a thread that does not wait yet.
+    fn take(&self, waiting: Option<&Waiting<'_, Instances>>) -> Option<(Permit, Option<Plugin>)> {
         let mut instances = self.0.own().lock();
         if instances.room() == 0 || !instances.is_next(waiting) {
             return None;
         }
         instances.lent += 1;
-        let place = Place {
+        let permit = Permit {
             shared: Arc::clone(&self.0),
             process: Process::current(),
             back: None,
         };
-        Some((place, instances.idle.pop()))
+        Some((permit, instances.idle.pop()))
     }
 
     #[cold]
@@ -192,11 +192,11 @@ impl Pool {
 ///
 /// If a panic drops it, or if the process has forked since, it does not return.
 #[derive(Debug)]
-pub struct PooledPlugin(Option<(Plugin, Place)>);
+pub struct PooledPlugin(Option<(Plugin, Permit)>);
 
 impl PooledPlugin {
-    /// The instance and its place, for separate storage.
-    pub fn into_parts(mut self) -> (Plugin, Place) {
+    /// The instance and its permit, for separate storage.
+    pub fn into_parts(mut self) -> (Plugin, Permit) {
         self.0.take().expect("it is there until `drop`")
     }
 }
@@ -219,22 +219,22 @@ impl DerefMut for PooledPlugin {
 
 impl Drop for PooledPlugin {
     fn drop(&mut self) {
-        if let Some((plugin, place)) = self.0.take() {
-            place.give_back(plugin);
+        if let Some((plugin, permit)) = self.0.take() {
+            permit.give_back(plugin);
         }
     }
 }
 
 /// The right to one instance of a pool. It counts as an instance until it is dropped.
-pub struct Place {
+pub struct Permit {
     shared: Arc<Shared>,
     process: Process,
     /// To be lent again.
     back: Option<Plugin>,
 }
 
-impl Place {
-    /// Returns the place with its instance. The pool lends the instance again or drops it, as its [`Reuse`] says.
+impl Permit {
+    /// Returns the permit with its instance. The pool lends the instance again or drops it, as its [`Reuse`] says.
     pub fn give_back(mut self, mut plugin: Plugin) {
         let fit = self.shared.reuse == Reuse::Guest
             && !plugin.is_suspect()
@@ -245,18 +245,18 @@ impl Place {
             plugin.renew_host();
             self.back = Some(plugin);
         } else {
-            // Before its place is free, so that there is never one too many.
+            // Before its permit is free, so that there is never one too many.
             drop(plugin);
         }
     }
 
-    /// Whether the place belongs to this process.
+    /// Whether the permit belongs to this process.
     fn is_here(&self) -> bool {
         self.process == Process::current()
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         if self.is_here() {
             let mut instances = self.shared.own().lock();
@@ -267,9 +267,9 @@ impl Drop for Place {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").finish_non_exhaustive()
+        f.debug_struct("Permit").finish_non_exhaustive()
     }
 }
 

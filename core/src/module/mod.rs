@@ -244,7 +244,11 @@ impl<'a> Module<'a> {
     ///
     /// # Errors
     /// As [`Module::validate`], for mistakes that reading finds.
-    pub(crate) fn read(raw: Cow<'a, [u8]>, terms: &Requirements<'_>, name: &str) -> Result<Self> {
+    pub(crate) fn read(
+        raw: Cow<'a, [u8]>,
+        requirements: &Requirements<'_>,
+        name: &str,
+    ) -> Result<Self> {
         if !raw.starts_with(b"\0asm") {
             return Err(invalid(
                 name,
@@ -256,8 +260,8 @@ impl<'a> Module<'a> {
                        wasm32-unknown-unknown make";
             return Err(invalid(name, why));
         }
-        let Ok(interface) = Interface::read(&raw, terms.bounds) else {
-            terms.check(&raw, name)?;
+        let Ok(interface) = Interface::read(&raw, requirements.bounds) else {
+            requirements.check(&raw, name)?;
             return Err(invalid(name, "its sections cannot be read"));
         };
         Ok(Self {
@@ -283,8 +287,8 @@ impl<'a> Module<'a> {
     /// # Errors
     /// `InvalidModule`, also if it has more than the bounds allow; or `Unsupported` if it needs a
     /// proposal that the engine does not offer.
-    pub(crate) fn validate(&self, terms: &Requirements<'_>, name: &str) -> Result<()> {
-        terms.check(&self.raw, name)?;
+    pub(crate) fn validate(&self, requirements: &Requirements<'_>, name: &str) -> Result<()> {
+        requirements.check(&self.raw, name)?;
         let start = self.start.map(|_| START);
         for reserved in meter::EXPORTS.into_iter().chain(start) {
             if self.export(reserved).is_some() {

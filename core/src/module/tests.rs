@@ -7,14 +7,14 @@ use crate::base::proposals::{Proposal, Proposals};
 
 /// Reads and validates a binary.
 fn take<'a>(wasm: Cow<'a, [u8]>, proposals: &[Proposal]) -> Result<Module<'a>, String> {
-    let terms = Requirements {
+    let requirements = Requirements {
         forbidden: Proposals::NONE,
         proposals,
         engine: "test",
         bounds: &Bounds::default(),
     };
-    let module = Module::read(wasm, &terms, "m");
-    let module = module.and_then(|module| module.validate(&terms, "m").map(|()| module));
+    let module = Module::read(wasm, &requirements, "m");
+    let module = module.and_then(|module| module.validate(&requirements, "m").map(|()| module));
     module.map_err(|error| format!("{}: {error}", error.kind().name()))
 }
 

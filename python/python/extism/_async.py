@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ._errors import ArgumentError, ClosedError, TimeoutError
-from ._native import Bell, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket, make_until, shown
+from ._native import WakeEvent, CompiledPlugin, CurrentPlugin, Plugin, Pool, Ticket, make_until, shown
 from ._state import Config, Vars
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class _Awaited:
         self._loop = loop
         # What is to be done on the thread of the guest.
         self._requests: deque[Callable[[], None]] = deque()
-        self._bell = Bell()
+        self._wake_event = WakeEvent()
         self._task: asyncio.Task[Any] | None = None
         self._is_over = False
         self._f = f
@@ -203,7 +203,7 @@ class _Awaited:
 
     def _start(self) -> None:
         self._task = self._loop.create_task(_run(self._f, self._args))
-        self._task.add_done_callback(lambda _: self._bell.ring())
+        self._task.add_done_callback(lambda _: self._wake_event.set())
 
     def result(self) -> Any:
         """Waits, and does what is asked of the thread of the guest."""
@@ -217,7 +217,7 @@ class _Awaited:
         end = math.inf
         while not self._is_done() and time.monotonic() < end and not self._loop.is_closed():
             try:
-                self._bell.wait(_LOOK, overdue is None)
+                self._wake_event.wait(_LOOK, overdue is None)
             except BaseException as why:
                 # The call has to end, or Ctrl-C.
                 overdue, end = why, time.monotonic() + _GRACE
@@ -255,7 +255,7 @@ class _Awaited:
                 done.set_exception(error)
 
         self._requests.append(request)
-        self._bell.ring()
+        self._wake_event.set()
         while True:
             try:
                 return done.result(timeout=_GRACE)

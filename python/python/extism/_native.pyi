@@ -20,7 +20,6 @@ from .http import HttpRequest, HttpResponse
 from .types import ValType
 
 __all__ = [
-    "Bell",
     "CancelHandle",
     "CompiledPlugin",
     "CurrentPlugin",
@@ -35,6 +34,7 @@ __all__ = [
     "Store",
     "Ticket",
     "Val",
+    "WakeEvent",
     "Wasi",
     "abandon",
     "after_fork",
@@ -181,9 +181,9 @@ class CompiledPlugin:
         """The name of the engine it is compiled for, as `engine=` understands it."""
     @property
     def _path(self) -> str | None:
-        """The file that its only module was read from, if it was made of one."""
+        """The file of its only module, if it was made from a path."""
     def _parts(self) -> tuple[Any, ...]:
-        """What `__reduce__` gives: what makes it again, of a manifest, WASI and host functions, and its state."""
+        """The result of `__reduce__`: the function and the arguments that make it again, and its state."""
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: Any) -> Self: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
@@ -960,20 +960,20 @@ class Stopwatch:
         """
 
 @final
-class Bell:
-    """What the thread of a guest waits for. For `extism._async`."""
+class WakeEvent:
+    """An event for which the thread of a guest waits. For `extism._async`."""
     def __new__(cls) -> Self: ...
-    def ring(self) -> None:
-        """Lets the one who waits go on, or the next one who would."""
-    def wait(self, timeout: float, attends: bool) -> bool:
-        """Waits until it is rung.
+    def set(self) -> None:
+        """Ends the wait of one thread, or the next wait if no thread waits."""
+    def wait(self, timeout: float, interruptible: bool) -> bool:
+        """Waits until it is set, and resets it.
 
         Args:
             timeout: For how long, in seconds.
-            attends: Whether to end with the call that the current thread serves.
+            interruptible: Whether to end with the call that the current thread serves.
 
         Returns:
-            Whether it was rung.
+            Whether it was set.
 
         Raises:
             extism.Error: Why the call has to end.
@@ -992,13 +992,13 @@ class Ticket:
 
 @final
 class Store:
-    """What a plug-in keeps on the host's side."""
+    """The variables and the configuration of a plug-in."""
     def var(self, key: str) -> bytes | None:
         """The value of a variable, or `None`."""
     def set_var(self, key: str, value: str | Buffer) -> None:
         """Sets a variable."""
     def remove_var(self, key: str) -> bool:
-        """Removes a variable, and tells whether there was one."""
+        """Removes a variable. Returns whether there was one."""
     def var_keys(self) -> list[str]:
         """The keys of all variables, in order."""
     def config_dict(self) -> dict[str, str]:
@@ -1008,7 +1008,7 @@ class Store:
     def set_config(self, key: str, value: str) -> None:
         """Sets a key of the configuration."""
     def update_config(self, config: Mapping[str, str | None]) -> None:
-        """Sets keys of the configuration, or removes those of `None`: all or, if one is wrong, none."""
+        """Sets keys of the configuration, and removes those with the value `None`. If one is wrong, none changes."""
 
 @disjoint_base
 class CustomLog:
@@ -1163,9 +1163,9 @@ class Wasi:
         """The content of standard input."""
 
 def below_engine_handlers(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
-    """Calls a function that changes handlers of fatal signals, as if those of engines were not there.
+    """Calls a function that changes handlers of fatal signals, with the handlers of engines taken off.
 
-    A guest of another thread that traps in this moment ends the process, as it would in any host.
+    If a guest of another thread traps meanwhile, the process ends.
     """
 def compare(
     plugin: str | Buffer | os.PathLike[str] | _Manifest,
@@ -1214,9 +1214,9 @@ def compare(
         extism.UnknownFunctionError: If no engine finds one of the functions.
     """
 def abandon(is_so: bool) -> None:
-    """Says whether calls on other threads than the main one have to end. For `extism._ending`."""
+    """Sets whether calls on threads other than the main one have to end. For `extism._ending`."""
 def unwatched() -> None:
-    """Says that nobody looks after the main thread any more. For `extism._ending`."""
+    """Tells that `extism._ending` no longer watches the main thread. For `extism._ending`."""
 def inspect(
     plugin: str | Buffer | os.PathLike[str] | _Manifest,
     *,
@@ -1252,7 +1252,7 @@ def default_limits() -> dict[str, int]:
 def feature_names() -> frozenset[str]:
     """Returns the names of all WebAssembly features for `Limits(forbidden=...)`."""
 def shown(value: object) -> str:
-    """A value in a message: its `repr`, cut. Its type if there is none, as for numbers of very many digits."""
+    """A value in a message: its `repr`, cut. Its type if `repr` fails, as for numbers with very many digits."""
 def strict_limits() -> dict[str, int]:
     """Returns the limits for untrusted code by name."""
 def engines() -> list[Engine]:
@@ -1268,17 +1268,17 @@ def extism_version() -> str:
         The version of polyextism.
     """
 def follow_logging(level: str) -> None:
-    """Has guests log lines from this level on for `logging`, unless something else was set. For `extism._logging`."""
+    """Makes guests log lines from this level on for `logging`, unless another log is set. For `extism._logging`."""
 def begin_to_end() -> None:
-    """The interpreter begins to end, on this thread: others enter guests no more, and come out. Python calls it when
-    the threads that it waits for are over.
+    """Begins the end of the interpreter on this thread: other threads leave their guests and enter no more. Python
+    calls it after it has joined the other threads.
     """
 def before_fork() -> None:
-    """Python calls it before a fork: other threads come out of what a fork must not interrupt."""
+    """Waits until no thread is in an operation that a fork must not interrupt. Python calls it before a fork."""
 def after_fork() -> None:
-    """Python calls it after a fork, in the parent."""
+    """Ends the wait for a fork. Python calls it after a fork, in the parent."""
 def forked() -> None:
-    """Tells that this process is a new one, with one thread only. Python calls it after a fork."""
+    """Resets the state of the process, which has only one thread. Python calls it after a fork, in the child."""
 def make_until(ticket: Ticket, make: Callable[[], _T]) -> _T:
     """Calls `make`, which compiles a plug-in; cancelling `ticket` ends the wait for that. For `extism._async`."""
 def manifest_schema() -> str:
@@ -1318,4 +1318,4 @@ def watched(
     http_client: Callable[[HttpRequest], HttpResponse] | None,
     http_response_headers: bool,
 ) -> CompiledPlugin:
-    """As `CompiledPlugin`, with host functions that a stopwatch counts."""
+    """As `CompiledPlugin`, with a stopwatch for its host functions."""

@@ -1,9 +1,9 @@
-//! The way of a call from Python to the guest and back.
+//! The path of a call from Python to the guest and back.
 //!
-//! It does not know how Python names its arguments. Invariants: the GIL is released while a guest runs;
-//! the plug-in is free again before Python code can run that may call it.
+//! It does not know the names of arguments in Python. Invariants: the GIL is released while a guest runs; the plug-in
+//! is released before any Python code runs that may call it again.
 
-use polyextism::{CallLimits, Error, FunctionHandle, Host, Place as PoolPlace};
+use polyextism::{CallLimits, Error, FunctionHandle, Host, Permit};
 use pyo3::{prelude::*, types::PyMemoryView};
 
 use super::Plugin;
@@ -12,7 +12,7 @@ use crate::{
     contents::Origin,
     convert::{Input, Parse, Timeout},
     ending,
-    error::{self, Place},
+    error::{self, CallSite},
     fuel::Fuel,
     functions::Functions,
     signals, stacks,
@@ -20,17 +20,16 @@ use crate::{
     turns::{Live, Turn, Turns},
 };
 
-/// What is called. Each kind has a copy of the way of a call of its own, so that each is compiled as if there were no
-/// other.
+/// The function to call. It is generic, so that the compiler optimises the path of a call for each kind of callee.
 pub(crate) trait Callee: Copy + Send + Sync {
-    /// Its name.
+    /// The name of the function.
     fn name(&self) -> &str;
 
-    /// Where it is in the live plug-in.
+    /// Its handle in the live plug-in.
     fn find(&self, live: &mut Live) -> polyextism::Result<FunctionHandle>;
 }
 
-/// A function by its name, which is how most are called.
+/// A function by name. Most calls are of this kind.
 #[derive(Clone, Copy)]
 pub(super) struct Named<'a>(pub(super) &'a str);
 
@@ -84,10 +83,10 @@ impl Callee for Known<'_> {
 }
 
 impl Plugin {
-    /// A live plug-in, and its place if a pool has lent it.
+    /// A live plug-in, and its permit if a pool has lent it.
     pub(crate) fn live(
         mut plugin: polyextism::Plugin,
-        place: Option<PoolPlace>,
+        permit: Option<Permit>,
         functions: Functions,
         origin: Origin,
     ) -> Self {
@@ -96,7 +95,7 @@ impl Plugin {
             id: plugin.id(),
             cancel: plugin.cancel_handle(),
             engine: plugin.engine(),
-            turns: Turns::new(plugin, place),
+            turns: Turns::new(plugin, permit),
             functions,
             origin,
         }
@@ -107,7 +106,7 @@ impl Plugin {
         self.turn_within(py, None)
     }
 
-    /// The same, for no longer than a call may take.
+    /// As [`turn`](Self::turn), but waits no longer than a call may take.
     #[inline]
     fn turn_within(&self, py: Python<'_>, limit: Option<Timeout>) -> PyResult<Turn<'_>> {
         self.turns
@@ -115,7 +114,7 @@ impl Plugin {
             .map_err(|failure| self.raise(py, failure, None))
     }
 
-    /// Lends the state of the plug-in on the host's side, between calls.
+    /// Runs `f` with the host state of the plug-in, between calls.
     pub(crate) fn host<R>(&self, py: Python<'_>, f: impl FnOnce(&mut Host) -> R) -> PyResult<R> {
         Ok(f(self.turn(py)?.live().plugin.host()))
     }
@@ -149,7 +148,7 @@ impl Plugin {
         )
     }
 
-    /// As [`call_here`](Self::call_here), for the ways to call that share one copy of it.
+    /// As [`call_here`](Self::call_here), but not inlined: rare kinds of calls share one copy.
     #[expect(
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
@@ -168,7 +167,7 @@ impl Plugin {
         self.call_until(py, ticket, callee, data, parse, host_context, timeout, fuel)
     }
 
-    /// The same, if `ticket` does not say that it must not begin; as long as it runs, `ticket` ends it.
+    /// Calls with a ticket, which can cancel the call before it begins and while it runs.
     #[expect(
         clippy::too_many_arguments,
         reason = "Python names them where it calls it"
@@ -243,9 +242,9 @@ impl Plugin {
         if has_context {
             live.plugin.host().set_context(None);
         }
-        // Nobody can cancel the call of another.
+        // After this, the ticket cannot cancel another call.
         drop(begun);
-        // Whatever comes now may run Python code, which may call again.
+        // The following may run Python code, which may call the plug-in again.
         drop(turn);
         let output = output.map_err(|failure| self.raise(py, failure, Some(callee.name())))??;
         match parse {
@@ -258,11 +257,11 @@ impl Plugin {
     #[cold]
     pub(super) fn raise(&self, py: Python<'_>, error: Error, function: Option<&str>) -> PyErr {
         let plugin = Some(self.id);
-        error::raise_at(py, error, Place { plugin, function })
+        error::raise_at(py, error, CallSite { plugin, function })
     }
 }
 
-/// Calls with all limits of a call. Apart, so that calls without fuel stay short.
+/// Calls with all limits. A separate function, so that calls without fuel stay short.
 #[inline(never)]
 fn limited<'a>(
     live: &'a mut Live,

@@ -47,12 +47,7 @@ pub(super) fn ended(mut function: Function) -> Function {
 
 /// A module of one function without parameters, in sections.
 pub(super) fn one(function: Function) -> (TypeSection, FunctionSection, CodeSection) {
-    let (mut types, mut functions) = (TypeSection::new(), FunctionSection::new());
-    types.ty().function([], []);
-    functions.function(0);
-    let mut code = CodeSection::new();
-    code.function(&ended(function));
-    (types, functions, code)
+    several([function])
 }
 
 pub(super) fn with_global(function: Function) -> Vec<u8> {
@@ -106,11 +101,10 @@ pub(super) fn program(params: &[ValType], bodies: impl IntoIterator<Item = Funct
     finish(&[&types, &functions, &code])
 }
 
-/// Functions without parameters, and tables.
-pub(super) fn with_table(
+/// A module of functions without parameters, in sections.
+pub(super) fn several(
     bodies: impl IntoIterator<Item = Function>,
-    tables: &TableSection,
-) -> Vec<u8> {
+) -> (TypeSection, FunctionSection, CodeSection) {
     let (mut types, mut functions) = (TypeSection::new(), FunctionSection::new());
     types.ty().function([], []);
     let mut code = CodeSection::new();
@@ -118,6 +112,15 @@ pub(super) fn with_table(
         functions.function(0);
         code.function(&ended(body));
     }
+    (types, functions, code)
+}
+
+/// Functions without parameters, and tables.
+pub(super) fn with_table(
+    bodies: impl IntoIterator<Item = Function>,
+    tables: &TableSection,
+) -> Vec<u8> {
+    let (types, functions, code) = several(bodies);
     finish(&[&types, &functions, tables, &code])
 }
 

@@ -9,7 +9,7 @@ use wasm_encoder::{
 
 use super::{
     Shape,
-    make::{ended, finish, giant, memory, number, one, program, table},
+    make::{ended, finish, giant, memory, number, one, program, several, table},
     shape,
 };
 
@@ -139,19 +139,17 @@ pub(super) const SECTIONS: &[Shape] = &[
         for _ in 0..b.data_segments {
             data.passive([1]);
         }
-        let mut f = Function::new([]);
-        let mut segment = 0;
-        for _ in 0..(b.function_bytes / 14).min(b.long) {
-            for _ in 0..3 {
-                f.instruction(&I::I32Const(0));
+        let mut segments = (0..b.data_segments as u32).cycle();
+        let mut body = || {
+            let mut f = Function::new([]);
+            for data_index in segments.by_ref().take((b.long / 11) as usize) {
+                (0..3).for_each(|_| _ = f.instruction(&I::I32Const(0)));
+                f.instruction(&I::MemoryInit { mem: 0, data_index });
             }
-            f.instruction(&I::MemoryInit {
-                mem: 0,
-                data_index: segment,
-            });
-            segment = (segment + 1) % b.data_segments as u32;
-        }
-        let (types, functions, code) = one(f);
+            f
+        };
+        let bodies: Vec<_> = (0..b.all_long / b.long).map(|_| body()).collect();
+        let (types, functions, code) = several(bodies);
         let count = DataCountSection {
             count: b.data_segments as u32,
         };

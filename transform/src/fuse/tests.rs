@@ -11,7 +11,7 @@ use wasmparser::{
 use super::{fuse, parts::Parts};
 use crate::{
     budget,
-    meter::{self, Tank},
+    meter::{self, Counter},
     rewrite::samples::KERNEL,
 };
 
@@ -86,10 +86,10 @@ fn functions() -> Vec<(&'static str, u32)> {
 }
 
 /// The form of a module that counts fuel, with one more import.
-fn check_metered(wasm: &[u8], tank: Tank) {
+fn check_metered(wasm: &[u8], counter: Counter) {
     let imports = Facts::of(wasm).imports;
     let quiet: Vec<_> = imports.iter().map(|(module, ..)| module == "k").collect();
-    check(&meter::meter(wasm, tank, &quiet).expect("the module is valid"));
+    check(&meter::meter(wasm, counter, &quiet).expect("the module is valid"));
 }
 
 /// Fuses a module whose imports from `k` are kernel functions, and checks the properties of every output.
@@ -220,8 +220,8 @@ fn what_comes_out_is_valid() {
         if let Some(instrumented) = budget::instrument(&out).expect("it is valid") {
             validate(&instrumented);
         }
-        for tank in [Tank::Own, Tank::Other] {
-            check_metered(&wasm(text), tank);
+        for counter in [Counter::Own, Counter::Imported] {
+            check_metered(&wasm(text), counter);
         }
     }
     for (name, function) in functions() {

@@ -7,13 +7,13 @@ use wasmparser::{
     ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures,
 };
 
-use super::{EXPORTS, Tank, meter};
+use super::{Counter, EXPORTS, meter};
 use crate::rewrite::samples::MODULES;
 
-const TANKS: [Tank; 2] = [Tank::Own, Tank::Other];
+const TANKS: [Counter; 2] = [Counter::Own, Counter::Imported];
 
-fn check(wasm: &[u8], tank: Tank, quiet: &[bool]) -> Vec<u8> {
-    let out = meter(wasm, tank, quiet).expect("the module is valid");
+fn check(wasm: &[u8], counter: Counter, quiet: &[bool]) -> Vec<u8> {
+    let out = meter(wasm, counter, quiet).expect("the module is valid");
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&out)
         .unwrap_or_else(|error| panic!("{error}"));
@@ -73,18 +73,18 @@ fn what_comes_out_is_valid() {
     for text in MODULES {
         let wasm = wasm(text);
         let Interface { imports, exports } = interface(&wasm);
-        for tank in TANKS {
-            let new = interface(&check(&wasm, tank, &[]));
+        for counter in TANKS {
+            let new = interface(&check(&wasm, counter, &[]));
             let (own, added) = new.imports.split_at(imports.len());
             assert_eq!(own, imports, "{text}");
             assert_eq!(added.len(), 1, "{text}");
-            assert_eq!(added[0].1, tank == Tank::Own, "{text}");
+            assert_eq!(added[0].1, counter == Counter::Own, "{text}");
             let (own, added) = new.exports.split_at(exports.len());
             assert_eq!(own, exports, "{text}");
             let added = added.iter().map(|(name, _)| name.as_str());
-            let expected = match tank {
-                Tank::Own => &EXPORTS[..],
-                Tank::Other => &[],
+            let expected = match counter {
+                Counter::Own => &EXPORTS[..],
+                Counter::Imported => &[],
             };
             assert!(added.eq(expected.iter().copied()), "{text}");
         }
@@ -98,7 +98,7 @@ fn charges(text: &str) -> String {
         "(module (import \"q\" \"quiet\" (func $quiet)) (import \"h\" \"host\" (func $host))
            (memory 1) (table 1 funcref) (func $f {text}))"
     ));
-    let out = check(&module, Tank::Other, &[true, false]);
+    let out = check(&module, Counter::Imported, &[true, false]);
     let operators = operators(&bodies(&out)[0]);
     let mut found = String::new();
     for (at, operator) in operators.iter().enumerate() {
@@ -213,13 +213,13 @@ fn large_functions_are_taken_apart() {
     let open = "(block (loop (br_if 1 (i32.const 0))".repeat(depth);
     let close = "))".repeat(depth);
     let module = wasm(&format!("(module (func $f {open} (call $f) {close}))"));
-    let out = check(&module, Tank::Other, &[]);
+    let out = check(&module, Counter::Imported, &[]);
     assert_eq!(bodies(&out).len(), 1);
     let targets = "1 ".repeat(50_000);
     let table = format!("(block (br_table {targets} 0 (i32.const 1)))").repeat(20);
     check(
         &wasm(&format!("(module (func (block {table})))")),
-        Tank::Other,
+        Counter::Imported,
         &[],
     );
 }

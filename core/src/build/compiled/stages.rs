@@ -45,7 +45,7 @@ impl Opened {
     pub(super) fn new(
         choice: &Choice,
         profiler: Option<Profiler>,
-        terms: &Requirements<'_>,
+        requirements: &Requirements<'_>,
         units: &Units<'_>,
         cache: &Cache,
     ) -> Result<Self> {
@@ -55,15 +55,15 @@ impl Opened {
         let settings = choice
             .settings(choice.interruption())
             .with_profiler(profiler)
-            .with_proposals(used.intersection(terms.allowed()));
+            .with_proposals(used.intersection(requirements.allowed()));
         Ok(Self {
             engine: choice.open(&settings)?,
             settings,
         })
     }
 
-    /// The terms with the proposals of the opened engine.
-    pub(super) fn terms<'a>(&'a self, declared: Requirements<'a>) -> Requirements<'a> {
+    /// The requirements with the proposals of the opened engine.
+    pub(super) fn requirements<'a>(&'a self, declared: Requirements<'a>) -> Requirements<'a> {
         Requirements {
             proposals: self.engine.capabilities().proposals,
             engine: self.engine.name(),
@@ -82,7 +82,7 @@ impl Opened {
 /// # Errors
 /// `Manifest` if one cannot be read; `InvalidModule` for mistakes that reading finds; the reason to stop waiting.
 pub(crate) fn read<'a>(
-    terms: &Requirements<'_>,
+    requirements: &Requirements<'_>,
     manifest: &'a Manifest,
     options: &Options,
     wait: &mut CompileWait<'_>,
@@ -93,7 +93,7 @@ pub(crate) fn read<'a>(
     let mut units = Units::default();
     for (index, (wasm, name)) in manifest.wasm.iter().zip(names).enumerate() {
         let bytes = source::read(wasm, index, limit, &downloads, wait)?;
-        let module = Module::read(bytes, terms, name)?;
+        let module = Module::read(bytes, requirements, name)?;
         let module = match name != MAIN && function_type(&module, COMMAND).is_some() {
             // A library with its own entry starts afresh for each call.
             true => module.with_fresh_calls(),
@@ -126,12 +126,12 @@ impl Linked {
     /// `Link`; `InvalidModule` if a module is not valid, or if tables have too many elements.
     pub(super) fn new(
         units: &Units<'_>,
-        terms: &Requirements<'_>,
+        requirements: &Requirements<'_>,
         options: &Options,
     ) -> Result<Self> {
         Self::of(units, options).or_else(|error| {
             let mut units = units.iter();
-            units.try_for_each(|Unit { name, module }| module.validate(terms, name))?;
+            units.try_for_each(|Unit { name, module }| module.validate(requirements, name))?;
             Err(error)
         })
     }

@@ -1,10 +1,10 @@
-//! What the guests of a program count, and how they check whether they have to stop.
+//! Decides whether the guests of a program count fuel, and how they check for interruption.
 //!
-//! It rewrites nothing. Invariant: [`Checks::of`] alone decides who makes guests check.
+//! It rewrites nothing. Invariant: only [`Checks::of`] decides how guests check.
 
-use polyextism_transform::meter::Tank;
+use polyextism_transform::meter::Counter;
 
-use super::{Fusion, Recipe, fuel_owner};
+use super::{Fusion, Pipeline, fuel_owner};
 use crate::{base::capabilities::Capabilities, build::options::Options};
 
 /// Whether guests count fuel, and how they check for interruption.
@@ -12,7 +12,7 @@ use crate::{base::capabilities::Capabilities, build::options::Options};
 pub(crate) struct Counting {
     /// Whether they count fuel, in all modules together.
     fuel: Fuel,
-    /// How they check whether they have to stop.
+    /// How they check for interruption.
     checks: Checks,
 }
 
@@ -45,7 +45,7 @@ impl Checks {
 }
 
 impl Counting {
-    /// The needs of guests that check in this way.
+    /// For guests that check in this way.
     pub(crate) fn needed(checks: Checks, options: &Options) -> Self {
         Self {
             fuel: match options.fuel {
@@ -69,12 +69,12 @@ impl Counting {
         }
     }
 
-    /// Where a guest counts its fuel, if it does, after modules with these recipes.
-    pub(super) fn tank(self, before: &[Recipe<'_>]) -> Option<Tank> {
+    /// The fuel counter of a module, if it counts fuel. `before` are the pipelines of the modules before it.
+    pub(super) fn counter(self, before: &[Pipeline<'_>]) -> Option<Counter> {
         match (self.fuel, fuel_owner(before)) {
             (Fuel::Free, _) => None,
-            (Fuel::Counted, None) => Some(Tank::Own),
-            (Fuel::Counted, Some(_)) => Some(Tank::Other),
+            (Fuel::Counted, None) => Some(Counter::Own),
+            (Fuel::Counted, Some(_)) => Some(Counter::Imported),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Alarm, CancelHandle, Sight};
+use super::{Alarm, CallStatus, CancelHandle};
 use crate::{base::error::ErrorKind, deadline::clock};
 
 const HOUR: Option<Duration> = Some(Duration::from_secs(3600));
@@ -14,14 +14,14 @@ fn alarm() -> Arc<Alarm> {
 #[test]
 fn a_call_without_a_limit_just_ends() {
     let alarm = alarm();
-    assert_eq!(alarm.look(clock::now()), Sight::Idle);
+    assert_eq!(alarm.look(clock::now()), CallStatus::Idle);
     alarm.begin(None).expect("nothing is needed");
-    assert_eq!(alarm.look(clock::now()), Sight::Running(None));
+    assert_eq!(alarm.look(clock::now()), CallStatus::Running(None));
     assert_eq!(alarm.remaining(), None);
     alarm.check_interrupt().expect("nothing has happened");
     let ended = alarm.end();
     assert!(ended.overdue.is_none() && !ended.stopped);
-    assert_eq!(alarm.look(clock::now()), Sight::Idle);
+    assert_eq!(alarm.look(clock::now()), CallStatus::Idle);
 }
 
 #[test]
@@ -29,10 +29,13 @@ fn a_deadline_is_seen_by_the_watchdog_and_by_the_call() {
     let alarm = alarm();
     alarm.begin(HOUR).expect("the watchdog starts");
     assert!(alarm.remaining() <= HOUR);
-    assert!(matches!(alarm.look(clock::now()), Sight::Running(Some(_))));
+    assert!(matches!(
+        alarm.look(clock::now()),
+        CallStatus::Running(Some(_))
+    ));
     let later = clock::now() + 3_601_000_000_000;
-    assert_eq!(alarm.look(later), Sight::Overdue);
-    assert_eq!(alarm.look(clock::now()), Sight::Overdue, "it stays so");
+    assert_eq!(alarm.look(later), CallStatus::Overdue);
+    assert_eq!(alarm.look(clock::now()), CallStatus::Overdue, "it stays so");
     assert!(alarm.is_overdue());
     let error = alarm.check_interrupt().expect_err("the time is over");
     assert_eq!(error.kind(), ErrorKind::Timeout);
@@ -71,7 +74,7 @@ fn no_time_is_over_at_once() {
     let alarm = alarm();
     let error = alarm.begin(Some(Duration::ZERO)).expect_err("no time");
     assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert_eq!(alarm.look(clock::now()), Sight::Idle);
+    assert_eq!(alarm.look(clock::now()), CallStatus::Idle);
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn a_cancellation_belongs_to_the_running_call() {
     alarm.check_interrupt().expect("nobody has cancelled it");
     assert!(handle.cancel());
     assert!(handle.cancel(), "once more does no harm");
-    assert_eq!(alarm.look(clock::now()), Sight::Overdue);
+    assert_eq!(alarm.look(clock::now()), CallStatus::Overdue);
     let ended = alarm.end();
     assert_eq!(
         ended.overdue.expect("the call fails").kind(),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{GRACE, TICK};
-use crate::deadline::alarm::{Alarm, Sight};
+use crate::deadline::alarm::{Alarm, CallStatus};
 
 /// The plug-ins in use.
 #[derive(Default)]
@@ -59,7 +59,7 @@ impl Watched {
     /// list.
     fn look(&mut self, now: u64, process: u64, next: &mut u64) -> bool {
         match self.alarm.look(now) {
-            Sight::Idle => {
+            CallStatus::Idle => {
                 self.idle += 1;
                 if Arc::strong_count(&self.alarm) == 1 {
                     return false;
@@ -70,12 +70,12 @@ impl Watched {
                 self.alarm.watched.store(0, SeqCst);
                 // A call that began meanwhile has either seen this and waits for the lock, or is seen here.
                 match self.alarm.look(now) {
-                    Sight::Idle => return false,
+                    CallStatus::Idle => return false,
                     _ => self.alarm.watched.store(process, SeqCst),
                 }
             }
-            Sight::Overdue => self.request_check(now),
-            Sight::Running(left) => {
+            CallStatus::Overdue => self.request_check(now),
+            CallStatus::Running(left) => {
                 *next = left.map_or(*next, |left| left.min(*next));
                 let since = Duration::from_nanos(now.saturating_sub(self.asked));
                 if self.alarm.period().is_some_and(|period| since >= period) {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use super::{GRACE, TICK, now, watches};
-use crate::deadline::alarm::{Alarm, Sight};
+use crate::deadline::alarm::{Alarm, CallStatus};
 
 #[test]
 fn a_deadline_that_passes_is_noticed() {
@@ -16,7 +16,7 @@ fn a_deadline_that_passes_is_noticed() {
     while !alarm.is_overdue() {
         thread::yield_now();
     }
-    assert_eq!(alarm.look(now()), Sight::Overdue);
+    assert_eq!(alarm.look(now()), CallStatus::Overdue);
     assert!(alarm.end().overdue.is_some());
 }
 

@@ -16,7 +16,7 @@ use crate::{
 
 /// The functions of an instance that handle its fuel.
 #[derive(Clone, Copy)]
-pub(super) struct Gauge {
+pub(super) struct FuelExports {
     /// See [`meter::SETTLE`].
     settle: EntryId,
 }
@@ -73,24 +73,24 @@ impl Plugin {
         if self.condition == Condition::Broken {
             return Err(broken());
         }
-        let gauge = match (self.gauge, self.compiled.fuel_owner()) {
-            (Some(gauge), _) => gauge,
+        let fuel_exports = match (self.fuel_exports, self.compiled.fuel_owner()) {
+            (Some(fuel_exports), _) => fuel_exports,
             (None, Some(fuel_owner)) => {
                 let mut find = |name| {
                     let entry = self.instance.find(fuel_owner, name)?;
                     entry.ok_or_else(|| missing(name))
                 };
-                let gauge = Gauge {
+                let fuel_exports = FuelExports {
                     settle: find(meter::SETTLE)?,
                 };
                 let overdrawn = find(meter::OVERDRAWN)?;
                 self.hooks.get_or_insert_default().overdrawn = Some(overdrawn);
-                gauge
+                fuel_exports
             }
             // A module without code uses no fuel.
             (None, None) => return Ok(()),
         };
-        self.gauge = Some(gauge);
-        self.instance.run(gauge.settle).map(drop)
+        self.fuel_exports = Some(fuel_exports);
+        self.instance.run(fuel_exports.settle).map(drop)
     }
 }

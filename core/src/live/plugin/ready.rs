@@ -92,7 +92,7 @@ impl Plugin {
         self.alarm.flag.move_to(word);
         section(|| self.instance = instance);
         self.entries.fill(None);
-        self.gauge = None;
+        self.fuel_exports = None;
         self.hooks = self.compiled.call_hooks();
         self.condition = Condition::Fresh;
         Ok(())

@@ -327,6 +327,25 @@ fn two_functions_at_a_time_take_less_than_a_gibibyte_by_default() {
     }
 }
 
+/// The bytes that an instruction takes were measured on the engine where it takes most (`benches/python/compiling.py`).
+#[test]
+fn two_functions_of_one_instruction_take_less_than_a_gibibyte_by_default() {
+    let default = Bounds::default();
+    let instructions: [(&str, &[u8], usize); 6] = [
+        ("memory.size", &[0x3f, 0], 2900),
+        ("table.size", &[0xfc, 16, 0], 3100),
+        ("data.drop", &[0xfc, 9, 0], 2500),
+        ("elem.drop", &[0xfc, 13, 0], 2500),
+        ("throw", &[0x08, 0], 11_700),
+        ("memory.init", &[0xfc, 8, 0, 0], 11_900),
+    ];
+    for (name, code, bytes) in instructions {
+        let most = (1 << 30) / 2 / bytes;
+        let module = made::repeated(code, most);
+        assert!(refusal(&default, &module).is_some(), "{most} of {name}");
+    }
+}
+
 /// No limit makes an engine accept them.
 #[test]
 fn too_many_locals_for_any_engine() {

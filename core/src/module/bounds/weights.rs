@@ -37,7 +37,11 @@ pub(super) fn of(operator: &Operator<'_>) -> Weight {
         // Two bytes of memory for each pair of them in one function, and seven times as many for each pair of loops.
         O::Block { blockty } | O::If { blockty } if has_values(*blockty) => weight(0, 1),
         O::Loop { blockty } if has_values(*blockty) => weight(0, 3),
-        O::MemoryInit { .. } => weight(1, 0),
+        O::MemorySize { .. } | O::TableSize { .. } | O::DataDrop { .. } | O::ElemDrop { .. } => {
+            weight(2, 0)
+        }
+        O::Throw { .. } => weight(10, 0),
+        O::MemoryInit { .. } => weight(11, 0),
         O::MemoryGrow { .. } => weight(2, 0),
         O::MemoryFill { .. } | O::MemoryCopy { .. } => weight(7, 0),
         O::RefFunc { .. } | O::TableSet { .. } | O::CallRef { .. } | O::ReturnCallRef { .. } => {

@@ -94,7 +94,7 @@ fn understand(text: &[u8], body: Option<Vec<u8>>) -> Result<Request> {
 fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResponse> {
     alarm.check_interrupt()?;
     let remaining = alarm.remaining();
-    let terms = Conditions {
+    let conditions = Conditions {
         policy: &settings.policy,
         client: settings.client.as_deref(),
         max_bytes: settings.max_bytes,
@@ -104,7 +104,7 @@ fn send(request: Request, settings: &Settings, alarm: &Alarm) -> Result<HttpResp
         grace: remaining.map_or(Duration::ZERO, |_| GRACE),
         patience: alarm,
     };
-    fetch(request, &terms).map_err(|failure| match failure {
+    fetch(request, &conditions).map_err(|failure| match failure {
         Failure::Stopped(error) => error,
         Failure::Failed { why, source } => {
             let error = super::failed(NAME, why);

@@ -219,11 +219,16 @@ pub(super) fn all_loop_locals(n: u64) -> Vec<u8> {
     program(full.chain([looping(n % EACH)]))
 }
 
-/// `table.copy`, 19 units each, and `memory.init`, a unit each.
+/// `table.copy`, 19 units each, `data.drop`, 2 units each, and at most one `table.set`, 3 units. `n` is not 1.
 fn copying(n: u64) -> Function {
-    let copies = [0xfc, 14, 0, 0].repeat(n as usize / 19);
-    let rest = [0xfc, 8, 0, 0].repeat(n as usize % 19);
-    body(0, &[copies, rest].concat())
+    let rest = match n % 19 {
+        1 => 20,
+        rest => rest,
+    };
+    let copies = [0xfc, 14, 0, 0].repeat((n - rest) as usize / 19);
+    let set = [0x26, 0].repeat(rest as usize % 2);
+    let drops = [0xfc, 9, 0].repeat((rest - rest % 2 * 3) as usize / 2);
+    body(0, &[copies, set, drops].concat())
 }
 
 pub(super) fn long(n: u64) -> Vec<u8> {
@@ -233,8 +238,13 @@ pub(super) fn long(n: u64) -> Vec<u8> {
 pub(super) fn all_long(n: u64) -> Vec<u8> {
     // Far fewer than the bound of one function.
     const EACH: u64 = 100_000;
-    let whole = (0..n / EACH).map(|_| copying(EACH));
-    program(whole.chain([copying(n % EACH)]))
+    let whole = (1..n / EACH).map(|_| copying(EACH));
+    program(whole.chain([copying(EACH + n % EACH)]))
+}
+
+/// An instruction, `n` times in one function.
+pub(super) fn repeated(instruction: &[u8], n: usize) -> Vec<u8> {
+    program([body(0, &instruction.repeat(n))])
 }
 
 /// `array.copy` between arrays of these types.

@@ -1,7 +1,8 @@
-//! `Bell`: what the thread of a guest waits for, while its host function goes on elsewhere.
+//! `WakeEvent`: an event for which the thread of a guest waits while an event loop runs its host function.
 //!
-//! It does not know what rings it. Invariants: who waits has no GIL and ends with the call that it serves; if the
-//! interpreter ends meanwhile it waits for the end of the process, as guests do.
+//! It resets itself when a wait ends. It does not know who sets it. Invariants: the waiting thread does not hold the
+//! GIL; a wait ends with the call that the thread serves; if the interpreter ends meanwhile, the thread waits for the
+//! end of the process, as guests do.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -13,71 +14,71 @@ use pyo3::prelude::*;
 
 use crate::{convert::Timeout, ending, error, signals};
 
-/// How long at most until it looks whether the call has to end.
+/// How often a wait checks whether the call has to end.
 const PATIENCE: Duration = Duration::from_millis(8);
 
-/// How often it lets Python look for signals, on the main thread.
+/// How often a wait on the main thread lets Python check for signals.
 const SIGNALS: Duration = Duration::from_millis(50);
 
-/// What the thread of a guest waits for. For `extism._async`.
+/// An event for which the thread of a guest waits. For `extism._async`.
 #[pyclass(module = "extism._native", frozen)]
 #[derive(Default)]
-pub(crate) struct Bell {
-    rung: Mutex<bool>,
+pub(crate) struct WakeEvent {
+    set: Mutex<bool>,
     changed: Condvar,
 }
 
 #[pymethods]
-impl Bell {
+impl WakeEvent {
     #[new]
     fn new() -> Self {
         Self::default()
     }
 
-    /// Lets the one who waits go on, or the next one who would.
-    fn ring(&self) {
+    /// Ends the wait of one thread, or the next wait if no thread waits.
+    fn set(&self) {
         *self.lock() = true;
         self.changed.notify_one();
     }
 
-    /// Waits until it is rung.
+    /// Waits until it is set, and resets it.
     ///
     /// Args:
     ///     timeout: For how long, in seconds.
-    ///     attends: Whether to end with the call that the current thread serves.
+    ///     interruptible: Whether to end with the call that the current thread serves.
     ///
     /// Returns:
-    ///     Whether it was rung.
+    ///     Whether it was set.
     ///
     /// Raises:
     ///     extism.Error: Why the call has to end.
-    fn wait(&self, py: Python<'_>, timeout: Timeout, attends: bool) -> PyResult<bool> {
+    fn wait(&self, py: Python<'_>, timeout: Timeout, interruptible: bool) -> PyResult<bool> {
         signals::arrive(py)?;
         let end = timeout
             .0
             .and_then(|timeout| Instant::now().checked_add(timeout));
-        let outcome = py.detach(|| self.wait_detached(end, attends));
+        let outcome = py.detach(|| self.wait_detached(end, interruptible));
         outcome.map_err(|failure| error::raise(py, failure))
     }
 }
 
-impl Bell {
-    fn wait_detached(&self, end: Option<Instant>, attends: bool) -> polyextism::Result<bool> {
+impl WakeEvent {
+    fn wait_detached(&self, end: Option<Instant>, interruptible: bool) -> polyextism::Result<bool> {
         let mut looked = Instant::now();
         loop {
-            let mut rung = self.lock();
-            if !*rung {
+            let mut set = self.lock();
+            if !*set {
                 let patience = nesting::patience(PATIENCE);
-                let waited = self.changed.wait_timeout(rung, patience);
-                (rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                let waited = self.changed.wait_timeout(set, patience);
+                (set, _) = waited.unwrap_or_else(PoisonError::into_inner);
             }
-            if std::mem::take(&mut *rung) {
+            if std::mem::take(&mut *set) {
                 break;
             }
-            drop(rung);
+            drop(set);
             ending::stay_if_over();
             let now = Instant::now();
-            if attends {
+            if interruptible {
                 nesting::check_interrupt()?;
                 if !signals::is_main() || now - looked > SIGNALS {
                     looked = now;
@@ -93,6 +94,6 @@ impl Bell {
     }
 
     fn lock(&self) -> MutexGuard<'_, bool> {
-        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
