@@ -216,6 +216,7 @@ c-sdk: $(SDK)/official.so
 	for engine in wasmtime wasmer wasmi; do EXTISM_ENGINE=$$engine EXTISM_CACHE_DIR= \
 		$(SDK)/bin/python -m pytest -q c/tests/sdk || exit 1; done
 
+# On wasmtime; EXTISM_ENGINE=wasmer takes another engine.
 c-sanitise: tools
 	$(CARGO) test --workspace --exclude polyextism-python --locked --test edges -- --ignored --test-threads 1 complaints
 
