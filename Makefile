@@ -28,7 +28,7 @@ help:
 	@echo "make bench-guests what guests cost beside the engine alone, in two minutes (ARGS='--engines wasmer' and others)"
 	@echo "make guests       builds the guests of the benchmarks anew; CHECK=1 compares them with those that are there"
 	@echo "make instructions how many instructions a call takes, against what is recorded (needs valgrind)"
-	@echo "make wheel        a wheel in dist/ that old systems take (FEATURES=... chooses engines)"
+	@echo "make wheel        a wheel in dist/ that old systems take (FEATURES=... chooses engines, WHEEL=musllinux_1_2 Alpine)"
 	@echo "make sdist        a source distribution in dist/"
 	@echo "make wheel-test   the wheel of dist/ in clean environments (PYTHONS='python3.10 python3.13', DIST=FILE)"
 	@echo "make c            the C library in dist/c (FEATURES=... chooses engines, PROFILE=quick links faster)"
@@ -148,11 +148,13 @@ instructions: tools
 		$(foreach crate,core wasmtime wasmer benches,--config 'profile.dev.package.polyextism-$(crate).opt-level=3')
 
 # On Linux, Zig links for the C library of the policy in place of this machine's, so wheels work on old systems. It has
-# an unwinder of its own, with which wasmer's exceptions do not unwind, so that of GCC is named by its path.
+# an unwinder of its own. wasmer takes the unwinder for GCC's with glibc, where that is named by its path, and for
+# Zig's with musl.
 WHEEL ?= manylinux2014
 ifeq ($(shell uname -s),Linux)
-WHEEL_ARGS = --zig --compatibility $(WHEEL) --target $(shell uname -m)-unknown-linux-gnu
-WHEEL_LINK = -- -C link-arg=$(shell $(CC) -print-file-name=libgcc_s.so.1)
+WHEEL_LIBC = $(if $(filter musllinux%,$(WHEEL)),musl,gnu)
+WHEEL_ARGS = --zig --compatibility $(WHEEL) --target $(shell uname -m)-unknown-linux-$(WHEEL_LIBC)
+WHEEL_LINK = $(if $(filter gnu,$(WHEEL_LIBC)),-- -C link-arg=$(shell $(CC) -print-file-name=libgcc_s.so.1))
 endif
 wheel: $(VENV)-wheel/bin/maturin
 	VIRTUAL_ENV=$(CURDIR)/$(VENV)-wheel PATH="$(CURDIR)/$(VENV)-wheel/bin:$$PATH" $(VENV)-wheel/bin/maturin build \
@@ -163,12 +165,13 @@ wheel: $(VENV)-wheel/bin/maturin
 sdist: $(VENV)-wheel/bin/maturin
 	$(VENV)-wheel/bin/maturin sdist --manifest-path python/Cargo.toml --out dist
 
-# DIST is what to try, a wheel or a source distribution; PYTHONS="python3.10 python3.13" says with what.
+# DIST is what to try, a wheel or a source distribution; PYTHONS="python3.10 python3.13" says with what. auditwheel
+# fails with a wheel for musl: it opens `libc.so`, which the wheel names, and with glibc that is a text for linkers.
 PYTHONS ?= $(PYTHON)
-DIST ?= $(wildcard dist/*.whl)
+DIST ?= $(wildcard dist/*$(if $(WHEEL_LIBC),$(WHEEL))*.whl)
 wheel-test: $(VENV)-wheel/bin/maturin
 	@test -n "$(DIST)" || { echo "make wheel-test: there is no wheel yet; run 'make wheel' first"; exit 1; }
-	$(if $(filter %.whl,$(DIST)),$(VENV)-wheel/bin/auditwheel show $(DIST))
+	$(if $(filter %.whl,$(DIST)),$(if $(findstring musllinux,$(DIST)),,$(VENV)-wheel/bin/auditwheel show $(DIST)))
 	FEATURES=$(FEATURES) $(PYTHON) .ci/wheels $(DIST) $(PYTHONS)
 
 # The shared library is linked from the static one, so that it exports what `c/extism.map` says and no engine's functions.
@@ -213,6 +216,7 @@ c-sdk: $(SDK)/official.so
 	for engine in wasmtime wasmer wasmi; do EXTISM_ENGINE=$$engine EXTISM_CACHE_DIR= \
 		$(SDK)/bin/python -m pytest -q c/tests/sdk || exit 1; done
 
+# On wasmtime; EXTISM_ENGINE=wasmer takes another engine.
 c-sanitise: tools
 	$(CARGO) test --workspace --exclude polyextism-python --locked --test edges -- --ignored --test-threads 1 complaints
 

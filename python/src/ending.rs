@@ -98,6 +98,7 @@ pub(crate) fn stay_if_over() {
 }
 
 /// Whether another thread ends the interpreter.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) fn has_begun_elsewhere() -> bool {
     let on = ENDS_ON.load(Ordering::SeqCst);
     on != 0 && ThreadId(on) != scope::thread()

@@ -153,7 +153,7 @@ ORDERS = [
 
 def run(engine: str, order: str, end: str) -> "processes.Ended":
     # Without the option that switches `faulthandler` on.
-    return processes.run("-c", PROGRAM, engine, order, end, options=[])
+    return processes.run("-c", PROGRAM, engine, order, end, options=["-W", "ignore::DeprecationWarning"])
 
 
 @pytest.mark.parametrize("order", ORDERS)
