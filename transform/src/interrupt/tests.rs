@@ -98,24 +98,29 @@ fn a_module_without_functions_stays() {
     );
 }
 
+/// The instructions of each function, in order.
+fn functions(wasm: &[u8]) -> Vec<Vec<Operator<'_>>> {
+    let payloads = Parser::new(0).parse_all(wasm);
+    let bodies = payloads.filter_map(|payload| match payload.expect("it is valid") {
+        Payload::CodeSectionEntry(body) => Some(body),
+        _ => None,
+    });
+    let operators = bodies.map(|body| body.get_operators_reader().expect("it is valid"));
+    let operators = operators.map(|reader| reader.into_iter().collect::<Result<_, _>>());
+    operators.collect::<Result<_, _>>().expect("it is valid")
+}
+
+fn is_look(operator: &Operator<'_>) -> bool {
+    matches!(operator, Operator::I32AtomicLoad { .. })
+}
+
 /// How often each function looks, in order.
 fn looks(text: &str) -> Vec<usize> {
     let wasm = wat::parse_str(text).expect("the text is valid");
     let with = out(&wasm, Flag::Added);
-    let mut looks = Vec::new();
-    for payload in Parser::new(0).parse_all(&with) {
-        if let Payload::CodeSectionEntry(body) = payload.expect("it is valid") {
-            let operators = body.get_operators_reader().expect("it is valid");
-            let load = |operator: wasmparser::Result<Operator<'_>>| {
-                matches!(
-                    operator.expect("it is valid"),
-                    Operator::I32AtomicLoad { .. }
-                )
-            };
-            looks.push(operators.into_iter().map(load).filter(|load| *load).count());
-        }
-    }
-    looks
+    let functions = functions(&with).into_iter();
+    let looks = functions.map(|operators| operators.iter().filter(|o| is_look(o)).count());
+    looks.collect()
 }
 
 #[test]
@@ -191,20 +196,8 @@ fn calls_of_loops_stand_behind() {
             &wat::parse_str(&text).expect("the text is valid"),
             Flag::Added,
         );
-        let mut operators = Vec::new();
-        for payload in Parser::new(0).parse_all(&with) {
-            if let Payload::CodeSectionEntry(body) = payload.expect("it is valid") {
-                let reader = body.get_operators_reader().expect("it is valid");
-                operators.extend(
-                    reader
-                        .into_iter()
-                        .map(|operator| operator.expect("it is valid")),
-                );
-            }
-        }
-        let look = operators
-            .iter()
-            .position(|operator| matches!(operator, Operator::I32AtomicLoad { .. }));
+        let operators = functions(&with).concat();
+        let look = operators.iter().position(is_look);
         let next = &operators[look.expect("it looks") + 1];
         assert_eq!(!matches!(next, Operator::If { .. }), behind, "{body}");
     }
