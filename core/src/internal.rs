@@ -17,6 +17,7 @@ pub use crate::{
         FUNCTIONS as KERNEL_FUNCTIONS, MEMORY as KERNEL_MEMORY, Row, host_function::HostBody,
         used as kernel_used,
     },
+    live::plugin::fuel::set_fuel_portion,
     module::bounds::Bounds,
     process::{Process, forks, queue},
 };

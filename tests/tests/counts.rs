@@ -12,7 +12,7 @@ use std::{
 
 use polyextism::{
     Choice, Compiled, ErrorKind, Function, KernelForm, Manifest, Options, Plugin, Proposal, Trap,
-    manifest::Wasm,
+    internal::set_fuel_portion, manifest::Wasm,
 };
 use polyextism_tests::{
     counted::{End, Machine, Program, TailCalls, generate, wrapped},
@@ -26,6 +26,8 @@ use polyextism_tests::{
 const MODULES: u64 = 1000;
 /// How many other limits each is tried with, below what it needs.
 const LIMITS: u64 = 2;
+/// How many units guests get at once: usually more than these programs use, and so little that each look asks for more.
+const PORTIONS: [i64; 3] = [100_000, 1, 10];
 /// The dearest single instruction.
 const GROW: u64 = 1000;
 /// The host function, as the interpreter knows it.
@@ -92,15 +94,16 @@ impl Case {
     fn check(&self, choice: &Choice, kernel: KernelForm) -> u64 {
         let (compiled, ticks) = compiled(choice, &self.wasm, kernel);
         let what = format!("{choice:?} {kernel:?} seed {}", self.seed);
-        let run = |fuel| {
+        let run = |fuel, portion| {
             let mut plugin = Plugin::new(&compiled).expect("it starts");
+            set_fuel_portion(&mut plugin, portion);
             plugin.set_fuel(Some(fuel)).expect("it counts");
             ticks.store(0, Ordering::Relaxed);
             let ended = end(&mut plugin, "run");
             let used = plugin.fuel_consumed().expect("it counts");
             (ended, used, ticks.load(Ordering::Relaxed))
         };
-        let (ended, used, ticked) = run(u64::MAX);
+        let (ended, used, ticked) = run(u64::MAX, PORTIONS[0]);
         assert_eq!(ticked, self.ticks.len() as u64, "{what}");
         match (ended, self.end) {
             (Ok(()), End::Returned(0)) => assert_eq!(used, self.count, "{what}"),
@@ -119,12 +122,17 @@ impl Case {
             End::Trapped => self.count + self.slack,
             _ => used,
         };
-        assert_eq!(run(enough), (ended, used, ticked), "{what}");
+        for portion in PORTIONS {
+            let run = run(enough, portion);
+            assert_eq!(run, (ended, used, ticked), "{what} {portion}");
+        }
         let mut random = Random::new(self.seed);
         let others = (0..LIMITS).map(|_| random.below(used.max(1)));
         let less = used.checked_sub(1).into_iter().chain(others);
-        for fuel in less.filter(|fuel| *fuel < used) {
-            let (ended, used, ticked) = run(fuel);
+        let less: Vec<_> = less.filter(|fuel| *fuel < used).collect();
+        for fuel in less {
+            let portion = PORTIONS[random.below(PORTIONS.len() as u64) as usize];
+            let (ended, used, ticked) = run(fuel, portion);
             assert_eq!(ended, Err((ErrorKind::OutOfFuel, None)), "{what} {fuel}");
             assert_eq!(used, fuel, "{what}");
             // The host is called as often as there is fuel for.
@@ -241,6 +249,7 @@ fn compare(choice: &Choice, seed: u64, wasm: &[u8], calls: &[(End, u64)], longes
     };
     let fresh = || Plugin::new(&compiled).expect("its segments fit");
     let (mut plenty, mut enough) = (fresh(), fresh());
+    set_fuel_portion(&mut enough, PORTIONS[1]);
     for (position, (expected, count)) in calls.iter().enumerate() {
         let function = format!("call{position}");
         let ended = end(&mut plenty, &function);

@@ -10,6 +10,7 @@ use std::{
 use polyextism::{
     CallLimits, Choice, Clock, Compiled, Error, ErrorKind, Function, Interrupted, KernelForm,
     Manifest, Options, Plugin, Wasi,
+    internal::set_fuel_portion,
     manifest::{Source, Wasm},
 };
 use polyextism_tests::{
@@ -105,6 +106,8 @@ fn real_guests_use_the_same_on_every_engine() {
             let mut counted = Plugin::new(&counted).expect("it starts");
             let apart = compiled_as(&choice, &manifest, Some(u64::MAX), KernelForm::Apart);
             let mut apart = Plugin::new(&apart).expect("it starts");
+            // It asks for more wherever it looks.
+            set_fuel_portion(&mut apart, 1);
             let free = compiled(&choice, &manifest, None);
             let mut free = Plugin::new(&free).expect("it starts");
             let mut used = Vec::new();
@@ -115,7 +118,7 @@ fn real_guests_use_the_same_on_every_engine() {
                 used.push(counted.fuel_consumed().expect("it is counted"));
                 assert_eq!(counted.fuel_consumed(), used.last().copied());
                 assert_eq!(free.fuel_consumed(), None);
-                // Wherever the kernel is: calling it costs the same.
+                // Wherever the kernel is and however fuel is given: calling it costs the same.
                 let outcome = Outcome::of(apart.call(function, input.as_bytes()));
                 assert_eq!(outcome, plain, "{choice:?} {path} {function}");
                 assert_eq!(apart.fuel_consumed(), used.last().copied());

@@ -12,10 +12,12 @@
 //!
 //! It knows no engine and nothing of the meaning of a module; fuel is counted elsewhere (`meter`).
 //! Invariants: the input is valid, so is the output, and it computes the same; between two checks a guest
-//! does at most about [`QUANTUM`] units of work, whatever it does.
+//! does at most about [`QUANTUM`] units of work, whatever it does, apart from functions that it does not count.
 
 mod cost;
 mod writer;
+
+use std::ops::Range;
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, EntityType, GlobalType, Instruction, ValType, reencode,
@@ -37,11 +39,11 @@ pub const MOVED: u32 = 1;
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
 /// The same module with a budget. Its last import is the check, which takes nothing and returns a new budget. `None` for
-/// a module without functions.
+/// a module without functions. The functions of `without`, by index, stay as they are.
 ///
 /// # Errors
 /// None for a module that core has validated and whose start section is taken out.
-pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
+pub fn instrument(wasm: &[u8], without: &Range<u32>) -> Result<Option<Vec<u8>>, reencode::Error> {
     let shape = Shape::read(wasm)?;
     if shape.functions.is_empty() {
         return Ok(None);
@@ -63,6 +65,8 @@ pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
         wasm,
         shape: &shape,
         blocks,
+        next: shape.imported_functions(),
+        without,
     };
     rewrite::add(wasm, &shape, &added, &mut functions).map(Some)
 }
@@ -72,6 +76,9 @@ struct Functions<'a> {
     wasm: &'a [u8],
     shape: &'a Shape,
     blocks: Vec<BlockType>,
+    /// The index of the next function.
+    next: u32,
+    without: &'a Range<u32>,
 }
 
 impl Bodies for Functions<'_> {
@@ -82,6 +89,10 @@ impl Bodies for Functions<'_> {
         ty: u32,
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
+        self.next += 1;
+        if self.without.contains(&(self.next - 1)) {
+            return copy(Splice::new(self.wasm, body)?, code, moved, body);
+        }
         let costs = Costs::of(body)?;
         let locals = self.shape.locals(ty, body)?;
         let mut writer = Writer {
@@ -101,6 +112,28 @@ impl Bodies for Functions<'_> {
         writer.finish(code);
         Ok(())
     }
+}
+
+/// Writes a function that counts no budget.
+fn copy(
+    mut out: Splice<'_>,
+    code: &mut CodeSection,
+    moved: Moved,
+    body: &FunctionBody<'_>,
+) -> Result<(), reencode::Error> {
+    let mut reader = body.get_operators_reader()?;
+    while !reader.eof() {
+        let (operator, at) = reader.read_with_offset()?;
+        if let Some(instruction) = moved.instruction(&operator) {
+            out.copy(at);
+            out.leave_out(reader.original_position());
+            out.put(&instruction);
+        }
+    }
+    out.copy_rest();
+    out.put(&Instruction::End);
+    out.finish(code, &[]);
+    Ok(())
 }
 
 impl Functions<'_> {

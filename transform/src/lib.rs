@@ -16,6 +16,7 @@ pub mod bulk;
 pub mod fuse;
 pub mod interrupt;
 pub mod legacy;
+mod looks;
 pub mod meter;
 pub mod per_call;
 mod rewrite;

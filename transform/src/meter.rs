@@ -3,17 +3,20 @@
 //! Every function subtracts the price of what it executes from a counter. `price` has the price of each instruction.
 //! `pieces` divides a function into straight pieces of code. `places` decides where the counter is written: as
 //! seldom as possible, and so that the sum is exact. `charge` writes the code. Arms that are not taken cost nothing.
-//! Before anything that the host can see, and in every loop, the code checks that the fuel suffices and traps if not.
-//! A function returns without a check, so whoever enters a guest asks [`OVERDRAWN`] how the call ended.
 //!
-//! The counter is a global of one module of a program; the other modules import it ([`Counter`]). The host sets it to the
-//! whole fuel of a call, and reads what is left, through [`SETTLE`]. A guest may raise the counter by what it has
-//! not spent yet, so the host sets at most half of the largest number.
+//! The counter has a portion of the fuel of a call; the host keeps the rest. Before anything that the host can see,
+//! and where guests look (`looks`), the code checks that the counter suffices and asks for more if not. The host then
+//! also sees whether the guest has to stop for another reason, so a module that counts needs no other looks. The
+//! functions return without a check, so whoever enters a guest calls [`PAID`] afterwards.
+//!
+//! The counter is a global of one module of a program; the other modules import it ([`Counter`]). The host sets and
+//! reads it through [`SETTLE`]. A guest may raise the counter by what it has not spent yet, so the host gives at
+//! most half of the largest number.
 //!
 //! It knows no engine and nothing of the meaning of a module. Invariants:
 //! - The input is valid, so is the output, and it computes the same until the fuel is used up.
 //! - If a call returns, or the host or `unreachable` ends it, the counter has gone down by exactly the price of what
-//!   was executed.
+//!   was executed, apart from what the host has added.
 //! - After any other trap the counter is off by at most the price of the instructions of the function that trapped, and
 //!   by the same on every engine.
 
@@ -23,33 +26,42 @@ mod places;
 mod price;
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, EntityType, ExportKind, Function, GlobalType, Instruction,
-    ValType, reencode,
+    BlockType, ConstExpr, EntityType, ExportKind, Function, GlobalType, Instruction, ValType,
+    reencode,
 };
-use wasmparser::FunctionBody;
+use wasmparser::{BinaryReader, FunctionBody};
 
-use self::{charge::Writer, pieces::Pieces};
-use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
+use self::{
+    charge::Writer,
+    pieces::{Callees, Pieces},
+    places::{Ends, Graph},
+};
+use crate::{
+    looks::{self, Form, Spare},
+    rewrite::{self, Added, Moved, Shape, Splice, Written},
+};
 
 /// The name under which a module shares its fuel.
 const FUEL: &str = "polyextism:fuel";
 /// The function `() -> ()` that passes the counter to the host and sets it to what the host returns.
 pub const SETTLE: &str = "polyextism:settle";
-/// The function `() -> i32` that returns 1 if the counter is negative, else 0.
-pub const OVERDRAWN: &str = "polyextism:overdrawn";
+/// The function `() -> ()` that checks whether what was executed is paid. It asks for more fuel if not.
+pub const PAID: &str = "polyextism:paid";
 /// The exports of a module that shares its fuel. Guests must not have exports of these names.
-pub const EXPORTS: [&str; 3] = [FUEL, SETTLE, OVERDRAWN];
+pub const EXPORTS: [&str; 3] = [FUEL, SETTLE, PAID];
 
-/// The names of the import. Imports are resolved by position.
-const IMPORTS: (&str, &str) = ("polyextism", "settle");
+/// The module of the imports. Imports are resolved by position.
+const IMPORTS: &str = "polyextism";
 
 /// Whose counter a module uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Counter {
-    /// Its own, which other modules may import and which is 0 at the start. The last import is a function
-    /// `(i64) -> i64` of the host, which gets the counter and returns its new value.
+    /// Its own, which other modules may import and which is 0 at the start. The last imports are two functions of
+    /// the host that return a new counter. `(i64, i64) -> i64` gets the counter and the least number that suffices,
+    /// and may fail. `(i64) -> i64` gets the counter at the beginning and at the end of a call.
     Own,
-    /// That of another module. The last import is the global that the other module exports as [`Counter::EXPORT`].
+    /// That of another module. The last imports are the first one of these functions, and the global that the other
+    /// module exports as [`Counter::EXPORT`].
     Imported,
 }
 
@@ -60,8 +72,8 @@ impl Counter {
     /// By how much the indices of the functions that a module defines grow.
     pub fn moved(self) -> u32 {
         match self {
-            Self::Own => 1,
-            Self::Imported => 0,
+            Self::Own => 2,
+            Self::Imported => 1,
         }
     }
 }
@@ -75,61 +87,114 @@ impl Counter {
 pub fn meter(wasm: &[u8], counter: Counter, quiet: &[bool]) -> Result<Vec<u8>, reencode::Error> {
     let shape = Shape::read(wasm)?;
     let mut added = Added::default();
-    let fuel = add_counter(&shape, counter, &mut added);
+    let indices = add_counter(&shape, counter, &mut added);
     let imports = shape.imports.iter().enumerate();
     let functions = imports.filter(|(_, ty)| ty.is_some());
     let is_quiet = |import: usize| quiet.get(import) == Some(&true);
-    let mut functions = Functions {
-        wasm,
-        shape: &shape,
-        fuel,
-        blocks: rewrite::body_blocks(&shape, &mut added)?,
-        quiet: functions.map(|(import, _)| is_quiet(import)).collect(),
-    };
-    rewrite::add(wasm, &shape, &added, &mut functions)
+    let quiet: Vec<bool> = functions.map(|(import, _)| is_quiet(import)).collect();
+    // The counter comes before them.
+    let mut spare = Spare::new(shape.globals + 1);
+    let unmoved = Moved::new(&shape, &Added::default());
+    let looking = looks::write(wasm, &shape, unmoved, Form::Marked, &(0..0), &mut spare)?;
+    added.globals.extend(spare.globals());
+    let moved = Moved::new(&shape, &added);
+    let mut ends = vec![Ends::default(); looking.bodies.len()];
+    let mut written = vec![Vec::new(); looking.bodies.len()];
+    for &function in looking.order() {
+        let (body, ty) = (&looking.bodies[function], shape.functions[function]);
+        let graph = match looking.is_known_to_callers(function) {
+            true => Graph::open(),
+            false => Graph::exact(),
+        };
+        let callees = Callees {
+            quiet: &quiet,
+            ends: &ends,
+            unnamed_leave: looking.leaves(),
+        };
+        let pieces = Pieces::of(body, ty, &shape, moved, graph, &callees)?;
+        ends[function] = pieces.ends();
+        let original = FunctionBody::new(BinaryReader::new(&body.bytes, 0));
+        let locals = shape.locals(ty, &original)?;
+        let out = Splice::new(&body.bytes, &original)?;
+        written[function] = Writer::new(out, &pieces, indices, locals).write();
+    }
+    rewrite::add(wasm, &shape, &added, &mut Written(written.into_iter()))
 }
 
-/// Adds the counter, and returns the index of its global.
-fn add_counter(shape: &Shape, counter: Counter, added: &mut Added) -> u32 {
+/// The indices of what is added.
+#[derive(Clone, Copy)]
+struct Indices {
+    /// The global with the counter.
+    counter: u32,
+    /// The function `(i64) -> ()` that sets the counter to at least a number.
+    refill: u32,
+}
+
+/// Adds the counter.
+fn add_counter(shape: &Shape, counter: Counter, added: &mut Added) -> Indices {
     let ty = GlobalType {
         val_type: ValType::I64,
         mutable: true,
         shared: false,
     };
-    let types = shape.types.len() as u32;
-    let (module, name) = IMPORTS;
+    let next_type = shape.types.len() as u32;
+    let [ask_type, refill_type] = [next_type, next_type + 1];
+    let number = ValType::I64;
+    added.types.push((vec![number, number], vec![number]));
+    added.types.push((vec![number], vec![]));
+    let ask = (IMPORTS, "refill", EntityType::Function(ask_type));
+    let first = shape.imported_functions();
+    let own = first + counter.moved() + shape.functions.len() as u32;
+    let global = match counter {
+        Counter::Own => shape.globals,
+        Counter::Imported => shape.imported_globals,
+    };
+    // A function of the module, because a look should be short.
+    let refill = [
+        Instruction::GlobalGet(global),
+        Instruction::LocalGet(0),
+        Instruction::Call(first),
+        Instruction::GlobalSet(global),
+    ];
+    added.imports.push(ask);
+    added.functions.push((refill_type, function(&refill)));
+    let refill = own;
     match counter {
         Counter::Own => {
-            let (fuel, ask) = (shape.globals, shape.imported_functions());
-            let [ask_type, settle_type, overdrawn_type] = [types, types + 1, types + 2];
-            added.types.push((vec![ValType::I64], vec![ValType::I64]));
+            let [settle_type, nothing] = [next_type + 2, next_type + 3];
+            added.types.push((vec![number], vec![number]));
             added.types.push((vec![], vec![]));
-            added.types.push((vec![], vec![ValType::I32]));
-            let import = (module, name, EntityType::Function(ask_type));
-            added.imports.push(import);
+            let settle = (IMPORTS, "settle", EntityType::Function(settle_type));
+            added.imports.push(settle);
             added.globals.push((ty, ConstExpr::i64_const(0)));
             let settle = [
-                Instruction::GlobalGet(fuel),
-                Instruction::Call(ask),
-                Instruction::GlobalSet(fuel),
+                Instruction::GlobalGet(global),
+                Instruction::Call(first + 1),
+                Instruction::GlobalSet(global),
             ];
-            let overdrawn = [
-                Instruction::GlobalGet(fuel),
+            let paid = [
+                Instruction::GlobalGet(global),
                 Instruction::I64Const(0),
                 Instruction::I64LtS,
+                Instruction::If(BlockType::Empty),
+                Instruction::I64Const(0),
+                Instruction::Call(refill),
+                Instruction::End,
             ];
-            added.functions.push((settle_type, function(&settle)));
-            added.functions.push((overdrawn_type, function(&overdrawn)));
-            let first = ask + counter.moved() + shape.functions.len() as u32;
-            added.exports.push((FUEL, ExportKind::Global, fuel));
-            added.exports.push((SETTLE, ExportKind::Func, first));
-            added.exports.push((OVERDRAWN, ExportKind::Func, first + 1));
-            fuel
+            added.functions.push((nothing, function(&settle)));
+            added.functions.push((nothing, function(&paid)));
+            added.exports.push((FUEL, ExportKind::Global, global));
+            added.exports.push((SETTLE, ExportKind::Func, own + 1));
+            added.exports.push((PAID, ExportKind::Func, own + 2));
         }
         Counter::Imported => {
-            added.imports.push((module, FUEL, EntityType::Global(ty)));
-            shape.imported_globals
+            let import = (IMPORTS, FUEL, EntityType::Global(ty));
+            added.imports.push(import);
         }
+    }
+    Indices {
+        counter: global,
+        refill,
     }
 }
 
@@ -140,33 +205,6 @@ fn function(instructions: &[Instruction<'_>]) -> Function {
     }
     function.instruction(&Instruction::End);
     function
-}
-
-/// Writes the functions of one module.
-struct Functions<'a> {
-    wasm: &'a [u8],
-    shape: &'a Shape,
-    /// The global with the counter.
-    fuel: u32,
-    blocks: Vec<BlockType>,
-    /// By the index of the imported function.
-    quiet: Vec<bool>,
-}
-
-impl Bodies for Functions<'_> {
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
-        moved: Moved,
-        ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let pieces = Pieces::of(body, ty, self.shape, moved, &self.quiet)?;
-        let locals = self.shape.locals(ty, body)?;
-        let writer = Writer::new(Splice::new(self.wasm, body)?, &pieces, self.fuel, locals);
-        writer.write(code, self.blocks[ty as usize]);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::{
 };
 
 use polyextism_transform::{
-    bit_tests, budget, bulk, fuse,
+    bit_tests, budget, bulk, defined_functions, fuse,
     interrupt::{self, Flag},
     meter::{self, Counter},
     tables::limited,
@@ -284,8 +284,9 @@ pub(crate) fn pipelines<'a>(
                 module,
                 name: Counter::EXPORT.into(),
             },
-            (Counter::Own, _) | (Counter::Imported, None) => checks::fuel(),
+            (Counter::Own, _) | (Counter::Imported, None) => checks::settle(),
         });
+        let fuel = fuel.into_iter().flat_map(|fuel| [checks::refill(), fuel]);
         pipelines.push(Pipeline {
             name,
             source: Source::Guest(module),
@@ -316,14 +317,14 @@ pub(crate) fn rewritten<'a>(
     Ok(match Checks::of(engine.capabilities()) {
         Checks::Engine => (Cow::Borrowed(wasm), None),
         Checks::Flag => {
-            let checking = interrupt::instrument(wasm, Flag::Added);
+            let checking = interrupt::instrument(wasm, Flag::Added, &(0..0));
             match checking.map_err(|source| rewriting(name, CHECK_FLAG, source))? {
                 None => (Cow::Borrowed(wasm), None),
                 Some(checking) => (Cow::Owned(checking), Some(checks::flag())),
             }
         }
         Checks::Budget => {
-            let counted = budget::instrument(wasm);
+            let counted = budget::instrument(wasm, &(0..0));
             match counted.map_err(|source| rewriting(name, COUNT_BUDGET, source))? {
                 None => (Cow::Borrowed(wasm), None),
                 Some(counted) => (Cow::Owned(counted), Some(checks::budget())),
@@ -348,7 +349,7 @@ fn rewriting(name: &str, what: &str, source: reencode::Error) -> Error {
 }
 
 impl Fusion {
-    /// For a module with these imports, and the one that counting fuel adds.
+    /// For a module with these imports, and the two that counting fuel adds.
     fn new(module: &Module<'_>, imports: &[Import<PlanId>], counter: Option<Counter>) -> Self {
         let function = |import: &Import<PlanId>| match import {
             Import::Export {
@@ -364,7 +365,7 @@ impl Fusion {
         }
         Self {
             functions: (imports.iter().map(function))
-                .chain(counter.map(|_| None))
+                .chain(counter.into_iter().flat_map(|_| [None, None]))
                 .collect(),
             memory,
         }
@@ -404,12 +405,16 @@ impl Pipeline<'_> {
                 .map_err(|source| failed("get smaller table maxima", source))?
                 .into(),
         };
-        // Before the kernel is added, because its instructions cost no fuel.
-        let wasm = match &self.metering {
-            None => wasm,
-            Some(Metering { counter, quiet }) => meter::meter(&wasm, *counter, quiet)
-                .map_err(|source| failed("count fuel", source))?
-                .into(),
+        // Before the kernel is added, because its instructions cost no fuel. What counts fuel checks by itself.
+        let (wasm, counting) = match &self.metering {
+            None => (wasm, 0..0),
+            Some(Metering { counter, quiet }) => {
+                let failed = |source| failed("count fuel", source);
+                let own = defined_functions(&wasm).map_err(failed)?;
+                let counting = meter::meter(&wasm, *counter, quiet).map_err(failed)?;
+                let moved = counter.moved();
+                (counting.into(), own.start + moved..own.end + moved)
+            }
         };
         let wasm = match &self.fusion {
             None => wasm,
@@ -432,14 +437,15 @@ impl Pipeline<'_> {
                 let tested = bit_tests::add(&wasm);
                 let wasm =
                     tested.map_err(|source| failed("replace tables by bit tests", source))?;
-                let checking = interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG));
+                let checking =
+                    interrupt::instrument(&wasm, Flag::LastMemory(kernel::FLAG), &counting);
                 let checking = checking.map_err(|source| failed(CHECK_FLAG, source))?;
                 Ok(checking
                     .expect("only modules with code check the flag")
                     .into())
             }
             Checks::Budget => {
-                let counted = budget::instrument(&wasm);
+                let counted = budget::instrument(&wasm, &counting);
                 let counted = counted.map_err(|source| failed(COUNT_BUDGET, source))?;
                 Ok(counted
                     .expect("only modules with code count a budget")

@@ -223,8 +223,8 @@ fn foreign(engine: &str, what: &str) -> Error {
 /// The steps at the end of each call that some plug-ins need.
 #[derive(Clone, Default)]
 pub struct CallHooks {
-    /// The guest function that says whether the guests have used more fuel than they had.
-    pub(crate) overdrawn: Option<EntryId>,
+    /// The guest function that asks for fuel if the guests have used more than they had.
+    pub(crate) paid: Option<EntryId>,
     /// Called after a failed call.
     pub(crate) on_failure: Option<Arc<dyn OnFailure>>,
 }
@@ -238,9 +238,9 @@ impl CallHooks {
     /// As [`kernel::finish`]. Separate, so that the call path of most plug-ins stays short.
     #[inline(never)]
     fn finish<I: Instance>(&self, instance: &mut I, status: Result<i32>) -> Result<()> {
-        let status = match self.overdrawn {
+        let status = match self.paid {
             None => status,
-            Some(overdrawn) => fuel::judge(instance, overdrawn, status),
+            Some(paid) => fuel::judge(instance, paid, status),
         };
         kernel::finish(instance, status).inspect_err(|error| {
             if let Some(on_failure) = &self.on_failure {

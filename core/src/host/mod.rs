@@ -207,18 +207,17 @@ impl Host {
         }
     }
 
-    /// Fails the running call with `OutOfFuel`, unless it has failed already.
+    /// A guest that counts fuel calls this when it has `left` and needs at least `least`. Returns what it has then.
     ///
     /// # Errors
-    /// Always. The reason is stored in the host state.
-    #[cold]
-    pub(crate) fn run_dry(&mut self) -> Failed {
-        if let Some(meter) = &self.meter {
-            let error = meter.exhausted();
-            self.fail(error);
-            self.alarm.stop();
+    /// `OutOfFuel`; as [`Alarm::check_interrupt`].
+    pub(crate) fn refill(&mut self, left: i64, least: i64) -> Result<i64> {
+        self.check_flag()?;
+        match &mut self.meter {
+            // No call of a plug-in is running, so nothing limits this.
+            None => Ok(least),
+            Some(meter) => meter.refill(left, least).inspect_err(|_| self.alarm.stop()),
         }
-        Failed
     }
 
     /// Whether a failure is stored.

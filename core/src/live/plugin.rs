@@ -6,7 +6,7 @@
 //! Invariants: initialisation runs once for each instance, under the same rules as a call; if it fails, the next
 //! call starts with a new instance; the path of a successful call does not allocate.
 
-mod fuel;
+pub(crate) mod fuel;
 mod output;
 mod ready;
 
@@ -27,7 +27,7 @@ use crate::{
     },
     deadline::{
         alarm::{Alarm, CancelHandle},
-        fuel::Meter,
+        fuel::{Meter, PORTION},
         nesting,
     },
     engine::erased::{CallHooks, DynInstance},
@@ -51,6 +51,8 @@ pub struct Plugin {
     fuel: Option<u64>,
     /// The functions of this instance that handle its fuel.
     fuel_exports: Option<FuelExports>,
+    /// How many units guests get at once.
+    fuel_portion: i64,
     hooks: Option<CallHooks>,
     /// Whether a call needs preparation: clearing output or giving fuel.
     prepares: bool,
@@ -110,6 +112,7 @@ impl Plugin {
             timeout: compiled.timeout(),
             fuel: compiled.fuel(),
             fuel_exports: None,
+            fuel_portion: PORTION,
             hooks: compiled.call_hooks(),
             prepares: compiled.captures() || compiled.fuel().is_some(),
             suspect: false,
@@ -355,7 +358,7 @@ impl Plugin {
     fn prepare(&mut self, fuel: Option<u64>) -> Result<()> {
         self.forget_output();
         if self.compiled.fuel().is_some() {
-            self.host().meter = Some(Meter::new(fuel));
+            self.host().meter = Some(Meter::new(fuel, self.fuel_portion));
         }
         Ok(())
     }

@@ -41,8 +41,26 @@ pub(crate) fn budget() -> Import {
     import(&CHECK)
 }
 
-/// The module with the fuel calls this. It takes the fuel that is left and returns the new amount.
-pub(crate) fn fuel() -> Import {
+/// A guest calls this when its fuel does not suffice. It takes the fuel that is left and the least that suffices, and
+/// returns the new amount.
+pub(crate) fn refill() -> Import {
+    static REFILL: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
+        HostFunc::new(
+            "refill",
+            Signature::new(&[I64, I64], &[I64]),
+            Box::new(|mut caller, slots| {
+                let (left, least) = (slots[0] as i64, slots[1] as i64);
+                slots[0] = caller.host().refill(left, least)? as u64;
+                Ok(())
+            }),
+        )
+    });
+    import(&REFILL)
+}
+
+/// The module with the fuel calls this at the beginning and at the end of a call. It takes the fuel that is left and
+/// returns the new amount.
+pub(crate) fn settle() -> Import {
     static SETTLE: LazyLock<Arc<HostFunc>> = LazyLock::new(|| {
         HostFunc::new(
             "settle",

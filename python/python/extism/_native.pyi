@@ -516,7 +516,8 @@ class Plugin:
     @property
     def fuel_consumed(self) -> int | None:
         """How many units of work the last call did, or `None` if the plug-in was made without `fuel`. If the guest
-        trapped, other than by `unreachable`, the count may be off by up to the cost of the function that trapped.
+        trapped, other than by `unreachable`, the count may be off by up to the cost of the function that trapped and
+        those that it calls.
 
         Raises:
             extism.ReentrantError: If a host function that this plug-in called makes the call.

@@ -7,7 +7,7 @@ use super::{IMPORT, instrument};
 use crate::rewrite::samples::MODULES;
 
 fn check(wasm: &[u8]) -> Vec<u8> {
-    let out = instrument(wasm).expect("the module is valid");
+    let out = instrument(wasm, &(0..0)).expect("the module is valid");
     let out = out.expect("it has functions");
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(&out)
@@ -134,7 +134,10 @@ fn the_dearest_way_is_counted() {
 fn a_module_without_functions_stays() {
     for text in ["(module)", "(module (memory 1) (global i32 (i32.const 1)))"] {
         let wasm = wat::parse_str(text).expect("the text is valid");
-        assert!(instrument(&wasm).expect("it is valid").is_none(), "{text}");
+        assert!(
+            instrument(&wasm, &(0..0)).expect("it is valid").is_none(),
+            "{text}"
+        );
     }
 }
 

@@ -8,77 +8,66 @@
 //! A conditional branch with a charge becomes an `if` around the charge and an unconditional branch. An `if` without
 //! `else` gets an `else` if it has a charge.
 //!
-//! A check branches out of all blocks of the function, to a trap at its end, if the fuel does not suffice. The trap
-//! needs no value of the guest, so engines keep none alive for it; that makes checks cheap. The trap sets the counter
-//! to a negative number, because the counter may exceed the fuel that is left at the check.
+//! A check asks for more fuel if the counter is too low ([`Indices::refill`]), and the guest goes on. Where a look
+//! stands (`looks`), this is how it looks.
 //!
 //! It does not know what is charged, nor why. Invariant: every sequence leaves the stack unchanged.
 
-use wasm_encoder::{BlockType, CodeSection, Instruction, ValType};
+use wasm_encoder::{BlockType, Instruction, ValType};
 
-use super::pieces::{Mark, Pieces, What};
-use crate::rewrite::{Splice, Width};
+use super::{
+    Indices,
+    pieces::{Mark, Pieces, What},
+};
+use crate::{
+    looks::Layout,
+    rewrite::{Splice, Width},
+};
 
 /// Writes one function.
 pub(super) struct Writer<'a> {
     out: Splice<'a>,
     pieces: &'a Pieces,
-    /// The global with the counter.
-    fuel: u32,
+    indices: Indices,
     /// Locals: for the counter, for a length of 32 bits, and for one of 64 bits.
     local: u32,
     narrow: u32,
     wide: u32,
+    /// Whether the local for the counter is used.
+    uses_local: bool,
 }
 
 /// The types of the added locals, in order.
 const LOCALS: &[ValType] = &[ValType::I64, ValType::I32, ValType::I64];
 
 impl<'a> Writer<'a> {
-    /// `fuel` is the index of the global, `locals` the number of locals of the function.
-    pub(super) fn new(out: Splice<'a>, pieces: &'a Pieces, fuel: u32, locals: u32) -> Self {
+    /// `locals` is the number of locals of the function.
+    pub(super) fn new(out: Splice<'a>, pieces: &'a Pieces, indices: Indices, locals: u32) -> Self {
         Self {
             out,
             pieces,
-            fuel,
+            indices,
             local: locals,
             narrow: locals + 1,
             wide: locals + 2,
+            uses_local: false,
         }
     }
 
-    /// Writes the function. `block` has the results of the function.
-    pub(super) fn write(mut self, code: &mut CodeSection, block: BlockType) {
-        let is_checked = self.pieces.are_checked();
-        if is_checked {
-            // The outer block ends before the trap. The inner one stands for the function, so branches keep their
-            // targets.
-            let outer = Instruction::Block(BlockType::Empty);
-            self.put(&[outer, Instruction::Block(block)]);
-        }
+    /// The function, with its declarations of locals.
+    pub(super) fn write(mut self) -> Vec<u8> {
         for mark in &self.pieces.marks {
             self.mark(mark);
         }
         self.out.copy_rest();
-        if is_checked {
-            self.put(&[
-                Instruction::End,
-                Instruction::Return,
-                Instruction::End,
-                // The counter may exceed the fuel that is left.
-                Instruction::I64Const(-1),
-                Instruction::GlobalSet(self.fuel),
-                Instruction::Unreachable,
-            ]);
-        }
         self.put(&[Instruction::End]);
         // An interpreter clears every local, and most functions need no local for a length.
-        let locals = match (self.pieces.have_lengths(), is_checked) {
+        let locals = match (self.pieces.have_lengths(), self.uses_local) {
             (true, _) => LOCALS,
             (false, true) => &LOCALS[..1],
             (false, false) => &[],
         };
-        self.out.finish(code, locals);
+        self.out.into_bytes(locals)
     }
 
     fn mark(&mut self, mark: &Mark) {
@@ -86,12 +75,17 @@ impl<'a> Writer<'a> {
         let turn = mark.turn;
         match &mark.what {
             What::Piece(piece) => {
-                let check = self.pieces.check(*piece);
-                let check = check.map(|least| (least, mark.depth));
-                match (self.pieces.charge(*piece), check) {
-                    (0, None) => {}
-                    (0, Some(check)) => self.check(self.read(turn), check),
-                    (charge, check) => self.charge(charge, turn, check),
+                let charge = self.pieces.charge(*piece);
+                if charge != 0 {
+                    let then = match self.pieces.is_read(*piece) {
+                        true => Then::Read,
+                        false => Then::Nothing,
+                    };
+                    self.charge(charge, turn, then);
+                }
+                if let Some(least) = self.pieces.check(*piece) {
+                    let counter = self.read_behind(charge, turn);
+                    self.check(counter, turn, least);
                 }
             }
             What::Branch { edge, label, end } => match self.pieces.charge(*edge) {
@@ -99,7 +93,7 @@ impl<'a> Writer<'a> {
                 charge => {
                     self.out.leave_out(*end);
                     self.put(&[Instruction::If(BlockType::Empty)]);
-                    self.charge(charge, turn, None);
+                    self.charge(charge, turn, Then::Nothing);
                     self.put(&[Instruction::Br(label + 1), Instruction::End]);
                 }
             },
@@ -107,7 +101,7 @@ impl<'a> Writer<'a> {
                 0 => {}
                 charge => {
                     self.put(&[Instruction::Else]);
-                    self.charge(charge, turn, None);
+                    self.charge(charge, turn, Then::Nothing);
                 }
             },
             What::Length {
@@ -116,7 +110,39 @@ impl<'a> Writer<'a> {
                 piece,
             } => {
                 self.length(*shift, *width, turn);
-                self.spend(turn, Some((self.pieces.least(*piece), mark.depth)));
+                self.spend(turn, Then::Read);
+                let counter = self.local();
+                self.check(counter, turn, self.pieces.least(*piece));
+            }
+            What::Condition {
+                look,
+                layout,
+                label,
+                end,
+            } => {
+                let charge = self.pieces.charge(look.before);
+                let counter = self.read_behind(charge, turn);
+                let least = Instruction::I64Const(self.pieces.least_behind(*look));
+                self.put(&[counter, least]);
+                match layout {
+                    Layout::Last => {
+                        self.put(&[Instruction::I64LtS]);
+                    }
+                    Layout::Next => {
+                        self.put(&[Instruction::I64GeS]);
+                        self.put(&[
+                            Instruction::If(BlockType::Empty),
+                            Instruction::Else,
+                            Instruction::Br(label + 1),
+                            Instruction::End,
+                        ]);
+                        self.out.leave_out(*end);
+                    }
+                }
+            }
+            What::Never => self.put(&[Instruction::I32Const(0)]),
+            What::Call { look, piece } => {
+                self.refill(turn, self.pieces.least_for_call(*look, *piece));
             }
             What::Loop(index) => self.begin_loop(*index),
             What::Moved(end, instruction) => {
@@ -126,10 +152,11 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Subtracts a number from the counter, then checks if asked to.
-    fn charge(&mut self, charge: i64, turn: Option<usize>, check: Option<(i64, u32)>) {
-        self.put(&[self.read(turn), Instruction::I64Const(charge)]);
-        self.spend(turn, check);
+    /// Subtracts a number from the counter.
+    fn charge(&mut self, charge: i64, turn: Option<usize>, then: Then) {
+        let counter = self.read(turn);
+        self.put(&[counter, Instruction::I64Const(charge)]);
+        self.spend(turn, then);
     }
 
     fn put(&mut self, instructions: &[Instruction<'_>]) {
@@ -143,10 +170,24 @@ impl<'a> Writer<'a> {
         turn.is_some_and(|turn| !self.pieces.loops[turn].calls)
     }
 
-    fn read(&self, turn: Option<usize>) -> Instruction<'static> {
+    fn local(&mut self) -> Instruction<'static> {
+        self.uses_local = true;
+        Instruction::LocalGet(self.local)
+    }
+
+    fn read(&mut self, turn: Option<usize>) -> Instruction<'static> {
         match self.is_local(turn) {
-            true => Instruction::LocalGet(self.local),
-            false => Instruction::GlobalGet(self.fuel),
+            true => self.local(),
+            false => Instruction::GlobalGet(self.indices.counter),
+        }
+    }
+
+    /// Reads the counter in a piece with this charge that is read.
+    fn read_behind(&mut self, charge: i64, turn: Option<usize>) -> Instruction<'static> {
+        match charge {
+            0 => self.read(turn),
+            // The charge has left the counter there.
+            _ => self.local(),
         }
     }
 
@@ -154,8 +195,9 @@ impl<'a> Writer<'a> {
     fn begin_loop(&mut self, index: usize) {
         let outer = self.pieces.loops[index].outer;
         if self.is_local(Some(index)) && !self.is_local(outer) {
+            self.uses_local = true;
             self.put(&[
-                Instruction::GlobalGet(self.fuel),
+                Instruction::GlobalGet(self.indices.counter),
                 Instruction::LocalSet(self.local),
             ]);
         }
@@ -168,30 +210,53 @@ impl<'a> Writer<'a> {
             Width::Wide => self.wide,
         };
         let get = Instruction::LocalGet(length);
-        self.put(&[Instruction::LocalTee(length), self.read(turn), get]);
+        let counter = self.read(turn);
+        self.put(&[Instruction::LocalTee(length), counter, get]);
         if width == Width::Narrow {
             self.out.put(&Instruction::I64ExtendI32U);
         }
         self.put(&[Instruction::I64Const(shift.into()), Instruction::I64ShrU]);
     }
 
-    /// With the counter and a price on the stack: subtracts the price, then checks if asked to.
-    fn spend(&mut self, turn: Option<usize>, check: Option<(i64, u32)>) {
+    /// With the counter and a price on the stack: subtracts the price.
+    fn spend(&mut self, turn: Option<usize>, then: Then) {
         self.out.put(&Instruction::I64Sub);
-        if check.is_some() || self.is_local(turn) {
+        if then == Then::Read || self.is_local(turn) {
+            self.uses_local = true;
             self.out.put(&Instruction::LocalTee(self.local));
         }
-        self.out.put(&Instruction::GlobalSet(self.fuel));
-        if let Some(check) = check {
-            self.check(Instruction::LocalGet(self.local), check);
-        }
+        self.out.put(&Instruction::GlobalSet(self.indices.counter));
     }
 
-    /// Branches to the trap if the counter is below `least`. The instruction reads the counter; `depth` blocks are
-    /// open.
-    fn check(&mut self, fuel: Instruction<'_>, (least, depth): (i64, u32)) {
-        let out_of_all = Instruction::BrIf(depth + 1);
-        let (least, less) = (Instruction::I64Const(least), Instruction::I64LtS);
-        self.put(&[fuel, least, less, out_of_all]);
+    /// Asks for more if the counter, which the instruction reads, is below `least`.
+    fn check(&mut self, counter: Instruction<'_>, turn: Option<usize>, least: i64) {
+        let less = Instruction::I64LtS;
+        self.put(&[counter, Instruction::I64Const(least), less]);
+        self.put(&[Instruction::If(BlockType::Empty)]);
+        self.refill(turn, least);
+        self.put(&[Instruction::End]);
     }
+
+    /// Asks for fuel, so that the counter is at least `least`.
+    fn refill(&mut self, turn: Option<usize>, least: i64) {
+        self.put(&[
+            Instruction::I64Const(least),
+            Instruction::Call(self.indices.refill),
+        ]);
+        // Elsewhere the local is at most too low until the next charge: then a look asks once more.
+        if self.is_local(turn) {
+            self.put(&[
+                Instruction::GlobalGet(self.indices.counter),
+                Instruction::LocalSet(self.local),
+            ]);
+        }
+    }
+}
+
+/// What follows a charge in the same piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    /// Something that reads the counter.
+    Read,
 }

@@ -11,27 +11,29 @@
 //! function begins and ends, and at calls, because a callee charges as well or does not return. A charge can also be
 //! put where a conditional branch is taken, and where an `if` without `else` does nothing.
 //!
-//! The fuel is checked, for the rest of the piece, at four places:
-//! - before a call that may reach the host, which is every call except a direct one of a function of the module: so all
-//!   that the host sees is paid;
-//! - at the head of every loop;
-//! - at the entry of a function that calls functions of the module directly, outside of its loops;
-//! - before an instruction on a range.
+//! The fuel is checked where the function looks (`looks`), before an instruction on a range, and before a call that
+//! may reach the host, which is every call except a direct one of a function of the module: so all that the host sees
+//! is paid. A check is for the rest of the piece, or for the piece behind the look.
 //!
 //! So a guest ends soon after its fuel does. Proof: code that runs for ever repeats a loop or recurses. A loop has a
-//! check at its head. Each call of a recursion has a check before it: at the call, at the entry of its function, or at
-//! the head of the loop around it.
+//! look, unless it ends or reaches another check in each turn. A recursion has a look if all of its calls name their
+//! function; else it has a check before the call that does not.
 //!
 //! It reads functions and writes nothing. It does not know what a charge looks like.
 
+use std::iter::Peekable;
+
 use wasm_encoder::{Instruction, reencode};
-use wasmparser::{Catch, FunctionBody, Operator};
+use wasmparser::{BinaryReader, BlockType, Catch, FunctionBody, Operator};
 
 use super::{
-    places::{Charges, Graph, Node, SETTLED, Written},
+    places::{Charges, Ends, Graph, Node, SETTLED, Written},
     price::{length_shift, price},
 };
-use crate::rewrite::{Moved, Shape, Width};
+use crate::{
+    looks::{Body, Layout, Part},
+    rewrite::{Moved, Shape, Width},
+};
 
 /// The pieces of a function, with their charges and checks.
 pub(super) struct Pieces {
@@ -53,8 +55,6 @@ pub(super) struct Loop {
 /// A position in a function where something is written.
 pub(super) struct Mark {
     pub(super) at: u64,
-    /// The number of open blocks.
-    pub(super) depth: u32,
     /// The innermost loop.
     pub(super) turn: Option<usize>,
     pub(super) what: What,
@@ -74,40 +74,68 @@ pub(super) enum What {
         width: Width,
         piece: usize,
     },
+    /// The condition of the `br_if` that is here, which leads to a call and ends at `end`.
+    Condition {
+        look: Look,
+        layout: Layout,
+        label: u32,
+        end: u64,
+    },
+    /// A condition in code that cannot be reached.
+    Never,
+    /// The call of a look, in this piece.
+    Call { look: Look, piece: usize },
     /// The start of this loop.
     Loop(usize),
     /// An instruction that replaces the one here, which ends at this position.
     Moved(u64, Instruction<'static>),
 }
 
+/// A look between two pieces, for the second one.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub(super) before: usize,
+    behind: usize,
+}
+
 impl Pieces {
-    /// Divides a function of type `ty`. `quiet` says of each imported function, by index, whether its calls need no
-    /// check.
+    /// Divides a function of type `ty` whose graph has no edges yet.
     pub(super) fn of(
-        body: &FunctionBody<'_>,
+        body: &Body,
         ty: u32,
         shape: &Shape,
         moved: Moved,
-        quiet: &[bool],
+        graph: Graph,
+        callees: &Callees<'_>,
     ) -> Result<Self, reencode::Error> {
-        let mut reader = body.get_operators_reader()?;
+        let function = FunctionBody::new(BinaryReader::new(&body.bytes, 0));
+        let mut reader = function.get_operators_reader()?;
         let mut scan = Scan {
             shape,
-            graph: Graph::new(),
+            graph,
             loops: Vec::new(),
             marks: Vec::new(),
+            looks: Vec::new(),
+            paid: None,
             dying: Vec::new(),
             now: None,
             dead: 0,
             open: Vec::new(),
         };
         let results = shape.function_type(ty).results();
-        scan.open(Kind::Block, SETTLED, !results.is_empty());
-        scan.begin(reader.original_position(), SETTLED, 1.0);
+        scan.open(Kind::Block, scan.graph.exit, !results.is_empty());
+        scan.begin(reader.original_position(), scan.graph.entry, 1.0);
+        let mut parts = body.parts.iter().peekable();
+        let mut added = body.added.iter().peekable();
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset()?;
             let next = reader.original_position();
-            let call = Call::of(&operator, quiet);
+            let condition = scan.parts(&mut parts, at);
+            if added.next_if(|added| **added == at).is_some() {
+                scan.added(&operator, condition, at, next)?;
+                continue;
+            }
+            let call = callees.call(&operator);
             scan.before(&operator, call, at);
             if let Some(instruction) = moved.instruction(&operator) {
                 scan.mark(at, What::Moved(next, instruction));
@@ -123,6 +151,11 @@ impl Pieces {
         })
     }
 
+    /// The offsets where the function is entered and where it returns.
+    pub(super) fn ends(&self) -> Ends {
+        self.charges.ends
+    }
+
     /// The charge of an edge.
     pub(super) fn charge(&self, edge: usize) -> i64 {
         self.charges.charges[edge]
@@ -130,7 +163,7 @@ impl Pieces {
 
     /// The least counter with which the fuel suffices for a piece, after its charge.
     pub(super) fn least(&self, piece: usize) -> i64 {
-        self.charges.offsets[self.graph.target(piece)]
+        self.charges.least[piece]
     }
 
     /// The same, if there is a check where the piece begins.
@@ -138,13 +171,19 @@ impl Pieces {
         self.graph.is_checked(piece).then(|| self.least(piece))
     }
 
-    /// Whether the function has a check.
-    pub(super) fn are_checked(&self) -> bool {
-        self.marks.iter().any(|mark| match mark.what {
-            What::Piece(piece) => self.graph.is_checked(piece),
-            What::Length { .. } => true,
-            _ => false,
-        })
+    /// Whether the counter is read in a piece after its charge.
+    pub(super) fn is_read(&self, piece: usize) -> bool {
+        self.graph.is_read(piece)
+    }
+
+    /// The least counter with which the fuel suffices for what is behind a look.
+    pub(super) fn least_behind(&self, look: Look) -> i64 {
+        self.charges.least_before[look.behind]
+    }
+
+    /// The same for the call of a look, in a piece that costs nothing and leads back to the look.
+    pub(super) fn least_for_call(&self, look: Look, piece: usize) -> i64 {
+        self.least(piece) + self.graph.cost(look.behind)
     }
 
     /// Whether the function has a charge of a length.
@@ -159,6 +198,10 @@ struct Scan<'a> {
     graph: Graph,
     loops: Vec<Loop>,
     marks: Vec<Mark>,
+    /// By number; `None` in unreachable code.
+    looks: Vec<Option<Look>>,
+    /// The piece behind the last look, which has checked for it.
+    paid: Option<usize>,
     /// Pieces that end in traps.
     dying: Vec<usize>,
     /// The current piece; `None` in unreachable code.
@@ -191,18 +234,13 @@ enum Kind {
 const STAY: f64 = 0.875;
 /// The estimated share of each direction of any other branch.
 const HALF: f64 = 0.5;
+/// The estimated share of looks that call.
+const RARE: f64 = 1e-4;
 
 impl Scan<'_> {
     fn mark(&mut self, at: u64, what: What) {
-        // The function itself does not count.
-        let depth = (self.open.len() + self.dead).saturating_sub(1) as u32;
         let turn = self.turn();
-        self.marks.push(Mark {
-            at,
-            depth,
-            turn,
-            what,
-        });
+        self.marks.push(Mark { at, turn, what });
     }
 
     /// The innermost loop.
@@ -244,6 +282,18 @@ impl Scan<'_> {
         });
     }
 
+    /// Opens a loop, whose body begins at `at`.
+    fn open_loop(&mut self, head: Node, ty: BlockType, at: u64) {
+        let index = self.loops.len();
+        self.loops.push(Loop {
+            outer: self.turn(),
+            calls: false,
+        });
+        self.arrive(head);
+        self.open(Kind::Loop(index), head, self.shape.has_params(ty));
+        self.begin(at, head, 1.0);
+    }
+
     /// The target of a branch: the block and its node.
     fn label(&mut self, depth: u32) -> (usize, Node) {
         let target = self.open.len() - 1 - depth as usize;
@@ -273,6 +323,92 @@ impl Scan<'_> {
         edge
     }
 
+    /// Takes what belongs to this position, and returns the condition among it.
+    fn parts<'a>(
+        &mut self,
+        parts: &mut Peekable<impl Iterator<Item = &'a (u64, Part)>>,
+        here: u64,
+    ) -> Option<Layout> {
+        let mut condition = None;
+        while let Some((_, part)) = parts.next_if(|(at, _)| *at == here) {
+            match *part {
+                Part::Whole => self.check(here),
+                Part::Condition(layout) => condition = Some(layout),
+                Part::Call(look) => {
+                    if let (Some(look), Some(piece)) = (self.looks[look], self.now) {
+                        self.mark(here, What::Call { look, piece });
+                    }
+                }
+            }
+        }
+        condition
+    }
+
+    /// A check here, for the rest of the piece.
+    fn check(&mut self, at: u64) {
+        if self.now.is_none() {
+            return;
+        }
+        let begins_here = |mark: &Mark| mark.at == at && matches!(mark.what, What::Piece(_));
+        if !self.marks.last().is_some_and(begins_here) {
+            let node = self.part();
+            self.begin(at, node, 1.0);
+        }
+        self.now
+            .into_iter()
+            .for_each(|piece| self.graph.check(piece));
+    }
+
+    /// An instruction of a look.
+    fn added(
+        &mut self,
+        operator: &Operator<'_>,
+        condition: Option<Layout>,
+        at: u64,
+        next: u64,
+    ) -> Result<(), reencode::Error> {
+        let Some(layout) = condition else {
+            match operator {
+                Operator::Loop { blockty } if self.now.is_some() => {
+                    self.mark(at, What::Loop(self.loops.len()));
+                    // It turns only when a look calls.
+                    let head = self.graph.node();
+                    self.open_loop(head, *blockty, next);
+                }
+                operator => self.after(operator, None, at, next)?,
+            }
+            return Ok(());
+        };
+        let (Some(before), Operator::BrIf { relative_depth }) = (self.now, operator) else {
+            self.looks.push(None);
+            self.mark(at, What::Never);
+            return Ok(());
+        };
+        let label = *relative_depth;
+        let (_, call) = self.label(label);
+        self.graph.look(before);
+        let parting = self.part();
+        // The call leads back to the look, so nothing needs to be charged on the way to it.
+        let rare = self.graph.begin(parting, RARE, Written::Never);
+        self.graph.end(rare, call);
+        let behind = self.graph.begin(parting, 1.0 - RARE, Written::Straight);
+        let look = Look { before, behind };
+        self.looks.push(Some(look));
+        self.paid = Some(behind);
+        self.mark(
+            at,
+            What::Condition {
+                look,
+                layout,
+                label,
+                end: next,
+            },
+        );
+        self.now = Some(behind);
+        self.mark(next, What::Piece(behind));
+        Ok(())
+    }
+
     /// What is written before an instruction.
     fn before(&mut self, operator: &Operator<'_>, call: Option<Call>, at: u64) {
         let Some(piece) = self.now else {
@@ -284,10 +420,9 @@ impl Scan<'_> {
         } else if let Some(call) = call {
             self.call();
             match call {
-                Call::Direct if self.turn().is_some() => {}
-                // The check is at the entry, in the first piece.
-                Call::Direct => self.graph.check(0),
-                Call::Any => self.graph.check(piece),
+                Call::Any if self.paid != Some(piece) => self.graph.check(piece),
+                Call::Any => {}
+                Call::Direct(ends) => self.graph.spend_ahead(piece, -ends.entry),
             }
         } else if let Some(shift) = length_shift(operator) {
             let width = self.shape.length(operator);
@@ -329,16 +464,8 @@ impl Scan<'_> {
                 self.open(Kind::Block, None, self.shape.has_results(try_table.ty));
             }
             Operator::Loop { blockty } => {
-                let index = self.loops.len();
-                self.loops.push(Loop {
-                    outer: self.turn(),
-                    calls: false,
-                });
                 let head = self.graph.head();
-                self.arrive(head);
-                self.open(Kind::Loop(index), head, self.shape.has_params(*blockty));
-                self.begin(next, head, 1.0);
-                self.graph.check(self.now.expect("it begins"));
+                self.open_loop(head, *blockty, next);
             }
             Operator::If { blockty } => {
                 let parting = self.part();
@@ -381,18 +508,25 @@ impl Scan<'_> {
                 self.dying.extend(self.now);
                 self.arrive(SETTLED);
             }
-            Operator::Return
-            | Operator::Throw { .. }
-            | Operator::ThrowRef
-            | Operator::ReturnCall { .. }
+            Operator::Return => self.arrive(self.graph.exit),
+            Operator::Throw { .. } | Operator::ThrowRef => self.arrive(SETTLED),
+            Operator::ReturnCall { .. }
             | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. } => self.arrive(SETTLED),
-            _ if call.is_some() => {
-                let call = self.graph.settled();
-                self.arrive(call);
-                self.begin(next, call, 1.0);
+            | Operator::ReturnCallRef { .. } => {
+                self.arrive(SETTLED);
+                // The callee returns in place of this function.
+                self.graph.settle(self.graph.exit);
             }
-            _ => {}
+            _ => {
+                if let Some(call) = call {
+                    let node = self.graph.settled();
+                    self.arrive(node);
+                    self.begin(next, node, 1.0);
+                    if let (Call::Direct(ends), Some(piece)) = (call, self.now) {
+                        self.graph.spend(piece, ends.exit);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -472,31 +606,44 @@ impl Scan<'_> {
     }
 }
 
+/// What is known of functions that are called.
+pub(super) struct Callees<'a> {
+    /// By the index of an imported function: whether its calls need no check.
+    pub(super) quiet: &'a [bool],
+    /// By function that the module defines: its ends. They are 0 if not known.
+    pub(super) ends: &'a [Ends],
+    /// Whether a call that names no function may reach one of another module.
+    pub(super) unnamed_leave: bool,
+}
+
 /// A call that may charge, or not return.
 #[derive(Clone, Copy)]
 enum Call {
     /// A direct call of a function that the module defines.
-    Direct,
+    Direct(Ends),
     /// Any other call.
     Any,
 }
 
-impl Call {
-    fn of(operator: &Operator<'_>, quiet: &[bool]) -> Option<Self> {
-        let by_index = |function: u32| match quiet.get(function as usize) {
-            Some(_) => Self::Any,
-            None => Self::Direct,
+impl Callees<'_> {
+    fn call(&self, operator: &Operator<'_>) -> Option<Call> {
+        let by_index = |function: u32| {
+            let own = (function as usize).checked_sub(self.quiet.len());
+            own.map_or(Call::Any, |own| Call::Direct(self.ends[own]))
         };
         match *operator {
             Operator::Call { function_index } => {
-                let is_quiet = quiet.get(function_index as usize) == Some(&true);
+                let is_quiet = self.quiet.get(function_index as usize) == Some(&true);
                 (!is_quiet).then(|| by_index(function_index))
             }
             Operator::ReturnCall { function_index } => Some(by_index(function_index)),
             Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
             | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. } => Some(Self::Any),
+            | Operator::ReturnCallRef { .. } => Some(match self.unnamed_leave {
+                true => Call::Any,
+                false => Call::Direct(Ends::default()),
+            }),
             _ => None,
         }
     }

@@ -33,6 +33,8 @@ pub(super) enum Written {
     Straight,
     /// At the beginning of the edge, where a check reads the counter anyway.
     Checked,
+    /// At the beginning of the edge, at whose end a look reads the counter anyway.
+    Looked,
     /// In a new block, because the edge has no code.
     Branching,
     /// Nowhere: nothing can be written on this edge.
@@ -43,7 +45,7 @@ impl Written {
     fn weight(self, taken: f64) -> f64 {
         match self {
             Self::Straight => taken,
-            Self::Checked => taken * 0.75,
+            Self::Checked | Self::Looked => taken * 0.75,
             Self::Branching => taken * 1.5,
             Self::Never => f64::INFINITY,
         }
@@ -54,6 +56,8 @@ struct Edge {
     from: Node,
     to: Node,
     cost: i64,
+    /// What is paid ahead on it for the callee where it ends.
+    ahead: i64,
     /// The estimated share of the executions of `from` that take it.
     share: f64,
     written: Written,
@@ -61,10 +65,20 @@ struct Edge {
 
 /// The graph of a function. Edges are in the order of the code: apart from edges back to the head of a loop, every edge
 /// into a node comes before the edges out of it.
-#[derive(Default)]
 pub(super) struct Graph {
     nodes: Vec<Kind>,
     edges: Vec<Edge>,
+    /// Where the function is entered.
+    pub(super) entry: Node,
+    /// Where it returns.
+    pub(super) exit: Node,
+}
+
+/// The offsets of a function where it is entered and where it returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) entry: i64,
+    pub(super) exit: i64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,15 +93,31 @@ enum Kind {
 pub(super) struct Charges {
     /// The charge of each edge.
     pub(super) charges: Vec<i64>,
-    /// The offset of each node.
-    pub(super) offsets: Vec<i64>,
+    /// The least counter, after its charge, with which the fuel suffices for each edge.
+    pub(super) least: Vec<i64>,
+    /// The same before its charge.
+    pub(super) least_before: Vec<i64>,
+    pub(super) ends: Ends,
 }
 
 impl Graph {
-    pub(super) fn new() -> Self {
+    /// The graph of a function where the counter is exact where it is entered and returns.
+    pub(super) fn exact() -> Self {
         Self {
             nodes: vec![Kind::Settled],
             edges: Vec::new(),
+            entry: SETTLED,
+            exit: SETTLED,
+        }
+    }
+
+    /// The graph of a function whose callers will know its [`Ends`].
+    pub(super) fn open() -> Self {
+        Self {
+            nodes: vec![Kind::Settled, Kind::Plain, Kind::Plain],
+            entry: 1,
+            exit: 2,
+            ..Self::exact()
         }
     }
 
@@ -121,6 +151,7 @@ impl Graph {
             from,
             to: from,
             cost: 0,
+            ahead: 0,
             share,
             written,
         });
@@ -135,18 +166,34 @@ impl Graph {
         self.edges[edge].cost += cost;
     }
 
+    pub(super) fn cost(&self, edge: usize) -> i64 {
+        self.edges[edge].cost
+    }
+
+    /// Pays ahead for the callee where an edge ends.
+    pub(super) fn spend_ahead(&mut self, edge: usize, cost: i64) {
+        self.edges[edge].ahead += cost;
+    }
+
     /// Puts a check on an edge.
     pub(super) fn check(&mut self, edge: usize) {
         self.edges[edge].written = Written::Checked;
     }
 
-    pub(super) fn is_checked(&self, edge: usize) -> bool {
-        self.edges[edge].written == Written::Checked
+    /// Says that there is a look at the end of an edge.
+    pub(super) fn look(&mut self, edge: usize) {
+        if self.edges[edge].written == Written::Straight {
+            self.edges[edge].written = Written::Looked;
+        }
     }
 
-    /// The node where an edge ends.
-    pub(super) fn target(&self, edge: usize) -> Node {
-        self.edges[edge].to
+    /// Whether the counter is read on an edge, by a check or a look.
+    pub(super) fn is_read(&self, edge: usize) -> bool {
+        matches!(self.edges[edge].written, Written::Checked | Written::Looked)
+    }
+
+    pub(super) fn is_checked(&self, edge: usize) -> bool {
+        self.edges[edge].written == Written::Checked
     }
 
     /// Computes charges and offsets. `dying` are the edges that end in a trap, in order.
@@ -161,16 +208,35 @@ impl Graph {
             forest.unite(SETTLED, node, 0);
         }
         for edge in order {
-            let Edge { from, to, cost, .. } = self.edges[edge];
-            forest.unite(from, to, cost);
+            let Edge {
+                from,
+                to,
+                cost,
+                ahead,
+                ..
+            } = self.edges[edge];
+            forest.unite(from, to, cost + ahead);
         }
+        // Where nothing has to be exact, it is when the function returns.
+        forest.unite(SETTLED, self.exit, 0);
+        forest.unite(SETTLED, self.entry, 0);
         let (_, settled) = forest.find(SETTLED);
         let offsets = (0..self.nodes.len()).map(|node| forest.find(node).1 - settled);
         let offsets: Vec<i64> = offsets.collect();
-        let charge = |edge: &Edge| edge.cost + offsets[edge.from] - offsets[edge.to];
+        let charge = |edge: &Edge| edge.cost + edge.ahead + offsets[edge.from] - offsets[edge.to];
+        let charges = self.edges.iter().map(charge).collect();
+        // The callee is not executed yet.
+        let least = |edge: &Edge| offsets[edge.to] - edge.ahead;
+        let least = self.edges.iter().map(least).collect();
+        let before = |edge: &Edge| offsets[edge.from] + edge.cost;
         Charges {
-            charges: self.edges.iter().map(charge).collect(),
-            offsets,
+            charges,
+            least,
+            least_before: self.edges.iter().map(before).collect(),
+            ends: Ends {
+                entry: offsets[self.entry],
+                exit: offsets[self.exit],
+            },
         }
     }
 
@@ -186,7 +252,7 @@ impl Graph {
             shares[*from] += share(edge);
         }
         let mut reached = vec![0.0; self.nodes.len()];
-        reached[SETTLED] = 1.0;
+        reached[self.entry] = 1.0;
         let mut taken = Vec::with_capacity(self.edges.len());
         for (edge, Edge { from, to, .. }) in self.edges.iter().enumerate() {
             let times = (reached[*from] * share(edge) / shares[*from]).min(MOST);
@@ -208,6 +274,7 @@ impl Graph {
         // Whether a node has an edge that does not lead only to traps; `None` if it has no edge.
         let mut lives = vec![None; self.nodes.len()];
         lives[SETTLED] = Some(true);
+        lives[self.exit] = Some(true);
         for (edge, Edge { from, to, .. }) in self.edges.iter().enumerate().rev() {
             dies[edge] |= lives[*to] == Some(false);
             let others = lives[*from].unwrap_or(false);
@@ -264,12 +331,12 @@ impl Forest {
 
 #[cfg(test)]
 mod tests {
-    use super::{Graph, SETTLED, Written};
+    use super::{Ends, Graph, SETTLED, Written};
 
     /// A loop with two arms: each cycle has one charge, the whole price of an iteration.
     #[test]
     fn a_turn_is_charged_once() {
-        let mut graph = Graph::new();
+        let mut graph = Graph::exact();
         let (head, parting, joint) = (graph.head(), graph.node(), graph.node());
         let edges = [
             (SETTLED, head, 1, 1.0),
@@ -285,14 +352,13 @@ mod tests {
             graph.end(edge, to);
         }
         let solved = graph.solve(&[]);
-        assert_eq!(solved.offsets[SETTLED], 0);
         assert_eq!(solved.charges, [0, 0, 1110, 1210, 0, -994]);
     }
 
     /// An edge to a trap is charged rather than others, and an edge where nothing can be written never.
     #[test]
     fn rare_ways_are_charged() {
-        let mut graph = Graph::new();
+        let mut graph = Graph::exact();
         let (parting, end) = (graph.node(), graph.node());
         let first = graph.begin(SETTLED, 1.0, Written::Straight);
         graph.spend(first, 3);
@@ -307,9 +373,49 @@ mod tests {
         graph.end(last, SETTLED);
         let solved = graph.solve(&[trap]);
         assert_eq!(solved.charges[on], 0);
-        assert_eq!(solved.charges[trap], 5 + solved.offsets[parting]);
+        assert_eq!(solved.charges[trap], solved.least_before[trap]);
         let charged = solved.charges.iter().filter(|charge| **charge != 0);
         assert_eq!(charged.count(), 2);
         assert_eq!(solved.charges[first] + solved.charges[last], 10);
+    }
+
+    /// A function that only known callers call writes nothing on its usual way: they pay it with their own code. The
+    /// call is paid before it, and not needed for the code before it.
+    #[test]
+    fn callers_pay() {
+        let mut callee = Graph::open();
+        let all = callee.begin(callee.entry, 1.0, Written::Straight);
+        callee.spend(all, 7);
+        callee.end(all, callee.exit);
+        let solved = callee.solve(&[]);
+        assert_eq!(solved.charges, [0]);
+        assert_eq!(solved.ends, Ends { entry: -7, exit: 0 });
+
+        let mut caller = Graph::exact();
+        let call = caller.settled();
+        let before = caller.begin(caller.entry, 1.0, Written::Straight);
+        caller.spend(before, 3);
+        caller.spend_ahead(before, 7);
+        caller.end(before, call);
+        let solved = caller.solve(&[]);
+        assert_eq!(solved.charges, [10]);
+        assert_eq!(solved.least, [-7]);
+        assert_eq!(solved.ends, Ends::default());
+    }
+
+    /// Where the counter is exact on the way, callers pay what comes before and behind.
+    #[test]
+    fn ends_may_differ() {
+        let mut graph = Graph::open();
+        let call = graph.settled();
+        let before = graph.begin(graph.entry, 1.0, Written::Straight);
+        graph.spend(before, 3);
+        graph.end(before, call);
+        let behind = graph.begin(call, 1.0, Written::Straight);
+        graph.spend(behind, 5);
+        graph.end(behind, graph.exit);
+        let solved = graph.solve(&[]);
+        assert_eq!(solved.charges, [0, 0]);
+        assert_eq!(solved.ends, Ends { entry: -3, exit: 5 });
     }
 }

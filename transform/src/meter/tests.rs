@@ -10,7 +10,7 @@ use wasmparser::{
 use super::{Counter, EXPORTS, meter};
 use crate::rewrite::samples::MODULES;
 
-const TANKS: [Counter; 2] = [Counter::Own, Counter::Imported];
+const COUNTERS: [Counter; 2] = [Counter::Own, Counter::Imported];
 
 fn check(wasm: &[u8], counter: Counter, quiet: &[bool]) -> Vec<u8> {
     let out = meter(wasm, counter, quiet).expect("the module is valid");
@@ -73,12 +73,12 @@ fn what_comes_out_is_valid() {
     for text in MODULES {
         let wasm = wasm(text);
         let Interface { imports, exports } = interface(&wasm);
-        for counter in TANKS {
+        for counter in COUNTERS {
             let new = interface(&check(&wasm, counter, &[]));
             let (own, added) = new.imports.split_at(imports.len());
             assert_eq!(own, imports, "{text}");
-            assert_eq!(added.len(), 1, "{text}");
-            assert_eq!(added[0].1, counter == Counter::Own, "{text}");
+            let added: Vec<_> = added.iter().map(|(_, is_function)| *is_function).collect();
+            assert_eq!(added, [true, counter == Counter::Own], "{text}");
             let (own, added) = new.exports.split_at(exports.len());
             assert_eq!(own, exports, "{text}");
             let added = added.iter().map(|(name, _)| name.as_str());
@@ -91,12 +91,13 @@ fn what_comes_out_is_valid() {
     }
 }
 
-/// The charges of a function, in the order of the code. `!` is a check, followed by the least counter if that is not 0;
-/// `*` is the charge of a length; `(` is the start of a loop that counts in a local.
+/// The charges of a function, in the order of the code. `!` is a check in its place and `?` one that branches to its
+/// call, followed by the least counter if that is not 0; `*` is the charge of a length; `(` is the start of a loop that
+/// counts in a local.
 fn charges(text: &str) -> String {
     let module = wasm(&format!(
         "(module (import \"q\" \"quiet\" (func $quiet)) (import \"h\" \"host\" (func $host))
-           (memory 1) (table 1 funcref) (func $f {text}))"
+           (memory 1) (table 1 funcref) (func $f (export \"f\") {text}) (func $leaf nop nop))"
     ));
     let out = check(&module, Counter::Imported, &[true, false]);
     let operators = operators(&bodies(&out)[0]);
@@ -107,11 +108,19 @@ fn charges(text: &str) -> String {
                 write!(found, " {value}").expect("strings take everything");
             }
             (Operator::I64ShrU, Some(Operator::I64Sub)) => found.push_str(" *"),
-            (Operator::I64Const { value: 0 }, Some(Operator::I64LtS)) => found.push('!'),
-            (Operator::I64Const { value }, Some(Operator::I64LtS)) => {
-                write!(found, "!({value})").expect("strings take everything");
+            (Operator::I64Const { value }, Some(Operator::I64LtS | Operator::I64GeS)) => {
+                let is_rare_if = matches!(operators[at + 1], Operator::I64LtS);
+                let is_rare_if = is_rare_if && matches!(operators[at + 2], Operator::If { .. });
+                found.push(if is_rare_if { '!' } else { '?' });
+                if *value != 0 {
+                    write!(found, "({value})").expect("strings take everything");
+                }
             }
-            (Operator::GlobalGet { .. }, Some(Operator::LocalSet { .. })) => found.push_str(" ("),
+            (Operator::GlobalGet { .. }, Some(Operator::LocalSet { .. }))
+                if !matches!(operators[at - 1], Operator::Call { .. }) =>
+            {
+                found.push_str(" (");
+            }
             _ => {}
         }
     }
@@ -150,17 +159,20 @@ fn where_pieces_begin_and_what_they_cost() {
             "(block (br 0) (if (i32.const 1) (then nop) (else nop)) nop) nop",
             "2",
         ),
-        // Loops: a check in each iteration.
-        ("nop (loop nop)", "2 (!"),
-        ("(loop (br_if 0 (i32.const 1)) nop) nop", "( 2! 2"),
-        ("(loop (block (br_if 1 (i32.const 1)) nop)) nop", "( 2! 2"),
+        // Loops: a check in each iteration. A short loop does two iterations in one, with one charge.
+        ("nop (loop nop)", "( 2"),
+        ("(loop (br_if 0 (i32.const 1)) nop) nop", "( 4 4?(-4) -2 -6"),
+        (
+            "(loop (block (br_if 1 (i32.const 1)) nop)) nop",
+            "( 4 4?(-4) -2 -6",
+        ),
         (
             "(loop nop (loop nop (br_if 0 (i32.const 1))) nop)",
-            "2 (!(-1) 3!(-1)",
+            "( 5?(-4) 6?(-4) -3 -3 -5",
         ),
         (
             "(block (loop (br_if 1 (i32.const 1)) (br 0))) nop",
-            "( 3!(-1)",
+            "( 3 6?(-4) -3 -6",
         ),
         // Calls that may reach the host: a check before them, and another piece after them.
         ("nop (call $host) nop", "2! 1"),
@@ -170,10 +182,13 @@ fn where_pieces_begin_and_what_they_cost() {
             "1 3! 1",
         ),
         ("(if (i32.const 1) (then (call $host))) nop", "3! 1 3"),
-        ("(loop nop (call $host) (br_if 0 (i32.const 1)))", "-2 4! 2"),
-        ("(loop (loop nop) (call $host))", "2!(-2) (!"),
+        (
+            "(loop nop (call $host) (br_if 0 (i32.const 1)))",
+            "-2 4? -4 2",
+        ),
+        ("(loop (loop nop) (call $host))", "2?(-2) (!"),
         ("nop (return_call $host)", "2!"),
-        // Direct calls of functions of the module: a check at the entry of the caller.
+        // Direct calls of functions of the module: a check where a cycle of calls is entered.
         ("nop (call $f) nop", "2! 1"),
         ("nop (return_call $f)", "2!"),
         ("(if (i32.const 1) (then (call $f))) nop", "!(2) 3 1 3"),
@@ -184,25 +199,30 @@ fn where_pieces_begin_and_what_they_cost() {
         // In a loop, the check at its head.
         (
             "(loop nop (loop nop (br_if 0 (i32.const 1))) (call $f))",
-            "2!(-1) ( 3!(-1)",
+            "5!(-5)?(-4) ( 6?(-4) -3 -3",
         ),
+        // A function that only calls by name reach costs the caller as much as its own code.
+        ("nop (call $leaf) nop", "4 1"),
         // A quiet function.
         ("nop (call $quiet) nop", "3"),
-        ("(loop nop (call $quiet) (br_if 0 (i32.const 1)))", "( 4!"),
+        (
+            "(loop nop (call $quiet) (br_if 0 (i32.const 1)))",
+            "( 4? -4",
+        ),
         // Lengths.
         (
             "nop (memory.fill (i32.const 0) (i32.const 0) (i32.const 640)) nop",
             "6 *!",
         ),
-        ("(drop (table.grow (ref.null func) (i32.const 1)))", "4 *!"),
+        ("(drop (table.grow (ref.null func) (i32.const 1)))", "4! *!"),
         (
             "(loop (memory.copy (i32.const 0) (i32.const 0) (i32.const 1)))",
-            "4 (! *!",
+            "( 4? *! -4",
         ),
         ("(drop (memory.grow (i32.const 1)))", "1002"),
     ];
     for (text, expected) in ROWS {
-        assert_eq!(charges(text), expected.trim_end(), "{text}");
+        assert_eq!(charges(text), *expected, "{text}");
     }
 }
 
@@ -214,7 +234,7 @@ fn large_functions_are_taken_apart() {
     let close = "))".repeat(depth);
     let module = wasm(&format!("(module (func $f {open} (call $f) {close}))"));
     let out = check(&module, Counter::Imported, &[]);
-    assert_eq!(bodies(&out).len(), 1);
+    assert_eq!(bodies(&out).len(), 2);
     let targets = "1 ".repeat(50_000);
     let table = format!("(block (br_table {targets} 0 (i32.const 1)))").repeat(20);
     check(

@@ -5,9 +5,9 @@
 //! which [`Bodies`] writes. Invariants: the input is valid; a missing section is written in its place.
 
 use wasm_encoder::{
-    BlockType, BranchHints, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction,
-    MemorySection, MemoryType, Module, SectionId, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
+    MemoryType, Module, SectionId, TypeSection, ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
@@ -30,8 +30,6 @@ pub(crate) struct Added {
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<(GlobalType, ConstExpr)>,
     pub(crate) exports: Vec<(&'static str, ExportKind, u32)>,
-    /// The branches that are rarely taken.
-    pub(crate) hints: Option<BranchHints>,
 }
 
 /// For each function type of the module, a block type with the same results, for which some need an added type.
@@ -132,6 +130,22 @@ pub(crate) trait Bodies {
         ty: u32,
         body: &FunctionBody<'_>,
     ) -> Result<(), reencode::Error>;
+}
+
+/// Functions that are written already, in order, with their declarations of locals.
+pub(crate) struct Written(pub(crate) std::vec::IntoIter<Vec<u8>>);
+
+impl Bodies for Written {
+    fn write(
+        &mut self,
+        code: &mut CodeSection,
+        _moved: Moved,
+        _ty: u32,
+        _body: &FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        code.raw(&self.0.next().expect("every function is written"));
+        Ok(())
+    }
 }
 
 /// The same module with what is added.
@@ -353,9 +367,6 @@ impl Reencode for Step<'_> {
             let mut exports = ExportSection::new();
             self.exports(&mut exports);
             module.section(&exports);
-        }
-        if let (Some(hints), Some(SectionId::Code)) = (&added.hints, before) {
-            module.section(hints);
         }
         if !added.functions.is_empty() && self.is_missing(SectionId::Code, before) {
             let mut code = CodeSection::new();

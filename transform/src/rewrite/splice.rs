@@ -62,6 +62,11 @@ impl<'a> Splice<'a> {
 
     /// Writes the function, with these further locals, one of each.
     pub(crate) fn finish(self, code: &mut CodeSection, locals: &[ValType]) {
+        code.raw(&self.into_bytes(locals));
+    }
+
+    /// The function with its declarations of locals, of which these are new, one of each.
+    pub(crate) fn into_bytes(self, locals: &[ValType]) -> Vec<u8> {
         let mut whole = Vec::with_capacity(self.locals.len() + self.out.len() + 16);
         (self.groups + locals.len() as u32).encode(&mut whole);
         whole.extend_from_slice(self.locals);
@@ -70,6 +75,6 @@ impl<'a> Splice<'a> {
             ty.encode(&mut whole);
         }
         whole.extend_from_slice(&self.out);
-        code.raw(&whole);
+        whole
     }
 }

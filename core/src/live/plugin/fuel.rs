@@ -21,6 +21,12 @@ pub(super) struct FuelExports {
     settle: EntryId,
 }
 
+/// Sets how many units guests get at once, from the next call on. It changes no count: tests have guests ask for more
+/// all the time.
+pub fn set_fuel_portion(plugin: &mut Plugin, units: i64) {
+    plugin.fuel_portion = units;
+}
+
 impl Plugin {
     pub(super) fn check_fuel(&self, fuel: Option<u64>) -> Result<()> {
         if fuel.is_some() && self.compiled.fuel().is_none() {
@@ -50,8 +56,8 @@ impl Plugin {
     /// without [`Options::fuel`](crate::Options::fuel).
     ///
     /// It is exact if the guest returned or was ended by a host function. If it trapped otherwise than by
-    /// `unreachable`, it may be off by at most what the instructions of the function cost that trapped. That is the
-    /// same on every engine, but for a stack that overflows, and for calls that are ended by time.
+    /// `unreachable`, it may be off by at most what the instructions of the function cost that trapped, with the
+    /// functions that it calls. That is the same on every engine, but for a stack that overflows, and for calls that are ended by time.
     pub fn fuel_consumed(&mut self) -> Option<u64> {
         self.compiled.fuel()?;
         // If the engine fails to run this, the used fuel is unknown.
@@ -83,8 +89,8 @@ impl Plugin {
                 let fuel_exports = FuelExports {
                     settle: find(meter::SETTLE)?,
                 };
-                let overdrawn = find(meter::OVERDRAWN)?;
-                self.hooks.get_or_insert_default().overdrawn = Some(overdrawn);
+                let paid = find(meter::PAID)?;
+                self.hooks.get_or_insert_default().paid = Some(paid);
                 fuel_exports
             }
             // A module without code uses no fuel.

@@ -252,7 +252,7 @@ mod tests {
     use wasmparser::{Operator, Parser, Payload, ValType};
 
     use super::turns;
-    use crate::interrupt::flat::Flat;
+    use crate::looks::flat::Flat;
 
     /// How often the first loop of a function turns, with an `i32` parameter 0, and locals 1 (`i32`)
     /// and 2 (`i64`).

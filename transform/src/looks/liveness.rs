@@ -178,7 +178,7 @@ mod tests {
     use wasmparser::{Parser, Payload, ValType};
 
     use super::at_loops;
-    use crate::interrupt::flat::Flat;
+    use crate::looks::flat::Flat;
 
     /// The live locals of the loops of the first function, in order. It has one `i32` parameter.
     fn live(text: &str) -> Vec<Vec<u32>> {

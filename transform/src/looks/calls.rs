@@ -9,7 +9,7 @@
 //! It knows nothing of loops. Invariant: without the functions of [`Calls::heads`], no function can be
 //! reached from itself.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
 use wasm_encoder::reencode;
 use wasmparser::{
@@ -24,6 +24,10 @@ pub(super) struct Calls {
     heads: Vec<bool>,
     /// By function that the module defines: whether it may be called without being named.
     reachable: Vec<bool>,
+    /// By function that the module defines: whether a call may leave its frame to it.
+    replacing: Vec<bool>,
+    /// Whether a call that names no function may reach one of another module.
+    pub(super) leaves: bool,
     /// Every function that the module defines, callees before callers where that is possible.
     pub(super) order: Vec<usize>,
 }
@@ -35,17 +39,12 @@ impl Calls {
     pub(super) fn read(wasm: &[u8], shape: &Shape) -> Result<Self, reencode::Error> {
         let graph = Graph::read(wasm, shape)?;
         let (mut heads, order) = graph.search();
-        let groups = graph.groups();
-        for unnamed in graph.functions..graph.edges.len() {
-            for &callee in &graph.edges[unnamed] {
-                if callee < graph.functions && groups[callee] == groups[unnamed] {
-                    heads[callee] = true;
-                }
-            }
-        }
+        graph.mark_unnamed(&mut heads);
         Ok(Self {
             heads,
             reachable: graph.unnamed,
+            replacing: graph.replacing,
+            leaves: graph.leaves,
             order,
         })
     }
@@ -53,6 +52,12 @@ impl Calls {
     /// Whether a function that the module defines is one that looks where it is entered.
     pub(super) fn is_head(&self, function: usize) -> bool {
         self.heads[function]
+    }
+
+    /// Whether all calls of a function that the module defines name it, return to the caller, and come after it in the
+    /// order.
+    pub(super) fn is_known_to_callers(&self, function: usize) -> bool {
+        !(self.heads[function] || self.reachable[function] || self.replacing[function])
     }
 
     /// Whether a function that the module defines may be called by who does not name it.
@@ -68,6 +73,10 @@ struct Graph {
     edges: Vec<Vec<Node>>,
     /// The functions that may be called by who does not name them.
     unnamed: Vec<bool>,
+    /// The functions that tail calls name.
+    replacing: Vec<bool>,
+    /// Whether a call that names no function may reach one of another module.
+    leaves: bool,
 }
 
 /// A value that is passed, as far as calls depend on it.
@@ -112,14 +121,17 @@ impl Graph {
             functions,
             edges: vec![Vec::new(); anyone + 1],
             unnamed: Vec::new(),
+            replacing: vec![false; functions],
+            leaves: false,
         };
         let mut taken = vec![false; functions];
         let mut exported = vec![false; functions];
-        let mark = |list: &mut [bool], function: u32| {
-            if let Some(own) = (function as usize).checked_sub(imported) {
-                list[own] = true;
-            }
-        };
+        let takes_import = Cell::new(false);
+        let mark =
+            |list: &mut [bool], function: u32| match (function as usize).checked_sub(imported) {
+                Some(own) => list[own] = true,
+                None => takes_import.set(true),
+            };
         // Whether other modules may hold references to functions of this one, or this one to functions of theirs.
         let mut shares = shape
             .imports
@@ -202,7 +214,11 @@ impl Graph {
                     let mut edges = Vec::new();
                     let mut reader = body.get_operators_reader()?;
                     while !reader.eof() {
-                        match reader.read()? {
+                        let operator = reader.read()?;
+                        if let Operator::ReturnCall { function_index } = operator {
+                            mark(&mut graph.replacing, function_index);
+                        }
+                        match operator {
                             Operator::Call { function_index }
                             | Operator::ReturnCall { function_index } => {
                                 edges.push(match (function_index as usize).checked_sub(imported) {
@@ -239,6 +255,7 @@ impl Graph {
                 graph.edges[anyone].push(function);
             }
         }
+        graph.leaves = shares || takes_import.get();
         if shares {
             // What a table has may be of another module.
             for unnamed in functions..anyone {
@@ -292,6 +309,18 @@ impl Graph {
             }
         }
         (heads, order)
+    }
+
+    /// Marks what a call that names no function may reach, if it leads to such a call again.
+    fn mark_unnamed(&self, heads: &mut [bool]) {
+        let groups = self.groups();
+        for unnamed in self.functions..self.edges.len() {
+            for &callee in &self.edges[unnamed] {
+                if callee < self.functions && groups[callee] == groups[unnamed] {
+                    heads[callee] = true;
+                }
+            }
+        }
     }
 
     /// For each node, the number of the group of nodes that reach each other (Tarjan's algorithm).

@@ -1,6 +1,6 @@
 //! Writes a function with its looks.
 //!
-//! It does not know why a look is where it is. What a look is:
+//! It does not know why a look is where it is. What a look at a flag is:
 //! ```wat
 //! (if (i32.atomic.load (i32.const FLAG)) (then (call $check)))
 //! ```
@@ -33,13 +33,14 @@
 //!   ;; live locals to globals; (call $check); live locals from globals
 //!   (br $again)))
 //! ```
-//! The way to the call is noted as one that is hardly ever taken, for engines that put such code out of the way.
+//! Who looks at something else gets the same form without conditions and calls, and [`Part`]s that say where they
+//! belong ([`Form::Marked`]).
 //!
 //! Most instructions are copied as bytes: only labels and the indices of functions are written anew.
 //! Invariant: the stack and the locals are after a look what they were before.
 
 use wasm_encoder::{
-    BlockType, BranchHint, Encode, Instruction, MemArg, MemArgTarget, ValType,
+    BlockType, ConstExpr, Encode, GlobalType, HeapType, Instruction, MemArg, MemArgTarget, ValType,
     reencode::{self, Reencode, RoundtripReencoder},
 };
 use wasmparser::Operator;
@@ -50,29 +51,62 @@ use super::{
 };
 use crate::rewrite::Moved;
 
-/// Where the flag is, and what is called when it is set.
+/// What a look consists of.
 #[derive(Clone, Copy)]
-pub(super) struct Target {
-    pub(super) memory: u32,
-    pub(super) address: u64,
+pub(crate) enum Form {
+    /// It reads a flag, and calls a function if the flag is set.
+    Flag(Flag),
+    /// The caller writes conditions and calls.
+    Marked,
+}
+
+/// Where a flag is, and what is called when it is set.
+#[derive(Clone, Copy)]
+pub(crate) struct Flag {
+    pub(crate) memory: u32,
+    pub(crate) address: u64,
     /// The index of the function that is called.
-    pub(super) check: u32,
+    pub(crate) check: u32,
+}
+
+/// A part of a look that the caller has to write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    /// A whole look.
+    Whole,
+    /// The condition of the `br_if` that is here, which is taken if the guest must not just go on. The branch
+    /// leads to the call of the same look.
+    Condition(Layout),
+    /// The call of the look whose condition is this one of all, by their order.
+    Call(usize),
 }
 
 /// Globals for what a call must not find in registers.
 #[derive(Default)]
-pub(super) struct Spare {
+pub(crate) struct Spare {
     /// The index of the first one.
     first: u32,
-    pub(super) types: Vec<ValType>,
+    types: Vec<ValType>,
 }
 
 impl Spare {
-    pub(super) fn new(first: u32) -> Self {
+    pub(crate) fn new(first: u32) -> Self {
         Self {
             first,
             types: Vec::new(),
         }
+    }
+
+    /// The globals, as they are to be added.
+    pub(crate) fn globals(&self) -> impl Iterator<Item = (GlobalType, ConstExpr)> {
+        self.types.iter().map(|&val_type| {
+            let ty = GlobalType {
+                val_type,
+                mutable: true,
+                shared: false,
+            };
+            (ty, zero(val_type))
+        })
     }
 
     /// Globals of these types, one for each.
@@ -97,24 +131,26 @@ pub(super) struct Writer<'a, 'b> {
     wasm: &'a [u8],
     flat: &'b Flat<'a>,
     plan: &'b Plan,
-    target: Target,
+    form: Form,
     spare: &'b mut Spare,
-    out: Vec<u8>,
-    /// What is known of the branches in `out` that lead to the call.
-    hints: Vec<BranchHint>,
+    body: Body,
+    /// The number of looks so far whose call is behind the body.
+    looks: usize,
     /// How many blocks are open in what is written, with that of the function.
     depth: u32,
     /// The blocks of the guest that are open.
     frames: Vec<Frame>,
 }
 
-/// A function with its looks.
+/// A function with its looks. Positions are those in its bytes, in order.
 #[derive(Clone, Default)]
-pub(super) struct Body {
+pub(crate) struct Body {
     /// With its declarations of locals.
-    pub(super) bytes: Vec<u8>,
-    /// Which way the branches after looks go nearly always, in order.
-    pub(super) hints: Vec<BranchHint>,
+    pub(crate) bytes: Vec<u8>,
+    /// What the caller has to write, with [`Form::Marked`].
+    pub(crate) parts: Vec<(u64, Part)>,
+    /// Where instructions begin that are not the guest's.
+    pub(crate) added: Vec<u64>,
 }
 
 /// A block of the guest.
@@ -131,10 +167,10 @@ struct Frame {
 enum Slow {
     /// There is none.
     Nowhere,
-    /// In the loop.
-    Inside,
-    /// In a loop around it, with what is put away during the call.
-    Around(Vec<u32>),
+    /// In the loop, for this look.
+    Inside(usize),
+    /// In a loop around it, for this look, with what is put away during the call.
+    Around(usize, Vec<u32>),
 }
 
 impl<'a, 'b> Writer<'a, 'b> {
@@ -143,23 +179,26 @@ impl<'a, 'b> Writer<'a, 'b> {
         wasm: &'a [u8],
         flat: &'b Flat<'a>,
         plan: &'b Plan,
-        target: Target,
+        form: Form,
         spare: &'b mut Spare,
     ) -> Self {
         let declarations = flat.declarations.clone();
         let declarations = &wasm[declarations.start as usize..declarations.end as usize];
         let length = (flat.end - flat.declarations.start) as usize;
-        let mut out = Vec::with_capacity(length + length / 4);
-        out.extend_from_slice(declarations);
+        let mut bytes = Vec::with_capacity(length + length / 4);
+        bytes.extend_from_slice(declarations);
         Self {
             moved,
             wasm,
             flat,
             plan,
-            target,
+            form,
             spare,
-            out,
-            hints: Vec::new(),
+            body: Body {
+                bytes,
+                ..Body::default()
+            },
+            looks: 0,
             depth: 1,
             frames: vec![Frame {
                 end: flat.ops.len() - 1,
@@ -174,28 +213,18 @@ impl<'a, 'b> Writer<'a, 'b> {
             self.look();
         }
         self.range(0, self.flat.ops.len())?;
-        Ok(Body {
-            bytes: self.out,
-            hints: self.hints,
-        })
+        Ok(self.body)
     }
 
+    /// Adds an instruction.
     fn put(&mut self, instruction: &Instruction<'_>) {
-        instruction.encode(&mut self.out);
+        self.body.added.push(self.body.bytes.len() as u64);
+        instruction.encode(&mut self.body.bytes);
     }
 
-    /// Puts a branch that is hardly ever taken.
-    fn put_rare(&mut self, branch: &Instruction<'_>) {
-        self.hint(0);
-        self.put(branch);
-    }
-
-    /// Notes of the branch that comes next whether it is taken (1) or not (0).
-    fn hint(&mut self, value: u32) {
-        self.hints.push(BranchHint {
-            branch_func_offset: self.out.len() as u32,
-            branch_hint_value: value,
-        });
+    /// Tells the caller what belongs here.
+    fn part(&mut self, part: Part) {
+        self.body.parts.push((self.body.bytes.len() as u64, part));
     }
 
     fn open(&mut self, instruction: &Instruction<'_>) {
@@ -209,22 +238,56 @@ impl<'a, 'b> Writer<'a, 'b> {
     }
 
     /// Puts the flag on the stack.
-    fn flag(&mut self) {
+    fn flag(&mut self, flag: Flag) {
         self.put(&Instruction::I32Const(0));
         self.put(&Instruction::I32AtomicLoad(MemArg {
-            offset: self.target.address,
+            offset: flag.address,
             align: 2,
-            target: MemArgTarget::Memory(self.target.memory),
+            target: MemArgTarget::Memory(flag.memory),
             ordering: None,
         }));
     }
 
     /// A look with the call in its place.
     fn look(&mut self) {
-        self.flag();
-        self.put_rare(&Instruction::If(BlockType::Empty));
-        self.put(&Instruction::Call(self.target.check));
-        self.put(&Instruction::End);
+        match self.form {
+            Form::Flag(flag) => {
+                self.flag(flag);
+                self.put(&Instruction::If(BlockType::Empty));
+                self.put(&Instruction::Call(flag.check));
+                self.put(&Instruction::End);
+            }
+            Form::Marked => self.part(Part::Whole),
+        }
+    }
+
+    /// A branch out of this many blocks, to the call of a look.
+    fn look_out(&mut self, blocks: u32, layout: Layout) {
+        match (self.form, layout) {
+            (Form::Flag(flag), Layout::Last) => {
+                self.flag(flag);
+                self.put(&Instruction::BrIf(blocks));
+            }
+            (Form::Flag(flag), Layout::Next) => {
+                self.flag(flag);
+                self.put(&Instruction::I32Eqz);
+                self.put(&Instruction::If(BlockType::Empty));
+                self.put(&Instruction::Else);
+                self.put(&Instruction::Br(blocks + 1));
+                self.put(&Instruction::End);
+            }
+            (Form::Marked, _) => {
+                self.part(Part::Condition(layout));
+                self.put(&Instruction::BrIf(blocks));
+            }
+        }
+    }
+
+    fn call(&mut self, look: usize) {
+        match self.form {
+            Form::Flag(flag) => self.put(&Instruction::Call(flag.check)),
+            Form::Marked => self.part(Part::Call(look)),
+        }
     }
 
     /// The depth, from here, of a label of the guest that has this depth in the guest.
@@ -247,7 +310,7 @@ impl<'a, 'b> Writer<'a, 'b> {
                 continue;
             }
             let at = self.position_in_module(position);
-            self.out.extend_from_slice(&self.wasm[copied..at]);
+            self.body.bytes.extend_from_slice(&self.wasm[copied..at]);
             copied = self.position_in_module(position + 1);
             if looks {
                 self.look();
@@ -269,7 +332,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             position += 1;
         }
         let at = self.position_in_module(to);
-        self.out.extend_from_slice(&self.wasm[copied..at]);
+        self.body.bytes.extend_from_slice(&self.wasm[copied..at]);
         Ok(())
     }
 
@@ -283,25 +346,22 @@ impl<'a, 'b> Writer<'a, 'b> {
         let ty = RoundtripReencoder.block_type(ty)?;
         let end = self.flat.end_of(position);
         let plan = self.plan;
-        let look = &plan.loops[&position];
+        let look = plan.loops.get(&position).unwrap_or(&Look::None(0));
         let slow = match look {
-            Look::None(_) | Look::Inside => {
-                self.open(&Instruction::Loop(ty));
-                Slow::Nowhere
-            }
+            Look::None(_) | Look::Inside => Slow::Nowhere,
             Look::Behind(_) => {
                 self.open(&Instruction::Block(ty));
-                self.open(&Instruction::Loop(ty));
-                Slow::Inside
+                Slow::Inside(self.looks)
             }
             Look::Around { passed, .. } => {
                 self.open(&Instruction::Block(ty));
                 self.open(&Instruction::Loop(ty));
                 self.open(&Instruction::Block(BlockType::Empty));
-                self.open(&Instruction::Loop(ty));
-                Slow::Around(passed.clone())
+                Slow::Around(self.looks, passed.clone())
             }
         };
+        self.guest(&Instruction::Loop(ty));
+        self.depth += 1;
         let frame = Frame {
             end,
             label: self.depth - 1,
@@ -311,26 +371,16 @@ impl<'a, 'b> Writer<'a, 'b> {
             Look::None(_) => {}
             Look::Inside => self.look(),
             Look::Behind(layout) => {
+                self.looks += 1;
                 self.open(&Instruction::Block(BlockType::Empty));
-                self.flag();
-                match layout {
-                    Layout::Last => self.put_rare(&Instruction::BrIf(0)),
-                    Layout::Next => {
-                        self.put(&Instruction::I32Eqz);
-                        self.hint(1);
-                        self.put(&Instruction::If(BlockType::Empty));
-                        self.put(&Instruction::Else);
-                        self.put(&Instruction::Br(1));
-                        self.put(&Instruction::End);
-                    }
-                }
+                self.look_out(0, *layout);
             }
             Look::Around { doubled, .. } => {
+                self.looks += 1;
                 if *doubled {
                     self.first_turn(position, end)?;
                 }
-                self.flag();
-                self.put_rare(&Instruction::BrIf(1));
+                self.look_out(1, Layout::Last);
             }
         }
         self.frames.push(frame);
@@ -358,18 +408,18 @@ impl<'a, 'b> Writer<'a, 'b> {
         debug_assert_eq!(frame.end, position);
         match frame.slow {
             Slow::Nowhere => {}
-            Slow::Inside => {
+            Slow::Inside(look) => {
                 self.put(&Instruction::Br(2));
                 self.close();
-                self.put(&Instruction::Call(self.target.check));
+                self.call(look);
                 self.put(&Instruction::Br(0));
                 self.close();
             }
-            Slow::Around(passed) => {
+            Slow::Around(look, passed) => {
                 self.close();
                 self.put(&Instruction::Br(2));
                 self.close();
-                self.call_without(&passed);
+                self.call_without(look, &passed);
                 self.put(&Instruction::Br(0));
                 self.close();
             }
@@ -378,7 +428,7 @@ impl<'a, 'b> Writer<'a, 'b> {
     }
 
     /// Calls the check while these locals are in globals.
-    fn call_without(&mut self, passed: &[u32]) {
+    fn call_without(&mut self, look: usize, passed: &[u32]) {
         let types = passed.iter().map(|local| self.flat.locals[*local as usize]);
         let types = types.map(|ty| ValType::try_from(ty).expect("numbers only"));
         let globals = self.spare.lend(types);
@@ -386,11 +436,16 @@ impl<'a, 'b> Writer<'a, 'b> {
             self.put(&Instruction::LocalGet(*local));
             self.put(&Instruction::GlobalSet(*global));
         }
-        self.put(&Instruction::Call(self.target.check));
+        self.call(look);
         for (local, global) in passed.iter().zip(&globals) {
             self.put(&Instruction::GlobalGet(*global));
             self.put(&Instruction::LocalSet(*local));
         }
+    }
+
+    /// Writes an instruction of the guest.
+    fn guest(&mut self, instruction: &Instruction<'_>) {
+        instruction.encode(&mut self.body.bytes);
     }
 
     /// Writes an instruction that names a label or a function, or opens a block.
@@ -409,7 +464,7 @@ impl<'a, 'b> Writer<'a, 'b> {
                 let labels = targets.targets().map(|label| Ok(self.label(label?)));
                 let labels = labels.collect::<Result<Vec<_>, reencode::Error>>()?;
                 let default = self.label(targets.default());
-                self.put(&Instruction::BrTable(labels.into(), default));
+                self.guest(&Instruction::BrTable(labels.into(), default));
                 return Ok(());
             }
             Operator::TryTable { try_table } => {
@@ -429,8 +484,19 @@ impl<'a, 'b> Writer<'a, 'b> {
             Some(moved) => moved,
             None => RoundtripReencoder.instruction(operator)?,
         };
-        self.put(&instruction);
+        self.guest(&instruction);
         Ok(())
+    }
+}
+
+fn zero(ty: ValType) -> ConstExpr {
+    match ty {
+        ValType::I32 => ConstExpr::i32_const(0),
+        ValType::I64 => ConstExpr::i64_const(0),
+        ValType::F32 => ConstExpr::f32_const(0.0_f32.into()),
+        ValType::F64 => ConstExpr::f64_const(0.0_f64.into()),
+        ValType::V128 => ConstExpr::v128_const(0),
+        ValType::Ref(_) => ConstExpr::ref_null(HeapType::FUNC),
     }
 }
 

@@ -27,6 +27,9 @@ const REACH: u64 = 16_384;
 const UNNAMED: u64 = 1024;
 /// What a call costs beside what the callee does.
 const CALL: u64 = 10;
+/// What an imported function does at most without a look: those of the kernel are short, and those of the host and
+/// of other modules look.
+const IMPORTED: u64 = 100;
 /// What growing a memory costs.
 const GROW: u64 = 1000;
 /// What an instruction on memories costs that moves no more than `bulk` leaves in place.
@@ -41,7 +44,7 @@ const PASSED: usize = 16;
 
 /// Where an engine lays out the call of a loop, as far as the order of branches tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// Next to the look.
     Next,
     /// At the end of the function.
@@ -126,7 +129,11 @@ impl Planner<'_> {
         match operator {
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 let Some(own) = function_index.checked_sub(self.imported) else {
-                    return unknown;
+                    return Cost {
+                        within: CALL + IMPORTED,
+                        after: CALL + IMPORTED,
+                        looks: false,
+                    };
                 };
                 match self.costs[own as usize] {
                     Some(cost) => Cost {

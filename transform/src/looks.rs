@@ -1,0 +1,100 @@
+//! Looks: where a guest looks whether it may just go on, so that nothing runs for long without one.
+//!
+//! `plan` says where a function looks, with the rules; `write` says how. `calls`, `counted` and `liveness` find out
+//! what `plan` needs to know. `interrupt` makes guests look at a flag, `meter` at their fuel.
+//!
+//! It knows nothing of why a guest has to stop. Invariants: a function computes the same; whatever a guest does,
+//! there is a look after a bounded amount of work, apart from single instructions that move much memory.
+
+mod calls;
+mod counted;
+mod flat;
+mod liveness;
+mod plan;
+mod write;
+
+use std::ops::Range;
+
+use wasm_encoder::reencode;
+use wasmparser::{FunctionBody, Parser, Payload};
+
+pub(crate) use self::{
+    plan::Layout,
+    write::{Body, Flag, Form, Part, Spare},
+};
+
+use self::{
+    calls::Calls,
+    flat::Flat,
+    plan::{Plan, Planner},
+    write::Writer,
+};
+use crate::rewrite::{Moved, Shape};
+
+/// The functions of a module with their looks.
+pub(crate) struct Looking {
+    /// In the order of the module.
+    pub(crate) bodies: Vec<Body>,
+    calls: Calls,
+}
+
+impl Looking {
+    /// The functions, callees before callers where that is possible.
+    pub(crate) fn order(&self) -> &[usize] {
+        &self.calls.order
+    }
+
+    /// Whether a call that names no function may reach one of another module.
+    pub(crate) fn leaves(&self) -> bool {
+        self.calls.leaves
+    }
+
+    /// Whether all calls of a function name it, return to the caller, and come after it in the order.
+    pub(crate) fn is_known_to_callers(&self, function: usize) -> bool {
+        self.calls.is_known_to_callers(function)
+    }
+}
+
+/// Writes the functions of a module with their looks. Those of `without` get none.
+pub(crate) fn write(
+    wasm: &[u8],
+    shape: &Shape,
+    moved: Moved,
+    form: Form,
+    without: &Range<u32>,
+    spare: &mut Spare,
+) -> Result<Looking, reencode::Error> {
+    let calls = Calls::read(wasm, shape)?;
+    let code = code(wasm)?;
+    let imported = shape.imported_functions();
+    let mut bodies = vec![Body::default(); code.len()];
+    let mut costs = vec![None; code.len()];
+    // Callees first: who calls must know what a callee costs.
+    for &function in &calls.order {
+        let ty = shape.function_type(shape.functions[function]);
+        let flat = Flat::read(&code[function], ty.params())?;
+        let planner = Planner {
+            calls: &calls,
+            imported,
+            costs: &costs,
+        };
+        let plan = match without.contains(&(imported + function as u32)) {
+            true => Plan::default(),
+            false => planner.plan(function, &flat),
+        };
+        bodies[function] = Writer::new(moved, wasm, &flat, &plan, form, spare).write()?;
+        costs[function] = Some(plan.cost);
+    }
+    Ok(Looking { bodies, calls })
+}
+
+/// The bodies of the functions that a module defines.
+fn code(wasm: &[u8]) -> Result<Vec<FunctionBody<'_>>, reencode::Error> {
+    let mut bodies = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CodeSectionEntry(body) = payload? {
+            bodies.push(body);
+        }
+    }
+    Ok(bodies)
+}
