@@ -1,36 +1,28 @@
-//! Makes guests check by themselves whether they have to stop, for engines that cannot make them check.
+//! Makes guests check by themselves whether they have to stop, where they cannot look at a flag.
 //!
-//! Every function counts a budget down at its entry and at the head of every loop, by the largest cost of the code
-//! that follows (`cost`). When the budget is used up, it calls the check, which reads the alarm of the plug-in and
-//! refills the budget. So a guest checks after a bounded amount of work, without signals, races, or a clock in the
-//! guest.
-//!
-//! The budget is a global. A function with loops keeps it in a local, because engines keep locals in registers. It
-//! writes the local back before it calls, throws or returns, and reads it again after a call. A function that
-//! catches exceptions keeps no local, because a handler begins with the budget that the callee has left. The caller
-//! pays for a short function without loops and calls.
+//! Where guests look (`looks`), they count a budget down by about the units that they have done since the last look.
+//! When the budget is used up they call the check, which reads the alarm of the plug-in and returns a new budget.
+//! So a guest checks after a bounded amount of work, without signals, races, or a clock in the guest. A look is:
+//! ```wat
+//! (global.set $budget (local.tee $l (i64.sub (global.get $budget) (i64.const UNITS))))
+//! (br_if $slow (i64.lt_s (local.get $l) (i64.const 0)))
+//! ```
 //!
 //! It knows no engine and nothing of the meaning of a module; fuel is counted elsewhere (`meter`).
-//! Invariants: the input is valid, so is the output, and it computes the same; between two checks a guest
-//! does at most about [`QUANTUM`] units of work, whatever it does, apart from functions that it does not count.
-
-mod cost;
-mod writer;
+//! Invariants: the input is valid, so is the output, and it computes the same; whatever a guest does, there is a look
+//! after a bounded amount of work, apart from functions that it does not count.
 
 use std::ops::Range;
 
-use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, EntityType, GlobalType, Instruction, ValType, reencode,
-};
-use wasmparser::FunctionBody;
+use wasm_encoder::{BlockType, ConstExpr, EntityType, GlobalType, Instruction, ValType, reencode};
+use wasmparser::{BinaryReader, FunctionBody};
 
-use self::{
-    cost::{Costs, Kind},
-    writer::{Place, Writer},
+use crate::{
+    looks::{self, Body, Form, Part, Spare},
+    rewrite::{self, Added, Moved, Shape, Splice, Written},
 };
-use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
 
-/// What a guest may do between two checks. One unit is about one instruction: interpreters take some
+/// What a guest may count down between two checks. One unit is about one instruction: interpreters take some
 /// hundred microseconds for it, compiled code less.
 pub const QUANTUM: i64 = 100_000;
 /// By how many places the functions that a module defines move: the check comes before them.
@@ -39,7 +31,7 @@ pub const MOVED: u32 = 1;
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
 /// The same module with a budget. Its last import is the check, which takes nothing and returns a new budget. `None` for
-/// a module without functions. The functions of `without`, by index, stay as they are.
+/// a module without functions. The functions of `without`, by index, count nothing.
 ///
 /// # Errors
 /// None for a module that core has validated and whose start section is taken out.
@@ -60,138 +52,74 @@ pub fn instrument(wasm: &[u8], without: &Range<u32>) -> Result<Option<Vec<u8>>, 
         globals: vec![(budget, ConstExpr::i64_const(QUANTUM))],
         ..Added::default()
     };
-    let blocks = rewrite::body_blocks(&shape, &mut added)?;
-    let mut functions = Functions {
-        wasm,
-        shape: &shape,
-        blocks,
-        next: shape.imported_functions(),
-        without,
+    let indices = Indices {
+        budget: shape.globals,
+        check: shape.imported_functions(),
     };
-    rewrite::add(wasm, &shape, &added, &mut functions).map(Some)
+    let mut spare = Spare::new(shape.globals + 1);
+    let moved = Moved::new(&shape, &added);
+    let looking = looks::write(wasm, &shape, moved, Form::Marked, without, &mut spare)?;
+    added.globals.extend(spare.globals());
+    let bodies = looking.bodies.iter().zip(&shape.functions);
+    let bodies = bodies.map(|(body, ty)| indices.write(body, *ty, &shape));
+    let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
+    rewrite::add(wasm, &shape, &added, &mut Written(bodies.into_iter())).map(Some)
 }
 
-/// Writes the functions of one module.
-struct Functions<'a> {
-    wasm: &'a [u8],
-    shape: &'a Shape,
-    blocks: Vec<BlockType>,
-    /// The index of the next function.
-    next: u32,
-    without: &'a Range<u32>,
+/// The indices of what is added.
+struct Indices {
+    /// The global.
+    budget: u32,
+    /// The function.
+    check: u32,
 }
 
-impl Bodies for Functions<'_> {
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
-        moved: Moved,
-        ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        self.next += 1;
-        if self.without.contains(&(self.next - 1)) {
-            return copy(Splice::new(self.wasm, body)?, code, moved, body);
+impl Indices {
+    /// Writes a function of type `ty` with its looks.
+    fn write(&self, body: &Body, ty: u32, shape: &Shape) -> Result<Vec<u8>, reencode::Error> {
+        let function = FunctionBody::new(BinaryReader::new(&body.bytes, 0));
+        let local = shape.locals(ty, &function)?;
+        let mut out = Splice::new(&body.bytes, &function)?;
+        for (at, part) in &body.parts {
+            out.copy(*at);
+            match *part {
+                Part::Whole { units } => {
+                    self.count(&mut out, units, local);
+                    out.put(&Instruction::If(BlockType::Empty));
+                    self.call(&mut out);
+                    out.put(&Instruction::End);
+                }
+                Part::Condition { units, .. } => self.count(&mut out, units, local),
+                Part::Call(_) => self.call(&mut out),
+            }
         }
-        let costs = Costs::of(body)?;
-        let locals = self.shape.locals(ty, body)?;
-        let mut writer = Writer {
-            out: Splice::new(self.wasm, body)?,
-            counter: locals,
-            length: locals + 1,
-            wide_length: locals + 2,
-            global: self.shape.globals,
-            check: self.shape.imported_functions(),
-            place: match (costs.is_free(), costs.loops.is_empty() || costs.catches) {
-                (true, _) => Place::Nowhere,
-                (false, true) => Place::Global,
-                (false, false) => Place::Local,
-            },
-        };
-        self.function(&mut writer, &costs, self.blocks[ty as usize], moved, body)?;
-        writer.finish(code);
-        Ok(())
+        out.copy_rest();
+        out.put(&Instruction::End);
+        let is_added = !body.parts.is_empty();
+        Ok(out.into_bytes(if is_added { &[ValType::I64] } else { &[] }))
     }
-}
 
-/// Writes a function that counts no budget.
-fn copy(
-    mut out: Splice<'_>,
-    code: &mut CodeSection,
-    moved: Moved,
-    body: &FunctionBody<'_>,
-) -> Result<(), reencode::Error> {
-    let mut reader = body.get_operators_reader()?;
-    while !reader.eof() {
-        let (operator, at) = reader.read_with_offset()?;
-        if let Some(instruction) = moved.instruction(&operator) {
-            out.copy(at);
-            out.leave_out(reader.original_position());
+    /// Counts down, and says whether the budget is used up.
+    fn count(&self, out: &mut Splice<'_>, units: u64, local: u32) {
+        // Every loop and every recursion counts.
+        let units = units as i64 + 1;
+        for instruction in [
+            Instruction::GlobalGet(self.budget),
+            Instruction::I64Const(units),
+            Instruction::I64Sub,
+            Instruction::LocalTee(local),
+            Instruction::GlobalSet(self.budget),
+            Instruction::LocalGet(local),
+            Instruction::I64Const(0),
+            Instruction::I64LtS,
+        ] {
             out.put(&instruction);
         }
     }
-    out.copy_rest();
-    out.put(&Instruction::End);
-    out.finish(code, &[]);
-    Ok(())
-}
 
-impl Functions<'_> {
-    fn function(
-        &self,
-        writer: &mut Writer<'_>,
-        costs: &Costs,
-        block: BlockType,
-        moved: Moved,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        writer.enter(costs.entry, block);
-        let mut loops = costs.loops.iter();
-        let mut depth = 0;
-        let mut reader = body.get_operators_reader()?;
-        while !reader.eof() {
-            let (operator, at) = reader.read_with_offset()?;
-            let next = reader.original_position();
-            let kind = Kind::of(&operator);
-            match kind {
-                Kind::Open | Kind::Loop => depth += 1,
-                Kind::Close if depth == 0 => break,
-                Kind::Close => depth -= 1,
-                Kind::Bulk(shift) => {
-                    writer.out.copy(at);
-                    writer.charge_length(shift, self.shape.length(&operator));
-                }
-                Kind::Call | Kind::TailCall | Kind::Throw => {
-                    writer.out.copy(at);
-                    writer.save();
-                }
-                Kind::Return if writer.place == Place::Local => {
-                    writer.out.copy(at);
-                    writer.out.leave_out(next);
-                    writer.out.put(&Instruction::Br(depth));
-                }
-                Kind::Return | Kind::Other | Kind::Grow => {}
-            }
-            if let Some(instruction) = moved.instruction(&operator) {
-                writer.out.copy(at);
-                writer.out.leave_out(next);
-                writer.out.put(&instruction);
-            }
-            match kind {
-                Kind::Loop => {
-                    let cost = loops.next().expect("the first pass counted every loop");
-                    writer.out.copy(next);
-                    writer.charge(*cost);
-                }
-                Kind::Call => {
-                    writer.out.copy(next);
-                    writer.load();
-                }
-                _ => {}
-            }
-        }
-        writer.leave();
-        Ok(())
+    fn call(&self, out: &mut Splice<'_>) {
+        out.put(&Instruction::Call(self.check));
+        out.put(&Instruction::GlobalSet(self.budget));
     }
 }
 

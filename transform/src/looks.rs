@@ -1,7 +1,8 @@
 //! Looks: where a guest looks whether it may just go on, so that nothing runs for long without one.
 //!
 //! `plan` says where a function looks, with the rules; `write` says how. `calls`, `counted` and `liveness` find out
-//! what `plan` needs to know. `interrupt` makes guests look at a flag, `meter` at their fuel.
+//! what `plan` needs to know. `interrupt` makes guests look at a flag, `budget` at a budget, `meter` at
+//! their fuel.
 //!
 //! It knows nothing of why a guest has to stop. Invariants: a function computes the same; whatever a guest does,
 //! there is a look after a bounded amount of work, apart from single instructions that move much memory.

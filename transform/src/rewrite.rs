@@ -13,7 +13,7 @@ use wasm_encoder::{NameMap, NameSection, SectionId};
 use wasmparser::{CustomSectionReader, KnownCustom, Name};
 
 pub(crate) use self::{
-    added::{Added, Bodies, Moved, Written, add, body_blocks},
+    added::{Added, Bodies, Moved, Written, add},
     shape::{Shape, Width},
     splice::Splice,
 };

@@ -72,11 +72,11 @@ pub(crate) struct Flag {
 /// A part of a look that the caller has to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
-    /// A whole look.
-    Whole,
+    /// A whole look. A guest does at most about so many units from the look before to this one.
+    Whole { units: u64 },
     /// The condition of the `br_if` that is here, which is taken if the guest must not just go on. The branch
-    /// leads to the call of the same look.
-    Condition(Layout),
+    /// leads to the call of the same look. A turn of the loop takes about so many units.
+    Condition { layout: Layout, units: u64 },
     /// The call of the look whose condition is this one of all, by their order.
     Call(usize),
 }
@@ -257,12 +257,14 @@ impl<'a, 'b> Writer<'a, 'b> {
                 self.put(&Instruction::Call(flag.check));
                 self.put(&Instruction::End);
             }
-            Form::Marked => self.part(Part::Whole),
+            Form::Marked => self.part(Part::Whole {
+                units: self.plan.longest,
+            }),
         }
     }
 
     /// A branch out of this many blocks, to the call of a look.
-    fn look_out(&mut self, blocks: u32, layout: Layout) {
+    fn look_out(&mut self, blocks: u32, layout: Layout, units: u64) {
         match (self.form, layout) {
             (Form::Flag(flag), Layout::Last) => {
                 self.flag(flag);
@@ -277,7 +279,7 @@ impl<'a, 'b> Writer<'a, 'b> {
                 self.put(&Instruction::End);
             }
             (Form::Marked, _) => {
-                self.part(Part::Condition(layout));
+                self.part(Part::Condition { layout, units });
                 self.put(&Instruction::BrIf(blocks));
             }
         }
@@ -347,6 +349,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         let end = self.flat.end_of(position);
         let plan = self.plan;
         let look = plan.loops.get(&position).unwrap_or(&Look::None(0));
+        let units = plan.turns.get(&position).copied().unwrap_or_default();
         let slow = match look {
             Look::None(_) | Look::Inside => Slow::Nowhere,
             Look::Behind(_) => {
@@ -373,14 +376,14 @@ impl<'a, 'b> Writer<'a, 'b> {
             Look::Behind(layout) => {
                 self.looks += 1;
                 self.open(&Instruction::Block(BlockType::Empty));
-                self.look_out(0, *layout);
+                self.look_out(0, *layout, units);
             }
             Look::Around { doubled, .. } => {
                 self.looks += 1;
                 if *doubled {
                     self.first_turn(position, end)?;
                 }
-                self.look_out(1, Layout::Last);
+                self.look_out(1, Layout::Last, units);
             }
         }
         self.frames.push(frame);

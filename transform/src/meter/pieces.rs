@@ -332,8 +332,8 @@ impl Scan<'_> {
         let mut condition = None;
         while let Some((_, part)) = parts.next_if(|(at, _)| *at == here) {
             match *part {
-                Part::Whole => self.check(here),
-                Part::Condition(layout) => condition = Some(layout),
+                Part::Whole { .. } => self.check(here),
+                Part::Condition { layout, .. } => condition = Some(layout),
                 Part::Call(look) => {
                     if let (Some(look), Some(piece)) = (self.looks[look], self.now) {
                         self.mark(here, What::Call { look, piece });

@@ -5,13 +5,13 @@
 //! which [`Bodies`] writes. Invariants: the input is valid; a missing section is written in its place.
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
-    MemoryType, Module, SectionId, TypeSection, ValType,
+    CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, ImportSection, Instruction, MemorySection, MemoryType, Module,
+    SectionId, TypeSection, ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    CodeSectionReader, CustomSectionReader, ExportSectionReader, FuncType, FunctionBody,
+    CodeSectionReader, CustomSectionReader, ExportSectionReader, FunctionBody,
     FunctionSectionReader, GlobalSectionReader, ImportSectionReader, MemorySectionReader, Operator,
     Parser, TypeSectionReader,
 };
@@ -30,31 +30,6 @@ pub(crate) struct Added {
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<(GlobalType, ConstExpr)>,
     pub(crate) exports: Vec<(&'static str, ExportKind, u32)>,
-}
-
-/// For each function type of the module, a block type with the same results, for which some need an added type.
-/// Other types have an empty block type.
-pub(crate) fn body_blocks(
-    shape: &Shape,
-    added: &mut Added,
-) -> Result<Vec<BlockType>, reencode::Error> {
-    let mut next = (shape.types.len() + added.types.len()) as u32;
-    let mut blocks = Vec::with_capacity(shape.types.len());
-    for ty in &shape.types {
-        let results = ty.as_ref().map_or(&[][..], FuncType::results);
-        blocks.push(match *results {
-            [] => BlockType::Empty,
-            [result] => BlockType::Result(ValType::try_from(result)?),
-            _ => {
-                let results = results.iter().map(|ty| ValType::try_from(*ty));
-                let results = results.collect::<Result<_, _>>()?;
-                added.types.push((Vec::new(), results));
-                next += 1;
-                BlockType::FunctionType(next - 1)
-            }
-        });
-    }
-    Ok(blocks)
 }
 
 /// The new indices of the module.
