@@ -19,6 +19,7 @@ use super::{
     counted,
     flat::{Flat, block_type, for_each_label, is_call, is_final, is_opener},
     liveness,
+    turns::{Way, turns},
 };
 
 /// How much a guest may do between two looks, in units.
@@ -39,8 +40,6 @@ const MOVE: u64 = 256;
 const BULK: u64 = REACH / 2 + 1;
 /// Loops without loops inside are doubled up to this cost of a turn.
 const DOUBLED: u64 = 100;
-/// How many times longer than the usual turn of a loop the longest one is taken to be at most.
-const SPREAD: u64 = 128;
 /// How many locals are put away during the call; where more are live, none is.
 const PASSED: usize = 16;
 
@@ -116,6 +115,7 @@ impl Planner<'_> {
             ..Plan::default()
         };
         self.walk(flat, &loops, &mut plan);
+        plan.turns = turns(flat, &plan.loops, |operator| self.way(operator));
         plan.longest = plan.cost.within;
         plan.entry |= self.calls.is_reachable(function) && plan.cost.within > UNNAMED;
         if plan.entry {
@@ -158,6 +158,23 @@ impl Planner<'_> {
                 }
             }
             _ => unknown,
+        }
+    }
+
+    /// The units of an instruction, as the least and the most of it.
+    fn way(&self, operator: &Operator<'_>) -> Way {
+        match is_call(operator) {
+            true => Way {
+                least: CALL,
+                most: self.call(operator).within,
+            },
+            false => {
+                let units = Self::units(operator);
+                Way {
+                    least: units,
+                    most: units,
+                }
+            }
         }
     }
 
@@ -290,19 +307,15 @@ impl Planner<'_> {
             after: Option<u64>,
             /// Of an `if` without an `else`: the units of the way around it.
             around: Option<u64>,
-            /// Of a loop: the units before it that still count in it.
-            before: u64,
         }
         let mut frames = vec![Frame {
             opener: usize::MAX,
             after: None,
             around: None,
-            before: 0,
         }];
         // The units since the last look; `None` where nothing can get.
         let mut since = Some(0_u64);
         let mut within = 0;
-        let mut backs: HashMap<usize, Backs> = HashMap::new();
         for position in 0..flat.ops.len() {
             let operator = flat.operator(position);
             match operator {
@@ -331,15 +344,11 @@ impl Planner<'_> {
                     }
                     let condition = matches!(opens, Operator::If { .. });
                     since = since.map(|since| since + u64::from(condition));
-                    let mut before = 0;
                     if let Some(look) = plan.loops.get(&position) {
                         since = since.map(|since| match look {
                             Look::None(units) => since + units,
                             // It may end before it looks.
-                            Look::Around { doubled: true, .. } => {
-                                before = since;
-                                since + loops[&position].units
-                            }
+                            Look::Around { doubled: true, .. } => since + loops[&position].units,
                             Look::Inside | Look::Behind(_) | Look::Around { .. } => 0,
                         });
                     }
@@ -347,7 +356,6 @@ impl Planner<'_> {
                         opener: position,
                         after: None,
                         around: if condition { since } else { None },
-                        before,
                     });
                 }
                 calls if is_call(calls) => {
@@ -383,14 +391,8 @@ impl Planner<'_> {
                 let at = frames.len() - 1 - label as usize;
                 let frame = &mut frames[at];
                 // A way back is counted where the loop begins.
-                match plan.loops.contains_key(&frame.opener) {
-                    true => {
-                        let back = backs.entry(frame.opener).or_default();
-                        let turn = since.unwrap_or_default().saturating_sub(frame.before);
-                        back.longest = turn.max(back.longest);
-                        back.count += 1;
-                    }
-                    false => frame.after = frame.after.max(since),
+                if !plan.loops.contains_key(&frame.opener) {
+                    frame.after = frame.after.max(since);
                 }
             });
             if is_final(operator) {
@@ -400,31 +402,11 @@ impl Planner<'_> {
                 since = None;
             }
         }
-        let turns = backs.iter();
-        let turns = turns.map(|(opener, backs)| (*opener, backs.turn(loops[opener].units)));
-        plan.turns = turns.collect();
         plan.cost = Cost {
             within,
             after: since.unwrap_or_default().min(REACH),
             looks: false,
         };
-    }
-}
-
-/// The branches back to a loop.
-#[derive(Default)]
-struct Backs {
-    count: u64,
-    /// The most units of a turn, since the look of the loop or a later one.
-    longest: u64,
-}
-
-impl Backs {
-    /// About the units of a turn of a loop that has `all` units: its arms are about equally long. In the loop of an
-    /// interpreter, the longest arm says little.
-    fn turn(&self, all: u64) -> u64 {
-        let mean = all / self.count;
-        self.longest.min(mean).max(self.longest / SPREAD)
     }
 }
 

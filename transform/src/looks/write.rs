@@ -75,7 +75,7 @@ pub(crate) enum Part {
     /// A whole look. A guest does at most about so many units from the look before to this one.
     Whole { units: u64 },
     /// The condition of the `br_if` that is here, which is taken if the guest must not just go on. The branch
-    /// leads to the call of the same look. A turn of the loop takes about so many units.
+    /// leads to the call of the same look. Its turns take about so many units.
     Condition { layout: Layout, units: u64 },
     /// The call of the look whose condition is this one of all, by their order.
     Call(usize),

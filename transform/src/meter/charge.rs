@@ -2,14 +2,14 @@
 //!
 //! The counter is a global, which every charge writes, so that it is known when a guest traps. In a loop without calls
 //! a local has the same value, because engines keep locals in registers. The local is read from the global before the
-//! outermost such loop. Proof that both are equal in that loop: only charges of this function run there, and each
-//! writes both.
+//! outermost such loop. Proof that both are equal in that loop: only charges and refills of this function run there,
+//! and each leaves both equal.
 //!
 //! A conditional branch with a charge becomes an `if` around the charge and an unconditional branch. An `if` without
 //! `else` gets an `else` if it has a charge.
 //!
-//! A check asks for more fuel if the counter is too low ([`Indices::refill`]), and the guest goes on. Where a look
-//! stands (`looks`), this is how it looks.
+//! A check asks for more fuel if the counter is too low ([`Indices::refill`]), and the guest goes on. Looks (`looks`)
+//! are such checks, whose call may stand elsewhere.
 //!
 //! It does not know what is charged, nor why. Invariant: every sequence leaves the stack unchanged.
 

@@ -7,17 +7,16 @@
 //! - after a conditional branch and after a call;
 //! - after a block or an `if` that is the target of branches.
 //!
-//! Pieces are edges of a graph. `places` decides which of them carry a charge. The counter must be exact where the
-//! function begins and ends, and at calls, because a callee charges as well or does not return. A charge can also be
-//! put where a conditional branch is taken, and where an `if` without `else` does nothing.
+//! Pieces are edges of a graph. `places` decides which of them carry a charge. The counter must be exact at calls,
+//! because a callee charges as well or does not return; so it is where the function begins and ends. A function that
+//! is only called by its name may differ there by numbers that its callers know ([`Ends`]): they pay for the callee up
+//! to its first exact place before the call, and for what is behind its last one after it. A charge can also be put
+//! where a conditional branch is taken, and where an `if` without `else` does nothing.
 //!
 //! The fuel is checked where the function looks (`looks`), before an instruction on a range, and before a call that
-//! may reach the host, which is every call except a direct one of a function of the module: so all that the host sees
-//! is paid. A check is for the rest of the piece, or for the piece behind the look.
-//!
-//! So a guest ends soon after its fuel does. Proof: code that runs for ever repeats a loop or recurses. A loop has a
-//! look, unless it ends or reaches another check in each turn. A recursion has a look if all of its calls name their
-//! function; else it has a check before the call that does not.
+//! may reach the host: one of an import that is not quiet, and one through a table or a reference if it may reach
+//! another module. So all that the host sees is paid. A check is for the rest of the piece, or for the piece behind the
+//! look. Every loop and every recursion has a look, so a guest ends soon after its fuel does.
 //!
 //! It reads functions and writes nothing. It does not know what a charge looks like.
 

@@ -1,5 +1,8 @@
 //! Decides whether the guests of a program count fuel, and how they check for interruption.
 //!
+//! Guests that count fuel check where they ask for more of it; only what core adds to their modules checks in one of
+//! these ways.
+//!
 //! It rewrites nothing. Invariant: only [`Checks::of`] decides how guests check.
 
 use polyextism_transform::meter::Counter;

@@ -1,0 +1,124 @@
+//! About how long a turn of each loop takes, for who counts the work.
+//!
+//! It goes through the function along the ways that a guest may take, like `plan`. Invariant: a turn takes at most
+//! about [`SPREAD`] times what is said, apart from looks in the middle of it.
+
+use std::collections::HashMap;
+
+use wasmparser::Operator;
+
+use super::{
+    flat::{Flat, for_each_label, is_final, is_opener},
+    plan::Look,
+};
+
+/// How much longer than its shortest turn a loop's longest one is taken to be at most. The loop of an interpreter has
+/// an arm for each instruction; most are short, and the longest one says little.
+const SPREAD: u64 = 128;
+
+/// The units of the ways that lead to a place, since the last look of a loop.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Way {
+    pub(super) least: u64,
+    pub(super) most: u64,
+}
+
+impl Way {
+    fn then(self, next: Self) -> Self {
+        Self {
+            least: self.least.saturating_add(next.least),
+            most: self.most.saturating_add(next.most),
+        }
+    }
+}
+
+/// The ways that lead to where both lead; `None` leads nowhere.
+fn join(one: Option<Way>, other: Option<Way>) -> Option<Way> {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.or(other);
+    };
+    Some(Way {
+        least: one.least.min(other.least),
+        most: one.most.max(other.most),
+    })
+}
+
+/// A block.
+struct Frame {
+    opener: usize,
+    after: Option<Way>,
+    /// Of an `if` without an `else`: the way around it.
+    around: Option<Way>,
+}
+
+/// About the units of a turn of each loop that looks, by the position of the `loop`. `units` says them of one
+/// instruction.
+pub(super) fn turns(
+    flat: &Flat<'_>,
+    looks: &HashMap<usize, Look>,
+    units: impl Fn(&Operator<'_>) -> Way,
+) -> HashMap<usize, u64> {
+    let mut turns: HashMap<usize, Option<Way>> = HashMap::new();
+    let mut frames = vec![Frame {
+        opener: usize::MAX,
+        after: None,
+        around: None,
+    }];
+    let mut way = Some(Way::default());
+    for position in 0..flat.ops.len() {
+        let operator = flat.operator(position);
+        match operator {
+            Operator::End => {
+                let Some(frame) = frames.pop() else { break };
+                way = join(way, join(frame.after, frame.around));
+                continue;
+            }
+            Operator::Else => {
+                let frame = frames.last_mut().expect("an `else` is inside of its `if`");
+                frame.after = join(frame.after, way);
+                way = frame.around.take();
+                continue;
+            }
+            opens if is_opener(opens) => {
+                way = match (way, looks.get(&position)) {
+                    (Some(way), Some(Look::None(all))) => Some(way.then(Way {
+                        least: 0,
+                        most: *all,
+                    })),
+                    (Some(_), Some(_)) => Some(Way::default()),
+                    (way, _) => way,
+                };
+                let is_if = matches!(opens, Operator::If { .. });
+                frames.push(Frame {
+                    opener: position,
+                    after: None,
+                    around: way.filter(|_| is_if),
+                });
+            }
+            other => way = way.map(|way| way.then(units(other))),
+        }
+        for_each_label(operator, |label| {
+            let at = frames.len() - 1 - label as usize;
+            // Labels of a `try_table` are counted from outside, where it is open already.
+            let at = at - usize::from(matches!(operator, Operator::TryTable { .. }));
+            let frame = &mut frames[at];
+            match looks.contains_key(&frame.opener) {
+                true => {
+                    let turn = turns.entry(frame.opener).or_default();
+                    *turn = join(*turn, way);
+                }
+                false => frame.after = join(frame.after, way),
+            }
+        });
+        if is_final(operator) {
+            way = None;
+        }
+    }
+    let turns = turns.into_iter().filter_map(|(opener, way)| {
+        let way = way?;
+        let turn = way.least.max(way.most / SPREAD);
+        let is_doubled = matches!(looks[&opener], Look::Around { doubled: true, .. });
+        Some((opener, if is_doubled { 2 * turn } else { turn }))
+    });
+    turns.collect()
+}
