@@ -98,6 +98,8 @@ fn the_shortest_way_is_counted() {
             vec![4],
         ),
         (format!("(loop {} (br 0))", long.repeat(20)), vec![2002]),
+        // Where a recursion is entered, the function.
+        (format!("(call 1 (local.get 0)) {long}"), vec![112]),
         // A turn of the outer loop ends with a look of the inner one.
         (
             format!("(loop $a {long} (loop (call $f) (br_if 0 (local.get 0))) (br $a))"),

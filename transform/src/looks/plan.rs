@@ -19,7 +19,7 @@ use super::{
     counted,
     flat::{Flat, block_type, for_each_label, is_call, is_final, is_opener},
     liveness,
-    turns::{Way, turns},
+    turns::{Turns, Way, turns},
 };
 
 /// How much a guest may do between two looks, in units.
@@ -88,12 +88,9 @@ pub(super) struct Plan {
     pub(super) entry: bool,
     /// How its loops look, by the position of the `loop`.
     pub(super) loops: HashMap<usize, Look>,
-    /// About the units of a turn of each loop.
-    pub(super) turns: HashMap<usize, u64>,
+    pub(super) turns: Turns,
     /// The instructions before which there is a look, in order.
     pub(super) before: Vec<usize>,
-    /// The most units that may pass in it without a look.
-    pub(super) longest: u64,
     pub(super) cost: Cost,
 }
 
@@ -116,7 +113,6 @@ impl Planner<'_> {
         };
         self.walk(flat, &loops, &mut plan);
         plan.turns = turns(flat, &plan.loops, |operator| self.way(operator));
-        plan.longest = plan.cost.within;
         plan.entry |= self.calls.is_reachable(function) && plan.cost.within > UNNAMED;
         if plan.entry {
             plan.cost.within = 0;

@@ -1,4 +1,4 @@
-//! About how long a turn of each loop takes, for who counts the work.
+//! About how long a turn of each loop takes, and a function without its loops, for who counts the work.
 //!
 //! It goes through the function along the ways that a guest may take, like `plan`. Invariant: a turn takes at most
 //! about [`SPREAD`] times what is said, apart from looks in the middle of it.
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use wasmparser::Operator;
 
 use super::{
-    flat::{Flat, for_each_label, is_final, is_opener},
+    flat::{Flat, for_each_label, is_call, is_final, is_opener},
     plan::Look,
 };
 
@@ -29,6 +29,10 @@ impl Way {
             least: self.least.saturating_add(next.least),
             most: self.most.saturating_add(next.most),
         }
+    }
+
+    fn units(self) -> u64 {
+        self.least.max(self.most / SPREAD)
     }
 }
 
@@ -51,13 +55,21 @@ struct Frame {
     around: Option<Way>,
 }
 
-/// About the units of a turn of each loop that looks, by the position of the `loop`. `units` says them of one
-/// instruction.
+/// About how many units code takes.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// A turn of each loop that looks, by the position of the `loop`.
+    pub(super) loops: HashMap<usize, u64>,
+    /// The function, from its last loop that looks.
+    pub(super) function: u64,
+}
+
+/// The turns of a function. `units` says the units of one instruction.
 pub(super) fn turns(
     flat: &Flat<'_>,
     looks: &HashMap<usize, Look>,
     units: impl Fn(&Operator<'_>) -> Way,
-) -> HashMap<usize, u64> {
+) -> Turns {
     let mut turns: HashMap<usize, Option<Way>> = HashMap::new();
     let mut frames = vec![Frame {
         opener: usize::MAX,
@@ -69,8 +81,11 @@ pub(super) fn turns(
         let operator = flat.operator(position);
         match operator {
             Operator::End => {
-                let Some(frame) = frames.pop() else { break };
+                let frame = frames.pop().expect("blocks are nested");
                 way = join(way, join(frame.after, frame.around));
+                if frames.is_empty() {
+                    break;
+                }
                 continue;
             }
             Operator::Else => {
@@ -111,14 +126,19 @@ pub(super) fn turns(
             }
         });
         if is_final(operator) {
+            if matches!(operator, Operator::Return) || is_call(operator) {
+                frames[0].after = join(frames[0].after, way);
+            }
             way = None;
         }
     }
     let turns = turns.into_iter().filter_map(|(opener, way)| {
-        let way = way?;
-        let turn = way.least.max(way.most / SPREAD);
+        let turn = way?.units();
         let is_doubled = matches!(looks[&opener], Look::Around { doubled: true, .. });
         Some((opener, if is_doubled { 2 * turn } else { turn }))
     });
-    turns.collect()
+    Turns {
+        loops: turns.collect(),
+        function: way.unwrap_or_default().units(),
+    }
 }

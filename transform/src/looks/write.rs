@@ -72,7 +72,7 @@ pub(crate) struct Flag {
 /// A part of a look that the caller has to write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
-    /// A whole look. A guest does at most about so many units from the look before to this one.
+    /// A whole look. The function takes about so many units.
     Whole { units: u64 },
     /// The condition of the `br_if` that is here, which is taken if the guest must not just go on. The branch
     /// leads to the call of the same look. Its turns take about so many units.
@@ -258,7 +258,7 @@ impl<'a, 'b> Writer<'a, 'b> {
                 self.put(&Instruction::End);
             }
             Form::Marked => self.part(Part::Whole {
-                units: self.plan.longest,
+                units: self.plan.turns.function,
             }),
         }
     }
@@ -349,7 +349,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         let end = self.flat.end_of(position);
         let plan = self.plan;
         let look = plan.loops.get(&position).unwrap_or(&Look::None(0));
-        let units = plan.turns.get(&position).copied().unwrap_or_default();
+        let units = plan.turns.loops.get(&position).copied().unwrap_or_default();
         let slow = match look {
             Look::None(_) | Look::Inside => Slow::Nowhere,
             Look::Behind(_) => {
