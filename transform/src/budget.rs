@@ -101,8 +101,8 @@ impl Indices {
 
     /// Counts down, and says whether the budget is used up.
     fn count(&self, out: &mut Splice<'_>, units: u64, local: u32) {
-        // Every loop and every recursion counts.
-        let units = units as i64 + 1;
+        // Every loop and every recursion counts. A look comes again after its check, and must then go on.
+        let units = (units as i64 + 1).min(QUANTUM / 2);
         for instruction in [
             Instruction::GlobalGet(self.budget),
             Instruction::I64Const(units),

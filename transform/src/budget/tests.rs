@@ -98,6 +98,11 @@ fn the_shortest_way_is_counted() {
             vec![4],
         ),
         (format!("(loop {} (br 0))", long.repeat(20)), vec![2002]),
+        // A new budget is enough for every look; this turn has more of them.
+        (
+            format!("(loop {} (br 0))", long.repeat(1000)),
+            vec![50_000, 1, 1, 1, 1, 1, 1],
+        ),
         // Where a recursion is entered, the function.
         (format!("(call 1 (local.get 0)) {long}"), vec![112]),
         // A turn of the outer loop ends with a look of the inner one.
