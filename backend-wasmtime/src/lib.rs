@@ -250,6 +250,10 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_wide_arithmetic(has(Proposal::WideArithmetic))
         // Only core writes atomic instructions; it refuses those of guests.
         .wasm_threads(true)
+        // Only core writes hints, where guests read a flag; it drops those of guests.
+        .wasm_branch_hinting(
+            variant.strategy == Strategy::Cranelift && settings.interruption != Interruption::On,
+        )
         .wasm_exceptions(has(Proposal::Exceptions))
         .wasm_function_references(has(Proposal::FunctionReferences) || has(Proposal::Gc))
         .wasm_gc(has(Proposal::Gc))

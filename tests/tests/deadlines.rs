@@ -65,6 +65,21 @@ fn a_long_function_ends_at_the_deadline() {
     }
 }
 
+/// A turn of more units than a guest may count between two checks.
+#[test]
+fn a_loop_with_long_turns_goes_on() {
+    let nops = "(nop)".repeat(250_000);
+    let wat = format!(
+        r#"(module (func (export "run") (result i32) (local i32) (local.set 0 (i32.const 3))
+          (loop {nops} (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+          (local.get 0)))"#
+    );
+    for choice in engines() {
+        let mut plugin = made(&choice, &wat, Some(10_000), Interrupted::Replaced);
+        assert_eq!(plugin.call("run", b"").expect("it ends"), b"", "{choice:?}");
+    }
+}
+
 #[test]
 fn every_endless_guest_can_be_cancelled() {
     for choice in engines() {

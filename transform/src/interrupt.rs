@@ -13,10 +13,10 @@
 
 use std::ops::Range;
 
-use wasm_encoder::{EntityType, MemoryType, reencode};
+use wasm_encoder::{BranchHints, EntityType, MemoryType, reencode};
 
 use crate::{
-    looks::{self, Form, Spare},
+    looks::{self, Body, Form, Spare},
     rewrite::{self, Added, Moved, Shape, Written},
 };
 
@@ -78,8 +78,20 @@ pub fn instrument(
     let form = Form::Flag(target);
     let bodies = looks::write(wasm, &shape, moved, form, without, &mut spare)?.bodies;
     added.globals.extend(spare.globals());
+    added.hints = Some(hints(&bodies, target.check + MOVED));
     let bodies: Vec<_> = bodies.into_iter().map(|body| body.bytes).collect();
     rewrite::add(wasm, &shape, &added, &mut Written(bodies.into_iter())).map(Some)
+}
+
+/// Tells engines that guests hardly ever find the flag set. `first` is the index of the first function.
+fn hints(bodies: &[Body], first: u32) -> BranchHints {
+    let mut hints = BranchHints::new();
+    for (function, body) in (first..).zip(bodies) {
+        if !body.hints.is_empty() {
+            hints.function_hints(function, body.hints.iter().copied());
+        }
+    }
+    hints
 }
 
 #[cfg(test)]

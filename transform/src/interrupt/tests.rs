@@ -1,7 +1,7 @@
 //! What comes out is valid, and looks are where the rules want them. That it computes the same is
 //! what all other tests show on engines that need it.
 
-use wasmparser::{Operator, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{KnownCustom, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
 
 use super::{Flag, IMPORT, instrument};
 use crate::rewrite::samples::{FLAG, KERNEL};
@@ -267,4 +267,51 @@ fn depth_is_no_matter() {
     let wasm = wat::parse_str(text).expect("the text is valid");
     let out = instrument(&wasm, Flag::Added, &(0..0)).expect("the module is valid");
     assert!(out.expect("it has functions").len() > wasm.len());
+}
+
+/// Each branch after a look, and no other, goes past the check nearly always.
+#[test]
+fn the_way_to_the_check_is_rare() {
+    for text in MODULES {
+        let wasm = wat::parse_str(text).expect("the text is valid");
+        let with = out(&wasm, Flag::Added);
+        let (mut hints, mut looks) = (Vec::new(), Vec::new());
+        let mut function = 0;
+        for payload in Parser::new(0).parse_all(&with) {
+            match payload.expect("it is valid") {
+                Payload::ImportSection(section) => {
+                    let imports = section.into_imports();
+                    let types = imports.map(|import| import.expect("it is valid").ty);
+                    function = types.filter(|ty| matches!(ty, TypeRef::Func(_))).count() as u32;
+                }
+                Payload::CustomSection(section) => {
+                    let KnownCustom::BranchHints(section) = section.as_known() else {
+                        continue;
+                    };
+                    for of in section {
+                        let of = of.expect("it is valid");
+                        for hint in of.hints {
+                            let hint = hint.expect("it is valid");
+                            hints.push((of.func, u64::from(hint.func_offset), hint.taken));
+                        }
+                    }
+                }
+                Payload::CodeSectionEntry(body) => {
+                    let operators = body.get_operators_reader().expect("it is valid");
+                    let operators = operators.into_iter_with_offsets();
+                    let operators: Vec<_> = operators.map(|op| op.expect("it is valid")).collect();
+                    for three in operators.windows(3) {
+                        if let (Operator::I32AtomicLoad { .. }, _) = three[0] {
+                            let unset = matches!(three[1].0, Operator::I32Eqz);
+                            let branch = three[1 + usize::from(unset)].1;
+                            looks.push((function, branch - body.range().start, unset));
+                        }
+                    }
+                    function += 1;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(hints, looks, "{text}");
+    }
 }

@@ -33,6 +33,8 @@
 //!   ;; live locals to globals; (call $check); live locals from globals
 //!   (br $again)))
 //! ```
+//! The way to the call is noted as one that is hardly ever taken, for engines that put such code out of the way.
+//!
 //! Who looks at something else gets the same form without conditions and calls, and [`Part`]s that say where they
 //! belong ([`Form::Marked`]).
 //!
@@ -40,7 +42,8 @@
 //! Invariant: the stack and the locals are after a look what they were before.
 
 use wasm_encoder::{
-    BlockType, ConstExpr, Encode, GlobalType, HeapType, Instruction, MemArg, MemArgTarget, ValType,
+    BlockType, BranchHint, ConstExpr, Encode, GlobalType, HeapType, Instruction, MemArg,
+    MemArgTarget, ValType,
     reencode::{self, Reencode, RoundtripReencoder},
 };
 use wasmparser::Operator;
@@ -147,6 +150,8 @@ pub(super) struct Writer<'a, 'b> {
 pub(crate) struct Body {
     /// With its declarations of locals.
     pub(crate) bytes: Vec<u8>,
+    /// Which way the branches after looks at a flag go nearly always.
+    pub(crate) hints: Vec<BranchHint>,
     /// What the caller has to write, with [`Form::Marked`].
     pub(crate) parts: Vec<(u64, Part)>,
     /// Where instructions begin that are not the guest's.
@@ -227,6 +232,20 @@ impl<'a, 'b> Writer<'a, 'b> {
         self.body.parts.push((self.body.bytes.len() as u64, part));
     }
 
+    /// Puts a branch that is hardly ever taken.
+    fn put_rare(&mut self, branch: &Instruction<'_>) {
+        self.hint(0);
+        self.put(branch);
+    }
+
+    /// Notes of the branch that comes next whether it is taken (1) or not (0).
+    fn hint(&mut self, value: u32) {
+        self.body.hints.push(BranchHint {
+            branch_func_offset: self.body.bytes.len() as u32,
+            branch_hint_value: value,
+        });
+    }
+
     fn open(&mut self, instruction: &Instruction<'_>) {
         self.put(instruction);
         self.depth += 1;
@@ -253,7 +272,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         match self.form {
             Form::Flag(flag) => {
                 self.flag(flag);
-                self.put(&Instruction::If(BlockType::Empty));
+                self.put_rare(&Instruction::If(BlockType::Empty));
                 self.put(&Instruction::Call(flag.check));
                 self.put(&Instruction::End);
             }
@@ -268,11 +287,12 @@ impl<'a, 'b> Writer<'a, 'b> {
         match (self.form, layout) {
             (Form::Flag(flag), Layout::Last) => {
                 self.flag(flag);
-                self.put(&Instruction::BrIf(blocks));
+                self.put_rare(&Instruction::BrIf(blocks));
             }
             (Form::Flag(flag), Layout::Next) => {
                 self.flag(flag);
                 self.put(&Instruction::I32Eqz);
+                self.hint(1);
                 self.put(&Instruction::If(BlockType::Empty));
                 self.put(&Instruction::Else);
                 self.put(&Instruction::Br(blocks + 1));

@@ -5,9 +5,9 @@
 //! which [`Bodies`] writes. Invariants: the input is valid; a missing section is written in its place.
 
 use wasm_encoder::{
-    CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, ImportSection, Instruction, MemorySection, MemoryType, Module,
-    SectionId, TypeSection, ValType,
+    BranchHints, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
+    MemoryType, Module, SectionId, TypeSection, ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
@@ -30,6 +30,8 @@ pub(crate) struct Added {
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<(GlobalType, ConstExpr)>,
     pub(crate) exports: Vec<(&'static str, ExportKind, u32)>,
+    /// The branches that are rarely taken.
+    pub(crate) hints: Option<BranchHints>,
 }
 
 /// The new indices of the module.
@@ -342,6 +344,9 @@ impl Reencode for Step<'_> {
             let mut exports = ExportSection::new();
             self.exports(&mut exports);
             module.section(&exports);
+        }
+        if let (Some(hints), Some(SectionId::Code)) = (&added.hints, before) {
+            module.section(hints);
         }
         if !added.functions.is_empty() && self.is_missing(SectionId::Code, before) {
             let mut code = CodeSection::new();
