@@ -345,17 +345,14 @@ impl Scan<'_> {
 
     /// A check here, for the rest of the piece.
     fn check(&mut self, at: u64) {
-        if self.now.is_none() {
-            return;
-        }
         let begins_here = |mark: &Mark| mark.at == at && matches!(mark.what, What::Piece(_));
-        if !self.marks.last().is_some_and(begins_here) {
+        if self.now.is_some() && !self.marks.last().is_some_and(begins_here) {
             let node = self.part();
             self.begin(at, node, 1.0);
         }
-        self.now
-            .into_iter()
-            .for_each(|piece| self.graph.check(piece));
+        if let Some(piece) = self.now {
+            self.graph.check(piece);
+        }
     }
 
     /// An instruction of a look.
