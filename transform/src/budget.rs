@@ -27,6 +27,9 @@ use crate::{
 pub const QUANTUM: i64 = 100_000;
 /// By how many places the functions that a module defines move: the check comes before them.
 pub const MOVED: u32 = 1;
+/// The least that a look counts, because some count for what other loops do: a loop without a look reaches another one
+/// in each turn.
+const LEAST: i64 = 64;
 /// The name of the import of the check in what comes out. Imports are resolved by position.
 const IMPORT: (&str, &str) = ("polyextism", "check");
 
@@ -101,8 +104,8 @@ impl Indices {
 
     /// Counts down, and says whether the budget is used up.
     fn count(&self, out: &mut Splice<'_>, units: u64, local: u32) {
-        // Every loop and every recursion counts. A look comes again after its check, and must then go on.
-        let units = (units as i64 + 1).min(QUANTUM / 2);
+        // A look comes again after its check, and must then go on.
+        let units = (units as i64).clamp(LEAST, QUANTUM / 2);
         for instruction in [
             Instruction::GlobalGet(self.budget),
             Instruction::I64Const(units),

@@ -1,7 +1,7 @@
-//! About how long a turn of each loop takes, and a function without its loops, for who counts the work.
+//! About how long a turn of each loop takes, and a function, for who counts the work.
 //!
-//! It goes through the function along the ways that a guest may take, like `plan`. Invariant: a turn takes at most
-//! about [`SPREAD`] times what is said, apart from looks in the middle of it.
+//! It goes through the function along the ways that a guest may take, like `plan`, and through each loop once.
+//! Invariant: the longest way takes at most about [`SPREAD`] times what is said, if each loop in it turns once.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use super::{
 /// an arm for each instruction; most are short, and the longest one says little.
 const SPREAD: u64 = 128;
 
-/// The units of the ways that lead to a place, since the last look of a loop.
+/// The units of the ways that lead to a place, since the function was entered.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Way {
     pub(super) least: u64,
@@ -28,6 +28,14 @@ impl Way {
         Self {
             least: self.least.saturating_add(next.least),
             most: self.most.saturating_add(next.most),
+        }
+    }
+
+    /// The rest of the ways, behind a place through which all of them lead.
+    fn since(self, place: Self) -> Self {
+        Self {
+            least: self.least.saturating_sub(place.least),
+            most: self.most.saturating_sub(place.most),
         }
     }
 
@@ -50,6 +58,8 @@ fn join(one: Option<Way>, other: Option<Way>) -> Option<Way> {
 /// A block.
 struct Frame {
     opener: usize,
+    /// The way to where it begins.
+    before: Way,
     after: Option<Way>,
     /// Of an `if` without an `else`: the way around it.
     around: Option<Way>,
@@ -60,7 +70,7 @@ struct Frame {
 pub(super) struct Turns {
     /// A turn of each loop that looks, by the position of the `loop`.
     pub(super) loops: HashMap<usize, u64>,
-    /// The function, from its last loop that looks.
+    /// The function.
     pub(super) function: u64,
 }
 
@@ -73,6 +83,7 @@ pub(super) fn turns(
     let mut turns: HashMap<usize, Option<Way>> = HashMap::new();
     let mut frames = vec![Frame {
         opener: usize::MAX,
+        before: Way::default(),
         after: None,
         around: None,
     }];
@@ -95,17 +106,17 @@ pub(super) fn turns(
                 continue;
             }
             opens if is_opener(opens) => {
-                way = match (way, looks.get(&position)) {
-                    (Some(way), Some(Look::None(all))) => Some(way.then(Way {
+                if let Some(Look::None(most)) = looks.get(&position) {
+                    let turns = Way {
                         least: 0,
-                        most: *all,
-                    })),
-                    (Some(_), Some(_)) => Some(Way::default()),
-                    (way, _) => way,
-                };
+                        most: *most,
+                    };
+                    way = way.map(|way| way.then(turns));
+                }
                 let is_if = matches!(opens, Operator::If { .. });
                 frames.push(Frame {
                     opener: position,
+                    before: way.unwrap_or_default(),
                     after: None,
                     around: way.filter(|_| is_if),
                 });
@@ -120,7 +131,7 @@ pub(super) fn turns(
             match looks.contains_key(&frame.opener) {
                 true => {
                     let turn = turns.entry(frame.opener).or_default();
-                    *turn = join(*turn, way);
+                    *turn = join(*turn, way.map(|way| way.since(frame.before)));
                 }
                 false => frame.after = join(frame.after, way),
             }
