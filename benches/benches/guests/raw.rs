@@ -41,19 +41,27 @@ pub(crate) fn run(engine: &str, case: &Case, module: &[u8]) -> Option<Run> {
         "wasmer" => wasmer::run(::wasmer::sys::Cranelift::new(), case, module),
         "wasmer:singlepass" => wasmer::run(::wasmer::sys::Singlepass::new(), case, module),
         #[cfg(feature = "wasmi")]
-        "wasmi" => wasmi::run(case, module),
+        "wasmi" => wasmi::run(&::wasmi::Config::default(), case, module),
         _ => None,
     }
 }
 
 /// The same with the interruption that the engine itself has, if it has any.
 pub(crate) fn with_epochs(engine: &str, case: &Case) -> Option<Run> {
-    if !engine.starts_with("wasmtime") {
-        return None;
+    match engine {
+        "wasmtime" | "wasmtime:winch" => {
+            let mut config = wasmtime::config(engine);
+            config.epoch_interruption(true);
+            wasmtime::run(&config, case, case.guest.module)
+        }
+        #[cfg(feature = "wasmi")]
+        "wasmi" => {
+            let mut config = ::wasmi::Config::default();
+            config.consume_fuel(true);
+            wasmi::run(&config, case, case.guest.module)
+        }
+        _ => None,
     }
-    let mut config = wasmtime::config(engine);
-    config.epoch_interruption(true);
-    wasmtime::run(&config, case, case.guest.module)
 }
 
 /// The module from which guests import the kernel.

@@ -2,8 +2,8 @@
 
 use polyextism_benches::cases::Case;
 use wasmi::{
-    Caller, Engine, Extern, ExternType, Func, FuncType, Global, Linker, Memory, Module, Ref, Store,
-    Table, Val, ValType,
+    Caller, Config, Engine, Extern, ExternType, Func, FuncType, Global, Linker, Memory, Module,
+    Ref, Store, Table, Val, ValType,
 };
 
 use super::{Error, Instance, KERNEL, calls, kernel};
@@ -12,8 +12,8 @@ use crate::{
     world::{self, World},
 };
 
-pub(super) fn run(case: &Case, module: &[u8]) -> Option<Run> {
-    let engine = Engine::default();
+pub(super) fn run(config: &Config, case: &Case, module: &[u8]) -> Option<Run> {
+    let engine = Engine::new(config);
     let module = Module::new(&engine, module).ok()?;
     let kernel = Module::new(&engine, kernel()).expect("it compiles");
     Some(calls(case, move |world| {
@@ -30,6 +30,8 @@ struct Alone {
 impl Alone {
     fn new(engine: &Engine, kernel: &Module, module: &Module, world: World) -> Self {
         let mut store = Store::new(engine, world);
+        // Only where it is counted; it never runs out.
+        let _counted = store.set_fuel(u64::MAX).is_ok();
         let mut linker = Linker::new(engine);
         let kernel = linker.instantiate_and_start(&mut store, kernel);
         let kernel = kernel.expect("it can be instantiated");
