@@ -8,10 +8,7 @@ use polyextism_core::backend::{
 };
 use wasmi::{Extern, Val};
 
-use crate::{
-    BACKEND, conv,
-    instance::{self, Instance},
-};
+use crate::{BACKEND, calls, conv, instance::Instance};
 
 impl Instance {
     fn exported(&self, module: ModuleId, export: &str) -> Option<Extern> {
@@ -35,10 +32,7 @@ impl Inspect for Instance {
         }
         let results = ty.results().iter().copied();
         let mut results: Vec<_> = results.map(Val::default_for_ty).collect();
-        let called = instance::run(&mut self.store, |store| {
-            func.call(store, &values, &mut results)
-        });
-        called.map_err(conv::failure)?;
+        calls::any(&mut self.store, &func, &values, &mut results)?;
         let results = results
             .iter()
             .map(|value| conv::to_value(&self.store, value));

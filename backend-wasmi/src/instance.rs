@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use polyextism_core::backend::{
     self, EntryId, Error, Guest, Host, Import, Inspect, InstanceLimits, Linked, MemoryExport,
-    MemoryId, ModuleId, Paused, Program, Result, inspect::EXTENDED_LIMITS, pause, resume, section,
-    unresolved,
+    MemoryId, ModuleId, Paused, Program, Result, inspect::EXTENDED_LIMITS, unresolved,
 };
-use wasmi::{CallHook, Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
+use wasmi::{Engine, Extern, Func, Memory, Module, Store, TypedFunc, Val};
 
 use crate::{
-    BACKEND, conv,
+    BACKEND, calls, conv,
     host::Bound,
     limits::{self, MemoryLimit},
 };
@@ -56,22 +55,9 @@ impl Prepared {
 pub(crate) struct State {
     pub(crate) host: Host,
     pub(crate) memories: Vec<Memory>,
-    limit: MemoryLimit,
+    pub(crate) limit: MemoryLimit,
     /// While a guest runs.
-    paused: Option<Paused>,
-}
-
-/// Runs a guest. wasmi takes a lock for the stack of each call before the guest begins and after it has ended. A
-/// fork must not find the lock taken, so the hooks of wasmi pause the section in between.
-pub(crate) fn run<T>(store: &mut Store<State>, call: impl FnOnce(&mut Store<State>) -> T) -> T {
-    section(|| {
-        let outcome = limits::on_enough_stack(|| call(store));
-        // wasmi does not report the end of a guest that fails.
-        if let Some(paused) = store.data_mut().paused.take() {
-            resume(paused);
-        }
-        outcome
-    })
+    pub(crate) paused: Option<Paused>,
 }
 
 /// A live program on wasmi.
@@ -110,17 +96,7 @@ impl Instance {
             paused: None,
         };
         limits::enough_space()?;
-        let mut store = Store::new(engine, state);
-        store.limiter(|state| &mut state.limit);
-        store.call_hook(|state, hook| {
-            match hook {
-                CallHook::CallingWasm => state.paused = Some(pause()),
-                CallHook::ReturningFromWasm => state.paused.take().into_iter().for_each(resume),
-                CallHook::CallingHost | CallHook::ReturningFromHost => {}
-            }
-            Ok(())
-        });
-
+        let mut store = calls::store(engine, state);
         let mut instances = Vec::with_capacity(program.modules.len());
         for (module, imports) in &program.modules {
             match instantiate(&mut store, &instances, module, imports) {
@@ -239,7 +215,7 @@ impl backend::Instance for Instance {
     #[inline]
     fn enter(&mut self, entry: EntryId) -> Result<i32> {
         let Self { store, entries, .. } = self;
-        run(store, |store| entries[entry.0 as usize].call(store)).map_err(conv::failure)
+        entries[entry.0 as usize].call(store)
     }
 
     fn inspect(&mut self) -> Option<&mut dyn Inspect> {
@@ -249,15 +225,15 @@ impl backend::Instance for Instance {
 
 impl Code {
     #[inline]
-    fn call(&mut self, store: &mut Store<State>) -> std::result::Result<i32, wasmi::Error> {
+    fn call(&mut self, store: &mut Store<State>) -> Result<i32> {
         match self {
-            Self::Status(func) => func.call(store, ()),
-            Self::Void(func) => func.call(store, ()).map(|()| 0),
+            Self::Status(func) => calls::typed(store, func),
+            Self::Void(func) => calls::typed(store, func).map(|()| 0),
             Self::Other {
                 func,
                 zeros,
                 results,
-            } => func.call(store, zeros, results).map(|()| match **results {
+            } => calls::any(store, func, zeros, results).map(|()| match **results {
                 [Val::I32(status)] => status,
                 _ => 0,
             }),

@@ -8,7 +8,9 @@
 
 #![deny(unsafe_code)]
 
+mod calls;
 mod conv;
+mod fuel;
 mod host;
 mod inspect;
 mod instance;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 
 use polyextism_core::backend::{
     Backend, Capabilities, Compiler, DynEngine, Engine, Error, Host, InstanceLimits, Interruption,
-    Linked, ModuleId, Program, Proposal, Proposals, Result, Settings,
+    Linked, ModuleId, Program, Proposal, Result, Settings,
 };
 use wasmi::{CompilationMode, Config};
 
@@ -40,6 +42,7 @@ pub const BACKEND: Backend = Backend {
 
 const POWERS: Capabilities = Capabilities::NONE
     .inspect(true)
+    .interrupt(true)
     .memory_limit(true)
     .proposals(&[
         Proposal::Simd,
@@ -53,6 +56,7 @@ const POWERS: Capabilities = Capabilities::NONE
 /// wasmi, opened with some settings.
 pub struct Wasmi {
     engine: wasmi::Engine,
+    interruption: Interruption,
 }
 
 fn open(settings: &Settings) -> Result<Arc<dyn DynEngine>> {
@@ -63,26 +67,24 @@ impl Wasmi {
     /// Opens wasmi: a new engine that shares nothing with any other.
     ///
     /// # Errors
-    /// `Unsupported` for interruption, for profilers, and for a compiler that this backend does not have.
+    /// `Unsupported` for profilers, and for a compiler that this backend does not have.
     pub fn open(settings: &Settings) -> Result<Self> {
         if settings.compiler != BACKEND.compilers[0].name {
             let what = format!("compiler `{}`", settings.compiler);
             return Err(Error::unsupported(BACKEND.name, what));
         }
-        if settings.interruption == Interruption::On {
-            return Err(Error::unsupported(BACKEND.name, "interruption"));
-        }
         if let Some(profiler) = settings.profiler {
             return Err(profiler.unsupported(BACKEND.name));
         }
         Ok(Self {
-            engine: wasmi::Engine::new(&config(settings.proposals)),
+            engine: wasmi::Engine::new(&config(settings)),
+            interruption: settings.interruption,
         })
     }
 }
 
-fn config(proposals: Proposals) -> Config {
-    let has = |proposal| proposals.contains(proposal);
+fn config(settings: &Settings) -> Config {
+    let has = |proposal| settings.proposals.contains(proposal);
     let mut config = Config::default();
     config
         // wasmi refuses modules when it compiles them, not when a function is called.
@@ -107,6 +109,9 @@ fn config(proposals: Proposals) -> Config {
         .wasm_relaxed_simd(has(Proposal::RelaxedSimd))
         .wasm_memory64(has(Proposal::Memory64))
         .wasm_wide_arithmetic(has(Proposal::WideArithmetic));
+    if settings.interruption == Interruption::On {
+        fuel::count(&mut config);
+    }
     config
 }
 
@@ -120,7 +125,7 @@ impl Engine for Wasmi {
     }
 
     fn capabilities(&self) -> Capabilities {
-        POWERS
+        POWERS.interrupt(self.interruption == Interruption::On)
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<wasmi::Module> {

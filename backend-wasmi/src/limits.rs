@@ -1,7 +1,7 @@
 //! The memory limit and the stack of an instance, and the address space that must be left to make one.
 //!
-//! This file does not know when core sets them. wasmi cannot be interrupted. Invariant: the limit
-//! counts the pages of all memories of the instance and never counts too few.
+//! This file does not know when core sets them. Invariant: the limit counts the pages of all memories of the instance
+//! and never counts too few.
 
 use polyextism_core::backend::{Error, ErrorKind, PageLimit, Result, address_space};
 use wasmi::ResourceLimiter;
@@ -17,6 +17,9 @@ pub(crate) const STACK: usize = 1024 * 1024;
 const NEEDED_STACK: usize = 128 * 1024;
 /// The size of the new stack if less is left.
 const GROWN_STACK: usize = 1024 * 1024;
+
+/// The most elements of a table, 2 GiB of them.
+const MOST_ELEMENTS: usize = 1 << 28;
 
 /// The address space that must be left if it is limited, in bytes. Memories of wasmi reserve nothing beyond their
 /// size. Without this margin the last one could use up all address space, and the process would end at the next
@@ -70,7 +73,9 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         maximum: Option<usize>,
     ) -> std::result::Result<bool, LimiterError> {
-        Ok(maximum.is_none_or(|maximum| desired <= maximum))
+        // Beyond that a growth would cost fuel, and wasmi cannot go on with it if fuel is lacking.
+        let is_free = desired <= MOST_ELEMENTS;
+        Ok(is_free && maximum.is_none_or(|maximum| desired <= maximum))
     }
 
     fn instances(&self) -> usize {

@@ -36,10 +36,12 @@ const UNSAFE: &[&str] = &[
 /// for further instances, the way round a mistake of one engine, what one lacks, and a compiler that is a choice of whoever builds.
 const OWN: &[&str] = &[
     "src/artifact.rs",
+    "src/calls.rs",
     "src/engines.rs",
     "src/exceptions.rs",
     "src/heap.rs",
     "src/flag.rs",
+    "src/fuel.rs",
     "src/memories.rs",
     "src/memories/elsewhere.rs",
     "src/memories/image.rs",

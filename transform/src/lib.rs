@@ -4,7 +4,8 @@
 //! export, [`legacy`] translates exceptions from before WebAssembly 3.0, [`per_call`] makes each call of a library
 //! start afresh, [`tables`] lowers maxima, [`meter`] counts fuel, [`fuse`] puts the kernel into a module,
 //! [`bit_tests`] replaces tables that engines make slow code of, [`interrupt`] and [`budget`] make guests check
-//! whether they have to stop, and [`bulk`] splits long instructions. `rewrite` has the parts that they share.
+//! whether they have to stop, [`ways`] lets engines make them, and [`bulk`] splits long instructions. `rewrite` has the
+//! parts that they share.
 //!
 //! It imports nothing of polyextism: no engine, no plug-in, no error of core. Invariants: the output is valid and,
 //! apart from the purpose of the step, computes the same; the functions that a module defines keep their order, and
@@ -22,6 +23,7 @@ pub mod per_call;
 mod rewrite;
 pub mod start;
 pub mod tables;
+pub mod ways;
 
 use std::ops::Range;
 

@@ -9,7 +9,7 @@
 
 mod calls;
 mod counted;
-mod flat;
+pub(crate) mod flat;
 mod liveness;
 mod plan;
 mod turns;

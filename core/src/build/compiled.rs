@@ -132,7 +132,7 @@ impl Compiled {
         };
         let mut wait = options.compiling.wait();
         let units = read(&declared, manifest, options, &mut wait)?;
-        let opened = Opened::new(choice, dumps.profiler, &declared, &units, &options.cache)?;
+        let opened = Opened::new(choice, dumps.profiler, &declared, &units, options)?;
         let requirements = opened.requirements(declared);
         let linked = Linked::new(&units, &requirements, options)?;
         let counting = Counting::needed(opened.checks(), options);

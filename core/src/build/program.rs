@@ -19,6 +19,7 @@ use polyextism_transform::{
     interrupt::{self, Flag},
     meter::{self, Counter},
     tables::limited,
+    ways,
 };
 use wasm_encoder::reencode;
 
@@ -56,6 +57,7 @@ const MEMORY: &str = "polyextism:kernel";
 /// Transformations that may fail, for messages.
 const CHECK_FLAG: &str = "be made to check the interruption flag";
 const COUNT_BUDGET: &str = "be made to count a budget";
+const CHECK_ON_WAYS: &str = "be made to check on long ways";
 
 /// Turns pipelines into code for an engine, or finds existing code.
 pub(crate) struct Compilation<'a> {
@@ -294,8 +296,7 @@ pub(crate) fn pipelines<'a>(
             metering,
             checks: match has_code {
                 true => counting.checks(fusion.as_ref()),
-                // A module without code cannot run for long.
-                false => Checks::Engine,
+                false => Checks::Never,
             },
             fusion,
             imports: imports.chain(fuel).collect(),
@@ -315,7 +316,12 @@ pub(crate) fn rewritten<'a>(
     wasm: &'a [u8],
 ) -> Result<(Cow<'a, [u8]>, Option<Import>)> {
     Ok(match Checks::of(engine.capabilities()) {
-        Checks::Engine => (Cow::Borrowed(wasm), None),
+        Checks::Never => (Cow::Borrowed(wasm), None),
+        Checks::Engine => {
+            let checking = ways::instrument(wasm);
+            let checking = checking.map_err(|source| rewriting(name, CHECK_ON_WAYS, source))?;
+            (checking.map_or(Cow::Borrowed(wasm), Cow::Owned), None)
+        }
         Checks::Flag => {
             let checking = interrupt::instrument(wasm, Flag::Added, &(0..0));
             match checking.map_err(|source| rewriting(name, CHECK_FLAG, source))? {
@@ -431,7 +437,12 @@ impl Pipeline<'_> {
             Some(pieces) => pieces.into(),
         };
         match self.checks {
-            Checks::Engine => Ok(wasm),
+            Checks::Never => Ok(wasm),
+            Checks::Engine => {
+                let checking = ways::instrument(&wasm);
+                let checking = checking.map_err(|source| failed(CHECK_ON_WAYS, source))?;
+                Ok(checking.map_or(wasm, Cow::Owned))
+            }
             Checks::Flag => {
                 // Only where engines compile: an interpreter is faster at tables.
                 let tested = bit_tests::add(&wasm);
@@ -458,7 +469,7 @@ impl Pipeline<'_> {
     fn imports(self) -> Vec<Import> {
         let mut imports = self.imports;
         match self.checks {
-            Checks::Engine => {}
+            Checks::Never | Checks::Engine => {}
             Checks::Flag => imports.push(checks::flag()),
             Checks::Budget => imports.push(checks::budget()),
         }
@@ -469,7 +480,7 @@ impl Pipeline<'_> {
     pub(crate) fn moved(&self) -> u32 {
         let fuel = self.counter().map_or(0, Counter::moved);
         match self.checks {
-            Checks::Engine => fuel,
+            Checks::Never | Checks::Engine => fuel,
             Checks::Flag => fuel + interrupt::MOVED,
             Checks::Budget => fuel + budget::MOVED,
         }

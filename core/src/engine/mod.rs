@@ -119,7 +119,7 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Makes every running guest of this engine call [`Host::check_interrupt`] soon, on its own thread: at the next
-    /// loop head or function entry. If that fails the guest stops with a trap. Costs a few nanoseconds and may be
+    /// loop head or function entry, or after a bounded number of them. If that fails the guest stops with a trap. Costs a few nanoseconds and may be
     /// called at any time from any thread; guests without a reason to stop go on. A request may come too early for
     /// a guest, so callers repeat it.
     ///

@@ -7,28 +7,28 @@ use wasm_encoder::reencode;
 use wasmparser::{BlockType, FunctionBody, Operator, ValType};
 
 /// An instruction, and where it begins in the module.
-pub(super) struct Op<'a> {
-    pub(super) operator: Operator<'a>,
-    pub(super) at: u64,
+pub(crate) struct Op<'a> {
+    pub(crate) operator: Operator<'a>,
+    pub(crate) at: u64,
 }
 
 /// The body of a function.
-pub(super) struct Flat<'a> {
-    pub(super) ops: Vec<Op<'a>>,
+pub(crate) struct Flat<'a> {
+    pub(crate) ops: Vec<Op<'a>>,
     /// Where the last instruction ends in the module.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     /// For each instruction that opens a block, the position of its `end`.
     ends: Vec<u32>,
     /// The types of the parameters and of the locals behind them.
-    pub(super) locals: Vec<ValType>,
+    pub(crate) locals: Vec<ValType>,
     /// How many of them are parameters.
-    pub(super) params: usize,
+    pub(crate) params: usize,
     /// The declarations of locals, in the module.
-    pub(super) declarations: std::ops::Range<u64>,
+    pub(crate) declarations: std::ops::Range<u64>,
 }
 
 impl<'a> Flat<'a> {
-    pub(super) fn read(
+    pub(crate) fn read(
         body: &FunctionBody<'a>,
         params: &[ValType],
     ) -> Result<Self, reencode::Error> {
@@ -67,18 +67,18 @@ impl<'a> Flat<'a> {
         })
     }
 
-    pub(super) fn operator(&self, position: usize) -> &Operator<'a> {
+    pub(crate) fn operator(&self, position: usize) -> &Operator<'a> {
         &self.ops[position].operator
     }
 
     /// The position of the `end` of the block that begins at `opener`.
-    pub(super) fn end_of(&self, opener: usize) -> usize {
+    pub(crate) fn end_of(&self, opener: usize) -> usize {
         self.ends[opener] as usize
     }
 }
 
 /// Whether a block begins here.
-pub(super) fn is_opener(operator: &Operator<'_>) -> bool {
+pub(crate) fn is_opener(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
         Operator::Block { .. }
@@ -89,7 +89,7 @@ pub(super) fn is_opener(operator: &Operator<'_>) -> bool {
 }
 
 /// The type of the block that begins here.
-pub(super) fn block_type(operator: &Operator<'_>) -> Option<BlockType> {
+pub(crate) fn block_type(operator: &Operator<'_>) -> Option<BlockType> {
     match operator {
         Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
             Some(*blockty)
@@ -100,7 +100,7 @@ pub(super) fn block_type(operator: &Operator<'_>) -> Option<BlockType> {
 }
 
 /// Whether nothing runs straight behind this instruction.
-pub(super) fn is_final(operator: &Operator<'_>) -> bool {
+pub(crate) fn is_final(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
         Operator::Br { .. }
@@ -116,7 +116,7 @@ pub(super) fn is_final(operator: &Operator<'_>) -> bool {
 }
 
 /// Whether a function is called here.
-pub(super) fn is_call(operator: &Operator<'_>) -> bool {
+pub(crate) fn is_call(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
         Operator::Call { .. }
@@ -130,7 +130,7 @@ pub(super) fn is_call(operator: &Operator<'_>) -> bool {
 
 /// Calls `target` with the depth of each label that this instruction may branch to. The labels of a
 /// `try_table` are counted from outside of it.
-pub(super) fn for_each_label(operator: &Operator<'_>, mut target: impl FnMut(u32)) {
+pub(crate) fn for_each_label(operator: &Operator<'_>, mut target: impl FnMut(u32)) {
     match operator {
         Operator::Br { relative_depth }
         | Operator::BrIf { relative_depth }
@@ -153,7 +153,7 @@ pub(super) fn for_each_label(operator: &Operator<'_>, mut target: impl FnMut(u32
 }
 
 /// The label of a handler.
-pub(super) fn label_of(catch: &wasmparser::Catch) -> u32 {
+pub(crate) fn label_of(catch: &wasmparser::Catch) -> u32 {
     use wasmparser::Catch;
     match *catch {
         Catch::One { label, .. }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     base::{
-        capabilities::{Profiler, Settings},
+        capabilities::{Interruption, Profiler, Settings},
         error::Result,
         proposals::Proposals,
     },
@@ -24,7 +24,6 @@ use crate::{
         program::{Checks, Layout},
         source::{self, Downloads},
     },
-    cache::Cache,
     deadline::compiling::CompileWait,
     engine::{erased::DynEngine, select::Choice},
     manifest::{MAIN, Manifest},
@@ -47,13 +46,17 @@ impl Opened {
         profiler: Option<Profiler>,
         requirements: &Requirements<'_>,
         units: &Units<'_>,
-        cache: &Cache,
+        options: &Options,
     ) -> Result<Self> {
-        let store = cache.open()?;
+        let store = options.cache.open()?;
         let used = units.iter().map(|unit| uses::of(&unit.module, &store));
         let used = used.fold(Proposals::NONE, Proposals::union);
         let settings = choice
-            .settings(choice.interruption())
+            .settings(match options.fuel {
+                // Guests check where they ask for more of it.
+                Some(_) => Interruption::Off,
+                None => choice.interruption(),
+            })
             .with_profiler(profiler)
             .with_proposals(used.intersection(requirements.allowed()));
         Ok(Self {

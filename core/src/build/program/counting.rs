@@ -27,7 +27,9 @@ enum Fuel {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Checks {
-    /// The engine makes them.
+    /// They cannot run for long.
+    Never,
+    /// The engine makes them, at loops and where functions are entered.
     Engine,
     /// The module with the kernel reads a flag in the kernel memory; others count a budget.
     Flag,
