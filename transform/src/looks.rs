@@ -28,7 +28,7 @@ pub(crate) use self::{
 use self::{
     calls::Calls,
     flat::Flat,
-    plan::{Plan, Planner},
+    plan::{Plan, Planner, Size},
     write::Writer,
 };
 use crate::rewrite::{Moved, Shape};
@@ -76,6 +76,10 @@ pub(crate) fn write(
         let ty = shape.function_type(shape.functions[function]);
         let flat = Flat::read(&code[function], ty.params())?;
         let planner = Planner {
+            size: match form {
+                Form::Flag(_) => Size::Small,
+                Form::Marked => Size::Large,
+            },
             calls: &calls,
             imported,
             costs: &costs,

@@ -203,6 +203,62 @@ fn calls_of_loops_stand_behind() {
     }
 }
 
+/// A loop that may turn without a call does two turns for each look, like one that has none.
+#[test]
+fn loops_that_seldom_call_are_doubled() {
+    let again = "(br_if $l (local.get 1))";
+    for (body, calls) in [
+        (format!("(loop $l (call $leaf) {again})"), 1),
+        (
+            format!("(loop $l (block (br_if 0 (local.get 0)) (call $leaf)) {again})"),
+            2,
+        ),
+        (
+            format!("(loop $l (if (local.get 0) (then (call $leaf))) {again})"),
+            2,
+        ),
+        (format!("(loop $l {again} (call $leaf) (br $l))"), 2),
+        // Whichever way it takes.
+        (
+            format!(
+                "(loop $l (if (local.get 0) (then (call $leaf)) (else (call_ref $v (ref.func $leaf)))) {again})"
+            ),
+            1,
+        ),
+        (
+            format!(
+                "(loop $l (block (br_if 0 (local.get 0)) (call $leaf) (return)) (call $leaf) {again})"
+            ),
+            2,
+        ),
+        // What leaves it does not turn.
+        (
+            format!("(block (loop $l (br_if 1 (local.get 0)) (call $leaf) {again}))"),
+            1,
+        ),
+        // It is long.
+        (
+            format!(
+                "(loop $l (block (br_if 0 (local.get 0)) (call $leaf)) {} {again})",
+                "(nop)".repeat(250)
+            ),
+            1,
+        ),
+    ] {
+        let text = format!(
+            "(module (type $v (func)) (func (param i32 i32) {body}) (func $leaf) (elem declare func $leaf))"
+        );
+        let wasm = wat::parse_str(&text).expect("the text is valid");
+        let with = out(&wasm, Flag::Added);
+        // The check is function 0.
+        let functions = functions(&with);
+        let called = functions[0]
+            .iter()
+            .filter(|operator| matches!(operator, Operator::Call { function_index: 2 }));
+        assert_eq!(called.count(), calls, "{body:.200}");
+    }
+}
+
 /// Straight code as well, if it is long, and calls of functions that do much without a look.
 #[test]
 fn long_straight_ways_have_looks() {

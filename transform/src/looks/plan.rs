@@ -10,7 +10,7 @@
 //! It writes nothing. Invariant: whatever a guest does, between two looks there are at most about
 //! [`REACH`] units; a call of a function of the host is a look.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wasmparser::{BlockType, Operator, ValType};
 
@@ -38,10 +38,22 @@ const MOVE: u64 = 256;
 /// What an instruction costs that may move all of a segment, a table or an array. There are never two of them
 /// without a look in between.
 const BULK: u64 = REACH / 2 + 1;
-/// Loops without loops inside are doubled up to this cost of a turn.
-const DOUBLED: u64 = 100;
 /// How many locals are put away during the call; where more are live, none is.
 const PASSED: usize = 16;
+
+/// Loops without loops and calls inside are doubled up to this cost of a turn.
+const DOUBLED: u64 = 100;
+/// Those that may turn without a call are doubled up to so many instructions: most of them are seldom needed.
+const DOUBLED_QUIET: usize = 250;
+
+/// How much code a look is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    /// Little, so a loop that may turn without a call is written like one that has none.
+    Small,
+    /// Much.
+    Large,
+}
 
 /// Where an engine lays out the call of a loop, as far as the order of branches tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +108,7 @@ pub(super) struct Plan {
 
 /// What the plans of functions depend on.
 pub(super) struct Planner<'a> {
+    pub(super) size: Size,
     pub(super) calls: &'a Calls,
     pub(super) imported: u32,
     /// By function that the module defines; those that are planned already.
@@ -234,6 +247,10 @@ impl Planner<'_> {
         // Inner loops first: they stand behind those around them.
         positions.sort_unstable_by(|one, other| other.cmp(one));
         let mut looks = HashMap::with_capacity(loops.len());
+        let quiet = match self.size {
+            Size::Small => quiet(flat, loops),
+            Size::Large => HashSet::new(),
+        };
         let mut live = None;
         for opener in positions {
             let found = &loops[&opener];
@@ -243,19 +260,21 @@ impl Planner<'_> {
                 Look::None(found.units)
             } else if has_params(flat.operator(opener)) {
                 Look::Inside
-            } else if found.calls || found.catches {
+            } else if found.catches || (found.calls && !quiet.contains(&opener)) {
                 Look::Behind(Layout::Next)
             } else {
                 let live = live.get_or_insert_with(|| liveness::at_loops(flat));
                 let live = live.as_ref().and_then(|live| live.get(&opener));
+                let (layout, is_short) = match found.calls {
+                    true => (Layout::Next, flat.end_of(opener) - opener <= DOUBLED_QUIET),
+                    false => (Layout::Last, found.units <= DOUBLED),
+                };
                 // To put away much costs more than to keep it during the call.
-                live.filter(|live| can_pass(flat, live)).map_or(
-                    Look::Behind(Layout::Last),
-                    |passed| Look::Around {
+                live.filter(|live| can_pass(flat, live))
+                    .map_or(Look::Behind(layout), |passed| Look::Around {
                         passed: passed.clone(),
-                        doubled: !found.has_loops && found.units <= DOUBLED,
-                    },
-                )
+                        doubled: !found.has_loops && is_short,
+                    })
             };
             looks.insert(opener, look);
         }
@@ -424,6 +443,20 @@ impl Loop {
         self.has_loops = true;
         self.units = self.units.saturating_add(inner.units);
     }
+}
+
+/// The loops of a function that may turn without a call.
+fn quiet(flat: &Flat<'_>, loops: &HashMap<usize, Loop>) -> HashSet<usize> {
+    if !loops.values().any(|found| found.calls) {
+        return HashSet::new();
+    }
+    let looks = loops.keys().map(|at| (*at, Look::Inside)).collect();
+    let calls = turns(flat, &looks, |operator| Way {
+        least: u64::from(is_call(operator)),
+        most: 0,
+    });
+    let quiet = calls.loops.into_iter().filter(|(_, calls)| *calls == 0);
+    quiet.map(|(opener, _)| opener).collect()
 }
 
 /// The units of all turns of a loop whose number is constant, if they are few.

@@ -16,11 +16,11 @@
 //! ```
 //! Cranelift visits the first target of a branch first and lays it out last, so this call comes at the end of the
 //! function. Its register allocator splits the range of a value at calls, in the order of the code, and only
-//! twice: here the first part has all of the function. In a loop that calls anyway the call is better next to the
+//! twice: here the first part has all of the function. In a loop that calls in each turn the call is better next to the
 //! look, and the branch has its targets in the other order: `(if (i32.eqz …) (then) (else (br $slow)))`.
 //!
-//! A loop without calls in which few numbers are live gets the call in a loop around it. The numbers go through
-//! globals meanwhile: no value of the guest is alive where the call is. A short loop does two turns of the guest
+//! A loop that may turn without a call, in which few numbers are live, gets the call in a loop around it. The numbers go
+//! through globals meanwhile: no value of the guest is alive where the call is. A short loop does two turns of the guest
 //! in one, with the look in between, so that one that ends soon does not look at all.
 //! ```wat
 //! (block $done (loop $again
