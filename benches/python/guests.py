@@ -15,7 +15,7 @@ Group = dict[str, dict[str, Ways]]
 """By guest and engine."""
 
 RAW = "raw"
-WAYS = {"epochs": "its own epochs", "plain": "no limit", "deadline": "time limit", "fuel": "fuel"}
+WAYS = {"epochs": "its own interruption", "plain": "no limit", "deadline": "time limit", "fuel": "fuel"}
 """The ways beside the engine alone, and what the tables call them."""
 
 
