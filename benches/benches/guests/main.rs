@@ -32,7 +32,7 @@ type Run = Box<dyn FnMut() -> Vec<u8>>;
 /// The engine alone.
 const RAW: &str = "raw";
 /// The engine alone with its own interruption.
-const EPOCHS: &str = "epochs";
+const INTERRUPTION: &str = "epochs";
 
 #[expect(
     clippy::print_stdout,
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
 fn ways(arguments: &Arguments) -> Vec<&'static str> {
     let own = own::WAYS.iter().map(|way| way.name);
     let candidates = arguments.candidates.iter().map(|candidate| candidate.name);
-    let all = [RAW, EPOCHS].into_iter().chain(own).chain(candidates);
+    let all = [RAW, INTERRUPTION].into_iter().chain(own).chain(candidates);
     all.filter(|way| arguments.runs(way)).collect()
 }
 
@@ -128,8 +128,8 @@ fn run(engine: &str, way: &str, case: &Case, arguments: &Arguments) -> Option<Ru
     if way == RAW {
         return raw::run(engine, case, case.guest.module);
     }
-    if way == EPOCHS {
-        return raw::with_epochs(engine, case);
+    if way == INTERRUPTION {
+        return raw::with_interruption(engine, case);
     }
     if let Some(own) = own::WAYS.iter().find(|own| own.name == way) {
         return own::run(engine, case, own);

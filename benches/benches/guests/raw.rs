@@ -47,7 +47,7 @@ pub(crate) fn run(engine: &str, case: &Case, module: &[u8]) -> Option<Run> {
 }
 
 /// The same with the interruption that the engine itself has, if it has any.
-pub(crate) fn with_epochs(engine: &str, case: &Case) -> Option<Run> {
+pub(crate) fn with_interruption(engine: &str, case: &Case) -> Option<Run> {
     match engine {
         "wasmtime" | "wasmtime:winch" => {
             let mut config = wasmtime::config(engine);
