@@ -4,12 +4,14 @@
 //! up to the end of the block cost, with the arms of all branches in it. So instructions are free here: the loop of an
 //! interpreter would pay for all its arms in each turn.
 //!
-//! Invariant: no instruction costs fuel by itself, because wasmi cannot go on with a `table.grow` that lacked fuel.
+//! Invariant: a `table.grow` costs no fuel by itself, because wasmi cannot go on with one that lacked fuel. Of other
+//! instructions, growing a memory by 4 GiB does.
 
 use wasmi::{Config, CustomFuelCosts, OperatorCost};
 
 /// What a guest may use between two checks. Core puts a loop at least after each 512 instructions, so this takes a few
-/// milliseconds at most; mostly it takes some ten microseconds, and a check one.
+/// milliseconds at most, unless each of them waits for memory: 0.3 s. Mostly it takes some ten microseconds, and a check
+/// one.
 pub(crate) const PORTION: u64 = 4096;
 
 /// Makes guests use up fuel.

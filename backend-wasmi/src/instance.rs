@@ -104,14 +104,14 @@ impl Instance {
                 Err(error) => {
                     // If an allocation failed, a size beyond the limit is the better error.
                     if let Some(limit) = limits.memory_pages {
-                        store.data_mut().limit.0.enforce(limit)?;
+                        store.data_mut().limit.pages.enforce(limit)?;
                     }
                     return Err(error);
                 }
             }
         }
         if let Some(limit) = limits.memory_pages {
-            store.data_mut().limit.0.enforce(limit)?;
+            store.data_mut().limit.pages.enforce(limit)?;
         }
         for memory in &program.memories {
             let found = find(&store, &instances, memory.module, &memory.name)?;

@@ -4,7 +4,7 @@
 //! and never counts too few.
 
 use polyextism_core::backend::{Error, ErrorKind, PageLimit, Result, address_space};
-use wasmi::ResourceLimiter;
+use wasmi::{ResourceLimiter, errors::MemoryError};
 use wasmi_core::LimiterError;
 
 /// The most nested calls.
@@ -18,8 +18,8 @@ const NEEDED_STACK: usize = 128 * 1024;
 /// The size of the new stack if less is left.
 const GROWN_STACK: usize = 1024 * 1024;
 
-/// The most elements of a table, 2 GiB of them.
-const MOST_ELEMENTS: usize = 1 << 28;
+/// By how many elements a table may grow at once: nearly 4 GiB.
+const MOST_NEW_ELEMENTS: usize = (1 << 30) - 1;
 
 /// The address space that must be left if it is limited, in bytes. Memories of wasmi reserve nothing beyond their
 /// size. Without this margin the last one could use up all address space, and the process would end at the next
@@ -55,7 +55,11 @@ pub(crate) fn on_enough_stack<T>(work: impl FnOnce() -> T) -> T {
 
 /// [`PageLimit`] behind the trait of the engine.
 #[derive(Default)]
-pub(crate) struct MemoryLimit(pub(crate) PageLimit);
+pub(crate) struct MemoryLimit {
+    pub(crate) pages: PageLimit,
+    /// Before the last growth.
+    before: PageLimit,
+}
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
@@ -64,17 +68,27 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         maximum: Option<usize>,
     ) -> std::result::Result<bool, LimiterError> {
-        Ok(self.0.grant(current, desired, maximum) && has_space(desired.saturating_sub(current)))
+        self.before = self.pages;
+        let granted = self.pages.grant(current, desired, maximum);
+        Ok(granted && has_space(desired.saturating_sub(current)))
+    }
+
+    fn memory_grow_failed(&mut self, error: &MemoryError) -> std::result::Result<(), LimiterError> {
+        // It will be asked for once more, after a check.
+        if matches!(error, MemoryError::OutOfFuel { .. }) {
+            self.pages = self.before;
+        }
+        Ok(())
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> std::result::Result<bool, LimiterError> {
-        // Beyond that a growth would cost fuel, and wasmi cannot go on with it if fuel is lacking.
-        let is_free = desired <= MOST_ELEMENTS;
+        // Beyond that it would cost fuel, and wasmi cannot go on with it if fuel is lacking.
+        let is_free = desired.saturating_sub(current) <= MOST_NEW_ELEMENTS;
         Ok(is_free && maximum.is_none_or(|maximum| desired <= maximum))
     }
 
@@ -88,5 +102,40 @@ impl ResourceLimiter for MemoryLimit {
 
     fn memories(&self) -> usize {
         usize::MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmi::{ResourceLimiter, errors::MemoryError};
+    use wasmi_core::RawRef;
+
+    use super::{MOST_NEW_ELEMENTS, MemoryLimit};
+
+    #[test]
+    fn tables_grow_as_long_as_that_costs_no_fuel() {
+        let mut limit = MemoryLimit::default();
+        let mut grows = |current, desired| {
+            let granted = limit.table_growing(current, desired, None);
+            granted.expect("it is granted or refused")
+        };
+        assert!(grows(10, 10 + MOST_NEW_ELEMENTS));
+        assert!(!grows(10, 11 + MOST_NEW_ELEMENTS));
+        // wasmi charges one unit for so many bytes.
+        assert!(MOST_NEW_ELEMENTS * size_of::<RawRef>() < u32::MAX as usize);
+    }
+
+    #[test]
+    fn a_growth_that_is_asked_for_again_counts_once() {
+        let mut limit = MemoryLimit::default();
+        limit.pages.enforce(10).expect("nothing is used");
+        let page = 64 * 1024;
+        for _ in 0..3 {
+            assert!(matches!(limit.memory_growing(0, 8 * page, None), Ok(true)));
+            let lacking = MemoryError::OutOfFuel { required_fuel: 1 };
+            limit.memory_grow_failed(&lacking).expect("it is noted");
+        }
+        assert!(matches!(limit.memory_growing(0, 8 * page, None), Ok(true)));
+        assert!(matches!(limit.memory_growing(0, 8 * page, None), Ok(false)));
     }
 }

@@ -11,7 +11,7 @@ const PAGE: u64 = 64 * 1024;
 ///
 /// While an instance is made, every memory is granted, so that the error can name their sum. No guest code runs
 /// before [`PageLimit::enforce`], and untouched pages cost nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct PageLimit {
     /// In bytes.
     used: u64,
