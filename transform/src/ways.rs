@@ -10,7 +10,7 @@
 //! much of: `(loop (drop (ref.null func)))`.
 //!
 //! It knows no engine. Invariants: the input is valid, so is the output, and it computes the same; indices stay; between
-//! two looks there are at most about [`FAR`] instructions, apart from the way back from calls, which has as many in
+//! two looks there are at most about 512 instructions, apart from the way back from calls, which has as many in
 //! each function.
 
 use wasm_encoder::{BlockType, CodeSection, HeapType, Instruction, reencode};
