@@ -17,7 +17,7 @@ use wasm_encoder::{BlockType, CodeSection, HeapType, Instruction, reencode};
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 use crate::{
-    looks::flat::{Flat, for_each_label, is_call, is_final, is_opener, label_of},
+    looks::flat::{Flat, for_each_label, is_call, is_final, is_opener, label_of, moves_much},
     rewrite::{self, Added, Bodies, Moved, Shape, Splice},
 };
 
@@ -66,19 +66,7 @@ fn weight(operator: &Operator<'_>) -> u32 {
         // These move no more than `bulk` leaves in one piece.
         Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } => 1,
         Operator::MemoryGrow { .. } => 5,
-        Operator::MemoryInit { .. }
-        | Operator::TableInit { .. }
-        | Operator::TableFill { .. }
-        | Operator::TableCopy { .. }
-        | Operator::TableGrow { .. }
-        | Operator::ArrayNew { .. }
-        | Operator::ArrayNewDefault { .. }
-        | Operator::ArrayNewData { .. }
-        | Operator::ArrayNewElem { .. }
-        | Operator::ArrayFill { .. }
-        | Operator::ArrayCopy { .. }
-        | Operator::ArrayInitData { .. }
-        | Operator::ArrayInitElem { .. } => 20,
+        other if moves_much(other) => 20,
         _ => 0,
     }
 }

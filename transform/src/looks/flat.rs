@@ -128,6 +128,26 @@ pub(crate) fn is_call(operator: &Operator<'_>) -> bool {
     )
 }
 
+/// Whether an instruction may move all of a segment, a table or an array.
+pub(crate) fn moves_much(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::MemoryInit { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableGrow { .. }
+            | Operator::ArrayNew { .. }
+            | Operator::ArrayNewDefault { .. }
+            | Operator::ArrayNewData { .. }
+            | Operator::ArrayNewElem { .. }
+            | Operator::ArrayFill { .. }
+            | Operator::ArrayCopy { .. }
+            | Operator::ArrayInitData { .. }
+            | Operator::ArrayInitElem { .. }
+    )
+}
+
 /// Calls `target` with the depth of each label that this instruction may branch to. The labels of a
 /// `try_table` are counted from outside of it.
 pub(crate) fn for_each_label(operator: &Operator<'_>, mut target: impl FnMut(u32)) {

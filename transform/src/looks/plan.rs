@@ -17,7 +17,7 @@ use wasmparser::{BlockType, Operator, ValType};
 use super::{
     calls::Calls,
     counted,
-    flat::{Flat, block_type, for_each_label, is_call, is_final, is_opener},
+    flat::{Flat, block_type, for_each_label, is_call, is_final, is_opener, moves_much},
     liveness,
     turns::{Turns, Way, turns},
 };
@@ -193,19 +193,7 @@ impl Planner<'_> {
             Operator::End | Operator::Else | Operator::Block { .. } | Operator::Loop { .. } => 0,
             Operator::MemoryGrow { .. } => GROW,
             Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } => MOVE,
-            Operator::MemoryInit { .. }
-            | Operator::TableInit { .. }
-            | Operator::TableFill { .. }
-            | Operator::TableCopy { .. }
-            | Operator::TableGrow { .. }
-            | Operator::ArrayNew { .. }
-            | Operator::ArrayNewDefault { .. }
-            | Operator::ArrayNewData { .. }
-            | Operator::ArrayNewElem { .. }
-            | Operator::ArrayFill { .. }
-            | Operator::ArrayCopy { .. }
-            | Operator::ArrayInitData { .. }
-            | Operator::ArrayInitElem { .. } => BULK,
+            other if moves_much(other) => BULK,
             _ => 1,
         }
     }
