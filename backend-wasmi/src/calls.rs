@@ -6,7 +6,7 @@
 //! This file does not know what guests are called for, nor what costs fuel. Invariants: wasmi's lock for stacks is taken
 //! within a section only; the host's own code runs outside of it.
 
-use polyextism_core::backend::{Error, Failed, Paused, Result, pause, resume, section};
+use polyextism_core::backend::{Error, Failed, Result, pause, resume, section};
 use wasmi::{
     CallHook, Engine, Func, ResumableCall, Store, TypedFunc, TypedResumableCall, Val, WasmResults,
 };
@@ -91,21 +91,14 @@ fn run<T>(
     store: &mut Store<State>,
     call: impl FnOnce(&mut Store<State>) -> Result<T>,
 ) -> Result<T> {
-    section(|| {
-        let outcome = limits::on_enough_stack(|| call(store));
-        // In case wasmi did not report the end of a guest that failed.
-        if let Some(paused) = store.data_mut().paused.take() {
-            resume(paused);
-        }
-        outcome
-    })
+    section(|| limits::on_enough_stack(|| call(store)))
 }
 
 /// Checks on behalf of a guest whether it has to stop. If not, it gets a portion, and what it `required`.
 #[cold]
 fn check(store: &mut Store<State>, required: u64) -> Result<()> {
     // The check may run any code of the host, as a host function may.
-    let paused: Paused = pause();
+    let paused = pause();
     let checked = store.data_mut().host.check_interrupt();
     resume(paused);
     checked.map_err(stopped)?;

@@ -123,6 +123,10 @@ pub trait Engine: Send + Sync + 'static {
     /// called at any time from any thread; guests without a reason to stop go on. A request may come too early for
     /// a guest, so callers repeat it.
     ///
+    /// Guests of an engine that counts loops and function entries check without a request, so it does nothing there.
+    /// Core puts loops on long ways for it, and instances of `ref.null` into those before instructions that may take
+    /// long; they should count as some hundred loops.
+    ///
     /// Does nothing without the capability `interrupt`, or if the engine was not opened for it.
     fn request_check(&self) {}
 

@@ -129,7 +129,7 @@ impl Choice {
         }
     }
 
-    /// Whether guests check when the engine requests it. That costs more than a flag, so it is only for engines
+    /// Whether the engine makes guests check. That costs more than a flag, so it is only for engines
     /// that have no place for a flag, which also happens when address space is short.
     pub fn interruption(&self) -> Interruption {
         let Capabilities {

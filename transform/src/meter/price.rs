@@ -6,6 +6,8 @@
 
 use wasmparser::Operator;
 
+use crate::looks::flat::moves_much;
+
 /// The price of `memory.grow`.
 pub(super) const GROW: i64 = 1000;
 /// Bytes of a range of memory for one unit, as a power of two.
@@ -32,18 +34,7 @@ pub(super) fn length_shift(operator: &Operator<'_>) -> Option<u32> {
         Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
             Some(BYTES)
         }
-        Operator::TableFill { .. }
-        | Operator::TableCopy { .. }
-        | Operator::TableInit { .. }
-        | Operator::TableGrow { .. }
-        | Operator::ArrayNew { .. }
-        | Operator::ArrayNewDefault { .. }
-        | Operator::ArrayNewData { .. }
-        | Operator::ArrayNewElem { .. }
-        | Operator::ArrayFill { .. }
-        | Operator::ArrayCopy { .. }
-        | Operator::ArrayInitData { .. }
-        | Operator::ArrayInitElem { .. } => Some(ELEMENTS),
+        other if moves_much(other) => Some(ELEMENTS),
         _ => None,
     }
 }
