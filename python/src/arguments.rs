@@ -13,9 +13,10 @@ use pyo3::{
     types::{PyList, PyTuple},
 };
 
-use crate::{current::CurrentPlugin, scope::Token, value, value::Val};
+use crate::{current::CurrentPlugin, field::Scalar, scope::Token, value::Val};
 
 /// The arguments of one call.
+#[pyclass(module = "extism._native", frozen)]
 pub(crate) struct Arguments {
     /// The callable.
     f: Py<PyAny>,
@@ -26,10 +27,34 @@ pub(crate) struct Arguments {
     results: Values,
 }
 
+/// What [`Arguments::take`] has taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// All results. Their list is as it was made.
+    All,
+    NotAll,
+}
+
 /// A list of `Val`, and its items.
 struct Values {
     list: Py<PyList>,
     vals: Box<[Py<Val>]>,
+}
+
+#[pymethods]
+impl Arguments {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.f)?;
+        visit.call(&self.all)?;
+        visit.call(&self.current)?;
+        for values in [&self.params, &self.results] {
+            visit.call(&values.list)?;
+            for val in &values.vals {
+                visit.call(val)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Arguments {
@@ -59,19 +84,12 @@ impl Arguments {
     }
 
     /// Sets them up for a host call.
-    pub(crate) fn begin(
-        &self,
-        py: Python<'_>,
-        token: Token,
-        signature: &Signature,
-        slots: &[u64],
-    ) -> PyResult<()> {
+    pub(crate) fn begin(&self, token: Token, signature: &Signature, slots: &[u64]) {
         self.current.get().begin(token);
         let params = self.params.vals.iter().zip(&signature.params).zip(slots);
         for ((val, &ty), &slot) in params {
-            val.bind(py).try_borrow_mut()?.value = value::load(py, ty, slot)?;
+            val.get().value.set_scalar(Scalar::load(ty, slot));
         }
-        Ok(())
     }
 
     /// Calls the function.
@@ -87,37 +105,38 @@ impl Arguments {
         self.results.list.bind(py)
     }
 
-    /// Drops the values from outside, and returns the objects for reuse. `None` if one was kept or changed.
-    pub(crate) fn rest(self, py: Python<'_>, signature: &Signature) -> Option<Self> {
+    /// Writes the results to `slots`, if they are numbers that fit, in the original list. No Python code runs.
+    pub(crate) fn take(&self, py: Python<'_>, types: &[NumType], slots: &mut [u64]) -> Taken {
+        let vals = self.results.vals.iter().zip(types).zip(slots);
+        let store = |((val, &ty), slot): ((&Py<Val>, &NumType), &mut u64)| {
+            let stored = val.get().value.scalar().and_then(|scalar| scalar.store(ty));
+            stored.map(|stored| *slot = stored)
+        };
+        match self.results.is_as_made(py) && vals.map(store).all(|stored| stored.is_some()) {
+            true => Taken::All,
+            false => Taken::NotAll,
+        }
+    }
+
+    /// Drops the values from outside. Returns whether the objects can be reused: not if one was kept or changed.
+    pub(crate) fn rest(&self, py: Python<'_>, signature: &Signature, taken: Taken) -> bool {
         let free = self.is_free(py)
             && self.params.is_as_made(py)
-            && self.results.is_as_made(py)
-            && self.params.rest(py, &signature.params)
-            && self.results.rest(py, &signature.results);
-        free.then_some(self)
+            && (taken == Taken::All || self.results.is_as_made(py));
+        if free {
+            self.params.rest(&signature.params);
+            self.results.rest(&signature.results);
+        }
+        free
     }
 
     /// Whether nobody else has a reference to any of them.
-    pub(crate) fn is_free(&self, py: Python<'_>) -> bool {
+    fn is_free(&self, py: Python<'_>) -> bool {
         holders(py, &self.all) == 1
             // The tuple has the other reference.
             && holders(py, &self.current) == 2
             && self.params.are_free(py)
             && self.results.are_free(py)
-    }
-
-    /// Visits the objects for the garbage collector.
-    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.f)?;
-        visit.call(&self.all)?;
-        visit.call(&self.current)?;
-        for values in [&self.params, &self.results] {
-            visit.call(&values.list)?;
-            for val in &values.vals {
-                visit.call(val)?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -125,8 +144,7 @@ impl Values {
     /// Zeros of these types.
     fn new(py: Python<'_>, types: &[NumType]) -> PyResult<Self> {
         let zero = |&ty: &NumType| {
-            let t = value::val_type(py, ty)?.clone_ref(py);
-            let value = value::load(py, ty, 0)?;
+            let (t, value) = (Scalar::Type(ty).into(), Scalar::load(ty, 0).into());
             Py::new(py, Val { t, value })
         };
         let vals = types.iter().map(zero).collect::<PyResult<Box<[_]>>>()?;
@@ -148,27 +166,21 @@ impl Values {
             && vals.all(|(index, val)| list.get_item(index).is_ok_and(|item| item.is(val)))
     }
 
-    /// Sets all values to zero again. Returns whether that succeeded.
-    fn rest(&self, py: Python<'_>, types: &[NumType]) -> bool {
-        self.vals.iter().zip(types).all(|(val, &ty)| {
-            let zero = value::load(py, ty, 0);
-            let t = value::val_type(py, ty);
-            match (val.bind(py).try_borrow_mut(), zero, t) {
-                (Ok(mut val), Ok(zero), Ok(t)) => {
-                    let old = std::mem::replace(&mut val.value, zero);
-                    let other = match val.t.is(t) {
-                        true => None,
-                        false => Some(std::mem::replace(&mut val.t, t.clone_ref(py))),
-                    };
-                    // Dropping these may run any Python code, which must find nothing borrowed.
-                    drop(val);
-                    drop((old, other));
-                    true
-                }
-                _ => false,
-            }
-        })
+    /// Sets all values to zero again.
+    fn rest(&self, types: &[NumType]) {
+        for (val, &ty) in self.vals.iter().zip(types) {
+            let val = val.get();
+            val.value.set_scalar(Scalar::load(ty, 0));
+            val.t.set_scalar(Scalar::Type(ty));
+        }
     }
+}
+
+/// Whether no other call uses arguments that a [`Held`](crate::held::Held) lends, and nobody else anything in them.
+pub(crate) fn is_unused(lent: &Bound<'_, Arguments>) -> bool {
+    let py = lent.py();
+    // The list has the other reference.
+    holders(py, lent.as_unbound()) == 2 && lent.get().is_free(py)
 }
 
 /// The number of references to an object.

@@ -3,8 +3,6 @@
 //! `function` has the object that Python sees. Invariants: an exception stops the guest and is kept, unchanged, in
 //! the error of core; a result that does not fit its type is an error and never another value.
 
-use std::sync::{Mutex, PoisonError};
-
 use polyextism::{
     Caller, Error, ErrorKind, Result,
     backend::{NumType, Signature},
@@ -12,14 +10,14 @@ use polyextism::{
 };
 use pyo3::{
     prelude::*,
-    types::{PyInt, PyList, PyTuple},
+    types::{PyList, PyTuple},
 };
 
 use crate::{
-    arguments::Arguments,
+    arguments::{self, Arguments, Taken},
     convert::{shown, type_name},
     error,
-    parking::OnDrop,
+    held::{Held, Target},
     scope::{self, Token},
     signals,
     value::{self, Val},
@@ -29,19 +27,8 @@ use crate::{
 pub(crate) struct Callback {
     pub(crate) name: Box<str>,
     pub(crate) signature: Signature,
-    pub(crate) target: Mutex<Option<Target>>,
-}
-
-/// The Python side of a host function.
-pub(crate) struct Target {
-    pub(crate) _parks: OnDrop,
-    pub(crate) f: Py<PyAny>,
-    pub(crate) user_data: Py<PyTuple>,
-    /// The callable that Python code calls, if it is not `f`.
-    pub(crate) wrapped: Option<Py<PyAny>>,
     pub(crate) convention: Convention,
-    /// The arguments of the last explicit call, for reuse.
-    pub(crate) spare: Option<Arguments>,
+    pub(crate) held: Held,
 }
 
 /// How a guest's call is passed to Python.
@@ -51,14 +38,6 @@ pub(crate) enum Convention {
     Explicit,
     /// `wrapped(*numbers, *user_data)`, which returns the only result, if there is one.
     Numbers,
-}
-
-/// The part of a target that one call needs.
-enum Way {
-    /// The arguments for reuse, if no other call uses them.
-    Explicit(Option<Arguments>),
-    /// The callable, and its further arguments.
-    Numbers(Py<PyAny>, Py<PyTuple>),
 }
 
 /// Why a host function failed.
@@ -74,53 +53,6 @@ impl From<PyErr> for Failure {
 }
 
 impl Callback {
-    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, Option<Target>> {
-        self.target.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn target(&self, py: Python<'_>) -> Option<Target> {
-        self.lock().as_ref().map(|target| Target {
-            _parks: OnDrop,
-            f: target.f.clone_ref(py),
-            user_data: target.user_data.clone_ref(py),
-            wrapped: target.wrapped.as_ref().map(|wrapped| wrapped.clone_ref(py)),
-            convention: target.convention,
-            spare: None,
-        })
-    }
-
-    /// Takes the part that a call needs.
-    fn begin(&self, py: Python<'_>) -> Option<Way> {
-        let mut target = self.lock();
-        let target = target.as_mut()?;
-        Some(match (target.convention, &target.wrapped) {
-            (Convention::Numbers, Some(wrapped)) => {
-                Way::Numbers(wrapped.clone_ref(py), target.user_data.clone_ref(py))
-            }
-            _ => Way::Explicit(target.spare.take()),
-        })
-    }
-
-    /// New arguments for an explicit call.
-    #[cold]
-    fn arguments(&self, py: Python<'_>) -> Result<Arguments, Failure> {
-        let Some(target) = self.target(py) else {
-            return Err(Failure::Wrong(self.cleared().to_string()));
-        };
-        let (f, user_data) = (target.f.bind(py), target.user_data.bind(py));
-        Ok(Arguments::new(py, &self.signature, f, user_data)?)
-    }
-
-    /// Keeps arguments for the next call.
-    fn keep(&self, arguments: Arguments) {
-        let old = match &mut *self.lock() {
-            Some(target) => target.spare.replace(arguments),
-            None => Some(arguments),
-        };
-        // After the lock is free, because dropping it may run any Python code.
-        drop(old);
-    }
-
     /// Runs the host function for a guest.
     pub(crate) fn invoke(
         &self,
@@ -128,47 +60,64 @@ impl Callback {
         caller: Caller<'_>,
         slots: &mut [u64],
     ) -> Result<()> {
-        let Some(way) = self.begin(py) else {
-            return Err(self.cleared());
-        };
         let process = Process::current();
-        let spare = match way {
-            Way::Explicit(spare) => spare,
-            Way::Numbers(f, user_data) => {
-                let outcome = self.compute(f.bind(py), user_data.bind(py), slots);
+        let outcome = match self.convention {
+            Convention::Explicit => scope::enter(caller, |token| {
+                let spare = self.held.spare(py).filter(arguments::is_unused);
+                let is_kept = spare.is_some();
+                let arguments = match spare {
+                    Some(spare) => spare,
+                    None => self.new_arguments(py)?,
+                };
+                let inner = arguments.get();
+                let outcome = self.run(py, inner, token, slots);
+                inner.current().finish(py);
+                if Process::current() != process {
+                    inner.current().follow_fork(py)?;
+                }
+                let taken = *outcome.as_ref().unwrap_or(&Taken::NotAll);
+                match (inner.rest(py, &self.signature, taken), is_kept) {
+                    (true, true) | (false, false) => {}
+                    (true, false) => self.held.keep(&arguments)?,
+                    // If a call inside of this one has kept others, they are dropped too.
+                    (false, true) => self.held.forget(py)?,
+                }
+                outcome.map(|_| ())
+            }),
+            Convention::Numbers => {
+                let outcome = self.compute(py, slots);
                 if Process::current() != process {
                     follow_fork(py, caller)?;
                 }
-                return outcome.map_err(|failure| self.failed(py, failure));
+                outcome
             }
         };
-        let outcome = scope::enter(caller, |token| {
-            let spare = spare.filter(|spare| spare.is_free(py));
-            let arguments = match spare {
-                Some(spare) => spare,
-                None => self.arguments(py)?,
-            };
-            let outcome = self.run(py, &arguments, token, slots);
-            arguments.current().finish(py);
-            if Process::current() != process {
-                arguments.current().follow_fork(py)?;
-            }
-            if let Some(arguments) = arguments.rest(py, &self.signature) {
-                self.keep(arguments);
-            }
-            outcome
-        });
         outcome.map_err(|failure| self.failed(py, failure))
     }
 
+    /// Arguments for an explicit call, if those of the last one are in use or gone.
+    #[cold]
+    fn new_arguments<'py>(&self, py: Python<'py>) -> Result<Bound<'py, Arguments>, Failure> {
+        let target = self.target(py)?;
+        let Target { f, user_data, .. } = target.get();
+        let arguments = Arguments::new(py, &self.signature, f.bind(py), user_data.bind(py))?;
+        Ok(Bound::new(py, arguments)?)
+    }
+
+    fn target<'py>(&self, py: Python<'py>) -> Result<Bound<'py, Target>, Failure> {
+        let target = self.held.target(py);
+        target.ok_or_else(|| Failure::Wrong(self.cleared().to_string()))
+    }
+
     /// Calls Python with numbers. The result is a number or `None`.
-    fn compute(
-        &self,
-        f: &Bound<'_, PyAny>,
-        user_data: &Bound<'_, PyTuple>,
-        slots: &mut [u64],
-    ) -> Result<(), Failure> {
-        let py = f.py();
+    fn compute(&self, py: Python<'_>, slots: &mut [u64]) -> Result<(), Failure> {
+        let target = self.target(py)?;
+        let Target {
+            f,
+            user_data,
+            wrapped,
+        } = target.get();
+        let (f, user_data) = (wrapped.as_ref().unwrap_or(f).bind(py), user_data.bind(py));
         let load = |index: usize| value::load(py, self.signature.params[index], slots[index]);
         let returned = match (self.signature.params.len(), user_data.is_empty()) {
             (0, true) => f.call0()?,
@@ -176,7 +125,7 @@ impl Callback {
             (2, true) => f.call1((load(0)?, load(1)?))?,
             (count, _) => {
                 let mut args = (0..count).map(load).collect::<PyResult<Vec<_>>>()?;
-                args.extend(user_data.iter().map(Bound::unbind));
+                args.extend(user_data);
                 f.call1(PyTuple::new(py, args)?)?
             }
         };
@@ -202,11 +151,15 @@ impl Callback {
         arguments: &Arguments,
         token: Token,
         slots: &mut [u64],
-    ) -> Result<(), Failure> {
-        arguments.begin(py, token, &self.signature, slots)?;
+    ) -> Result<Taken, Failure> {
+        arguments.begin(token, &self.signature, slots);
         arguments.call(py)?;
         slots.fill(0);
-        self.take_results(arguments.results(py), slots)
+        let taken = arguments.take(py, &self.signature.results, slots);
+        if taken == Taken::NotAll {
+            self.take_results(arguments.results(py), slots)?;
+        }
+        Ok(taken)
     }
 
     fn take_results(&self, results: &Bound<'_, PyList>, slots: &mut [u64]) -> Result<(), Failure> {
@@ -225,17 +178,10 @@ impl Callback {
                     "result {index} is of type {found}, expected an extism.Val"
                 )));
             };
-            // Ending a shared borrow takes an atomic subtraction; ending this borrow does not.
-            let val = val.try_borrow_mut().map_err(PyErr::from)?;
-            let value = val.value.bind(item.py());
-            *slot = match value.is_exact_instance_of::<PyInt>() {
-                true => self.slot(index, ty, value)?,
-                // The conversion may run Python code, which must find nothing borrowed.
-                false => {
-                    let value = value.clone();
-                    drop(val);
-                    self.slot(index, ty, &value)?
-                }
+            let value = &val.get().value;
+            *slot = match value.scalar().and_then(|scalar| scalar.store(ty)) {
+                Some(slot) => slot,
+                None => self.slot(index, ty, &value.get(item.py())?)?,
             };
         }
         Ok(())

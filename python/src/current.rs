@@ -86,7 +86,7 @@ impl CurrentPlugin {
     /// The bytes of the block whose handle is `input`.
     fn read<'py>(&self, input: &Bound<'py, Val>) -> PyResult<Bound<'py, PyBytes>> {
         let py = input.py();
-        let offset = offset(input.try_borrow()?.value.bind(py))?;
+        let offset = offset(&input.get().value.get(py)?)?;
         self.with(py, |mut caller| {
             self.views.write_back(py, caller.reborrow(), offset);
             bytes::bytes(py, caller.read(offset))
@@ -97,8 +97,7 @@ impl CurrentPlugin {
     fn write(&self, output: &Bound<'_, Val>, bytes: &[u8]) -> PyResult<()> {
         let py = output.py();
         let offset = self.try_with(py, |mut caller| caller.write(bytes))?;
-        output.try_borrow_mut()?.value = offset.into_pyobject(py)?.into_any().unbind();
-        Ok(())
+        output.get().value.set(offset.into_pyobject(py)?.as_any())
     }
 }
 
@@ -175,7 +174,7 @@ impl CurrentPlugin {
     fn memory_at_offset(&self, offs: &Bound<'_, PyAny>) -> PyResult<Memory> {
         let py = offs.py();
         let offset = match offs.cast::<Val>() {
-            Ok(val) => offset(val.try_borrow()?.value.bind(py))?,
+            Ok(val) => offset(&val.get().value.get(py)?)?,
             Err(_) => offset(offs)?,
         };
         let length = self.with(py, |mut caller| caller.length(offset))?;

@@ -6,7 +6,7 @@
 //! Invariant: only the Python object owns the callable, so the garbage collector sees it. The references of core do
 //! not keep it alive.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use polyextism::backend::{NumType, Signature};
 use pyo3::{
@@ -16,12 +16,12 @@ use pyo3::{
 };
 
 use crate::{
-    callback::{Callback, Convention, Target},
+    callback::{Callback, Convention},
     convert::{self, type_name},
     ending::park_at_exit,
     error,
-    parking::{self, OnDrop},
-    value,
+    held::{Held, Target},
+    parking, value,
 };
 
 /// A host function: a Python callable that plug-ins can import.
@@ -94,20 +94,22 @@ impl Function {
         }
         let params = types(&rest.get_item(1)?, &name, "parameter")?;
         let results = types(&rest.get_item(2)?, &name, "result")?;
-        let signature = Signature::new(&params, &results);
-        let convention = match numbers && wrapped.is_some() && signature.results.len() < 2 {
+        let convention = match numbers && wrapped.is_some() && results.len() < 2 {
             true => Convention::Numbers,
             false => Convention::Explicit,
         };
         let target = Target {
-            _parks: OnDrop,
             f: f.unbind(),
             user_data: rest.get_slice(4, rest.len()).unbind(),
             wrapped,
-            convention,
-            spare: None,
         };
-        let made = Self::make(namespace, name, signature, target);
+        let callback = Callback {
+            name: name.into(),
+            signature: Signature::new(&params, &results),
+            convention,
+            held: Held::new(py, target)?,
+        };
+        let made = Self::make(namespace, callback);
         // Python 3.11 and 3.12 create the dictionary of attributes while the object is still all zeros. If that starts
         // the garbage collector, the collector visits the zeros. A freed dictionary is reused, which starts nothing.
         drop(PyDict::new(py));
@@ -135,10 +137,10 @@ impl Function {
     ) -> PyResult<Bound<'py, PyAny>> {
         parking::prepare();
         let py = args.py();
-        match self.callback.target(py) {
+        match self.callback.held.target(py) {
             Some(target) => {
-                let f = target.wrapped.unwrap_or(target.f);
-                f.into_bound(py).call(args, kwargs)
+                let Target { f, wrapped, .. } = target.get();
+                wrapped.as_ref().unwrap_or(f).bind(py).call(args, kwargs)
             }
             None => Err(error::raise(py, self.callback.cleared())),
         }
@@ -146,9 +148,10 @@ impl Function {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
-        let Some(target) = this.callback.target(py) else {
+        let Some(target) = this.callback.held.target(py) else {
             return Err(error::raise(py, this.callback.cleared()));
         };
+        let Target { f, user_data, .. } = target.get();
         let types = |types: &[NumType]| {
             let types = types.iter().map(|ty| value::val_type(py, *ty));
             types.collect::<PyResult<Vec<_>>>()
@@ -159,13 +162,13 @@ impl Function {
             this.name(),
             types(&signature.params)?,
             types(&signature.results)?,
-            &target.f,
+            f,
         );
         let arguments = arguments.into_pyobject(py)?.into_sequence();
-        let arguments = arguments.concat(target.user_data.bind(py).as_sequence())?;
+        let arguments = arguments.concat(user_data.bind(py).as_sequence())?;
         let reduce = parking::import(py, "extism._pickling")?.getattr("reduce_function")?;
         let class = py.get_type::<Self>();
-        reduce.call1((slf, class, arguments.to_tuple()?, &target.f))
+        reduce.call1((slf, class, arguments.to_tuple()?, f))
     }
 
     fn __repr__(&self) -> String {
@@ -173,39 +176,25 @@ impl Function {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Ok(target) = self.callback.target.try_lock()
-            && let Some(target) = &*target
-        {
-            visit.call(&target.f)?;
-            visit.call(&target.user_data)?;
-            visit.call(&target.wrapped)?;
-            if let Some(spare) = &target.spare {
-                spare.traverse(&visit)?;
-            }
-        }
-        Ok(())
+        self.callback.held.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        let target = self.callback.lock().take();
-        // After the lock is free, because dropping it may run any Python code.
-        drop(target);
+    fn __clear__(&self, py: Python<'_>) -> PyResult<()> {
+        self.callback.held.clear(py)
     }
 }
 
 impl Function {
-    fn make(namespace: Option<String>, name: String, signature: Signature, target: Target) -> Self {
-        let callback = Arc::new(Callback {
-            name: name.clone().into(),
-            signature: signature.clone(),
-            target: Mutex::new(Some(target)),
-        });
+    fn make(namespace: Option<String>, callback: Callback) -> Self {
+        let callback = Arc::new(callback);
+        let (name, signature) = (callback.name.clone(), callback.signature.clone());
         let body = callback.clone();
-        let function = polyextism::Function::new(name, signature, move |caller, slots| {
-            // `None` if a destructor or a daemon thread calls at the end of the interpreter.
-            Python::try_attach(|py| park_at_exit(|| body.invoke(py, caller, slots)))
-                .unwrap_or_else(|| Err(body.too_late()))
-        });
+        let function =
+            polyextism::Function::new(name.into_string(), signature, move |caller, slots| {
+                // `None` if a destructor or a daemon thread calls at the end of the interpreter.
+                Python::try_attach(|py| park_at_exit(|| body.invoke(py, caller, slots)))
+                    .unwrap_or_else(|| Err(body.too_late()))
+            });
         let function = match namespace {
             Some(namespace) => function.with_namespace(namespace),
             None => function,

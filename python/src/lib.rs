@@ -23,9 +23,11 @@ mod error;
 mod expect;
 #[cfg(unix)]
 mod faults;
+mod field;
 mod fuel;
 mod function;
 mod functions;
+mod held;
 mod http;
 mod limits;
 mod log;

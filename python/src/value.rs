@@ -6,33 +6,59 @@
 use polyextism::backend::NumType;
 use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyType};
 
-use crate::{error, expect};
+use crate::{
+    error, expect,
+    field::{Field, Scalar},
+};
 
 /// A WebAssembly value and its type, for host functions with an explicit signature.
 ///
 /// Args:
 ///     t: The type, a `ValType`.
 ///     v: The value, an `int` or a `float`.
-#[pyclass(module = "extism", get_all, set_all)]
+#[pyclass(module = "extism", frozen)]
 pub(crate) struct Val {
-    /// The type, a `ValType`.
-    pub(crate) t: Py<PyAny>,
-    /// The value, an `int` or a `float`.
-    pub(crate) value: Py<PyAny>,
+    pub(crate) t: Field,
+    pub(crate) value: Field,
 }
 
 #[pymethods]
 impl Val {
     #[new]
-    fn new(t: Py<PyAny>, v: Py<PyAny>) -> Self {
-        Self { t, value: v }
+    fn new(t: &Bound<'_, PyAny>, v: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self {
+            t: Field::new(t)?,
+            value: Field::new(v)?,
+        })
+    }
+
+    /// The type, a `ValType`.
+    #[getter]
+    fn t<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.t.get(py)
+    }
+
+    #[setter]
+    fn set_t(&self, t: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.t.set(t)
+    }
+
+    /// The value, an `int` or a `float`.
+    #[getter]
+    fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.value.get(py)
+    }
+
+    #[setter]
+    fn set_value(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.value.set(value)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let (t, value) = (self.t.bind(py), self.value.bind(py).repr()?);
+        let (t, value) = (self.t.get(py)?, self.value.get(py)?.repr()?);
         match t.getattr(intern!(py, "name")) {
             Ok(name) => Ok(format!("Val(ValType.{name}, {value})")),
-            // Reading the attribute accepts any object.
+            // The attribute accepts any object.
             Err(_) => Ok(format!("Val({}, {value})", t.str()?)),
         }
     }
@@ -41,8 +67,9 @@ impl Val {
         let py = other.py();
         match other.cast::<Self>() {
             Ok(other) => {
-                let other = other.try_borrow()?;
-                Ok(self.t.bind(py).eq(&other.t)? && self.value.bind(py).eq(&other.value)?)
+                let other = other.get();
+                Ok(self.t.get(py)?.eq(other.t.get(py)?)?
+                    && self.value.get(py)?.eq(other.value.get(py)?)?)
             }
             Err(_) => Ok(false),
         }
@@ -126,35 +153,18 @@ pub(crate) fn val_type(py: Python<'_>, ty: NumType) -> PyResult<&Py<PyAny>> {
 }
 
 /// The Python number in a slot. Integers are signed.
-pub(crate) fn load(py: Python<'_>, ty: NumType, slot: u64) -> PyResult<Py<PyAny>> {
-    Ok(match ty {
-        NumType::I32 => (slot as i32).into_pyobject(py)?.into_any().unbind(),
-        NumType::I64 => (slot as i64).into_pyobject(py)?.into_any().unbind(),
-        NumType::F32 => f64::from(f32::from_bits(slot as u32))
-            .into_pyobject(py)?
-            .into_any()
-            .unbind(),
-        NumType::F64 => f64::from_bits(slot).into_pyobject(py)?.into_any().unbind(),
-    })
+pub(crate) fn load(py: Python<'_>, ty: NumType, slot: u64) -> PyResult<Bound<'_, PyAny>> {
+    Scalar::load(ty, slot).to_object(py)
 }
 
 /// The slot for a Python number, or `None` if it does not fit the type.
 pub(crate) fn store(ty: NumType, value: &Bound<'_, PyAny>) -> Option<u64> {
-    match ty {
-        NumType::I32 => {
-            let value: i64 = value.extract().ok()?;
-            let fits = (i64::from(i32::MIN)..=i64::from(u32::MAX)).contains(&value);
-            fits.then_some(u64::from(value as u32))
-        }
-        NumType::I64 => handle(value),
-        NumType::F32 => {
-            let value: f64 = value.extract().ok()?;
-            let narrow = value as f32;
-            let fits = narrow.is_finite() || !value.is_finite();
-            fits.then_some(u64::from(narrow.to_bits()))
-        }
-        NumType::F64 => Some(value.extract::<f64>().ok()?.to_bits()),
-    }
+    let scalar = match ty {
+        NumType::I32 => Scalar::Int(value.extract().ok()?),
+        NumType::I64 => return handle(value),
+        NumType::F32 | NumType::F64 => Scalar::Float(value.extract().ok()?),
+    };
+    scalar.store(ty)
 }
 
 /// A 64-bit integer, signed or unsigned.
