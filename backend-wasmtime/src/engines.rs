@@ -171,6 +171,8 @@ fn pool(collects: Collects) -> PoolingAllocationConfig {
         .max_unused_warm_slots(WARM)
         .linear_memory_keep_resident(MEMORY_KEPT)
         .table_keep_resident(TABLE_KEPT)
+        // Guests run on the stack of the caller. The default maps a thousand stacks when an engine is opened.
+        .total_stacks(0)
         // It does not see pages that were swapped out, which would keep their content.
         .pagemap_scan(Enabled::No);
     pool
