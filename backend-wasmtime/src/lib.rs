@@ -81,6 +81,7 @@ const POWERS: Capabilities = Capabilities::NONE
     .flag(true)
     .memory_limit(true)
     .artifacts(true)
+    .mapping(true)
     .profilers(PROFILERS);
 
 /// The profilers without further dependencies. A map for perf needs only the standard library; others need a C

@@ -142,6 +142,9 @@ pub struct Capabilities {
     pub memory_limit: bool,
     /// Compiled modules can be saved and loaded.
     pub artifacts: bool,
+    /// [`artifacts`](Self::artifacts) are mapped where they are, and one that cannot be loaded leaves the engine as it
+    /// was. Core then runs saved code from its file, whose pages processes share, even where it was just compiled.
+    pub mapping: bool,
     /// Proposals that guests may use, beyond [`Proposal::COMMON`].
     pub proposals: &'static [Proposal],
     /// What [`Settings::profiler`] may be.
@@ -157,6 +160,7 @@ impl Capabilities {
         flag: false,
         memory_limit: false,
         artifacts: false,
+        mapping: false,
         proposals: &[],
         profilers: &[],
     };
@@ -198,6 +202,12 @@ impl Capabilities {
     #[must_use]
     pub const fn artifacts(self, artifacts: bool) -> Self {
         Self { artifacts, ..self }
+    }
+
+    /// With or without artifacts that are mapped.
+    #[must_use]
+    pub const fn mapping(self, mapping: bool) -> Self {
+        Self { mapping, ..self }
     }
 
     /// With these proposals.

@@ -11,6 +11,7 @@ mod layout;
 use std::{
     borrow::Cow,
     hash::{Hash, Hasher},
+    slice,
     sync::{Arc, LazyLock},
 };
 
@@ -163,7 +164,16 @@ impl Compilation<'_> {
                     if store.is_on() {
                         store.keep(key, engine.save(&module));
                     }
-                    module
+                    let saved = match engine.capabilities().mapping {
+                        true => store
+                            .find(slice::from_ref(key))
+                            .into_iter()
+                            .next()
+                            .flatten(),
+                        false => None,
+                    };
+                    let mapped = saved.and_then(|artifact| engine.load(artifact).ok());
+                    mapped.unwrap_or(module)
                 }
             };
             modules.push(module);
