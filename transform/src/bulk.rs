@@ -5,9 +5,10 @@
 //! other in a loop; loops check. Shorter instructions run in place after a comparison. Short constant lengths need no
 //! comparison.
 //! ```wat
-//! (local.tee $n) (if (param i32 i32 i32) (i32.gt_u (local.get $n) (i32.const PIECE))
-//!   (then (call $fill)) (else (memory.fill)))
+//! (local.tee $n) (if (param i32 i32 i32) (i32.le_u (local.get $n) (i32.const PIECE))
+//!   (then (memory.fill)) (else (call $fill)))
 //! ```
+//! The call comes last, because Cranelift's register allocator favours what it meets first.
 //!
 //! It knows no engine, and not how guests check. Instructions on short segments and on tables, whose sizes are bounded,
 //! stay, and so do those that make an array. Invariants: the input is valid, so is the output, and it computes the
@@ -24,7 +25,7 @@ use wasm_encoder::{BlockType, CodeSection, Instruction, ValType, reencode};
 use wasmparser::{FunctionBody, Operator, Parser, Payload};
 
 use self::{
-    helper::{constant, greater, in_pieces},
+    helper::{at_most, constant, in_pieces},
     instruction::{Bulk, Form, Sources},
 };
 use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
@@ -171,11 +172,11 @@ impl Bodies for Functions<'_> {
             out.put(&Instruction::LocalTee(local));
             out.put(&Instruction::LocalGet(local));
             out.put(&constant(length, helper.piece));
-            out.put(&greater(length));
+            out.put(&at_most(length));
             out.put(&Instruction::If(BlockType::FunctionType(helper.ty)));
-            out.put(&Instruction::Call(helper.function));
-            out.put(&Instruction::Else);
             out.put(&bulk.instruction());
+            out.put(&Instruction::Else);
+            out.put(&Instruction::Call(helper.function));
             out.put(&Instruction::End);
         })?;
         out.copy_rest();

@@ -45,7 +45,14 @@ pub(super) fn constant(ty: ValType, value: i32) -> Instruction<'static> {
     }
 }
 
-pub(super) fn greater(ty: ValType) -> Instruction<'static> {
+pub(super) fn at_most(ty: ValType) -> Instruction<'static> {
+    match ty {
+        ValType::I32 => Instruction::I32LeU,
+        _ => Instruction::I64LeU,
+    }
+}
+
+fn greater(ty: ValType) -> Instruction<'static> {
     match ty {
         ValType::I32 => Instruction::I32GtU,
         _ => Instruction::I64GtU,
