@@ -4,6 +4,7 @@ import math
 import struct
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -208,6 +209,30 @@ def test_memory_and_val():
     assert (val.t, val.value) == (I64, 6)
     assert val == extism.Val(I64, 6) != extism.Val(I32, 6)
     assert val != 6
+
+
+class Strange:
+    """Neither a number nor a type."""
+
+
+@pytest.mark.parametrize("name", ["t", "value"])
+def test_a_val_takes_any_object(name):
+    val = extism.Val(I64, 5)
+    strange, boolean, subclass = Strange(), True, type("Int", (int,), {})(3)
+    for given in (0, -(2**63), 2**63 - 1, 2**63, -(2**70), 0.5, -0.0, math.inf, F64, None, "text"):
+        setattr(val, name, given)
+        assert repr(getattr(val, name)) == repr(given)
+    for given in (strange, boolean, subclass, I64, extism.ValType.V128):
+        setattr(val, name, given)
+        assert getattr(val, name) is given
+    setattr(val, name, strange)
+    reference = weakref.ref(strange)
+    del strange, given
+    assert reference() is not None
+    setattr(val, name, 1)
+    assert reference() is None
+    with pytest.raises(AttributeError):
+        delattr(val, name)
 
 
 def test_both_forms_of_function():

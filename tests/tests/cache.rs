@@ -91,6 +91,28 @@ fn code_from_the_cache_behaves_the_same() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn code_that_is_mapped_runs_from_its_file() {
+    let _alone = alone();
+    let mut engines = engines();
+    engines.retain(|choice| choice.compiler().capabilities.mapping);
+    for choice in engines {
+        let cached = Cached::default();
+        for round in ["cold", "warm"] {
+            let made = cached.compile(&choice, &single(), &options());
+            let plugin = Plugin::new(&made.expect("it is valid")).expect("it starts");
+            let maps = fs::read_to_string("/proc/self/maps").expect("Linux has it");
+            let file = cached.files().pop();
+            let file = file.expect("the code is kept");
+            let file = file.to_string_lossy();
+            let is_mapped = maps.lines().any(|line| line.ends_with(&*file));
+            assert!(is_mapped, "{choice:?} {round}: {file}");
+            drop(plugin);
+        }
+    }
+}
+
 #[test]
 fn code_in_use_is_shared_by_this_process() {
     let _alone = alone();

@@ -21,6 +21,23 @@ fn a_deadline_that_passes_is_noticed() {
 }
 
 #[test]
+fn so_is_that_of_another_one_while_the_watchdog_looks() {
+    let first = Arc::new(Alarm::default());
+    first
+        .begin(Some(Duration::from_secs(3600)))
+        .expect("the watchdog runs");
+    let second = Arc::new(Alarm::default());
+    second
+        .begin(Some(Duration::from_millis(1)))
+        .expect("the watchdog runs");
+    while !second.is_overdue() {
+        thread::yield_now();
+    }
+    assert!(second.end().overdue.is_some());
+    assert!(first.end().overdue.is_none());
+}
+
+#[test]
 fn who_is_not_in_use_leaves_the_list_and_comes_back() {
     let alarm = Arc::new(Alarm::default());
     let hour = Some(Duration::from_secs(3600));
