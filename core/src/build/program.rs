@@ -152,6 +152,8 @@ impl Compilation<'_> {
             self.wait.check_interrupt()?;
             pipeline.validate(self.requirements)?;
         }
+        // A profiler would be told of the code twice.
+        let maps = engine.capabilities().mapping && self.settings.profiler.is_none();
         let mut modules = Vec::with_capacity(pipelines.len());
         let newly_compiled = found.iter().filter(|found| found.is_none()).count();
         for ((found, pipeline), key) in found.into_iter().zip(pipelines).zip(keys) {
@@ -164,7 +166,7 @@ impl Compilation<'_> {
                     if store.is_on() {
                         store.keep(key, engine.save(&module));
                     }
-                    let saved = match engine.capabilities().mapping {
+                    let saved = match maps {
                         true => store
                             .find(slice::from_ref(key))
                             .into_iter()
