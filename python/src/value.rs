@@ -63,13 +63,15 @@ impl Val {
         }
     }
 
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let py = other.py();
+    fn __eq__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let (py, this) = (slf.py(), slf.get());
         match other.cast::<Self>() {
+            // Also if it contains a NaN, as for Python's own containers.
+            Ok(other) if other.is(slf) => Ok(true),
             Ok(other) => {
                 let other = other.get();
-                Ok(self.t.get(py)?.eq(other.t.get(py)?)?
-                    && self.value.get(py)?.eq(other.value.get(py)?)?)
+                Ok(this.t.get(py)?.eq(other.t.get(py)?)?
+                    && this.value.get(py)?.eq(other.value.get(py)?)?)
             }
             Err(_) => Ok(false),
         }

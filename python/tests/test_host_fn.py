@@ -209,6 +209,8 @@ def test_memory_and_val():
     assert (val.t, val.value) == (I64, 6)
     assert val == extism.Val(I64, 6) != extism.Val(I32, 6)
     assert val != 6
+    strange = extism.Val(F64, math.nan)
+    assert strange == strange != extism.Val(F64, math.nan)
 
 
 class Strange:

@@ -56,11 +56,12 @@ pub(crate) fn watch(alarm: &Arc<Alarm>) -> Result<()> {
         watchdog.start()?;
         list.started = true;
     }
-    // A watchdog that has alarms looks again within a tick. Waking it costs as much as a tenth of a first call.
+    // A watchdog that has alarms looks again within a tick. Waking it took a fifth of making a plug-in and calling it.
     let sleeps = list.in_use.is_empty();
     list.in_use.add(alarm, Process::current().number());
     drop(list);
-    if sleeps {
+    let is_soon = alarm.remaining().is_some_and(|remaining| remaining < TICK);
+    if sleeps || is_soon {
         watchdog.work.notify_one();
     }
     Ok(())
