@@ -2,7 +2,7 @@
 //!
 //! Nearly all are numbers, which host calls read and write. A number is stored as bits, without an object and without
 //! a lock; any other object is behind a lock. PyO3 can guard attributes too, by an atomic flag for each access, which
-//! took a fifth of a host call.
+//! took a seventh of a host call.
 //!
 //! Invariant: fields are accessed with the GIL only, so kind and bits belong together. No lock is held while Python
 //! code runs.

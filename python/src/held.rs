@@ -1,7 +1,7 @@
 //! The Python objects of a host function.
 //!
 //! They are items of a Python list, which the GIL guards. A lock instead took four atomic operations for each host
-//! call, a seventh of its time. Invariants: they are replaced as a whole, and never while Rust borrows from one; the
+//! call, a tenth of its time. Invariants: they are replaced as a whole, and never while Rust borrows from one; the
 //! list is known to the collector through the `Function` only, which clears it.
 
 use pyo3::{

@@ -167,11 +167,7 @@ impl Compilation<'_> {
                         store.keep(key, engine.save(&module));
                     }
                     let saved = match maps {
-                        true => store
-                            .find(slice::from_ref(key))
-                            .into_iter()
-                            .next()
-                            .flatten(),
+                        true => store.find(slice::from_ref(key)).pop().flatten(),
                         false => None,
                     };
                     let mapped = saved.and_then(|artifact| engine.load(artifact).ok());

@@ -56,7 +56,8 @@ pub(crate) fn watch(alarm: &Arc<Alarm>) -> Result<()> {
         watchdog.start()?;
         list.started = true;
     }
-    // A watchdog that has alarms looks again within a tick. Waking it took a fifth of making a plug-in and calling it.
+    // A watchdog that has alarms looks again within a tick, so it is woken only for a deadline before that. Waking it
+    // took a fifth of making a plug-in and calling it.
     let sleeps = list.in_use.is_empty();
     list.in_use.add(alarm, Process::current().number());
     drop(list);

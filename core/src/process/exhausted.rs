@@ -70,7 +70,7 @@ fn mappings() -> Option<String> {
     (found + FEW >= allowed).then(|| {
         format!(
             "the process has no memory mappings left: it has {found}, and the system allows {allowed}; each live plug-in \
-             takes about four, so free some, or have the administrator raise `vm.max_map_count`"
+             takes four or five, so free some, or have the administrator raise `vm.max_map_count`"
         )
     })
 }
