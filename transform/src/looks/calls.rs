@@ -59,11 +59,6 @@ impl Calls {
     pub(super) fn is_known_to_callers(&self, function: usize) -> bool {
         !(self.heads[function] || self.reachable[function] || self.replacing[function])
     }
-
-    /// Whether a function that the module defines may be called by who does not name it.
-    pub(super) fn is_reachable(&self, function: usize) -> bool {
-        self.reachable[function]
-    }
 }
 
 /// The functions that a module defines, and behind them the calls that name none: one for each type

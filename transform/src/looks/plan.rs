@@ -5,10 +5,14 @@
 //! - a loop that turns a constant number of times and is short as a whole ([`Look::None`]);
 //! - a loop in which every turn reaches another look on its straight way.
 //!
-//! Where a straight way between two looks becomes too long, a look is put in between.
+//! Where a straight way between two looks becomes too long, a look is put in between. A function that may do much
+//! before its first look begins with one, so that not each of its calls needs one.
+//!
+//! A recursion of any depth may come back without a look: what its calls do on the way back is bounded by itself
+//! ([`BACK`]).
 //!
 //! It writes nothing. Invariant: whatever a guest does, between two looks there are at most about
-//! [`REACH`] units; a call of a function of the host is a look.
+//! [`REACH`] units, and [`BACK`] for each call of a recursion that ends; a call of a function of the host is a look.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,8 +28,11 @@ use super::{
 
 /// How much a guest may do between two looks, in units.
 const REACH: u64 = 16_384;
-/// How much a function may do before its first look, if callers that do not name it call it.
-const UNNAMED: u64 = 1024;
+/// How much a function may do before its first look.
+const ENTERED: u64 = 2048;
+/// How much a function may do without a look from where a call comes back that may belong to a recursion until it
+/// comes back itself.
+const BACK: u64 = 1024;
 /// What a call costs beside what the callee does.
 const CALL: u64 = 10;
 /// What an imported function does at most without a look: those of the kernel are short, and those of the host and
@@ -38,13 +45,13 @@ const MOVE: u64 = 256;
 /// What an instruction costs that may move all of a segment, a table or an array. There are never two of them
 /// without a look in between.
 const BULK: u64 = REACH / 2 + 1;
-/// How many locals are put away during the call; where more are live, none is.
+/// How many locals may be live where some of them are put away during the call.
 const PASSED: usize = 16;
 
 /// Loops without loops and calls inside are doubled up to this cost of a turn.
 const DOUBLED: u64 = 100;
 /// Those that may turn without a call are doubled up to so many instructions: most of them are seldom needed.
-const DOUBLED_QUIET: usize = 250;
+const DOUBLED_QUIET: usize = 150;
 
 /// How much code a look is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,7 +82,8 @@ pub(super) enum Look {
     Behind(Layout),
     /// At its head, with the call in a loop around it.
     Around {
-        /// The locals that are put away during the call: all that are live.
+        /// The locals that are put away during the call: those that are live, and named in the outermost loop around.
+        /// What only the code behind that loop reads may as well be kept in memory from before it.
         passed: Vec<u32>,
         /// Whether a turn of the loop is two turns of the guest's, with the look in between.
         doubled: bool,
@@ -85,12 +93,80 @@ pub(super) enum Look {
 /// What callers must know of a function.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
-    /// The most units that may pass in it without a look, from where it is entered, or between looks.
-    within: u64,
-    /// The units since the last look, or since it was entered, when it returns.
-    after: u64,
+    /// The most units from where it is entered to its first look, or to its end.
+    first: u64,
+    /// When it returns.
+    after: Since,
     /// Whether it looks where it is entered.
     looks: bool,
+}
+
+/// What may have been done at a point, in units: the most of all ways that lead there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Since {
+    /// Since the last look, or since the function was entered.
+    look: u64,
+    /// Since the function was entered, if there was no look.
+    entry: Option<u64>,
+    /// Since a call came back that may belong to a recursion, if there was no look after it.
+    back: Option<u64>,
+}
+
+impl Since {
+    /// After a look.
+    const LOOK: Self = Self {
+        look: 0,
+        entry: None,
+        back: None,
+    };
+
+    /// Where a function begins.
+    const ENTRY: Self = Self {
+        look: 0,
+        entry: Some(0),
+        back: None,
+    };
+
+    fn plus(self, units: u64) -> Self {
+        Self {
+            look: self.look + units,
+            entry: self.entry.map(|entry| entry + units),
+            back: self.back.map(|back| back + units),
+        }
+    }
+
+    /// Where two ways meet.
+    fn or(self, other: Self) -> Self {
+        Self {
+            look: self.look.max(other.look),
+            entry: self.entry.max(other.entry),
+            back: self.back.max(other.back),
+        }
+    }
+
+    /// After a call that began here.
+    fn call(self, cost: &Cost) -> Self {
+        if cost.looks {
+            return cost.after;
+        }
+        let after = cost.after.look;
+        Self {
+            look: (self.look + after).min(REACH.max(after)),
+            entry: self
+                .entry
+                .zip(cost.after.entry)
+                .map(|(entry, after)| entry + after),
+            back: self.back.map(|back| back + after).max(cost.after.back),
+        }
+    }
+}
+
+/// The ways that lead to a point: nothing where nothing can get.
+fn join(one: &mut Option<Since>, other: Option<Since>) {
+    *one = match (*one, other) {
+        (Some(one), Some(other)) => Some(one.or(other)),
+        (one, other) => one.or(other),
+    };
 }
 
 /// Where one function looks.
@@ -126,47 +202,49 @@ impl Planner<'_> {
         };
         self.walk(flat, &loops, &mut plan);
         plan.turns = turns(flat, &plan.loops, |operator| self.way(operator));
-        plan.entry |= self.calls.is_reachable(function) && plan.cost.within > UNNAMED;
+        plan.entry |= plan.cost.first > ENTERED;
         if plan.entry {
-            plan.cost.within = 0;
+            plan.cost.first = 0;
+            plan.cost.after.entry = None;
             plan.cost.looks = true;
         }
         plan
     }
 
-    /// What a call costs the caller: units without a look at most, and units since the last look
-    /// when it returns.
+    /// What a call costs the caller.
     fn call(&self, operator: &Operator<'_>) -> Cost {
-        let unknown = Cost {
-            within: CALL + UNNAMED,
-            after: CALL + UNNAMED,
+        let short = |units| Cost {
+            first: CALL + units,
+            after: Since::ENTRY.plus(CALL + units),
             looks: false,
         };
-        match operator {
-            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                let Some(own) = function_index.checked_sub(self.imported) else {
-                    return Cost {
-                        within: CALL + IMPORTED,
-                        after: CALL + IMPORTED,
-                        looks: false,
-                    };
-                };
-                match self.costs[own as usize] {
-                    Some(cost) => Cost {
-                        within: CALL + cost.within,
-                        after: CALL + cost.after,
-                        looks: cost.looks,
-                    },
-                    // Not planned yet, so it is one that looks where it is entered. A recursion of any depth
-                    // comes back without a look in between, so the way back has to be short.
-                    None => Cost {
-                        within: CALL,
-                        after: REACH - UNNAMED,
-                        looks: true,
-                    },
-                }
-            }
-            _ => unknown,
+        let recursion = Some(0);
+        let (Operator::Call { function_index } | Operator::ReturnCall { function_index }) =
+            operator
+        else {
+            let mut unknown = short(ENTERED);
+            unknown.after.back = recursion;
+            return unknown;
+        };
+        let Some(own) = function_index.checked_sub(self.imported) else {
+            return short(IMPORTED);
+        };
+        match self.costs[own as usize] {
+            Some(cost) => Cost {
+                first: CALL + cost.first,
+                after: cost.after.plus(CALL),
+                looks: cost.looks,
+            },
+            // Not planned yet, so it is one that looks where it is entered.
+            None => Cost {
+                first: CALL,
+                after: Since {
+                    look: BACK,
+                    entry: None,
+                    back: recursion,
+                },
+                looks: true,
+            },
         }
     }
 
@@ -175,7 +253,7 @@ impl Planner<'_> {
         match is_call(operator) {
             true => Way {
                 least: CALL,
-                most: self.call(operator).within,
+                most: self.call(operator).first,
             },
             false => {
                 let units = Self::units(operator);
@@ -220,7 +298,7 @@ impl Planner<'_> {
             }
             let calls = is_call(operator);
             let units = match calls {
-                true => self.call(operator).within,
+                true => self.call(operator).first,
                 false => Self::units(operator),
             };
             innermost.calls |= calls;
@@ -240,6 +318,7 @@ impl Planner<'_> {
             Size::Large => HashSet::new(),
         };
         let mut live = None;
+        let mut names = Names::new(flat, &positions);
         for opener in positions {
             let found = &loops[&opener];
             let look = if let Some(units) = constant(flat, opener, found) {
@@ -259,8 +338,8 @@ impl Planner<'_> {
                 };
                 // To put away much costs more than to keep it during the call.
                 live.filter(|live| can_pass(flat, live))
-                    .map_or(Look::Behind(layout), |passed| Look::Around {
-                        passed: passed.clone(),
+                    .map_or(Look::Behind(layout), |live| Look::Around {
+                        passed: names.of_those(opener, live),
                         doubled: !found.has_loops && is_short,
                     })
             };
@@ -281,7 +360,9 @@ impl Planner<'_> {
                 }
                 Operator::Call { function_index } => {
                     let own = function_index.checked_sub(self.imported);
-                    if own.is_some_and(|own| self.calls.is_head(own as usize)) {
+                    // One that is not planned yet looks where it is entered.
+                    if own.is_some_and(|own| self.costs[own as usize].is_none_or(|cost| cost.looks))
+                    {
                         return true;
                     }
                 }
@@ -306,33 +387,34 @@ impl Planner<'_> {
         /// A block that the walk is in.
         struct Frame {
             opener: usize,
-            /// The most units of a way that goes on behind the block, if there is any.
-            after: Option<u64>,
-            /// Of an `if` without an `else`: the units of the way around it.
-            around: Option<u64>,
+            /// The ways that go on behind the block.
+            after: Option<Since>,
+            /// Of an `if` without an `else`: the way around it.
+            around: Option<Since>,
         }
         let mut frames = vec![Frame {
             opener: usize::MAX,
             after: None,
             around: None,
         }];
-        // The units since the last look; `None` where nothing can get.
-        let mut since = Some(0_u64);
-        let mut within = 0;
+        let mut since = Some(Since::ENTRY);
+        let mut first = 0;
         for position in 0..flat.ops.len() {
             let operator = flat.operator(position);
             match operator {
                 Operator::End => {
                     let frame = frames.pop().expect("blocks are nested");
-                    since = since.max(frame.after).max(frame.around);
+                    join(&mut since, frame.after);
+                    join(&mut since, frame.around);
                     if frames.is_empty() {
+                        leave(position, &mut since, &mut plan.before);
                         break;
                     }
                     continue;
                 }
                 Operator::Else => {
                     let frame = frames.last_mut().expect("an `else` is inside of its `if`");
-                    frame.after = frame.after.max(since);
+                    join(&mut frame.after, since);
                     since = frame.around.take();
                     continue;
                 }
@@ -342,17 +424,23 @@ impl Planner<'_> {
                         for catch in &try_table.catches {
                             let depth = super::flat::label_of(catch) as usize;
                             let at = frames.len() - 1 - depth;
-                            frames[at].after = Some(REACH);
+                            frames[at].after = Some(Since {
+                                look: REACH,
+                                entry: None,
+                                back: Some(0),
+                            });
                         }
                     }
                     let condition = matches!(opens, Operator::If { .. });
-                    since = since.map(|since| since + u64::from(condition));
+                    since = since.map(|since| since.plus(u64::from(condition)));
                     if let Some(look) = plan.loops.get(&position) {
                         since = since.map(|since| match look {
-                            Look::None(units) => since + units,
+                            Look::None(units) => since.plus(*units),
                             // It may end before it looks.
-                            Look::Around { doubled: true, .. } => since + loops[&position].units,
-                            Look::Inside | Look::Behind(_) | Look::Around { .. } => 0,
+                            Look::Around { doubled: true, .. } => {
+                                since.plus(loops[&position].units)
+                            }
+                            Look::Inside | Look::Behind(_) | Look::Around { .. } => Since::LOOK,
                         });
                     }
                     frames.push(Frame {
@@ -363,30 +451,29 @@ impl Planner<'_> {
                 }
                 calls if is_call(calls) => {
                     let cost = self.call(calls);
-                    if let Some(before) = since {
-                        let mut before = before;
-                        if before + cost.within > REACH && before > 0 {
+                    if let Some(before) = &mut since {
+                        let replaces = is_final(calls) && before.call(&cost).back > Some(BACK);
+                        if (before.look + cost.first > REACH && before.look > 0) || replaces {
                             plan.before.push(position);
-                            before = 0;
+                            *before = Since::LOOK;
                         }
-                        within = within.max(before + cost.within);
-                        since = Some(match cost.looks {
-                            true => cost.after,
-                            false => (before + cost.after).min(REACH.max(cost.after)),
-                        });
+                        first = first.max(before.entry.map_or(0, |entry| entry + cost.first));
+                        *before = before.call(&cost);
                     }
                 }
+                Operator::Return => leave(position, &mut since, &mut plan.before),
                 other => {
-                    if let Some(units) = &mut since {
-                        *units += Self::units(other);
-                        if *units > REACH {
+                    if let Some(since) = &mut since {
+                        let units = Self::units(other);
+                        *since = since.plus(units);
+                        if since.look > REACH {
                             plan.before.push(position);
-                            *units = Self::units(other);
+                            *since = Since::LOOK.plus(units);
                         }
                     }
                 }
             }
-            within = within.max(since.unwrap_or_default());
+            first = first.max(since.and_then(|since| since.entry).unwrap_or(0));
             for_each_label(operator, |label| {
                 if matches!(operator, Operator::TryTable { .. }) {
                     return;
@@ -395,21 +482,33 @@ impl Planner<'_> {
                 let frame = &mut frames[at];
                 // A way back is counted where the loop begins.
                 if !plan.loops.contains_key(&frame.opener) {
-                    frame.after = frame.after.max(since);
+                    join(&mut frame.after, since);
                 }
             });
             if is_final(operator) {
                 if matches!(operator, Operator::Return) || is_call(operator) {
-                    frames[0].after = frames[0].after.max(since);
+                    join(&mut frames[0].after, since);
                 }
                 since = None;
             }
         }
+        let mut after = since.unwrap_or_default();
+        after.look = after.look.min(REACH);
         plan.cost = Cost {
-            within,
-            after: since.unwrap_or_default().min(REACH),
+            first,
+            after,
             looks: false,
         };
+    }
+}
+
+/// Where a function returns: puts a look there if it is too long since a recursion came back.
+fn leave(position: usize, since: &mut Option<Since>, before: &mut Vec<usize>) {
+    if let Some(since) = since
+        && since.back > Some(BACK)
+    {
+        before.push(position);
+        *since = Since::LOOK;
     }
 }
 
@@ -430,6 +529,57 @@ impl Loop {
         self.catches |= inner.catches;
         self.has_loops = true;
         self.units = self.units.saturating_add(inner.units);
+    }
+}
+
+/// Which locals the outermost loops of a function name.
+struct Names<'a, 'b> {
+    flat: &'b Flat<'a>,
+    /// Where each of them begins, the last one first.
+    outermost: Vec<usize>,
+    /// The locals of the loop that was asked for last.
+    found: Option<(usize, HashSet<u32>)>,
+}
+
+impl<'a, 'b> Names<'a, 'b> {
+    /// The loops are given by their positions, the last one first.
+    fn new(flat: &'b Flat<'a>, loops: &[usize]) -> Self {
+        let mut end = 0;
+        let mut outermost: Vec<usize> = Vec::new();
+        for &opener in loops.iter().rev() {
+            if opener >= end {
+                end = flat.end_of(opener);
+                outermost.push(opener);
+            }
+        }
+        outermost.reverse();
+        Self {
+            flat,
+            outermost,
+            found: None,
+        }
+    }
+
+    /// Those of the locals that the outermost loop around this one names. Asking for loops from the last to the first
+    /// one reads each outermost loop once.
+    fn of_those(&mut self, opener: usize, locals: &[u32]) -> Vec<u32> {
+        let outermost = self.outermost.partition_point(|begin| *begin > opener);
+        let outermost = self.outermost[outermost];
+        let named = match self.found.take() {
+            Some((begin, named)) if begin == outermost => named,
+            _ => (outermost..self.flat.end_of(outermost))
+                .filter_map(|position| match self.flat.operator(position) {
+                    Operator::LocalGet { local_index }
+                    | Operator::LocalSet { local_index }
+                    | Operator::LocalTee { local_index } => Some(*local_index),
+                    _ => None,
+                })
+                .collect(),
+        };
+        let passed = locals.iter().copied();
+        let passed = passed.filter(|local| named.contains(local)).collect();
+        self.found = Some((outermost, named));
+        passed
     }
 }
 
