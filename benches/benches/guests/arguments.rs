@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 const HELP: &str = "\
-usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--placements N]
+usage: guests [--engines NAME,...] [--guests NAME,...] [--rounds N] [--layouts N]
               [--ways NAME,...] [--candidate NAME=FOLDER]... [--cpython FILE] [--json FILE]
   --engines    of wasmtime, wasmtime:winch, wasmer, wasmer:singlepass, wasmi; wasmtime,wasmer if not given
   --guests     all if not given
   --rounds     rounds of a guest (10)
-  --placements how often the code of each side is made, at another address each time (2, and 1 of programs)
+  --layouts    in how many layouts the code of each side is measured (2, and 1 of programs)
   --ways       of raw, epochs, plain, deadline, fuel and candidates; all if not given
   --candidate  a folder with GUEST.wasm files, made of those in benches/guests; each is run by the engine alone
   --cpython    the module of CPython for WASI, which is not measured without
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     guests: Vec<String>,
     ways: Vec<String>,
     pub(crate) rounds: usize,
-    pub(crate) placements: Option<usize>,
+    pub(crate) layouts: Option<usize>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) cpython: Option<PathBuf>,
     pub(crate) json: Option<PathBuf>,
@@ -43,7 +43,7 @@ impl Arguments {
             guests: Vec::new(),
             ways: Vec::new(),
             rounds: 10,
-            placements: None,
+            layouts: None,
             candidates: Vec::new(),
             cpython: None,
             json: None,
@@ -57,7 +57,7 @@ impl Arguments {
                 "--guests" => read.guests = list(&value),
                 "--ways" => read.ways = list(&value),
                 "--rounds" => read.rounds = value.parse().map_err(|_| HELP)?,
-                "--placements" => read.placements = Some(value.parse().map_err(|_| HELP)?),
+                "--layouts" => read.layouts = Some(value.parse().map_err(|_| HELP)?),
                 "--candidate" => {
                     let (name, folder) = value.split_once('=').ok_or(HELP)?;
                     read.candidates.push(Candidate {

@@ -8,6 +8,7 @@
 //! Every result is checked.
 
 mod arguments;
+mod layout;
 mod own;
 mod raw;
 mod table;
@@ -16,11 +17,12 @@ mod world;
 
 use std::{fs, process::ExitCode};
 
-use polyextism_benches::{cases::Case, computing};
+use polyextism_benches::{cases::Case, computing, guests::Guest};
 use polyextism_tests::files;
 
 use crate::{
     arguments::Arguments,
+    layout::laid_out,
     raw::Error,
     table::Row,
     turns::{Lane, Side},
@@ -49,12 +51,12 @@ fn main() -> ExitCode {
     };
     let ways = ways(&arguments);
     let mut results = serde_json::Map::new();
-    for (group, cases, placements) in groups(&arguments) {
+    for (group, cases, layouts) in groups(&arguments) {
         let mut rows = Vec::new();
         for case in cases.iter().filter(|case| arguments.has(&case.id)) {
             eprintln!("{}", case.id);
-            let placements = arguments.placements.unwrap_or(placements);
-            let lanes = lanes(case, &arguments, placements);
+            let layouts = arguments.layouts.unwrap_or(layouts);
+            let lanes = lanes(case, &arguments, layouts);
             let guest = case.id.clone();
             let seconds = turns::measure(lanes, arguments.rounds);
             rows.push(Row { guest, seconds });
@@ -90,7 +92,7 @@ fn ways(arguments: &Arguments) -> Vec<&'static str> {
     all.filter(|way| arguments.runs(way)).collect()
 }
 
-/// The guests by groups, and how often the code of each is made. That of programs takes long.
+/// The guests by groups, and in how many layouts. The code of programs takes long to make.
 fn groups(arguments: &Arguments) -> [(&'static str, Vec<Case>, usize); 2] {
     let mut programs = computing::programs(files::package);
     programs.extend(arguments.cpython.as_ref().map(|path| {
@@ -105,12 +107,21 @@ fn groups(arguments: &Arguments) -> [(&'static str, Vec<Case>, usize); 2] {
 }
 
 /// Everything that can run a case; each has run it once, as it should.
-fn lanes(case: &Case, arguments: &Arguments, placements: usize) -> Vec<Lane> {
+fn lanes(case: &Case, arguments: &Arguments, layouts: usize) -> Vec<Lane> {
     let mut lanes = Vec::new();
-    for engine in &arguments.engines {
-        for _ in 0..placements {
+    for layout in 0..layouts {
+        // A guest is there as long as the program.
+        let guest = Box::leak(Box::new(Guest {
+            module: laid_out(case.guest.module, layout).leak(),
+            wasi: case.guest.wasi,
+        }));
+        let case = Case {
+            guest,
+            ..case.clone()
+        };
+        for engine in &arguments.engines {
             for way in ways(arguments) {
-                let Some(mut run) = run(engine, way, case, arguments) else {
+                let Some(mut run) = run(engine, way, &case, layout, arguments) else {
                     continue;
                 };
                 case.check(&run());
@@ -124,7 +135,7 @@ fn lanes(case: &Case, arguments: &Arguments, placements: usize) -> Vec<Lane> {
 }
 
 /// A case on an engine in one way, or `None` if there is no such thing.
-fn run(engine: &str, way: &str, case: &Case, arguments: &Arguments) -> Option<Run> {
+fn run(engine: &str, way: &str, case: &Case, layout: usize, arguments: &Arguments) -> Option<Run> {
     if way == RAW {
         return raw::run(engine, case, case.guest.module);
     }
@@ -137,5 +148,5 @@ fn run(engine: &str, way: &str, case: &Case, arguments: &Arguments) -> Option<Ru
     let mut candidates = arguments.candidates.iter();
     let candidate = candidates.find(|candidate| candidate.name == way)?;
     let module = fs::read(candidate.folder.join(format!("{}.wasm", case.id)));
-    raw::run(engine, case, &module.ok()?)
+    raw::run(engine, case, &laid_out(&module.ok()?, layout))
 }

@@ -108,7 +108,7 @@ fn cell(value: Option<f64>) -> String {
 }
 
 /// The geometric mean.
-fn mean(ratios: &[f64]) -> f64 {
+pub(crate) fn mean(ratios: &[f64]) -> f64 {
     let logarithms: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
     (logarithms / ratios.len() as f64).exp()
 }

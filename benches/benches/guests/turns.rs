@@ -1,7 +1,8 @@
 //! Lanes that measure in turns, so that what else the machine does falls on all of them.
 //!
-//! The same code runs up to a fifth faster or slower at another address, so a side is several lanes, each with code
-//! of its own; the fastest counts. Whatever else runs only makes a round slower.
+//! The same code runs faster or slower in another layout and at another address, so a side is several lanes, each with
+//! code of its own, and takes their geometric mean. Of the rounds of a lane the fastest counts: whatever else runs only
+//! makes a round slower.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Run;
+use crate::{Run, table};
 
 /// How long a lane runs in a round, at least, unless one call takes longer.
 const TURN: Duration = Duration::from_millis(3);
@@ -27,20 +28,25 @@ pub(crate) struct Lane {
     pub(crate) run: Run,
 }
 
-/// Measures all lanes, another one first in each round. Returns the seconds of the fastest round of each side, for
-/// one call.
+/// Measures all lanes, another one first in each round. Returns the seconds of one call on each side.
 pub(crate) fn measure(mut lanes: Vec<Lane>, rounds: usize) -> BTreeMap<Side, f64> {
     let repeats: Vec<_> = lanes.iter_mut().map(repeats).collect();
-    let mut found = BTreeMap::new();
+    let mut fastest = vec![f64::INFINITY; lanes.len()];
     for round in 0..rounds {
         for n in 0..lanes.len() {
             let lane = (n + round) % lanes.len();
             let seconds = time(&mut lanes[lane].run, repeats[lane]).as_secs_f64();
-            let best = found.entry(lanes[lane].side.clone()).or_insert(seconds);
-            *best = best.min(seconds);
+            fastest[lane] = fastest[lane].min(seconds);
         }
     }
-    found
+    let mut sides: BTreeMap<Side, Vec<f64>> = BTreeMap::new();
+    for (lane, seconds) in lanes.into_iter().zip(fastest) {
+        sides.entry(lane.side).or_default().push(seconds);
+    }
+    let means = sides
+        .into_iter()
+        .map(|(side, lanes)| (side, table::mean(&lanes)));
+    means.collect()
 }
 
 /// How many calls take a turn.

@@ -16,6 +16,8 @@ pub(super) fn config(engine: &str) -> Config {
         "wasmtime:winch" => Strategy::Winch,
         _ => Strategy::Cranelift,
     });
+    // Only candidates have hints.
+    config.wasm_branch_hinting(engine == "wasmtime");
     config
 }
 
