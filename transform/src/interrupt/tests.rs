@@ -303,6 +303,14 @@ fn recursions_look_on_their_way_back() {
         (format!("{own} {rest} (br_if 0 (local.get 0)) {own}"), 2),
         (format!("{own} {rest} (return_call $leaf)"), 2),
         (format!("{own} {rest} unreachable"), 1),
+        // What a loop may do after it, if the loop itself need not look.
+        (
+            format!(
+                "(local.set 1 (i32.const 10)) (loop $l (if (local.get 0) (then {own})) {few}
+                  (br_if $l (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))"
+            ),
+            2,
+        ),
         // What looks for another reason.
         (format!("{own} (loop (br_if 0 (local.get 0))) {few}"), 2),
         // By a table, and by way of another function.
@@ -315,7 +323,7 @@ fn recursions_look_on_their_way_back() {
     ] {
         let text = format!(
             "(module (table 1 funcref) (elem (i32.const 0) $f) (func $leaf)
-              (func $f (param i32) {body}) (func $g (call $f (i32.const 0)) {few} {few} (nop)))"
+              (func $f (param i32) (local i32) {body}) (func $g (call $f (i32.const 0)) {few} {few} (nop)))"
         );
         assert_eq!(looks(&text)[1], number, "{body:.80}");
     }

@@ -144,8 +144,17 @@ impl Since {
         }
     }
 
-    /// After a call that began here.
-    fn call(self, cost: &Cost) -> Self {
+    /// After a call that began here, in loops without looks that may go on for so many units after it.
+    fn call(self, cost: &Cost, loops: u64) -> Self {
+        let after = self.straight_call(cost);
+        Self {
+            back: after.back.map(|back| back.max(loops)),
+            ..after
+        }
+    }
+
+    /// After a call that began here, outside of loops.
+    fn straight_call(self, cost: &Cost) -> Self {
         if cost.looks {
             return cost.after;
         }
@@ -391,11 +400,14 @@ impl Planner<'_> {
             after: Option<Since>,
             /// Of an `if` without an `else`: the way around it.
             around: Option<Since>,
+            /// The units of the loops around that do not look.
+            loops: u64,
         }
         let mut frames = vec![Frame {
             opener: usize::MAX,
             after: None,
             around: None,
+            loops: 0,
         }];
         let mut since = Some(Since::ENTRY);
         let mut first = 0;
@@ -433,7 +445,12 @@ impl Planner<'_> {
                     }
                     let condition = matches!(opens, Operator::If { .. });
                     since = since.map(|since| since.plus(u64::from(condition)));
+                    let around = frames.last().expect("the function is a block");
+                    let mut loops_around = around.loops;
                     if let Some(look) = plan.loops.get(&position) {
+                        if let Look::None(units) = look {
+                            loops_around += units;
+                        }
                         since = since.map(|since| match look {
                             Look::None(units) => since.plus(*units),
                             // It may end before it looks.
@@ -447,18 +464,21 @@ impl Planner<'_> {
                         opener: position,
                         after: None,
                         around: if condition { since } else { None },
+                        loops: loops_around,
                     });
                 }
                 calls if is_call(calls) => {
                     let cost = self.call(calls);
                     if let Some(before) = &mut since {
-                        let replaces = is_final(calls) && before.call(&cost).back > Some(BACK);
+                        let loops = frames.last().expect("the function is a block").loops;
+                        let after = before.call(&cost, loops);
+                        let replaces = is_final(calls) && after.back > Some(BACK);
                         if (before.look + cost.first > REACH && before.look > 0) || replaces {
                             plan.before.push(position);
                             *before = Since::LOOK;
                         }
                         first = first.max(before.entry.map_or(0, |entry| entry + cost.first));
-                        *before = before.call(&cost);
+                        *before = before.call(&cost, loops);
                     }
                 }
                 Operator::Return => leave(position, &mut since, &mut plan.before),
