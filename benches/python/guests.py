@@ -27,9 +27,9 @@ def markdown(groups: dict[str, Group], described: dict[str, object]) -> str:
         f"{described['cpu']}, {described['cores']} cores, {described['system']}; load {described['load']} at the end; "
         f"commit {described['commit']}.",
         "",
-        "Ratios of times in one run, all sides in turns; the fastest of all rounds, the geometric mean over three layouts "
-        "of the code. The tables of engines have geometric means over guests, and in brackets the worst guest. Every "
-        "result is checked.",
+        "Ratios of times in one run, all sides in turns; the fastest of all rounds, the geometric mean over three "
+        "layouts of the code. The tables of engines have geometric means over guests, and in brackets the worst guest. "
+        "Every result is checked.",
         "",
         "## polyextism beside the engine alone",
         "",
