@@ -11,8 +11,8 @@ use wasm_encoder::{
     reencode::{self, Reencode},
 };
 use wasmparser::{
-    CodeSectionReader, CustomSectionReader, FunctionBody, FunctionSectionReader, KnownCustom,
-    Parser, Payload, TypeRef, TypeSectionReader,
+    CustomSectionReader, FunctionBody, FunctionSectionReader, KnownCustom, Parser, Payload,
+    TypeRef, TypeSectionReader,
 };
 
 /// How many functions are added.
@@ -128,14 +128,6 @@ impl Reencode for Fillers {
             functions.function(self.type_index(ty?)?);
         }
         Ok(())
-    }
-
-    fn parse_code_section(
-        &mut self,
-        code: &mut CodeSection,
-        section: CodeSectionReader<'_>,
-    ) -> Result<()> {
-        reencode::utils::parse_code_section(self, code, section)
     }
 
     fn parse_function_body(
