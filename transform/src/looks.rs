@@ -1,7 +1,7 @@
 //! Looks: where a guest looks whether it may just go on, so that nothing runs for long without one.
 //!
-//! `plan` says where a function looks, with the rules; `write` says how. `calls`, `counted`, `liveness`
-//! and `turns` find out what `plan` needs to know. `interrupt` makes guests look at a flag, `budget` at a budget, `meter` at
+//! `plan` says where a function looks, with the rules; `write` says how. `calls`, `counted`, `liveness`, `passed`,
+//! `since` and `turns` find out what `plan` needs to know. `interrupt` makes guests look at a flag, `budget` at a budget, `meter` at
 //! their fuel.
 //!
 //! It knows nothing of why a guest has to stop. Invariants: a function computes the same; whatever a guest does,
@@ -11,7 +11,9 @@ mod calls;
 mod counted;
 pub(crate) mod flat;
 mod liveness;
+mod passed;
 mod plan;
+mod since;
 mod turns;
 mod write;
 

@@ -16,23 +16,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use wasmparser::{BlockType, Operator, ValType};
+use wasmparser::{BlockType, Operator};
 
 use super::{
     calls::Calls,
     counted,
     flat::{Flat, block_type, for_each_label, is_call, is_final, is_opener, moves_much},
     liveness,
+    passed::{Names, can_pass},
+    since::{BACK, Cost, REACH, Since, join},
     turns::{Turns, Way, turns},
 };
 
-/// How much a guest may do between two looks, in units.
-const REACH: u64 = 16_384;
 /// How much a function may do before its first look.
 const ENTERED: u64 = 2048;
-/// How much a function may do without a look from where a call comes back that may belong to a recursion until it
-/// comes back itself.
-const BACK: u64 = 1024;
 /// What a call costs beside what the callee does.
 const CALL: u64 = 10;
 /// What an imported function does at most without a look: those of the kernel are short, and those of the host and
@@ -45,8 +42,6 @@ const MOVE: u64 = 256;
 /// What an instruction costs that may move all of a segment, a table or an array. There are never two of them
 /// without a look in between.
 const BULK: u64 = REACH / 2 + 1;
-/// How many locals may be live where some of them are put away during the call.
-const PASSED: usize = 16;
 
 /// Loops without loops and calls inside are doubled up to this cost of a turn.
 const DOUBLED: u64 = 100;
@@ -88,94 +83,6 @@ pub(super) enum Look {
         /// Whether a turn of the loop is two turns of the guest's, with the look in between.
         doubled: bool,
     },
-}
-
-/// What callers must know of a function.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Cost {
-    /// The most units from where it is entered to its first look, or to its end.
-    first: u64,
-    /// When it returns.
-    after: Since,
-    /// Whether it looks where it is entered.
-    looks: bool,
-}
-
-/// What may have been done at a point, in units: the most of all ways that lead there.
-#[derive(Clone, Copy, Debug, Default)]
-struct Since {
-    /// Since the last look, or since the function was entered.
-    look: u64,
-    /// Since the function was entered, if there was no look.
-    entry: Option<u64>,
-    /// Since a call came back that may belong to a recursion, if there was no look after it.
-    back: Option<u64>,
-}
-
-impl Since {
-    /// After a look.
-    const LOOK: Self = Self {
-        look: 0,
-        entry: None,
-        back: None,
-    };
-
-    /// Where a function begins.
-    const ENTRY: Self = Self {
-        look: 0,
-        entry: Some(0),
-        back: None,
-    };
-
-    fn plus(self, units: u64) -> Self {
-        Self {
-            look: self.look + units,
-            entry: self.entry.map(|entry| entry + units),
-            back: self.back.map(|back| back + units),
-        }
-    }
-
-    /// Where two ways meet.
-    fn or(self, other: Self) -> Self {
-        Self {
-            look: self.look.max(other.look),
-            entry: self.entry.max(other.entry),
-            back: self.back.max(other.back),
-        }
-    }
-
-    /// After a call that began here, in loops without looks that may go on for so many units after it.
-    fn call(self, cost: &Cost, loops: u64) -> Self {
-        let after = self.straight_call(cost);
-        Self {
-            back: after.back.map(|back| back.max(loops)),
-            ..after
-        }
-    }
-
-    /// After a call that began here, outside of loops.
-    fn straight_call(self, cost: &Cost) -> Self {
-        if cost.looks {
-            return cost.after;
-        }
-        let after = cost.after.look;
-        Self {
-            look: (self.look + after).min(REACH.max(after)),
-            entry: self
-                .entry
-                .zip(cost.after.entry)
-                .map(|(entry, after)| entry + after),
-            back: self.back.map(|back| back + after).max(cost.after.back),
-        }
-    }
-}
-
-/// The ways that lead to a point: nothing where nothing can get.
-fn join(one: &mut Option<Since>, other: Option<Since>) {
-    *one = match (*one, other) {
-        (Some(one), Some(other)) => Some(one.or(other)),
-        (one, other) => one.or(other),
-    };
 }
 
 /// Where one function looks.
@@ -552,57 +459,6 @@ impl Loop {
     }
 }
 
-/// Which locals the outermost loops of a function name.
-struct Names<'a, 'b> {
-    flat: &'b Flat<'a>,
-    /// Where each of them begins, the last one first.
-    outermost: Vec<usize>,
-    /// The locals of the loop that was asked for last.
-    found: Option<(usize, HashSet<u32>)>,
-}
-
-impl<'a, 'b> Names<'a, 'b> {
-    /// The loops are given by their positions, the last one first.
-    fn new(flat: &'b Flat<'a>, loops: &[usize]) -> Self {
-        let mut end = 0;
-        let mut outermost: Vec<usize> = Vec::new();
-        for &opener in loops.iter().rev() {
-            if opener >= end {
-                end = flat.end_of(opener);
-                outermost.push(opener);
-            }
-        }
-        outermost.reverse();
-        Self {
-            flat,
-            outermost,
-            found: None,
-        }
-    }
-
-    /// Those of the locals that the outermost loop around this one names. Asking for loops from the last to the first
-    /// one reads each outermost loop once.
-    fn of_those(&mut self, opener: usize, locals: &[u32]) -> Vec<u32> {
-        let outermost = self.outermost.partition_point(|begin| *begin > opener);
-        let outermost = self.outermost[outermost];
-        let named = match self.found.take() {
-            Some((begin, named)) if begin == outermost => named,
-            _ => (outermost..self.flat.end_of(outermost))
-                .filter_map(|position| match self.flat.operator(position) {
-                    Operator::LocalGet { local_index }
-                    | Operator::LocalSet { local_index }
-                    | Operator::LocalTee { local_index } => Some(*local_index),
-                    _ => None,
-                })
-                .collect(),
-        };
-        let passed = locals.iter().copied();
-        let passed = passed.filter(|local| named.contains(local)).collect();
-        self.found = Some((outermost, named));
-        passed
-    }
-}
-
 /// The loops of a function that may turn without a call.
 fn quiet(flat: &Flat<'_>, loops: &HashMap<usize, Loop>) -> HashSet<usize> {
     if !loops.values().any(|found| found.calls) {
@@ -631,10 +487,4 @@ fn constant(flat: &Flat<'_>, opener: usize, found: &Loop) -> Option<u64> {
 fn has_params(operator: &Operator<'_>) -> bool {
     // A type by its index has parameters or several results, which no compiler writes for a loop.
     matches!(block_type(operator), Some(BlockType::FuncType(_)))
-}
-
-/// Whether these locals are few numbers.
-fn can_pass(flat: &Flat<'_>, locals: &[u32]) -> bool {
-    let is_number = |local: &u32| !matches!(flat.locals[*local as usize], ValType::Ref(_));
-    locals.len() <= PASSED && locals.iter().all(is_number)
 }
