@@ -12,13 +12,17 @@
 //!
 //! It knows no engine. Invariants: the input is valid, so is the output, and it computes the same.
 
-use wasm_encoder::{CodeSection, Instruction, ValType, reencode};
+use std::borrow::Cow;
+
+use wasm_encoder::{Instruction, ValType, reencode};
 use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
 
-use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
+use crate::rewrite::{self, Added, Bodies, Defined, Moved, Shape, Splice};
 
 /// How many entries a table has, without the default. For fewer, engines need no table.
 const ENTRIES: std::ops::RangeInclusive<usize> = 4..=64;
+/// The first byte of a branch by table.
+const BR_TABLE: u8 = 0x0e;
 
 /// The same module with tests of bits.
 ///
@@ -26,11 +30,11 @@ const ENTRIES: std::ops::RangeInclusive<usize> = 4..=64;
 /// None for a module that core has validated.
 pub fn add(wasm: &[u8]) -> Result<Vec<u8>, reencode::Error> {
     let shape = Shape::read(wasm)?;
-    let mut functions = Functions {
+    let functions = Functions {
         wasm,
         shape: &shape,
     };
-    rewrite::add(wasm, &shape, &Added::default(), &mut functions)
+    rewrite::add(wasm, &shape, &Added::default(), &functions)
 }
 
 struct Functions<'a> {
@@ -39,14 +43,15 @@ struct Functions<'a> {
 }
 
 impl Bodies for Functions<'_> {
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
+    fn write<'a>(
+        &'a self,
+        function: &Defined<'a>,
         _moved: Moved,
-        ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let shape = self.shape;
+    ) -> Result<Cow<'a, [u8]>, reencode::Error> {
+        let (shape, ty, body) = (self.shape, function.ty, &function.body);
+        if !may_have(body) {
+            return Ok(body.as_bytes().into());
+        }
         let index = shape.locals(ty, body)?;
         let mut out = Splice::new(self.wasm, body)?;
         let mut locals: &[ValType] = &[];
@@ -76,9 +81,35 @@ impl Bodies for Functions<'_> {
         }
         out.copy_rest();
         out.put(&Instruction::End);
-        out.finish(code, locals);
-        Ok(())
+        Ok(out.into_bytes(locals).into())
     }
+}
+
+/// Whether a function may have such a table. Most have none, and need not be read: no number of entries in their bytes
+/// follows the byte of a branch by table, with labels behind it of at most two kinds. Labels of two bytes are left
+/// as they are.
+fn may_have(body: &FunctionBody<'_>) -> bool {
+    let bytes = body.as_bytes();
+    let tables = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == BR_TABLE);
+    tables.map(|(at, _)| &bytes[at + 1..]).any(|rest| {
+        let Some((&entries, labels)) = rest.split_first() else {
+            return false;
+        };
+        let entries = usize::from(entries);
+        let Some(labels) = labels
+            .get(..=entries)
+            .filter(|_| ENTRIES.contains(&entries))
+        else {
+            return false;
+        };
+        let default = labels[entries];
+        let mut others = labels.iter().filter(|label| **label != default);
+        let other = others.next();
+        other.is_some() && others.all(|label| Some(label) == other)
+    })
 }
 
 /// A table with two labels.

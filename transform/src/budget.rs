@@ -19,6 +19,7 @@ use wasmparser::{BinaryReader, FunctionBody};
 
 use crate::{
     looks::{self, Body, Form, Part, Spare},
+    parallel,
     rewrite::{self, Added, Moved, Shape, Splice, Written},
 };
 
@@ -63,10 +64,10 @@ pub fn instrument(wasm: &[u8], without: &Range<u32>) -> Result<Option<Vec<u8>>, 
     let moved = Moved::new(&shape, &added);
     let looking = looks::write(wasm, &shape, moved, Form::Marked, without, &mut spare)?;
     added.globals.extend(spare.globals());
-    let bodies = looking.bodies.iter().zip(&shape.functions);
-    let bodies = bodies.map(|(body, ty)| indices.write(body, *ty, &shape));
-    let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
-    rewrite::add(wasm, &shape, &added, &mut Written(bodies.into_iter())).map(Some)
+    let bodies: Vec<_> = looking.bodies.iter().zip(&shape.functions).collect();
+    let write = |(body, ty): &(&Body, &u32)| indices.write(body, **ty, &shape);
+    let bodies = parallel::map(&bodies, wasm.len(), write)?;
+    rewrite::add(wasm, &shape, &added, &Written(bodies)).map(Some)
 }
 
 /// The indices of what is added.

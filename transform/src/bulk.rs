@@ -19,16 +19,22 @@ mod instruction;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use wasm_encoder::{BlockType, CodeSection, Instruction, ValType, reencode};
-use wasmparser::{FunctionBody, Operator, Parser, Payload};
+use wasm_encoder::{BlockType, Instruction, ValType, reencode};
+use wasmparser::{FunctionBody, Operator};
 
 use self::{
     helper::{at_most, constant, in_pieces},
     instruction::{Bulk, Form, Sources},
 };
-use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
+use crate::{
+    parallel,
+    rewrite::{self, Added, Bodies, Defined, Moved, Shape, Splice},
+};
 
 /// A function that does a bulk instruction in pieces.
 struct Helper {
@@ -45,7 +51,8 @@ struct Helper {
 /// None for a module that core has validated.
 pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
     let sources = Sources::read(wasm)?;
-    let found = found(wasm, &sources)?;
+    let sites = sites(wasm, &sources)?;
+    let found = kinds(&sites);
     if found.is_empty() {
         return Ok(None);
     }
@@ -74,28 +81,36 @@ pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
         };
         helpers.insert(bulk, helper);
     }
-    let mut functions = Functions {
+    let functions = Functions {
         wasm,
         shape: &shape,
-        sources,
+        sites,
         helpers,
     };
-    rewrite::add(wasm, &shape, &added, &mut functions).map(Some)
+    rewrite::add(wasm, &shape, &added, &functions).map(Some)
 }
 
-/// The bulk instructions of the module that may take long.
-fn found(wasm: &[u8], sources: &Sources) -> Result<BTreeSet<Bulk>, reencode::Error> {
-    let mut found = BTreeSet::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        if let Payload::CodeSectionEntry(body) = payload?
-            && may_have(&body)
-        {
-            each(&body, sources, |bulk, _, _| {
-                found.insert(bulk);
-            })?;
-        }
-    }
-    Ok(found)
+/// A bulk instruction that may take long.
+struct Site {
+    bulk: Bulk,
+    at: u64,
+    /// Where the next instruction begins.
+    next: u64,
+}
+
+/// Those of each function.
+fn sites(wasm: &[u8], sources: &Sources) -> Result<Vec<Vec<Site>>, reencode::Error> {
+    let code = rewrite::code(wasm)?;
+    let of_function = |body: &FunctionBody<'_>| match may_have(body) {
+        true => sites_of(body, sources),
+        false => Ok(Vec::new()),
+    };
+    parallel::map(&code, wasm.len(), of_function)
+}
+
+/// The different instructions of these functions.
+fn kinds(sites: &[Vec<Site>]) -> BTreeSet<Bulk> {
+    sites.iter().flatten().map(|site| site.bulk).collect()
 }
 
 /// Whether a function may have a bulk instruction. Most have none, and need not be read: no prefix in their bytes is
@@ -109,21 +124,17 @@ fn may_have(body: &FunctionBody<'_>) -> bool {
     })
 }
 
-/// Calls a function for each bulk instruction that may take long, with its position.
-fn each(
-    body: &FunctionBody<'_>,
-    sources: &Sources,
-    mut tell: impl FnMut(Bulk, u64, u64),
-) -> Result<(), reencode::Error> {
+fn sites_of(body: &FunctionBody<'_>, sources: &Sources) -> Result<Vec<Site>, reencode::Error> {
+    let mut sites = Vec::new();
     let mut reader = body.get_operators_reader()?;
-    // The constant on top of the stack.
     let mut constant = None;
     while !reader.eof() {
         let (operator, at) = reader.read_with_offset()?;
         if let Some(bulk) = Bulk::of(&operator, sources)
             && constant.is_none_or(|length| length > bulk.piece(sources) as u64)
         {
-            tell(bulk, at, reader.original_position());
+            let next = reader.original_position();
+            sites.push(Site { bulk, at, next });
         }
         constant = match operator {
             Operator::I32Const { value } => Some(value as u32 as u64),
@@ -131,35 +142,34 @@ fn each(
             _ => None,
         };
     }
-    Ok(())
+    Ok(sites)
 }
 
 /// Writes the functions of one module.
 struct Functions<'a> {
     wasm: &'a [u8],
     shape: &'a Shape,
-    sources: Sources,
+    /// By function.
+    sites: Vec<Vec<Site>>,
     helpers: BTreeMap<Bulk, Helper>,
 }
 
 impl Bodies for Functions<'_> {
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
+    fn write<'a>(
+        &'a self,
+        function: &Defined<'a>,
         _moved: Moved,
-        ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        if !may_have(body) {
-            code.raw(body.as_bytes());
-            return Ok(());
+    ) -> Result<Cow<'a, [u8]>, reencode::Error> {
+        let (sites, body) = (&self.sites[function.position], &function.body);
+        if sites.is_empty() {
+            return Ok(body.as_bytes().into());
         }
-        let locals = self.shape.locals(ty, body)?;
+        let locals = self.shape.locals(function.ty, body)?;
         let mut out = Splice::new(self.wasm, body)?;
         // A local for the length, of each type that is needed.
         let mut lengths: Vec<ValType> = Vec::new();
-        each(body, &self.sources, |bulk, at, next| {
-            let helper = &self.helpers[&bulk];
+        for Site { bulk, at, next } in sites {
+            let helper = &self.helpers[bulk];
             let length = helper.length;
             let known = lengths.iter().position(|ty| *ty == length);
             let local = known.unwrap_or_else(|| {
@@ -167,8 +177,8 @@ impl Bodies for Functions<'_> {
                 lengths.len() - 1
             });
             let local = locals + local as u32;
-            out.copy(at);
-            out.leave_out(next);
+            out.copy(*at);
+            out.leave_out(*next);
             out.put(&Instruction::LocalTee(local));
             out.put(&Instruction::LocalGet(local));
             out.put(&constant(length, helper.piece));
@@ -178,10 +188,9 @@ impl Bodies for Functions<'_> {
             out.put(&Instruction::Else);
             out.put(&Instruction::Call(helper.function));
             out.put(&Instruction::End);
-        })?;
+        }
         out.copy_rest();
         out.put(&Instruction::End);
-        out.finish(code, &lengths);
-        Ok(())
+        Ok(out.into_bytes(&lengths).into())
     }
 }

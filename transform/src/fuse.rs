@@ -24,14 +24,17 @@ use wasm_encoder::{
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    CustomSectionReader, Data, ExportSectionReader, FunctionBody, FunctionSectionReader,
-    ImportSectionReader, MemorySectionReader, Parser, TypeSectionReader,
+    CustomSectionReader, Data, ExportSectionReader, FunctionSectionReader, ImportSectionReader,
+    MemorySectionReader, Parser, TypeSectionReader,
 };
 
 pub use self::parts::Parts;
 
 use self::expand::Expander;
-use crate::rewrite::{self, Shape};
+use crate::{
+    parallel,
+    rewrite::{self, Defined, Shape},
+};
 
 /// The same module with this kernel. `functions` has the kernel function of each import of the module, if it is
 /// one; those imports are removed. `memory` is the export name of the kernel memory, which no export of the module
@@ -79,8 +82,6 @@ struct Step<'a> {
     memories_done: bool,
     exports_done: bool,
     code_done: bool,
-    /// The next function body.
-    body: usize,
 }
 
 impl<'a> Step<'a> {
@@ -134,7 +135,6 @@ impl<'a> Step<'a> {
             memories_done: false,
             exports_done: false,
             code_done: false,
-            body: 0,
         })
     }
 
@@ -279,24 +279,12 @@ impl Reencode for Step<'_> {
         section: wasmparser::CodeSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
         self.slot_bodies(code)?;
-        utils::parse_code_section(self, code, section)?;
-        self.helper_bodies(code)
-    }
-
-    fn parse_function_body(
-        &mut self,
-        code: &mut CodeSection,
-        body: FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let ty = self.shape.functions[self.body];
-        self.body += 1;
-        match self.adds_functions() {
-            true => self.write(code, ty, &body),
-            false => {
-                code.raw(body.as_bytes());
-                Ok(())
-            }
+        let functions = Defined::read(section, &self.shape)?;
+        let step = &*self;
+        for body in parallel::map(&functions, self.wasm.len(), |function| step.write(function))? {
+            code.raw(&body);
         }
+        self.helper_bodies(code)
     }
 
     fn parse_data(

@@ -80,7 +80,7 @@ pub fn instrument(
     added.globals.extend(spare.globals());
     added.hints = Some(hints(&bodies, target.check + MOVED));
     let bodies: Vec<_> = bodies.into_iter().map(|body| body.bytes).collect();
-    rewrite::add(wasm, &shape, &added, &mut Written(bodies.into_iter())).map(Some)
+    rewrite::add(wasm, &shape, &added, &Written(bodies)).map(Some)
 }
 
 /// Tells engines that guests hardly ever find the flag set. `first` is the index of the first function.

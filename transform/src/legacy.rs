@@ -26,16 +26,16 @@
 mod plan;
 mod write;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use wasm_encoder::{
-    BlockType, CodeSection, HeapType, RefType, ValType,
+    BlockType, HeapType, RefType, ValType,
     reencode::{self, Reencode as _, RoundtripReencoder},
 };
-use wasmparser::{FunctionBody, Parser, Payload, TypeRef};
+use wasmparser::{Parser, Payload, TypeRef};
 
 use self::{plan::Plan, write::Writer};
-use crate::rewrite::{self, Added, Bodies, Moved, Shape, Splice};
+use crate::rewrite::{self, Added, Bodies, Defined, Moved, Shape, Splice};
 
 /// A reference to an exception.
 const EXNREF: ValType = ValType::Ref(RefType {
@@ -66,12 +66,12 @@ pub fn translate(wasm: &[u8]) -> Result<Vec<u8>, reencode::Error> {
         }
     }
     let added = std::mem::take(&mut types.added);
-    let mut bodies = Translated {
+    let bodies = Translated {
         wasm,
         shape: &shape,
-        plans: plans.into_iter(),
+        plans,
     };
-    rewrite::add(wasm, &shape, &added, &mut bodies)
+    rewrite::add(wasm, &shape, &added, &bodies)
 }
 
 /// The types of the tags of a module, imported ones first.
@@ -167,28 +167,22 @@ enum Reference {
 struct Translated<'a> {
     wasm: &'a [u8],
     shape: &'a Shape,
-    plans: std::vec::IntoIter<Plan>,
+    plans: Vec<Plan>,
 }
 
 impl Bodies for Translated<'_> {
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
+    fn write<'a>(
+        &'a self,
+        function: &Defined<'a>,
         _moved: Moved,
-        ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let plan = self
-            .plans
-            .next()
-            .expect("there is a plan for every function");
+    ) -> Result<Cow<'a, [u8]>, reencode::Error> {
+        let (plan, body) = (&self.plans[function.position], &function.body);
         if plan.is_nothing() {
-            code.raw(body.as_bytes());
-            return Ok(());
+            return Ok(body.as_bytes().into());
         }
-        let locals = self.shape.locals(ty, body)?;
+        let locals = self.shape.locals(function.ty, body)?;
         let out = Splice::new(self.wasm, body)?;
-        Writer::new(out, &plan, locals).write(code, body)
+        Ok(Writer::new(out, plan, locals).write(body)?.into())
     }
 }
 

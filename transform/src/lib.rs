@@ -19,6 +19,7 @@ pub mod interrupt;
 pub mod legacy;
 mod looks;
 pub mod meter;
+pub mod parallel;
 pub mod per_call;
 mod rewrite;
 pub mod start;

@@ -1,8 +1,8 @@
 //! Looks: where a guest looks whether it may just go on, so that nothing runs for long without one.
 //!
 //! `plan` says where a function looks, with the rules; `write` says how. `calls`, `counted`, `liveness`, `passed`,
-//! `since` and `turns` find out what `plan` needs to know. `interrupt` makes guests look at a flag, `budget` at a budget, `meter` at
-//! their fuel.
+//! `since` and `turns` find out what `plan` needs to know, `spare` has the globals that `write` needs. `interrupt` makes
+//! guests look at a flag, `budget` at a budget, `meter` at their fuel.
 //!
 //! It knows nothing of why a guest has to stop. Invariants: a function computes the same; whatever a guest does,
 //! there is a look after a bounded amount of work, apart from single instructions that move much memory.
@@ -14,17 +14,18 @@ mod liveness;
 mod passed;
 mod plan;
 mod since;
+mod spare;
 mod turns;
 mod write;
 
 use std::ops::Range;
 
 use wasm_encoder::reencode;
-use wasmparser::{FunctionBody, Parser, Payload};
 
 pub(crate) use self::{
     plan::Layout,
-    write::{Body, Flag, Form, Part, Spare},
+    spare::Spare,
+    write::{Body, Flag, Form, Part},
 };
 
 use self::{
@@ -33,7 +34,10 @@ use self::{
     plan::{Plan, Planner, Size},
     write::Writer,
 };
-use crate::rewrite::{Moved, Shape};
+use crate::{
+    parallel::{self, Promised},
+    rewrite::{self, Moved, Shape},
+};
 
 /// The functions of a module with their looks.
 pub(crate) struct Looking {
@@ -69,12 +73,11 @@ pub(crate) fn write(
     spare: &mut Spare,
 ) -> Result<Looking, reencode::Error> {
     let calls = Calls::read(wasm, shape)?;
-    let code = code(wasm)?;
+    let code = rewrite::code(wasm)?;
     let imported = shape.imported_functions();
-    let mut bodies = vec![Body::default(); code.len()];
-    let mut costs = vec![None; code.len()];
-    // Callees first: who calls must know what a callee costs.
-    for &function in &calls.order {
+    let costs: Vec<_> = code.iter().map(|_| Promised::new()).collect();
+    let write = |&function: &usize| {
+        let cost = costs[function].promise();
         let ty = shape.function_type(shape.functions[function]);
         let flat = Flat::read(&code[function], ty.params())?;
         let planner = Planner {
@@ -84,25 +87,22 @@ pub(crate) fn write(
             },
             calls: &calls,
             imported,
+            function,
             costs: &costs,
         };
         let plan = match without.contains(&(imported + function as u32)) {
             true => Plan::default(),
-            false => planner.plan(function, &flat),
+            false => planner.plan(&flat),
         };
-        bodies[function] = Writer::new(moved, wasm, &flat, &plan, form, spare).write()?;
-        costs[function] = Some(plan.cost);
+        cost.keep(plan.cost);
+        Writer::new(moved, wasm, &flat, &plan, form, spare.width()).write()
+    };
+    // Callees first: who calls must know what a callee costs.
+    let written = parallel::map(&calls.order, wasm.len(), write)?;
+    let mut bodies = vec![Body::default(); code.len()];
+    for (function, body) in calls.order.iter().zip(written) {
+        bodies[*function] = body;
     }
+    spare.fill(&mut bodies);
     Ok(Looking { bodies, calls })
-}
-
-/// The bodies of the functions that a module defines.
-fn code(wasm: &[u8]) -> Result<Vec<FunctionBody<'_>>, reencode::Error> {
-    let mut bodies = Vec::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        if let Payload::CodeSectionEntry(body) = payload? {
-            bodies.push(body);
-        }
-    }
-    Ok(bodies)
 }

@@ -34,10 +34,11 @@ use wasmparser::{BinaryReader, FunctionBody};
 use self::{
     charge::Writer,
     pieces::{Callees, Pieces},
-    places::{Ends, Graph},
+    places::Graph,
 };
 use crate::{
     looks::{self, Form, Spare},
+    parallel::{self, Promised},
     rewrite::{self, Added, Moved, Shape, Splice, Written},
 };
 
@@ -98,27 +99,32 @@ pub fn meter(wasm: &[u8], counter: Counter, quiet: &[bool]) -> Result<Vec<u8>, r
     let looking = looks::write(wasm, &shape, unmoved, Form::Marked, &(0..0), &mut spare)?;
     added.globals.extend(spare.globals());
     let moved = Moved::new(&shape, &added);
-    let mut ends = vec![Ends::default(); looking.bodies.len()];
-    let mut written = vec![Vec::new(); looking.bodies.len()];
-    for &function in looking.order() {
+    let ends: Vec<_> = looking.bodies.iter().map(|_| Promised::new()).collect();
+    let callees = Callees {
+        quiet: &quiet,
+        looking: &looking,
+        ends: &ends,
+    };
+    let write = |&function: &usize| -> Result<_, reencode::Error> {
+        let promise = ends[function].promise();
         let (body, ty) = (&looking.bodies[function], shape.functions[function]);
         let graph = match looking.is_known_to_callers(function) {
             true => Graph::open(),
             false => Graph::exact(),
         };
-        let callees = Callees {
-            quiet: &quiet,
-            ends: &ends,
-            unnamed_leave: looking.leaves(),
-        };
         let pieces = Pieces::of(body, ty, &shape, moved, graph, &callees)?;
-        ends[function] = pieces.ends();
+        promise.keep(pieces.ends());
         let original = FunctionBody::new(BinaryReader::new(&body.bytes, 0));
         let locals = shape.locals(ty, &original)?;
         let out = Splice::new(&body.bytes, &original)?;
-        written[function] = Writer::new(out, &pieces, indices, locals).write();
+        Ok(Writer::new(out, &pieces, indices, locals).write())
+    };
+    let order = looking.order();
+    let mut written = vec![Vec::new(); order.len()];
+    for (function, body) in order.iter().zip(parallel::map(order, wasm.len(), write)?) {
+        written[*function] = body;
     }
-    rewrite::add(wasm, &shape, &added, &mut Written(written.into_iter()))
+    rewrite::add(wasm, &shape, &added, &Written(written))
 }
 
 /// The indices of what is added.

@@ -9,11 +9,11 @@ pub(crate) mod samples;
 mod shape;
 mod splice;
 
-use wasm_encoder::{NameMap, NameSection, SectionId};
-use wasmparser::{CustomSectionReader, KnownCustom, Name};
+use wasm_encoder::{NameMap, NameSection, SectionId, reencode};
+use wasmparser::{CustomSectionReader, FunctionBody, KnownCustom, Name, Parser, Payload};
 
 pub(crate) use self::{
-    added::{Added, Bodies, Moved, Written, add},
+    added::{Added, Bodies, Defined, Moved, Written, add},
     shape::{Shape, Width},
     splice::Splice,
 };
@@ -39,6 +39,17 @@ const ORDER: &[SectionId] = &[
 pub(crate) fn is_due(section: SectionId, next: Option<SectionId>) -> bool {
     let place = |id| ORDER.iter().position(|other| *other == id);
     next.is_none_or(|next| place(section) < place(next))
+}
+
+/// The bodies of the functions that a module defines.
+pub(crate) fn code(wasm: &[u8]) -> Result<Vec<FunctionBody<'_>>, reencode::Error> {
+    let mut bodies = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CodeSectionEntry(body) = payload? {
+            bodies.push(body);
+        }
+    }
+    Ok(bodies)
 }
 
 /// The part of a custom section that stays: the names of the module and of its functions, for backtraces and

@@ -13,12 +13,15 @@
 //! two looks there are at most about 512 instructions, apart from the way back from calls, which has as many in
 //! each function.
 
-use wasm_encoder::{BlockType, CodeSection, HeapType, Instruction, reencode};
-use wasmparser::{FunctionBody, Operator, Parser, Payload};
+use std::borrow::Cow;
+
+use wasm_encoder::{BlockType, HeapType, Instruction, reencode};
+use wasmparser::Operator;
 
 use crate::{
     looks::flat::{Flat, for_each_label, is_call, is_final, is_opener, label_of, moves_much},
-    rewrite::{self, Added, Bodies, Moved, Shape, Splice},
+    parallel,
+    rewrite::{self, Added, Bodies, Defined, Moved, Shape, Splice},
 };
 
 /// After so many instructions there is a loop where a statement ends: a loop has an interpreter put operands away.
@@ -31,24 +34,15 @@ const FAR: u32 = 512;
 /// # Errors
 /// None for a module that core has validated.
 pub fn instrument(wasm: &[u8]) -> Result<Option<Vec<u8>>, reencode::Error> {
-    let mut looks = Vec::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        if let Payload::CodeSectionEntry(body) = payload? {
-            looks.push(places(&Flat::read(&body, &[])?));
-        }
-    }
+    let code = rewrite::code(wasm)?;
+    let looks = parallel::map(&code, wasm.len(), |body| -> Result<_, reencode::Error> {
+        Ok(places(&Flat::read(body, &[])?))
+    })?;
     if looks.iter().all(Vec::is_empty) {
         return Ok(None);
     }
     let shape = Shape::read(wasm)?;
-    let looks = looks.into_iter();
-    rewrite::add(
-        wasm,
-        &shape,
-        &Added::default(),
-        &mut Looking { wasm, looks },
-    )
-    .map(Some)
+    rewrite::add(wasm, &shape, &Added::default(), &Looking { wasm, looks }).map(Some)
 }
 
 /// A loop that is put into a function.
@@ -171,19 +165,21 @@ fn is_statement(operator: &Operator<'_>) -> bool {
 /// Writes the functions of a module with their loops.
 struct Looking<'a> {
     wasm: &'a [u8],
-    looks: std::vec::IntoIter<Vec<Look>>,
+    looks: Vec<Vec<Look>>,
 }
 
 impl Bodies for Looking<'_> {
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
+    fn write<'a>(
+        &'a self,
+        function: &Defined<'a>,
         _moved: Moved,
-        _ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let mut out = Splice::new(self.wasm, body)?;
-        for look in self.looks.next().unwrap_or_default() {
+    ) -> Result<Cow<'a, [u8]>, reencode::Error> {
+        let looks = &self.looks[function.position];
+        if looks.is_empty() {
+            return Ok(function.body.as_bytes().into());
+        }
+        let mut out = Splice::new(self.wasm, &function.body)?;
+        for look in looks {
             out.copy(look.at);
             out.put(&Instruction::Loop(BlockType::Empty));
             for _ in 0..look.weight {
@@ -194,8 +190,7 @@ impl Bodies for Looking<'_> {
         }
         out.copy_rest();
         out.put(&Instruction::End);
-        out.finish(code, &[]);
-        Ok(())
+        Ok(out.into_bytes(&[]).into())
     }
 }
 

@@ -28,8 +28,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use polyextism_transform::{legacy, meter, per_call, start};
-use wasmparser::{FuncType, GlobalType, MemoryType, TableType, ValType, Validator, WasmFeatures};
+use polyextism_transform::{legacy, meter, parallel, per_call, start};
+use wasmparser::{
+    FuncToValidate, FuncType, FuncValidatorAllocations, GlobalType, MemoryType, Parser, TableType,
+    ValType, ValidPayload, Validator, WasmFeatures,
+};
 
 use crate::{
     base::{
@@ -194,11 +197,31 @@ impl Requirements<'_> {
     fn check(&self, wasm: &[u8], name: &str) -> Result<()> {
         self.bounds.check(wasm, name)?;
         let features = features(self.allowed());
-        match Validator::new_with_features(features).validate_all(wasm) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(self.refuse(wasm, name)),
+        validate(wasm, features).map_err(|_| self.refuse(wasm, name))
+    }
+}
+
+/// Validates a module, its functions on all processors.
+///
+/// # Errors
+/// The error of any of its functions, not always the first one.
+fn validate(wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
+    let mut validator = Validator::new_with_features(features);
+    let mut functions = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
+            functions.push((function, body));
         }
     }
+    parallel::map(&functions, wasm.len(), |(function, body)| {
+        let function = FuncToValidate {
+            resources: function.resources.clone(),
+            ..*function
+        };
+        let mut validator = function.into_validator(FuncValidatorAllocations::default());
+        validator.validate(body)
+    })?;
+    Ok(())
 }
 
 impl Requirements<'_> {

@@ -11,10 +11,12 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use polyextism_transform::parallel;
 use wasmparser::{
     AbstractHeapType, BlockType, CompositeInnerType, ConstExpr, DataKind, ElementItems,
-    ElementKind, HeapType, MemoryType, Operator, OperatorsReader, Parser, Payload, RecGroup,
-    RefType, StorageType, TableInit, TableType, TypeRef, ValType, VisitOperator, VisitSimdOperator,
+    ElementKind, FunctionBody, HeapType, MemoryType, Operator, OperatorsReader, Parser, Payload,
+    RecGroup, RefType, StorageType, TableInit, TableType, TypeRef, ValType, VisitOperator,
+    VisitSimdOperator,
 };
 
 use super::Module;
@@ -108,6 +110,7 @@ impl Pass {
     }
 
     fn module(&mut self, wasm: &[u8]) -> Read {
+        let mut functions = Vec::new();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(section) => {
@@ -178,16 +181,28 @@ impl Pass {
                         }
                     }
                 }
-                Payload::CodeSectionEntry(body) => {
-                    for group in body.get_locals_reader()? {
-                        self.value(group?.1);
-                    }
-                    self.code(body.get_operators_reader()?)?;
-                }
+                Payload::CodeSectionEntry(body) => functions.push(body),
                 _ => {}
             }
         }
+        let of_function = |body: &FunctionBody<'_>| {
+            let mut pass = Self {
+                found: Proposals::NONE,
+                ..*self
+            };
+            pass.function(body)?;
+            wasmparser::Result::Ok(pass.found)
+        };
+        let found = parallel::map(&functions, wasm.len(), of_function)?;
+        self.found = found.into_iter().fold(self.found, Proposals::union);
         Ok(())
+    }
+
+    fn function(&mut self, body: &FunctionBody<'_>) -> Read {
+        for group in body.get_locals_reader()? {
+            self.value(group?.1);
+        }
+        self.code(body.get_operators_reader()?)
     }
 
     fn group(&mut self, group: &RecGroup) {

@@ -3,9 +3,8 @@
 use wasmparser::{Validator, WasmFeatures};
 
 use super::{
-    found,
     instruction::{PIECE, REFERENCES, Sources},
-    instrument,
+    instrument, kinds, sites,
 };
 use crate::rewrite::samples::MODULES;
 
@@ -72,7 +71,7 @@ fn what_comes_out_is_valid() {
 fn count(text: &str) -> usize {
     let wasm = wat::parse_str(text).expect("the text is valid");
     let sources = Sources::read(&wasm).expect("the module is valid");
-    found(&wasm, &sources).expect("the module is valid").len()
+    kinds(&sites(&wasm, &sources).expect("the module is valid")).len()
 }
 
 #[test]

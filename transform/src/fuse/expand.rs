@@ -5,13 +5,16 @@
 //! Invariants: what is expanded has its parameters in locals that the function did not have before; a
 //! function grows by at most [`GROWTH`] bytes and one expansion.
 
+use std::borrow::Cow;
+
 use wasm_encoder::{
     CodeSection, Encode, Instruction, ValType,
     reencode::{self, Reencode, utils},
 };
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::Operator;
 
 use super::{Step, parts::Parts};
+use crate::rewrite::Defined;
 
 /// By how many bytes inlining may lengthen a function. Engines refuse functions that are too long.
 const GROWTH: usize = 64 << 10;
@@ -21,6 +24,7 @@ const LOCALS: u32 = 50_000;
 const SCRATCH: &[ValType] = &[ValType::I64, ValType::I64, ValType::I32];
 
 /// The indices of the kernel in the module, and its code with these indices.
+#[derive(Clone)]
 pub(super) struct Expander {
     parts: &'static Parts,
     memory: u32,
@@ -61,11 +65,12 @@ impl Expander {
     /// Writes what a function of the kernel does, if it is expanded: takes its parameters from the
     /// stack and leaves its results there. `scratch` is the first of the locals for that.
     fn expand(
-        &mut self,
+        &self,
         out: &mut Vec<u8>,
         function: u32,
         scratch: u32,
     ) -> Result<(), reencode::Error> {
+        let mut own = self.clone();
         let part = self.parts.part(function);
         let mut free: Vec<_> = (scratch..).zip(SCRATCH).collect();
         let mut locals = Vec::new();
@@ -83,7 +88,7 @@ impl Expander {
                 Operator::LocalGet { local_index } => {
                     Instruction::LocalGet(locals[*local_index as usize]).encode(out);
                 }
-                operator => self.instruction(operator.clone())?.encode(out),
+                operator => own.instruction(operator.clone())?.encode(out),
             }
         }
         Ok(())
@@ -103,14 +108,16 @@ impl Reencode for Expander {
 }
 
 impl Step<'_> {
-    /// Writes a function of the module that has this type.
-    pub(super) fn write(
-        &mut self,
-        code: &mut CodeSection,
-        ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let mut count = self.shape.function_type(ty).params().len() as u32;
+    /// Writes a function of the module.
+    pub(super) fn write<'a>(
+        &self,
+        function: &Defined<'a>,
+    ) -> Result<Cow<'a, [u8]>, reencode::Error> {
+        let body = &function.body;
+        if !self.adds_functions() {
+            return Ok(body.as_bytes().into());
+        }
+        let mut count = self.shape.function_type(function.ty).params().len() as u32;
         let mut locals = body.get_locals_reader()?;
         let (groups, first_group) = (locals.get_count(), locals.original_position());
         for _ in 0..groups {
@@ -118,14 +125,14 @@ impl Step<'_> {
         }
         let room = count + SCRATCH.len() as u32 <= LOCALS;
 
-        let mut out = Vec::with_capacity(body.as_bytes().len());
+        let mut out = Vec::new();
         let (mut expanded, mut grown) = (false, 0);
         let mut reader = body.get_operators_reader()?;
         let first = reader.original_position();
         let mut copied = first;
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset()?;
-            let Some(function) = named_function(&operator) else {
+            let Some((function, named)) = named_function(&operator) else {
                 continue;
             };
             if function as usize >= self.imported.len() {
@@ -143,8 +150,11 @@ impl Step<'_> {
                     grown += out.len() - before;
                     expanded = true;
                 }
-                _ => self.instruction(operator)?.encode(&mut out),
+                _ => named(self.moved(function)).encode(&mut out),
             }
+        }
+        if copied == first {
+            return Ok(body.as_bytes().into());
         }
         out.extend_from_slice(self.bytes(copied, reader.original_position()));
 
@@ -165,8 +175,7 @@ impl Step<'_> {
             }
         }
         whole.extend_from_slice(&out);
-        code.raw(&whole);
-        Ok(())
+        Ok(whole.into())
     }
 
     fn bytes(&self, from: u64, to: u64) -> &[u8] {
@@ -174,12 +183,16 @@ impl Step<'_> {
     }
 }
 
-/// The function that an instruction names. A constant expression can contain the same instruction.
-fn named_function(operator: &Operator<'_>) -> Option<u32> {
-    match operator {
-        Operator::Call { function_index }
-        | Operator::ReturnCall { function_index }
-        | Operator::RefFunc { function_index } => Some(*function_index),
+/// An instruction, but for the function that it names.
+type Naming = fn(u32) -> Instruction<'static>;
+
+/// The function that an instruction names, and the instruction for another function. A constant expression can contain
+/// the same instruction.
+fn named_function(operator: &Operator<'_>) -> Option<(u32, Naming)> {
+    match *operator {
+        Operator::Call { function_index } => Some((function_index, Instruction::Call)),
+        Operator::ReturnCall { function_index } => Some((function_index, Instruction::ReturnCall)),
+        Operator::RefFunc { function_index } => Some((function_index, Instruction::RefFunc)),
         _ => None,
     }
 }

@@ -1,7 +1,9 @@
 //! What comes out is valid, and looks are where the rules want them. That it computes the same is
 //! what all other tests show on engines that need it.
 
-use wasmparser::{KnownCustom, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures};
+use wasmparser::{
+    KnownCustom, Operator, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures,
+};
 
 use super::{Flag, IMPORT, instrument};
 use crate::rewrite::samples::{FLAG, KERNEL};
@@ -67,6 +69,39 @@ fn out(wasm: &[u8], flag: Flag) -> Vec<u8> {
         .validate_all(&out)
         .unwrap_or_else(|error| panic!("{error}"));
     out
+}
+
+/// However many globals there are before the spare ones, and whichever function needs them first.
+#[test]
+fn spare_globals_have_indices_of_any_length() {
+    for own in [0, 47, 48, 120, 127, 128, 16_300, 16_400] {
+        let globals = "(global (mut i32) (i32.const 0))".repeat(own);
+        let text = format!(
+            "(module {globals}
+              (func (param f64 i64) (loop $l (br_if $l (i64.eqz (local.get 1))) (local.set 0 (f64.neg (local.get 0)))))
+              (func (param i32 i32 i64) (local f64) (loop $l
+                (local.set 3 (f64.add (local.get 3) (f64.const 1))) (local.set 2 (i64.add (local.get 2) (i64.const 1)))
+                (br_if $l (i32.add (local.get 0) (local.get 1))))))"
+        );
+        let wasm = wat::parse_str(text).expect("the text is valid");
+        let out = instrument(&wasm, Flag::Added, &(0..0));
+        let out = out.expect("it is valid").expect("it has functions");
+        Validator::new()
+            .validate_all(&out)
+            .unwrap_or_else(|error| panic!("{own}: {error}"));
+        let mut types = Vec::new();
+        for payload in Parser::new(0).parse_all(&out) {
+            if let Payload::GlobalSection(section) = payload.expect("it is valid") {
+                let globals = section.into_iter().skip(own);
+                types.extend(globals.map(|global| global.expect("it is valid").ty.content_type));
+            }
+        }
+        assert_eq!(
+            types,
+            [ValType::I32, ValType::I32, ValType::I64, ValType::F64],
+            "{own}"
+        );
+    }
 }
 
 #[test]

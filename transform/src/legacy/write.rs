@@ -3,7 +3,7 @@
 //! Only instructions that open, end or name a block are rewritten. Invariant: branches keep their targets.
 
 use wasm_encoder::{
-    BlockType, Catch, CodeSection, Instruction, ValType,
+    BlockType, Catch, Instruction,
     reencode::{self, Reencode as _, RoundtripReencoder},
 };
 use wasmparser::{FunctionBody, Operator};
@@ -56,11 +56,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub(super) fn write(
-        mut self,
-        code: &mut CodeSection,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
+    /// The function with its declarations of locals.
+    pub(super) fn write(mut self, body: &FunctionBody<'_>) -> Result<Vec<u8>, reencode::Error> {
         let mut delegated = None;
         if self.plan.delegates_out {
             delegated = Some(self.depth);
@@ -95,8 +92,7 @@ impl<'a> Writer<'a> {
         }
         self.put(&Instruction::End);
         let kept = vec![EXNREF; self.plan.kept as usize];
-        self.out.finish(code, &kept as &[ValType]);
-        Ok(())
+        Ok(self.out.into_bytes(&kept))
     }
 
     fn put(&mut self, instruction: &Instruction<'_>) {

@@ -9,14 +9,20 @@
 //! It knows nothing of loops. Invariant: without the functions of [`Calls::heads`], no function can be
 //! reached from itself.
 
-use std::{cell::Cell, collections::HashMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeSet, HashMap},
+};
 
 use wasm_encoder::reencode;
 use wasmparser::{
-    ElementItems, ExternalKind, FuncType, Operator, Parser, Payload, TypeRef, ValType,
+    ElementItems, ExternalKind, FuncType, FunctionBody, Operator, Parser, Payload, TypeRef, ValType,
 };
 
-use crate::rewrite::Shape;
+use crate::{
+    parallel,
+    rewrite::{self, Shape},
+};
 
 /// What a module says about its calls.
 pub(super) struct Calls {
@@ -28,8 +34,11 @@ pub(super) struct Calls {
     replacing: Vec<bool>,
     /// Whether a call that names no function may reach one of another module.
     pub(super) leaves: bool,
-    /// Every function that the module defines, callees before callers where that is possible.
+    /// Every function that the module defines, callees before callers where that is possible. Those that need not
+    /// wait for each other stand together.
     pub(super) order: Vec<usize>,
+    /// The place of each function in that order.
+    places: Vec<usize>,
 }
 
 /// A node of the graph: a function that the module defines, or a call that names none.
@@ -38,15 +47,27 @@ type Node = usize;
 impl Calls {
     pub(super) fn read(wasm: &[u8], shape: &Shape) -> Result<Self, reencode::Error> {
         let graph = Graph::read(wasm, shape)?;
-        let (mut heads, order) = graph.search();
+        let (mut heads, mut order) = graph.search();
         graph.mark_unnamed(&mut heads);
+        let levels = graph.levels(&order);
+        order.sort_by_key(|function| levels[*function]);
+        let mut places = vec![0; order.len()];
+        for (place, &function) in order.iter().enumerate() {
+            places[function] = place;
+        }
         Ok(Self {
             heads,
+            places,
             reachable: graph.unnamed,
             replacing: graph.replacing,
             leaves: graph.leaves,
             order,
         })
+    }
+
+    /// Whether one function comes before another one in the order.
+    pub(super) fn is_before(&self, one: usize, other: usize) -> bool {
+        self.places[one] < self.places[other]
     }
 
     /// Whether a function that the module defines is one that looks where it is entered.
@@ -94,6 +115,48 @@ fn has_references(ty: &FuncType) -> bool {
     values.any(|ty| matches!(ty, ValType::Ref(_)))
 }
 
+/// What a function names, by index.
+#[derive(Default)]
+struct Named {
+    /// The functions that it calls.
+    calls: BTreeSet<u32>,
+    /// Those of them to which it leaves its frame.
+    tail_calls: BTreeSet<u32>,
+    /// The types of calls that name no function.
+    types: BTreeSet<u32>,
+    /// The functions that it takes a reference to.
+    references: BTreeSet<u32>,
+}
+
+impl Named {
+    fn by(body: &FunctionBody<'_>) -> Result<Self, reencode::Error> {
+        let mut named = Self::default();
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            let operator = reader.read()?;
+            if let Operator::ReturnCall { function_index } = operator {
+                named.tail_calls.insert(function_index);
+            }
+            match operator {
+                Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    named.calls.insert(function_index);
+                }
+                Operator::CallIndirect { type_index, .. }
+                | Operator::ReturnCallIndirect { type_index, .. }
+                | Operator::CallRef { type_index }
+                | Operator::ReturnCallRef { type_index } => {
+                    named.types.insert(type_index);
+                }
+                Operator::RefFunc { function_index } => {
+                    named.references.insert(function_index);
+                }
+                _ => {}
+            }
+        }
+        Ok(named)
+    }
+}
+
 impl Graph {
     fn read(wasm: &[u8], shape: &Shape) -> Result<Self, reencode::Error> {
         let imported = shape.imported_functions() as usize;
@@ -133,7 +196,6 @@ impl Graph {
             .iter()
             .flatten()
             .any(|ty| has_references(shape.function_type(*ty)));
-        let mut function = 0;
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::ImportSection(section) => {
@@ -205,41 +267,24 @@ impl Graph {
                         }
                     }
                 }
-                Payload::CodeSectionEntry(body) => {
-                    let mut edges = Vec::new();
-                    let mut reader = body.get_operators_reader()?;
-                    while !reader.eof() {
-                        let operator = reader.read()?;
-                        if let Operator::ReturnCall { function_index } = operator {
-                            mark(&mut graph.replacing, function_index);
-                        }
-                        match operator {
-                            Operator::Call { function_index }
-                            | Operator::ReturnCall { function_index } => {
-                                edges.push(match (function_index as usize).checked_sub(imported) {
-                                    Some(own) => own,
-                                    None => anyone,
-                                });
-                            }
-                            Operator::CallIndirect { type_index, .. }
-                            | Operator::ReturnCallIndirect { type_index, .. }
-                            | Operator::CallRef { type_index }
-                            | Operator::ReturnCallRef { type_index } => {
-                                edges.push(by_type[type_index as usize]);
-                            }
-                            Operator::RefFunc { function_index } => {
-                                mark(&mut taken, function_index);
-                            }
-                            _ => {}
-                        }
-                    }
-                    edges.sort_unstable();
-                    edges.dedup();
-                    graph.edges[function] = edges;
-                    function += 1;
-                }
                 _ => {}
             }
+        }
+        let code = rewrite::code(wasm)?;
+        let named = parallel::map(&code, wasm.len(), Named::by)?;
+        for (function, named) in named.into_iter().enumerate() {
+            for tail in named.tail_calls {
+                mark(&mut graph.replacing, tail);
+            }
+            for reference in named.references {
+                mark(&mut taken, reference);
+            }
+            let own = |callee: u32| (callee as usize).checked_sub(imported).unwrap_or(anyone);
+            let calls = named.calls.into_iter().map(own);
+            let types = named.types.into_iter().map(|ty| by_type[ty as usize]);
+            graph.edges[function] = calls.chain(types).collect();
+            graph.edges[function].sort_unstable();
+            graph.edges[function].dedup();
         }
         for (function, ty) in shape.functions.iter().enumerate() {
             if taken[function] || (shares && exported[function]) {
@@ -304,6 +349,19 @@ impl Graph {
             }
         }
         (heads, order)
+    }
+
+    /// How many calls deep each function is, of those that lead to functions before it in the order of the search.
+    /// The others lead back to where the search comes from, which is less deep: so sorting by it keeps callees before
+    /// callers.
+    fn levels(&self, order: &[usize]) -> Vec<usize> {
+        let mut levels: Vec<Option<usize>> = vec![None; self.functions];
+        for &function in order {
+            let callees = self.edges[function].iter();
+            let callees = callees.filter_map(|callee| *levels.get(*callee)?);
+            levels[function] = Some(callees.max().map_or(0, |level| level + 1));
+        }
+        levels.into_iter().flatten().collect()
     }
 
     /// Marks what a call that names no function may reach, if it leads to such a call again.

@@ -40,7 +40,10 @@ impl<'a> Flat<'a> {
         }
         let mut reader = body.get_operators_reader()?;
         let declarations = body.range().start..reader.original_position();
-        let (mut ops, mut ends, mut open) = (Vec::new(), Vec::new(), Vec::new());
+        // Hardly any function has more instructions than half its bytes.
+        let count = body.as_bytes().len() / 2;
+        let (mut ops, mut ends) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut open = Vec::new();
         while !reader.eof() {
             let (operator, at) = reader.read_with_offset()?;
             let position = ops.len();

@@ -4,7 +4,7 @@
 //! nothing of looks. Invariant: no local that is live is missing; what cannot be found out cheaply is
 //! not answered at all.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use wasmparser::Operator;
 
@@ -62,8 +62,8 @@ struct Frame {
 
 /// For each loop, by its position, the locals that are live at its head. `None` if it costs too much
 /// to find out.
-pub(super) fn at_loops(flat: &Flat<'_>) -> Option<HashMap<usize, Vec<u32>>> {
-    let mut heads: HashMap<usize, Set> = HashMap::new();
+pub(super) fn at_loops(flat: &Flat<'_>) -> Option<BTreeMap<usize, Vec<u32>>> {
+    let mut heads: BTreeMap<usize, Set> = BTreeMap::new();
     let words = flat.locals.len().div_ceil(64).max(1);
     for _ in 0..ROUNDS.min(WORK / (words * flat.ops.len()).max(1)) {
         if !round(flat, &mut heads) {
@@ -75,7 +75,7 @@ pub(super) fn at_loops(flat: &Flat<'_>) -> Option<HashMap<usize, Vec<u32>>> {
 }
 
 /// Reads the body once, backwards. Returns whether anything was found.
-fn round(flat: &Flat<'_>, heads: &mut HashMap<usize, Set>) -> bool {
+fn round(flat: &Flat<'_>, heads: &mut BTreeMap<usize, Set>) -> bool {
     let nothing = Set::of(flat.locals.len());
     let mut live = nothing.clone();
     let mut changed = false;

@@ -10,7 +10,7 @@ use wasmparser::{Operator, ValType};
 use super::flat::Flat;
 
 /// How many locals may be live where some of them are put away during the call.
-const PASSED: usize = 16;
+pub(super) const PASSED: usize = 16;
 
 /// Whether these locals are few numbers.
 pub(super) fn can_pass(flat: &Flat<'_>, locals: &[u32]) -> bool {

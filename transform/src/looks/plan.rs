@@ -14,7 +14,7 @@
 //! It writes nothing. Invariant: whatever a guest does, between two looks there are at most about
 //! [`REACH`] units, and [`BACK`] for each call of a recursion that ends; a call of a function of the host is a look.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{BlockType, Operator};
 
@@ -27,6 +27,7 @@ use super::{
     since::{BACK, Cost, REACH, Since, join},
     turns::{Turns, Way, turns},
 };
+use crate::parallel::Promised;
 
 /// How much a function may do before its first look.
 const ENTERED: u64 = 2048;
@@ -53,7 +54,7 @@ const DOUBLED_QUIET: usize = 150;
 pub(super) enum Size {
     /// Little, so a loop that may turn without a call is written like one that has none.
     Small,
-    /// Much.
+    /// Much, because it counts the units of a turn.
     Large,
 }
 
@@ -91,7 +92,8 @@ pub(super) struct Plan {
     /// Whether it looks where it is entered.
     pub(super) entry: bool,
     /// How its loops look, by the position of the `loop`.
-    pub(super) loops: HashMap<usize, Look>,
+    pub(super) loops: BTreeMap<usize, Look>,
+    /// Only known where looks count.
     pub(super) turns: Turns,
     /// The instructions before which there is a look, in order.
     pub(super) before: Vec<usize>,
@@ -103,21 +105,26 @@ pub(super) struct Planner<'a> {
     pub(super) size: Size,
     pub(super) calls: &'a Calls,
     pub(super) imported: u32,
-    /// By function that the module defines; those that are planned already.
-    pub(super) costs: &'a [Option<Cost>],
+    /// The function that is planned.
+    pub(super) function: usize,
+    /// By function that the module defines. Those before this one in the order are planned already, or are being
+    /// planned on other threads.
+    pub(super) costs: &'a [Promised<Cost>],
 }
 
 impl Planner<'_> {
-    /// The plan for a function that the module defines.
-    pub(super) fn plan(&self, function: usize, flat: &Flat<'_>) -> Plan {
+    /// The plan for the function.
+    pub(super) fn plan(&self, flat: &Flat<'_>) -> Plan {
         let loops = self.loops(flat);
         let mut plan = Plan {
-            entry: self.calls.is_head(function),
+            entry: self.calls.is_head(self.function),
             loops: self.looks(flat, &loops),
             ..Plan::default()
         };
         self.walk(flat, &loops, &mut plan);
-        plan.turns = turns(flat, &plan.loops, |operator| self.way(operator));
+        if self.size == Size::Large {
+            plan.turns = turns(flat, &plan.loops, |operator| self.way(operator));
+        }
         plan.entry |= plan.cost.first > ENTERED;
         if plan.entry {
             plan.cost.first = 0;
@@ -125,6 +132,12 @@ impl Planner<'_> {
             plan.cost.looks = true;
         }
         plan
+    }
+
+    /// The cost of a function that the module defines, if it comes before this one in the order.
+    fn cost(&self, callee: usize) -> Option<&Cost> {
+        let is_before = self.calls.is_before(callee, self.function);
+        is_before.then(|| self.costs[callee].wait())
     }
 
     /// What a call costs the caller.
@@ -145,13 +158,13 @@ impl Planner<'_> {
         let Some(own) = function_index.checked_sub(self.imported) else {
             return short(IMPORTED);
         };
-        match self.costs[own as usize] {
+        match self.cost(own as usize) {
             Some(cost) => Cost {
                 first: CALL + cost.first,
                 after: cost.after.plus(CALL),
                 looks: cost.looks,
             },
-            // Not planned yet, so it is one that looks where it is entered.
+            // It looks where it is entered.
             None => Cost {
                 first: CALL,
                 after: Since {
@@ -192,8 +205,8 @@ impl Planner<'_> {
         }
     }
 
-    fn loops(&self, flat: &Flat<'_>) -> HashMap<usize, Loop> {
-        let mut loops = HashMap::new();
+    fn loops(&self, flat: &Flat<'_>) -> BTreeMap<usize, Loop> {
+        let mut loops = BTreeMap::new();
         let mut open: Vec<(usize, Loop)> = Vec::new();
         for position in 0..flat.ops.len() {
             let operator = flat.operator(position);
@@ -224,14 +237,14 @@ impl Planner<'_> {
         loops
     }
 
-    fn looks(&self, flat: &Flat<'_>, loops: &HashMap<usize, Loop>) -> HashMap<usize, Look> {
+    fn looks(&self, flat: &Flat<'_>, loops: &BTreeMap<usize, Loop>) -> BTreeMap<usize, Look> {
         let mut positions: Vec<usize> = loops.keys().copied().collect();
         // Inner loops first: they stand behind those around them.
         positions.sort_unstable_by(|one, other| other.cmp(one));
-        let mut looks = HashMap::with_capacity(loops.len());
+        let mut looks = BTreeMap::new();
         let quiet = match self.size {
             Size::Small => quiet(flat, loops),
-            Size::Large => HashSet::new(),
+            Size::Large => BTreeSet::new(),
         };
         let mut live = None;
         let mut names = Names::new(flat, &positions);
@@ -265,7 +278,7 @@ impl Planner<'_> {
     }
 
     /// Whether every turn reaches a look on its straight way.
-    fn is_sure(&self, flat: &Flat<'_>, opener: usize, looks: &HashMap<usize, Look>) -> bool {
+    fn is_sure(&self, flat: &Flat<'_>, opener: usize, looks: &BTreeMap<usize, Look>) -> bool {
         for position in opener + 1..flat.end_of(opener) {
             let operator = flat.operator(position);
             match operator {
@@ -276,9 +289,9 @@ impl Planner<'_> {
                 }
                 Operator::Call { function_index } => {
                     let own = function_index.checked_sub(self.imported);
-                    // One that is not planned yet looks where it is entered.
-                    if own.is_some_and(|own| self.costs[own as usize].is_none_or(|cost| cost.looks))
-                    {
+                    // One that is planned later looks where it is entered.
+                    let looks = |own| self.cost(own).is_none_or(|cost| cost.looks);
+                    if own.is_some_and(|own| looks(own as usize)) {
                         return true;
                     }
                 }
@@ -299,7 +312,7 @@ impl Planner<'_> {
 
     /// Goes through the function along the ways that a guest may take, counts what is done since the
     /// last look, and puts looks where that becomes too much.
-    fn walk(&self, flat: &Flat<'_>, loops: &HashMap<usize, Loop>, plan: &mut Plan) {
+    fn walk(&self, flat: &Flat<'_>, loops: &BTreeMap<usize, Loop>, plan: &mut Plan) {
         /// A block that the walk is in.
         struct Frame {
             opener: usize,
@@ -460,9 +473,9 @@ impl Loop {
 }
 
 /// The loops of a function that may turn without a call.
-fn quiet(flat: &Flat<'_>, loops: &HashMap<usize, Loop>) -> HashSet<usize> {
+fn quiet(flat: &Flat<'_>, loops: &BTreeMap<usize, Loop>) -> BTreeSet<usize> {
     if !loops.values().any(|found| found.calls) {
-        return HashSet::new();
+        return BTreeSet::new();
     }
     let looks = loops.keys().map(|at| (*at, Look::Inside)).collect();
     let calls = turns(flat, &looks, |operator| Way {

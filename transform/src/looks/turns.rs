@@ -3,7 +3,7 @@
 //! It goes through the function along the ways that a guest may take, like `plan`, and through each loop once.
 //! Invariant: the longest way takes at most about [`SPREAD`] times what is said, if each loop in it turns once.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use wasmparser::Operator;
 
@@ -69,7 +69,7 @@ struct Frame {
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     /// A turn of each loop that looks, by the position of the `loop`.
-    pub(super) loops: HashMap<usize, u64>,
+    pub(super) loops: BTreeMap<usize, u64>,
     /// The function.
     pub(super) function: u64,
 }
@@ -77,10 +77,10 @@ pub(super) struct Turns {
 /// The turns of a function. `units` says the units of one instruction.
 pub(super) fn turns(
     flat: &Flat<'_>,
-    looks: &HashMap<usize, Look>,
+    looks: &BTreeMap<usize, Look>,
     units: impl Fn(&Operator<'_>) -> Way,
 ) -> Turns {
-    let mut turns: HashMap<usize, Option<Way>> = HashMap::new();
+    let mut turns: BTreeMap<usize, Option<Way>> = BTreeMap::new();
     let mut frames = vec![Frame {
         opener: usize::MAX,
         before: Way::default(),

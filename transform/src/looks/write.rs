@@ -42,8 +42,7 @@
 //! Invariant: the stack and the locals are after a look what they were before.
 
 use wasm_encoder::{
-    BlockType, BranchHint, ConstExpr, Encode, GlobalType, HeapType, Instruction, MemArg,
-    MemArgTarget, ValType,
+    BlockType, BranchHint, Encode, Instruction, MemArg, MemArgTarget,
     reencode::{self, Reencode, RoundtripReencoder},
 };
 use wasmparser::Operator;
@@ -51,6 +50,7 @@ use wasmparser::Operator;
 use super::{
     flat::{Flat, block_type, is_opener, label_of},
     plan::{Layout, Look, Plan},
+    spare::{self, Global},
 };
 use crate::rewrite::Moved;
 
@@ -84,49 +84,6 @@ pub(crate) enum Part {
     Call(usize),
 }
 
-/// Globals for what a call must not find in registers.
-#[derive(Default)]
-pub(crate) struct Spare {
-    /// The index of the first one.
-    first: u32,
-    types: Vec<ValType>,
-}
-
-impl Spare {
-    pub(crate) fn new(first: u32) -> Self {
-        Self {
-            first,
-            types: Vec::new(),
-        }
-    }
-
-    /// The globals, as they are to be added.
-    pub(crate) fn globals(&self) -> impl Iterator<Item = (GlobalType, ConstExpr)> {
-        self.types.iter().map(|&val_type| {
-            let ty = GlobalType {
-                val_type,
-                mutable: true,
-                shared: false,
-            };
-            (ty, zero(val_type))
-        })
-    }
-
-    /// Globals of these types, one for each.
-    fn lend(&mut self, types: impl Iterator<Item = ValType>) -> Vec<u32> {
-        let mut taken = Vec::new();
-        for ty in types {
-            let mut free = (0..self.types.len()).filter(|at| self.types[*at] == ty);
-            let at = free.find(|at| !taken.contains(at)).unwrap_or_else(|| {
-                self.types.push(ty);
-                self.types.len() - 1
-            });
-            taken.push(at);
-        }
-        taken.iter().map(|at| self.first + *at as u32).collect()
-    }
-}
-
 /// Writes one function.
 pub(super) struct Writer<'a, 'b> {
     /// Where functions have moved to.
@@ -135,7 +92,8 @@ pub(super) struct Writer<'a, 'b> {
     flat: &'b Flat<'a>,
     plan: &'b Plan,
     form: Form,
-    spare: &'b mut Spare,
+    /// How many bytes the index of a spare global takes.
+    width: usize,
     body: Body,
     /// The number of looks so far whose call is behind the body.
     looks: usize,
@@ -156,6 +114,8 @@ pub(crate) struct Body {
     pub(crate) parts: Vec<(u64, Part)>,
     /// Where instructions begin that are not the guest's.
     pub(crate) added: Vec<u64>,
+    /// Where the indices of spare globals belong.
+    pub(super) places: Vec<(usize, Global)>,
 }
 
 /// A block of the guest.
@@ -185,7 +145,7 @@ impl<'a, 'b> Writer<'a, 'b> {
         flat: &'b Flat<'a>,
         plan: &'b Plan,
         form: Form,
-        spare: &'b mut Spare,
+        width: usize,
     ) -> Self {
         let declarations = flat.declarations.clone();
         let declarations = &wasm[declarations.start as usize..declarations.end as usize];
@@ -198,7 +158,7 @@ impl<'a, 'b> Writer<'a, 'b> {
             flat,
             plan,
             form,
-            spare,
+            width,
             body: Body {
                 bytes,
                 ..Body::default()
@@ -452,18 +412,25 @@ impl<'a, 'b> Writer<'a, 'b> {
 
     /// Calls the check while these locals are in globals.
     fn call_without(&mut self, look: usize, passed: &[u32]) {
-        let types = passed.iter().map(|local| self.flat.locals[*local as usize]);
-        let types = types.map(|ty| ValType::try_from(ty).expect("numbers only"));
-        let globals = self.spare.lend(types);
-        for (local, global) in passed.iter().zip(&globals) {
+        let put_away = spare::for_locals(self.flat, passed);
+        for (local, global) in passed.iter().zip(&put_away) {
             self.put(&Instruction::LocalGet(*local));
-            self.put(&Instruction::GlobalSet(*global));
+            self.spare(&Instruction::GlobalSet(0), *global);
         }
         self.call(look);
-        for (local, global) in passed.iter().zip(&globals) {
-            self.put(&Instruction::GlobalGet(*global));
+        for (local, global) in passed.iter().zip(&put_away) {
+            self.spare(&Instruction::GlobalGet(0), *global);
             self.put(&Instruction::LocalSet(*local));
         }
+    }
+
+    /// Adds an instruction on a spare global.
+    fn spare(&mut self, instruction: &Instruction<'_>, global: Global) {
+        self.put(instruction);
+        // The index is the last byte.
+        let at = self.body.bytes.len() - 1;
+        self.body.bytes.resize(at + self.width, 0);
+        self.body.places.push((at, global));
     }
 
     /// Writes an instruction of the guest.
@@ -509,17 +476,6 @@ impl<'a, 'b> Writer<'a, 'b> {
         };
         self.guest(&instruction);
         Ok(())
-    }
-}
-
-fn zero(ty: ValType) -> ConstExpr {
-    match ty {
-        ValType::I32 => ConstExpr::i32_const(0),
-        ValType::I64 => ConstExpr::i64_const(0),
-        ValType::F32 => ConstExpr::f32_const(0.0_f32.into()),
-        ValType::F64 => ConstExpr::f64_const(0.0_f64.into()),
-        ValType::V128 => ConstExpr::v128_const(0),
-        ValType::Ref(_) => ConstExpr::ref_null(HeapType::FUNC),
     }
 }
 

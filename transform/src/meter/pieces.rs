@@ -30,7 +30,8 @@ use super::{
     price::{length_shift, price},
 };
 use crate::{
-    looks::{Body, Layout, Part},
+    looks::{Body, Layout, Looking, Part},
+    parallel::Promised,
     rewrite::{Moved, Shape, Width},
 };
 
@@ -606,10 +607,9 @@ impl Scan<'_> {
 pub(super) struct Callees<'a> {
     /// By the index of an imported function: whether its calls need no check.
     pub(super) quiet: &'a [bool],
-    /// By function that the module defines: its ends. They are 0 if not known.
-    pub(super) ends: &'a [Ends],
-    /// Whether a call that names no function may reach one of another module.
-    pub(super) unnamed_leave: bool,
+    pub(super) looking: &'a Looking,
+    /// By function that the module defines.
+    pub(super) ends: &'a [Promised<Ends>],
 }
 
 /// A call that may charge, or not return.
@@ -622,10 +622,18 @@ enum Call {
 }
 
 impl Callees<'_> {
+    /// The ends of a function that the module defines. They are 0 if its callers do not know them.
+    fn ends(&self, function: usize) -> Ends {
+        match self.looking.is_known_to_callers(function) {
+            true => *self.ends[function].wait(),
+            false => Ends::default(),
+        }
+    }
+
     fn call(&self, operator: &Operator<'_>) -> Option<Call> {
         let by_index = |function: u32| {
             let own = (function as usize).checked_sub(self.quiet.len());
-            own.map_or(Call::Any, |own| Call::Direct(self.ends[own]))
+            own.map_or(Call::Any, |own| Call::Direct(self.ends(own)))
         };
         match *operator {
             Operator::Call { function_index } => {
@@ -636,7 +644,7 @@ impl Callees<'_> {
             Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
             | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. } => Some(match self.unnamed_leave {
+            | Operator::ReturnCallRef { .. } => Some(match self.looking.leaves() {
                 true => Call::Any,
                 false => Call::Direct(Ends::default()),
             }),

@@ -4,6 +4,8 @@
 //! the module's own items change ([`Moved`]). It knows neither the meaning of new items nor the new functions,
 //! which [`Bodies`] writes. Invariants: the input is valid; a missing section is written in its place.
 
+use std::borrow::Cow;
+
 use wasm_encoder::{
     BranchHints, CodeSection, ConstExpr, EntityType, ExportKind, ExportSection, Function,
     FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
@@ -17,6 +19,7 @@ use wasmparser::{
 };
 
 use super::{Shape, is_due, names};
+use crate::parallel;
 
 /// The added items, in the order of indices.
 #[derive(Default)]
@@ -97,31 +100,53 @@ impl Moved {
     }
 }
 
+/// A function that a module defines.
+pub(crate) struct Defined<'a> {
+    /// Its position among them.
+    pub(crate) position: usize,
+    /// The index of its type.
+    pub(crate) ty: u32,
+    pub(crate) body: FunctionBody<'a>,
+}
+
+impl<'a> Defined<'a> {
+    /// The functions of the code section of a module of this shape.
+    pub(crate) fn read(
+        section: CodeSectionReader<'a>,
+        shape: &Shape,
+    ) -> Result<Vec<Self>, reencode::Error> {
+        let functions = section.into_iter().zip(&shape.functions).enumerate();
+        let functions = functions.map(|(position, (body, ty))| {
+            Ok(Self {
+                position,
+                ty: *ty,
+                body: body?,
+            })
+        });
+        functions.collect()
+    }
+}
+
 /// Writes the functions that a module defines.
-pub(crate) trait Bodies {
-    /// Writes the next function. Its indices must be [`Moved`]; `ty` is the index of its type.
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
+pub(crate) trait Bodies: Sync {
+    /// Writes a function, with its declarations of locals. Its indices must be [`Moved`].
+    fn write<'a>(
+        &'a self,
+        function: &Defined<'a>,
         moved: Moved,
-        ty: u32,
-        body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error>;
+    ) -> Result<Cow<'a, [u8]>, reencode::Error>;
 }
 
 /// Functions that are written already, in order, with their declarations of locals.
-pub(crate) struct Written(pub(crate) std::vec::IntoIter<Vec<u8>>);
+pub(crate) struct Written(pub(crate) Vec<Vec<u8>>);
 
 impl Bodies for Written {
-    fn write(
-        &mut self,
-        code: &mut CodeSection,
+    fn write<'a>(
+        &'a self,
+        function: &Defined<'a>,
         _moved: Moved,
-        _ty: u32,
-        _body: &FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        code.raw(&self.0.next().expect("every function is written"));
-        Ok(())
+    ) -> Result<Cow<'a, [u8]>, reencode::Error> {
+        Ok((&self.0[function.position]).into())
     }
 }
 
@@ -133,7 +158,7 @@ pub(crate) fn add(
     wasm: &[u8],
     shape: &Shape,
     added: &Added,
-    bodies: &mut dyn Bodies,
+    bodies: &dyn Bodies,
 ) -> Result<Vec<u8>, reencode::Error> {
     let mut step = Step {
         moved: Moved::new(shape, added),
@@ -141,7 +166,6 @@ pub(crate) fn add(
         added,
         bodies,
         done: Vec::new(),
-        body: 0,
     };
     let mut module = Module::new();
     step.parse_core_module(&mut module, Parser::new(0), wasm)?;
@@ -152,11 +176,9 @@ struct Step<'a> {
     moved: Moved,
     shape: &'a Shape,
     added: &'a Added,
-    bodies: &'a mut dyn Bodies,
+    bodies: &'a dyn Bodies,
     /// The sections that are written.
     done: Vec<SectionId>,
-    /// The next function body.
-    body: usize,
 }
 
 impl Step<'_> {
@@ -293,19 +315,15 @@ impl Reencode for Step<'_> {
         code: &mut CodeSection,
         section: CodeSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
-        utils::parse_code_section(self, code, section)?;
+        let bytes = section.range();
+        let functions = Defined::read(section, self.shape)?;
+        let (bodies, moved) = (self.bodies, self.moved);
+        let bytes = (bytes.end - bytes.start) as usize;
+        for body in parallel::map(&functions, bytes, |function| bodies.write(function, moved))? {
+            code.raw(&body);
+        }
         self.code(code);
         Ok(())
-    }
-
-    fn parse_function_body(
-        &mut self,
-        code: &mut CodeSection,
-        body: FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let ty = self.shape.functions[self.body];
-        self.body += 1;
-        self.bodies.write(code, self.moved, ty, &body)
     }
 
     fn intersperse_section_hook(

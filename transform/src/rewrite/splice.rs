@@ -2,7 +2,7 @@
 //!
 //! The rest is copied as bytes. It does not know the inserted instructions. Invariant: positions only grow.
 
-use wasm_encoder::{CodeSection, Encode, Instruction, ValType, reencode};
+use wasm_encoder::{Encode, Instruction, ValType, reencode};
 use wasmparser::FunctionBody;
 
 /// A function that is being written.
@@ -58,11 +58,6 @@ impl<'a> Splice<'a> {
     /// Copies the rest, but for the last `end`.
     pub(crate) fn copy_rest(&mut self) {
         self.copy(self.end - 1);
-    }
-
-    /// Writes the function, with these further locals, one of each.
-    pub(crate) fn finish(self, code: &mut CodeSection, locals: &[ValType]) {
-        code.raw(&self.into_bytes(locals));
     }
 
     /// The function with its declarations of locals, of which these are new, one of each.
