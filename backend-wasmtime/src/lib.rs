@@ -17,6 +17,7 @@ mod host;
 mod inspect;
 mod instance;
 mod limits;
+mod movable;
 mod program;
 
 use std::{
@@ -35,6 +36,7 @@ use wasmtime::{Collector, Config, ProfilingStrategy, Strategy, WasmBacktraceDeta
 use crate::{
     engines::{Collects, Engines},
     instance::Unmade,
+    movable::Movable,
 };
 
 pub use crate::{instance::Instance, program::Prepared};
@@ -263,11 +265,11 @@ fn config(settings: &Settings, variant: Variant, room: Room) -> Config {
         .wasm_stack_switching(false)
         .shared_memory(false);
     if room == Room::Scarce {
-        // Memories move when they outgrow their reservation.
         config
             .memory_reservation(0)
-            .memory_reservation_for_growth(limits::ROOM_TO_GROW)
-            .memory_guard_size(limits::SMALL_GUARD);
+            .memory_guard_size(0)
+            .memory_init_cow(false)
+            .with_host_memory(Arc::new(Movable));
     }
     config
 }

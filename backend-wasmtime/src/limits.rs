@@ -15,11 +15,6 @@ const NEEDED_STACK: usize = STACK + 512 * 1024;
 /// The size of the new stack if less is left.
 const GROWN_STACK: usize = STACK + 2048 * 1024;
 
-/// With little address space: how many bytes a memory can grow before it has to move.
-pub(crate) const ROOM_TO_GROW: u64 = 8 << 20;
-/// With little address space: the size of the guard region of a memory, in bytes.
-pub(crate) const SMALL_GUARD: u64 = 64 << 10;
-
 /// Enters a guest on the stack of the calling thread, or on a new one if little is left: wasmtime ends the process
 /// if the stack is too small.
 #[inline]

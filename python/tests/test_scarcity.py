@@ -96,6 +96,47 @@ print("done")
     assert output(program, engine) == "done\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count mappings in another way")
+def test_as_many_live_plugins_as_fit_without_reservations(engine):
+    """On wasmer each memory still has a guard behind it, which is a mapping of its own; others are not counted."""
+    program = PRELUDE + """
+import extism
+limit(resource.RLIMIT_AS, 200 << 30)
+guest = '(module (memory (export "memory") 1) (func (export "f") (i32.store (i32.const 0) (i32.const 1))))'
+compiled = extism.CompiledPlugin(guest, engine=engine)
+live = []
+for _ in range(16_000 if engine == "wasmer" else 20_000):
+    live.append(extism.Plugin(compiled))
+    live[-1].call("f")
+print("done")
+"""
+    assert output(program, engine) == "done\n"
+
+
+def test_a_memory_that_moves_again_and_again(engine):
+    """It keeps what is in it, and what is new is 0."""
+    program = PRELUDE + """
+import extism
+limit(resource.RLIMIT_AS, 16 << 30)
+guest = '''(module (memory 1)
+  (func (export "f") (local $pages i32)
+    (loop $l
+      (i32.store (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 4)) (memory.size))
+      (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable))
+      (if (i32.load (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 4))) (then unreachable))
+      (local.set $pages (i32.const 1))
+      (loop $m
+        (if (i32.ne (i32.load (i32.sub (i32.mul (local.get $pages) (i32.const 65536)) (i32.const 4)))
+                    (local.get $pages)) (then unreachable))
+        (br_if $m (i32.lt_u (local.tee $pages (i32.add (local.get $pages) (i32.const 1))) (memory.size))))
+      (br_if $l (i32.lt_u (memory.size) (i32.const 300))))))'''
+plugin = extism.Plugin(guest, engine=engine)
+plugin.call("f")
+print("done")
+"""
+    assert output(program, engine) == "done\n"
+
+
 def test_address_space_that_shrinks(engine):
     """An engine that was set up where there was plenty ends with an error, and goes on when it is back."""
     program = PRELUDE + GUESTS + """

@@ -12,8 +12,9 @@ use serde_json::Value;
 const ENGINES: &[&str] = &["wasmtime", "wasmer", "wasmi"];
 
 /// The files that may contain `unsafe`: the memories of wasmer, their view and its `Send`, the host functions of
-/// wasmtime, what loads compiled code, what counts forks, Python's handlers of fatal signals and of threads that it ends, and the
-/// border of the C library: its exports, its pointers, and the functions that it calls.
+/// wasmtime and its memories where address space is scarce, what loads compiled code, what counts forks, Python's
+/// handlers of fatal signals and of threads that it ends, and the border of the C library: its exports, its pointers,
+/// and the functions that it calls.
 const UNSAFE: &[&str] = &[
     "backend-wasmer/src/artifact.rs",
     "backend-wasmer/src/flag.rs",
@@ -23,6 +24,7 @@ const UNSAFE: &[&str] = &[
     "backend-wasmtime/src/artifact.rs",
     "backend-wasmtime/src/flag.rs",
     "backend-wasmtime/src/host.rs",
+    "backend-wasmtime/src/movable.rs",
     "c/src/border.rs",
     "c/src/callback.rs",
     "c/src/exports.rs",
@@ -45,6 +47,7 @@ const OWN: &[&str] = &[
     "src/memories.rs",
     "src/memories/elsewhere.rs",
     "src/memories/image.rs",
+    "src/movable.rs",
     "src/program.rs",
     "src/mended.rs",
     "src/singlepass.rs",

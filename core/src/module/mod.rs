@@ -207,8 +207,11 @@ impl Requirements<'_> {
 /// The error of any of its functions, not always the first one.
 fn validate(wasm: &[u8], features: WasmFeatures) -> wasmparser::Result<()> {
     let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    // They also decide how numbers are read.
+    parser.set_features(features);
     let mut functions = Vec::new();
-    for payload in Parser::new(0).parse_all(wasm) {
+    for payload in parser.parse_all(wasm) {
         if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
             functions.push((function, body));
         }
