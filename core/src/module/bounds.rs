@@ -74,6 +74,16 @@ pub struct Bounds {
     pub loop_locals: u64,
     /// As [`Bounds::loop_locals`], of all functions together.
     pub all_loop_locals: u64,
+    /// Ten thousands of pairs of blocks around what sets a local, in one function, for each set of a local that was not
+    /// set in these blocks before. Blocks around each other that give values count twice.
+    pub set_nesting: u64,
+    /// As [`Bounds::set_nesting`], of all functions together.
+    pub all_set_nesting: u64,
+    /// Blocks of one function times the locals that are set in them, each counted once for each block in which it is
+    /// set, in ten thousands.
+    pub merges: u64,
+    /// As [`Bounds::merges`], of all functions together.
+    pub all_merges: u64,
     /// Globals, including imported ones.
     pub globals: u64,
     /// Memories, including imported ones.
@@ -123,6 +133,10 @@ impl From<&Limits> for Bounds {
             all_block_locals: of(20_000_000),
             loop_locals: slow(20_000),
             all_loop_locals: slow(400_000),
+            set_nesting: of(2500),
+            all_set_nesting: of(30_000),
+            merges: of(80_000),
+            all_merges: of(125_000),
             globals: of(100_000),
             memories: of(8),
             tables: of(100),

@@ -62,6 +62,43 @@ pub(super) const VALUES: &[Shape] = &[
         let each = |_| branching(b, b.locals.min(1000));
         program(&[], (0..functions).map(each))
     }),
+    shape("a parameter that changes in nested conditions", |b| {
+        program(
+            &[ValType::I64],
+            [changing(1, pairs(b.set_nesting).min(b.nesting))],
+        )
+    }),
+    shape("locals that change in nested conditions", |b| {
+        let depth = pairs(b.set_nesting / 25).min(b.nesting);
+        program(&[ValType::I64], [changing(25, depth)])
+    }),
+    shape(
+        "a parameter that changes in nested conditions of many functions",
+        |b| {
+            let functions = b.all_set_nesting / b.set_nesting;
+            let depth = pairs(b.set_nesting).min(b.nesting);
+            program(&[ValType::I64], (0..functions).map(|_| changing(1, depth)))
+        },
+    ),
+    shape("nested blocks that give a value", |b| {
+        let depth = pairs(b.set_nesting / 2).min(b.nesting).min(b.costly);
+        program(&[ValType::I64], [giving(depth)])
+    }),
+    shape(
+        "a local that changes in one condition after the other",
+        |b| program(&[ValType::I64], [following(b, 1, b.merges)]),
+    ),
+    shape("locals that change in one condition after the other", |b| {
+        program(&[ValType::I64], [following(b, 10, b.merges)])
+    }),
+    shape(
+        "a local that changes in one condition after the other of many functions",
+        |b| {
+            let functions = b.all_merges / (b.merges / 10) - 1;
+            let each = |_| following(b, 1, b.merges / 10);
+            program(&[ValType::I64], (0..functions).map(each))
+        },
+    ),
     shape("many values on the stack", |b| {
         let mut f = Function::new([(1, ValType::I64)]);
         let values = (b.function_bytes - 30) / 4;
@@ -249,5 +286,80 @@ fn branching(b: &Bounds, locals: u64) -> Function {
         f.instruction(&I::LocalSet((local * 31 + 1) % locals));
         f.instruction(&I::End);
     }
+    f
+}
+
+/// Of how many there are so many ten thousands of pairs.
+fn pairs(units: u64) -> u64 {
+    (units * 10_000).isqrt()
+}
+
+/// Adds to a local.
+fn add(f: &mut Function, local: u32) {
+    f.instruction(&I::LocalGet(local));
+    f.instruction(&I::I64Const(1));
+    f.instruction(&I::I64Add);
+    f.instruction(&I::LocalSet(local));
+}
+
+fn condition(f: &mut Function) {
+    f.instruction(&I::LocalGet(0));
+    f.instruction(&I::I64Eqz);
+    f.instruction(&I::If(BlockType::Empty));
+}
+
+/// Calls the function with each of these locals, so that they are alive.
+fn read(f: &mut Function, locals: u32) {
+    for local in 0..locals {
+        condition(f);
+        f.instruction(&I::LocalGet(local));
+        f.instruction(&I::Call(0));
+        f.instruction(&I::End);
+    }
+}
+
+/// Locals, of which the first one is a parameter, that are set in the innermost of some conditions.
+fn changing(locals: u32, depth: u64) -> Function {
+    let mut f = Function::new([(locals - 1, ValType::I64)]);
+    (0..depth).for_each(|_| condition(&mut f));
+    (0..locals).for_each(|local| add(&mut f, local));
+    for _ in 0..depth {
+        f.instruction(&I::End);
+    }
+    read(&mut f, locals);
+    f
+}
+
+/// Blocks whose value comes from inside or from a branch.
+fn giving(depth: u64) -> Function {
+    let mut f = Function::new([]);
+    for _ in 0..depth {
+        f.instruction(&I::Block(BlockType::Result(ValType::I64)));
+        f.instruction(&I::LocalGet(0));
+        f.instruction(&I::LocalGet(0));
+        f.instruction(&I::I64Eqz);
+        f.instruction(&I::BrIf(0));
+        f.instruction(&I::Drop);
+    }
+    f.instruction(&I::I64Const(5));
+    for _ in 0..depth {
+        f.instruction(&I::End);
+    }
+    f.instruction(&I::LocalSet(0));
+    read(&mut f, 1);
+    f
+}
+
+/// As many conditions, one after the other, as there may be that set one of these locals.
+fn following(b: &Bounds, locals: u32, merges: u64) -> Function {
+    let mut f = Function::new([(locals - 1, ValType::I64)]);
+    let each = 13;
+    let conditions = pairs(merges).min(b.function_bytes / each) - 2 * u64::from(locals);
+    for local in (0..conditions as u32).map(|condition| condition % locals) {
+        condition(&mut f);
+        add(&mut f, local);
+        f.instruction(&I::End);
+    }
+    read(&mut f, locals);
     f
 }

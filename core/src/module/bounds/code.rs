@@ -21,10 +21,12 @@ pub(super) struct Code {
     loops: u64,
     block_locals: u64,
     loop_locals: u64,
+    /// In units of ten thousand pairs, like the next two, known at the end of the function.
+    set_nesting: u64,
+    merges: u64,
+    costly_pairs: u64,
     long: u64,
     costly: u64,
-    /// In units of ten thousand pairs, known at the end of the function.
-    costly_pairs: u64,
     indirect_calls: u64,
     /// Direct and indirect.
     calls: u64,
@@ -99,12 +101,17 @@ impl InPieces {
     }
 }
 
+/// How many pairs are a unit.
+const PAIRS: u64 = 10_000;
+
 /// A count, its bound, and its name.
 type Row = (u64, Bound, &'static str);
 
 /// An open block.
 struct Open {
     is_loop: bool,
+    /// Whether it is no loop and gives values to the code behind it.
+    gives: bool,
     /// Its parameters and results, the most values that a branch to it passes.
     values: u64,
 }
@@ -127,10 +134,12 @@ impl Code {
     ) -> Result<Self, Stop> {
         let mut found = Self::default();
         let mut blocks = 0;
-        let mut loops = Loops::new(locals);
+        let mut loops = Nested::new(locals);
+        let mut merging = Merging::new(locals);
         // The function is the outermost block.
         let mut open = vec![Open {
             is_loop: false,
+            gives: false,
             values: results,
         }];
         let mut operators = body.get_operators_reader()?;
@@ -146,8 +155,10 @@ impl Code {
                 | Operator::Try { blockty } => (blockty, false),
                 Operator::TryTable { try_table } => (try_table.ty, false),
                 Operator::End | Operator::Delegate { .. } => {
-                    if open.pop().is_some_and(|block| block.is_loop) {
-                        loops.leave();
+                    match open.pop() {
+                        Some(Open { is_loop: true, .. }) => loops.leave(),
+                        Some(Open { gives, .. }) => merging.leave(gives),
+                        None => {}
                     }
                     continue;
                 }
@@ -166,6 +177,7 @@ impl Code {
                 }
                 Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                     found.loop_locals += loops.set(local_index);
+                    merging.set(local_index);
                     continue;
                 }
                 Operator::CallIndirect { type_index, .. }
@@ -211,9 +223,15 @@ impl Code {
             };
             let values = signatures.of_block(ty);
             found.block_values += values;
-            open.push(Open { is_loop, values });
-            if is_loop {
-                loops.enter();
+            let gives = !is_loop && ty != BlockType::Empty;
+            open.push(Open {
+                is_loop,
+                gives,
+                values,
+            });
+            match is_loop {
+                true => loops.enter(),
+                false => merging.enter(gives),
             }
             blocks += 1;
             found.nesting = found.nesting.max(open.len() as u64 - 1);
@@ -223,12 +241,14 @@ impl Code {
             }
         }
         found.block_locals = locals.saturating_mul(blocks);
-        found.costly_pairs = found.costly.saturating_mul(found.costly) / 10_000;
+        found.set_nesting = merging.nested / PAIRS;
+        found.merges = merging.sets.saturating_mul(blocks) / PAIRS;
+        found.costly_pairs = found.costly.saturating_mul(found.costly) / PAIRS;
         Ok(found)
     }
 
     /// The counts with a bound for each function.
-    pub(super) fn of_function(&self) -> [Row; 7] {
+    pub(super) fn of_function(&self) -> [Row; 9] {
         let calls = self
             .calls
             .saturating_mul(CALL)
@@ -245,11 +265,21 @@ impl Code {
                 |b| b.loop_locals,
                 "locals times loops that set them",
             ),
+            (
+                self.set_nesting,
+                |b| b.set_nesting,
+                "ten thousands of pairs of blocks around what sets a local",
+            ),
+            (
+                self.merges,
+                |b| b.merges,
+                "ten thousands of blocks times locals that each of them sets",
+            ),
         ]
     }
 
     /// The counts with a bound for all functions together.
-    pub(super) fn of_module(&self) -> [Row; 7] {
+    pub(super) fn of_module(&self) -> [Row; 9] {
         [
             (
                 self.long,
@@ -270,6 +300,16 @@ impl Code {
                 self.loop_locals,
                 |b| b.all_loop_locals,
                 "locals times loops that set them in all functions",
+            ),
+            (
+                self.set_nesting,
+                |b| b.all_set_nesting,
+                "ten thousands of pairs of blocks around what sets a local in all functions",
+            ),
+            (
+                self.merges,
+                |b| b.all_merges,
+                "ten thousands of blocks times locals that each of them sets in all functions",
             ),
             (self.indirect_calls, |b| b.indirect_calls, "indirect calls"),
             (
@@ -292,6 +332,8 @@ impl AddAssign for Code {
         self.loops = self.loops.max(other.loops);
         self.block_locals = self.block_locals.saturating_add(other.block_locals);
         self.loop_locals += other.loop_locals;
+        self.set_nesting = self.set_nesting.saturating_add(other.set_nesting);
+        self.merges = self.merges.saturating_add(other.merges);
         self.long += other.long;
         self.costly_pairs = self.costly_pairs.saturating_add(other.costly_pairs);
         self.indirect_calls += other.indirect_calls;
@@ -301,17 +343,60 @@ impl AddAssign for Code {
     }
 }
 
-/// The open loops, and which of them set which local.
+/// The values that are merged behind blocks other than loops.
+struct Merging {
+    blocks: Nested,
+    /// How many of the open blocks give values.
+    giving: u64,
+    /// Pairs of blocks around what sets a local, and twice those of open blocks that give values: Cranelift takes six
+    /// bytes for each of the former, eleven for each of the latter.
+    nested: u64,
+    /// For all locals together, the blocks that set them.
+    sets: u64,
+}
+
+impl Merging {
+    fn new(locals: u64) -> Self {
+        Self {
+            blocks: Nested::new(locals),
+            giving: 0,
+            nested: 0,
+            sets: 0,
+        }
+    }
+
+    fn enter(&mut self, gives: bool) {
+        self.blocks.enter();
+        if gives {
+            // The number of pairs of n blocks is the sum of the first n odd numbers.
+            self.nested = self.nested.saturating_add(2 * (2 * self.giving + 1));
+            self.giving += 1;
+        }
+    }
+
+    fn leave(&mut self, gives: bool) {
+        self.blocks.leave();
+        self.giving -= u64::from(gives);
+    }
+
+    fn set(&mut self, local: u32) {
+        let new = self.blocks.set(local);
+        self.nested = self.nested.saturating_add(new * new);
+        self.sets += new;
+    }
+}
+
+/// The open blocks of a kind, and which of them set which local.
 ///
-/// Loops are numbered in the order in which they open. An open loop with a lower number encloses one with a higher
-/// number, so it suffices to store for each local the last loop that set it.
-struct Loops {
+/// Blocks are numbered in the order in which they open. An open block with a lower number encloses one with a higher
+/// number, so it suffices to store for each local the last block that set it.
+struct Nested {
     open: Vec<u32>,
     next: u32,
     last: Vec<u32>,
 }
 
-impl Loops {
+impl Nested {
     fn new(locals: u64) -> Self {
         Self {
             open: Vec::new(),
@@ -333,7 +418,7 @@ impl Loops {
         self.open.pop();
     }
 
-    /// In how many of the enclosing loops the local was not set before.
+    /// In how many of the enclosing blocks the local was not set before.
     fn set(&mut self, local: u32) -> u64 {
         let Some(last) = self.last.get_mut(local as usize) else {
             // The validator reports it.

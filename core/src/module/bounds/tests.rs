@@ -4,11 +4,11 @@
 mod made;
 
 use self::made::{
-    all_block_locals, all_locals, all_long, all_loop_locals, all_signatures, block_locals,
-    block_values, branch_values, bytes, call_values, calls, costly, costly_blocks, costly_pairs,
-    data_segments, element_segments, exports, function_bytes, functions, globals, imports,
-    indirect_calls, locals, long, loop_locals, loops, memories, nesting, signature, table_elements,
-    tables, tags, types,
+    all_block_locals, all_locals, all_long, all_loop_locals, all_merges, all_set_nesting,
+    all_signatures, block_locals, block_values, branch_values, bytes, call_values, calls, costly,
+    costly_blocks, costly_pairs, data_segments, element_segments, exports, function_bytes,
+    functions, globals, imports, indirect_calls, locals, long, loop_locals, loops, memories,
+    merges, nesting, set_nesting, signature, table_elements, tables, tags, types,
 };
 use std::{cell::RefCell, collections::BTreeMap, env, fs};
 
@@ -118,6 +118,30 @@ const ROWS: &[Row] = &[
         all_loop_locals,
         "module `m` has",
         "locals times loops that set them in all functions",
+    ),
+    (
+        |b| b.set_nesting,
+        set_nesting,
+        "the code of function 0 of module `m` has",
+        "ten thousands of pairs of blocks around what sets a local",
+    ),
+    (
+        |b| b.all_set_nesting,
+        all_set_nesting,
+        "module `m` has",
+        "ten thousands of pairs of blocks around what sets a local in all functions",
+    ),
+    (
+        |b| b.merges,
+        merges,
+        "the code of function 0 of module `m` has",
+        "ten thousands of blocks times locals that each of them sets",
+    ),
+    (
+        |b| b.all_merges,
+        all_merges,
+        "module `m` has",
+        "ten thousands of blocks times locals that each of them sets in all functions",
     ),
     (
         |b| b.long,
@@ -296,6 +320,8 @@ fn what_people_run_is_within_the_default() {
         ("ONNX Runtime", |b| b.function_bytes, 1_562_386),
         ("ONNX Runtime", |b| b.calls, 120_787),
         ("ONNX Runtime", |b| b.loop_locals, 9522),
+        ("ONNX Runtime", |b| b.merges, 307_547),
+        ("ONNX Runtime", |b| b.all_merges, 470_042),
         ("Yosys", |b| b.module_bytes, 68_860_682),
         ("Yosys", |b| b.block_locals, 3_994_002),
         ("Yosys", |b| b.all_block_locals, 45_815_981),
@@ -304,6 +330,8 @@ fn what_people_run_is_within_the_default() {
         ("LLVM with Clang", |b| b.functions, 133_398),
         ("LLVM with Clang", |b| b.loops, 193),
         ("LLVM with Clang", |b| b.all_long, 490_516),
+        ("LLVM with Clang", |b| b.set_nesting, 9444),
+        ("LLVM with Clang", |b| b.all_set_nesting, 30_420),
         ("LLVM with Clang", |b| b.call_values, 4_249_650),
         ("ffmpeg", |b| b.all_block_locals, 10_300_000),
         ("a plug-in in Zig", |b| b.block_locals, 2_001_285),

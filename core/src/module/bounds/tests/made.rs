@@ -219,6 +219,59 @@ pub(super) fn all_loop_locals(n: u64) -> Vec<u8> {
     program(full.chain([looping(n % EACH)]))
 }
 
+/// Ten thousand times `n` pairs, as squares of a few numbers.
+fn squares(n: u64) -> Vec<u64> {
+    let mut rest = n * 10_000;
+    let mut roots = Vec::new();
+    while rest > 0 {
+        roots.push(rest.isqrt());
+        rest -= rest.isqrt().pow(2);
+    }
+    roots
+}
+
+/// Sets of a local of their own inside as many blocks as these numbers say.
+fn setting(depths: &[u64]) -> Function {
+    let mut code = Vec::new();
+    for (local, depth) in depths.iter().enumerate() {
+        code.extend([2, 0x40].repeat(*depth as usize));
+        code.extend([0x41, 0, 0x21, local as u8]);
+        code.extend(vec![0x0b; *depth as usize]);
+    }
+    body(depths.len() as u32, &code)
+}
+
+pub(super) fn set_nesting(n: u64) -> Vec<u8> {
+    program([setting(&squares(n))])
+}
+
+pub(super) fn all_set_nesting(n: u64) -> Vec<u8> {
+    // Far fewer than the bound of one function.
+    const EACH: u64 = 400;
+    let full = (0..n / EACH).map(|_| setting(&squares(EACH)));
+    program(full.chain([setting(&squares(n % EACH))]))
+}
+
+/// Blocks one after the other, of which some set a local.
+fn merging(n: u64) -> Function {
+    let sets = if n < 10_000 { 100 } else { 10_000 };
+    let others = (n * 10_000 / sets).saturating_sub(sets);
+    let setting = [2, 0x40, 0x41, 0, 0x21, 0, 0x0b].repeat((sets * n.min(1)) as usize);
+    let other = [2, 0x40, 0x0b].repeat(others as usize);
+    body(1, &[setting, other].concat())
+}
+
+pub(super) fn merges(n: u64) -> Vec<u8> {
+    program([merging(n)])
+}
+
+pub(super) fn all_merges(n: u64) -> Vec<u8> {
+    // Far fewer than the bound of one function.
+    const EACH: u64 = 10_000;
+    let full = (0..n / EACH).map(|_| merging(EACH));
+    program(full.chain([merging(n % EACH)]))
+}
+
 /// `table.copy`, 19 units each, `data.drop`, 2 units each, and at most one `table.set`, 3 units. `n` is not 1.
 fn copying(n: u64) -> Function {
     let rest = match n % 19 {
