@@ -254,7 +254,11 @@ pub(super) fn all_set_nesting(n: u64) -> Vec<u8> {
 
 /// Blocks one after the other, of which some set a local.
 fn merging(n: u64) -> Function {
-    let sets = if n < 10_000 { 100 } else { 10_000 };
+    let sets = match n {
+        0..100 => 100,
+        100..10_000 => 1000,
+        _ => 10_000,
+    };
     let others = (n * 10_000 / sets).saturating_sub(sets);
     let setting = [2, 0x40, 0x41, 0, 0x21, 0, 0x0b].repeat((sets * n.min(1)) as usize);
     let other = [2, 0x40, 0x0b].repeat(others as usize);
