@@ -2,7 +2,9 @@
 //!
 //! Values count where they are passed, not where their types are declared. Where control flow joins, a compiler
 //! handles every live local, and a local that is set in a loop becomes a separate value at the head of that loop
-//! and of each loop around it. So the two products count, not their factors.
+//! and of each loop around it. So the two products count, not their factors. Behind a block in which a local is set,
+//! the local is a new value as well. A register allocator merges it with others of the same local, at a cost that grows
+//! with the number of blocks, and in another way with the blocks around each other: so pairs of blocks count.
 //!
 //! Invariant: the pass ends at the first excess, so its memory is bounded.
 
@@ -21,7 +23,7 @@ pub(super) struct Code {
     loops: u64,
     block_locals: u64,
     loop_locals: u64,
-    /// In units of ten thousand pairs, like the next two, known at the end of the function.
+    /// In units of ten thousand pairs, as the next two, known at the end of the function.
     set_nesting: u64,
     merges: u64,
     costly_pairs: u64,
